@@ -1,0 +1,82 @@
+// What a node offers to whoever stands outside of its actors: the HTTP server, the in-process
+// producer of the benchmarks, tests. Every call may come from any thread and returns at once; the
+// callback comes exactly once, on one of the engine's threads, and must not block.
+#pragma once
+
+#include "journal/journal.hpp"
+#include "protocol/event.hpp"
+#include "protocol/messages.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skein {
+
+/// What became of a publish. `code` none: every member is durable. Else the members tell: their
+/// code is none (durable), identity_conflict, unknown_outcome, or why they were refused.
+struct publish_reply {
+  errc code = errc::none;
+  std::string detail;
+  duration retry_after{0}; // with draining, overloaded, disk_full, ...
+  std::vector<publish_result> members;
+};
+
+/// The answer to a look-up or a command: a JSON body, or an error.
+struct api_answer {
+  errc code = errc::none;
+  std::string body; // JSON; with an error, the detail
+};
+
+/// One message of the stream.
+struct stream_message {
+  std::string id;   // cursor: "<commit>.<index>"
+  std::string name; // accepted | outcome | reset
+  std::string data; // one line of JSON
+};
+/// Filters of a stream; empty = any. `type` may be a glob.
+struct stream_filter {
+  std::string key;
+  std::string type;
+  std::string after; // Last-Event-ID; empty = from now
+};
+
+class node_api {
+ public:
+  virtual ~node_api() = default;
+
+  virtual const hash_settings& hash() const = 0;
+  virtual const event_limits& event_bounds() const = 0;
+  virtual instant now() const = 0;
+
+  /// Offers events that `offer` (protocol/event.hpp) has checked. At most limits::batch_events_max.
+  virtual void publish(std::vector<offered_event> events,
+                       std::function<void(publish_reply)> done) = 0;
+
+  /// Calls back with true once the event is terminal (at once if it is), false at the timeout, on
+  /// drain or if there is no such event.
+  virtual void await_event(event_id event, duration timeout, std::function<void(bool)> done) = 0;
+
+  /// Look-ups and commands by name, with JSON arguments; docs/http-api.md lists them:
+  ///   event.describe {"event":"17-42"}     event.list {"source","id","key","type","state","agent","limit","after"}
+  ///   event.cancel {"event"}               dead.list {"agent","key","type","limit","after"}
+  ///   dead.show {"event"}                  agent.list, agent.describe {"agent"}
+  ///   key.list {"limit","after"}           key.describe {"key"}        loop.list        status
+  virtual void ask(std::string operation, std::string arguments_json,
+                   std::function<void(api_answer)> done) = 0;
+
+  /// Messages arrive through `deliver` until unsubscribe; `deliver` returns false when its reader is too
+  /// far behind, which ends the subscription.
+  using stream_sink = std::function<bool(const std::vector<stream_message>&)>;
+  virtual std::uint64_t subscribe(stream_filter filter, stream_sink deliver) = 0;
+  virtual void unsubscribe(std::uint64_t subscription) = 0;
+
+  /// Serving: started and not draining.
+  virtual bool ready() const = 0;
+  /// Prometheus text.
+  virtual std::string metrics() const = 0;
+};
+
+} // namespace skein

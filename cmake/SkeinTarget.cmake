@@ -1,0 +1,44 @@
+# skein_library(NAME sources...) and skein_executable(NAME sources...): the flags every target of ours has.
+include(GNUInstallDirs)
+
+find_program(SKEIN_CCACHE ccache)
+if(SKEIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SKEIN_CCACHE})
+endif()
+find_program(SKEIN_MOLD mold)
+
+add_library(skein_flags INTERFACE)
+target_include_directories(skein_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(skein_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wold-style-cast
+  $<$<BOOL:${SKEIN_WERROR}>:-Werror>
+  -fstack-protector-strong -fcf-protection)
+target_compile_definitions(skein_flags INTERFACE
+  $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2> $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
+if(SKEIN_MOLD)
+  target_link_options(skein_flags INTERFACE -fuse-ld=mold)
+endif()
+target_link_options(skein_flags INTERFACE -Wl,-z,relro,-z,now)
+if(SKEIN_SANITIZE)
+  target_compile_options(skein_flags INTERFACE -fsanitize=${SKEIN_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_compile_definitions(skein_flags INTERFACE SKEIN_SANITIZED=1)
+  target_link_options(skein_flags INTERFACE -fsanitize=${SKEIN_SANITIZE})
+endif()
+if(SKEIN_PLANTED_BUG)
+  string(TOUPPER ${SKEIN_PLANTED_BUG} bug)
+  string(REPLACE "-" "_" bug ${bug})
+  target_compile_definitions(skein_flags INTERFACE SKEIN_BUG_${bug}=1)
+endif()
+
+function(skein_library name)
+  add_library(skein_${name} STATIC ${ARGN})
+  add_library(skein::${name} ALIAS skein_${name})
+  target_link_libraries(skein_${name} PUBLIC skein_flags)
+endfunction()
+
+function(skein_executable name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE skein_flags)
+endfunction()

@@ -1,0 +1,355 @@
+// What lasts. One interface for every engine (memory, SQLite; PostgreSQL for clusters); one
+// conformance suite (tests/journal/conformance) holds them to it.
+//
+// The contract
+//   - One writer: commit() is called by one thread at a time. Readers are separate objects and may be
+//     used by another thread, one thread each.
+//   - commit() is atomic and returns only when the batch is on disk. An error from it means: nothing of it is
+//     known to have happened. `unknown_outcome` and `io_error` after the write call mean it may or may
+//     not be there; the caller must stop the process and not commit again (the engine refuses to).
+//     `disk_full` before the write is a definite no and the store stays usable.
+//   - An operation is atomic with its emits, and is judged alone: one refused operation does not
+//     touch the others of its batch. What it was refused for is in its result.
+//   - Sequences grow in commit order, within a shard and over the store. All events of a commit carry the
+//     commit's time, which never goes back (the engine raises a smaller `now` to its last).
+//   - Identities are kept by the journal for the dedupe window, by time only. Within one batch an
+//     earlier member is seen by a later one.
+//   - The first outcome of a delivery wins; a later one gets already_terminal with the actual state.
+//   - Every operation names its shard's epoch; an older one than the store's is fenced.
+// Ownership: an engine owns its file lock from open to destruction.
+#pragma once
+
+#include "protocol/event.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/limits.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/result.hpp"
+#include "protocol/time.hpp"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace skein::journal {
+
+/// The agents that get an event, in the order of the delivery index. Fixed size: no allocation an event.
+class delivery_list {
+ public:
+  void add(agent_no agent) {
+    SKEIN_CHECK(size_ < agents_.size());
+    agents_[size_++] = agent;
+  }
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  agent_no operator[](std::size_t index) const { SKEIN_CHECK(index < size_); return agents_[index]; }
+  const agent_no* begin() const noexcept { return agents_.data(); }
+  const agent_no* end() const noexcept { return agents_.data() + size_; }
+  friend bool operator==(const delivery_list& a, const delivery_list& b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
+
+ private:
+  std::array<agent_no, limits::deliveries_per_event_max> agents_{};
+  std::uint8_t size_ = 0;
+};
+
+// ---- operations -------------------------------------------------------------------------------
+
+/// A new event with its deliveries. Without deliveries it is done at once (unrouted).
+struct accept_op {
+  epoch_no epoch{};
+  offered_event event;
+  delivery_list deliveries;
+};
+
+/// A change to the state of (agent, key).
+struct state_change {
+  std::string key;
+  bool erase = false;
+  slice value;
+};
+
+/// The end of a delivery, with what the turn asked for. `state` is terminal. For outcomes without a turn
+/// (cancelled, expired while waiting) attempt is the number of attempts so far.
+struct finish_op {
+  epoch_no epoch{};
+  delivery_id delivery;
+  agent_no agent{};
+  delivery_state state = delivery_state::done;
+  /// The event's state after this: pending while other deliveries live, else terminal.
+  delivery_state event_state = delivery_state::done;
+  std::uint32_t attempt = 0;
+  instant started = no_instant;
+  instant finished = no_instant;
+  errc code = errc::none;
+  std::string error;
+  data_kind reply_kind = data_kind::none;
+  slice reply;
+  std::optional<state_change> state_of_key;
+  std::vector<accept_op> emits; // for shards of this store
+};
+
+/// An attempt that failed and will be made again at next_due. Keeps attempt and due time over restarts.
+struct attempt_op {
+  epoch_no epoch{};
+  delivery_id delivery;
+  agent_no agent{};
+  std::uint32_t attempt = 0;
+  instant started = no_instant;
+  instant finished = no_instant;
+  errc code = errc::none;
+  std::string error;
+  instant next_due = no_instant;
+};
+
+/// The durable start of a suspect (a delivery that may have been running at an unclean stop).
+struct start_op {
+  epoch_no epoch{};
+  delivery_id delivery;
+  bool alone = false; // no other accused delivery runs on this node
+};
+
+using operation = std::variant<accept_op, finish_op, attempt_op, start_op>;
+
+enum class op_status : std::uint8_t {
+  applied,
+  duplicate,        // accept: the identity is known with the same content; `event` names it
+  conflict,         // accept: the identity is known with other content; `event` names it
+  already_terminal, // finish, attempt, start: `actual` is the state that won
+  not_found,        // finish, attempt, start: no such delivery
+  fenced,           // the epoch is old
+  emit_conflict,    // finish: emit number `emit` has a known identity with other content; nothing applied
+  dedupe_full,      // accept: the window's memory or disk budget is used up
+};
+
+struct op_result {
+  op_status status = op_status::applied;
+  event_id event;                                // accept
+  delivery_state actual = delivery_state::pending; // already_terminal
+  std::uint32_t emit = 0;                        // emit_conflict
+  /// finish: per emit its event, and whether it was there already.
+  struct emitted {
+    event_id event;
+    bool duplicate = false;
+  };
+  std::vector<emitted> emits;
+};
+
+struct commit_receipt {
+  commit_no commit{};
+  instant at = no_instant; // the accepted time of every event in it
+  std::vector<op_result> results; // one per operation, in order
+};
+
+// ---- what is read -----------------------------------------------------------------------------
+
+/// A store is made once with these; opening it with others is store_mismatch.
+struct store_identity {
+  std::string store_id; // 16 hex digits, random
+  hash_settings hash;
+  std::string hash_name; // "siphash24-128"
+  std::uint64_t boot = 0; // counts openings for writing; the epoch of all shards on a single node
+  bool clean = true;      // the last process closed it in order
+};
+
+/// Counts of events (or of deliveries) ever, and those now pending. `pending` is counted from the pending
+/// set; the others are running totals: their equation can fail, which is the point.
+struct ledger {
+  std::uint64_t accepted = 0;
+  std::uint64_t done = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t superseded = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t purged = 0;
+  std::uint64_t pending = 0;
+  bool balanced() const noexcept {
+    return accepted == done + dead + cancelled + superseded + expired + purged + pending;
+  }
+  friend bool operator==(const ledger&, const ledger&) = default;
+};
+
+enum class start_mark : std::uint8_t {
+  none,    // fresh, or recovered without a durable start
+  started, // durably started among others, without outcome
+  alone,   // durably started alone, without outcome: one crash each time it is recovered so
+};
+
+/// A delivery that is not terminal, as found at start.
+struct pending_delivery {
+  delivery_id delivery;
+  agent_no agent{};
+  priority_class priority = priority_class::hook;
+  std::string key;
+  instant accepted = no_instant;
+  instant due = no_instant;      // the event's
+  instant expires = no_instant;
+  std::uint32_t attempts = 0;    // failed ones so far
+  instant next_due = no_instant; // of the retry, if attempts > 0
+  std::uint32_t crashes = 0;     // while running alone
+  start_mark mark = start_mark::none;
+  /// All the event's deliveries, with the states of those that are over (pending for the others).
+  delivery_list siblings;
+  std::array<delivery_state, limits::deliveries_per_event_max> sibling_states{};
+};
+
+struct attempt_record {
+  std::uint32_t attempt = 0;
+  instant started = no_instant;
+  instant finished = no_instant;
+  errc code = errc::none;
+  std::string error;
+  instant next_due = no_instant;
+};
+
+struct delivery_record {
+  agent_no agent{};
+  delivery_state state = delivery_state::pending; // pending or retrying unless terminal
+  std::vector<attempt_record> attempts;           // failed ones, oldest first
+  // of the terminal outcome:
+  std::uint32_t attempt = 0;
+  instant started = no_instant;
+  instant finished = no_instant;
+  instant committed = no_instant;
+  errc code = errc::none;
+  std::string error;
+  data_kind reply_kind = data_kind::none;
+  slice reply;
+  std::uint32_t emitted = 0;
+};
+
+struct event_record {
+  event_id event;
+  instant accepted = no_instant;
+  instant due = no_instant;
+  instant expires = no_instant;
+  priority_class priority = priority_class::hook;
+  slice body;
+  std::vector<delivery_record> deliveries; // empty = unrouted
+  delivery_state state() const;
+};
+
+/// All given conditions must hold. Without key and time the search stops at the scan budget.
+struct event_filter {
+  std::optional<std::string> source;
+  std::optional<std::string> id;
+  std::optional<std::string> key;
+  std::optional<std::string> type;
+  std::optional<delivery_state> state; // of the event; running counts as pending in the store
+  std::optional<agent_no> agent;
+  std::size_t limit = limits::page_rows_default;
+  std::uint64_t before = 0; // sequence; 0 = from the newest
+};
+
+struct event_page {
+  std::vector<event_record> events; // newest first
+  std::uint64_t next = 0;           // `before` of the next page; 0 = no more
+  std::uint64_t scanned = 0;        // rows looked at
+  bool budget_spent = false;        // stopped by the budget, not by the end; `next` goes on from there
+};
+
+struct dead_filter {
+  std::optional<agent_no> agent;
+  std::optional<std::string> key;
+  std::optional<std::string> type;
+  std::size_t limit = limits::page_rows_default;
+  std::uint64_t before = 0; // as event_filter
+};
+
+/// One thing that a commit made durable, for the stream.
+struct feed_item {
+  enum class what : std::uint8_t { accepted, outcome } kind = what::accepted;
+  delivery_id delivery; // index 0 for accepted
+};
+struct feed_commit {
+  commit_no commit{};
+  instant at = no_instant;
+  std::vector<feed_item> items;
+};
+
+/// Reads what is durable. One thread a reader.
+class reader {
+ public:
+  virtual ~reader() = default;
+
+  virtual result<std::optional<event_record>> find(event_id event) = 0;
+  /// Bodies in the order asked for; an absent event gives an empty slice.
+  virtual result<std::vector<slice>> bodies(std::span<const event_id> events) = 0;
+  virtual result<event_page> list(const event_filter& filter) = 0;
+  /// Events with at least one dead delivery.
+  virtual result<event_page> list_dead(const dead_filter& filter) = 0;
+  /// Empty if (agent, key) has no state.
+  virtual result<std::optional<slice>> state_of(agent_no agent, std::string_view key) = 0;
+  /// Commits after `after`, oldest first, at most `limit`. `reset` when `after` is older than what is kept.
+  struct feed {
+    bool reset = false;
+    std::vector<feed_commit> commits;
+  };
+  virtual result<feed> commits_after(commit_no after, std::size_t limit) = 0;
+};
+
+class engine {
+ public:
+  virtual ~engine() = default;
+
+  virtual const store_identity& identity() const = 0;
+
+  /// Atomic and durable on return; see the contract above. At most limits::commit_operations_max operations.
+  virtual result<commit_receipt> commit(std::span<const operation> batch, instant now) = 0;
+
+  /// Every pending delivery, in order of sequence, then index. Called once, before the first commit.
+  virtual result<void> recover(const std::function<void(pending_delivery)>& each) = 0;
+
+  /// The number of an agent's name; a new name is added durably with the next commit.
+  virtual result<agent_no> agent_number(std::string_view name) = 0;
+  virtual std::vector<std::string> agent_names() const = 0; // index = number
+
+  /// Agents that have state for some key, so that others need no read before a turn.
+  virtual result<std::vector<agent_no>> agents_with_state() = 0;
+
+  /// Takes the ownership of shards to a higher epoch. A single node does it for all at start.
+  virtual result<void> fence(shard_id shard, epoch_no epoch) = 0;
+
+  virtual result<ledger> events_ledger() = 0;
+  virtual result<ledger> deliveries_ledger() = 0;
+  virtual commit_no last_commit() const = 0;
+
+  virtual result<std::unique_ptr<reader>> new_reader() = 0;
+
+  /// Upkeep that may take a while (checkpoints, later: closing of ranges). Called when idle and at
+  /// least every few seconds; returns whether there is more to do at once.
+  virtual result<bool> upkeep(instant now) = 0;
+
+  /// Everything to disk and marked clean. No commit afterwards.
+  virtual result<void> close() = 0;
+
+  /// Counters for metrics: fsyncs, bytes written, commits, checkpoint count and time.
+  struct io_counters {
+    std::uint64_t commits = 0;
+    std::uint64_t syncs = 0;
+    std::uint64_t bytes_written = 0;
+    std::uint64_t checkpoints = 0;
+    std::uint64_t dedupe_entries = 0;
+  };
+  virtual io_counters counters() const = 0;
+};
+
+/// How to open a store.
+struct open_options {
+  std::uint32_t shards = 256;                  // of a new store; an existing one must agree
+  duration dedupe_window = limits::dedupe_window;
+  std::size_t dedupe_entries_max = 16'000'000; // memory bound of the window, in identities
+  instant now = no_instant;
+  std::uint64_t seed = 0; // randomness for a new store's id and hash seed; from the caller
+};
+
+/// "memory:" or a directory (created 0700 if absent) that holds the SQLite store.
+result<std::unique_ptr<engine>> open(const std::string& url, const open_options& options);
+
+} // namespace skein::journal

@@ -1,0 +1,38 @@
+// The frame: one message with its addresses, as bytes. protocol/README.md has the layout and worked
+// examples; tests/golden holds the bytes. A change to either is a new protocol version.
+//
+//   msgpack array: [version, kind, from node, from name, to node, to name, number, message...]
+#pragma once
+
+#include "protocol/messages.hpp"
+
+namespace skein {
+
+inline constexpr std::uint8_t protocol_version = 1;
+
+struct frame_header {
+  address from;
+  address to;
+  std::uint64_t number = 0; // grows per sender; what an ack names
+};
+
+struct frame {
+  frame_header header;
+  message body;
+};
+
+/// Never fails: the caller holds the limits of frame_check.
+slice encode_frame(const frame_header& header, const message& body);
+
+/// Bounded: bytes, depth and counts are checked before memory is taken. Slices in the message point
+/// into `bytes` and share its owner. Errors: invalid_frame, unsupported_version, too_large, too_deep.
+result<frame> decode_frame(const slice& bytes);
+
+/// Only the header, for routing.
+struct frame_peek {
+  std::uint8_t kind = 0; // index in `message`
+  frame_header header;
+};
+result<frame_peek> peek_frame(std::string_view bytes);
+
+} // namespace skein

@@ -1,0 +1,78 @@
+// Every limit of the system with its unit. The asserts below hold them together.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace skein::limits {
+
+// Events
+inline constexpr std::size_t event_bytes_max = 1 << 20;            // encoded, default of the configurable limit
+inline constexpr std::size_t batch_events_max = 1'000;
+inline constexpr std::size_t batch_bytes_max = 8 << 20;
+inline constexpr std::size_t id_bytes_max = 512;                   // id, source, type, subject, key, agent name
+inline constexpr std::size_t attribute_bytes_max = 4'096;          // any other attribute
+inline constexpr std::size_t extensions_max = 32;
+inline constexpr std::size_t json_depth_max = 32;
+inline constexpr std::size_t deliveries_per_event_max = 16;
+inline constexpr std::uint32_t hops_max = 64;
+
+// Turns
+inline constexpr std::size_t state_bytes_max = 256 << 10;
+inline constexpr std::size_t emits_per_turn_max = 256;
+inline constexpr std::size_t reply_bytes_max = event_bytes_max;
+inline constexpr std::size_t agent_line_bytes_max = 1 << 20;
+inline constexpr std::size_t error_text_bytes_max = 4'096;
+inline constexpr std::size_t agent_name_bytes_max = 64;
+
+// HTTP
+inline constexpr std::size_t http_header_bytes_max = 16 << 10;
+inline constexpr std::size_t http_header_fields_max = 100;
+inline constexpr std::chrono::seconds http_header_timeout{5};
+inline constexpr std::chrono::seconds http_request_timeout{30};
+inline constexpr std::chrono::seconds http_idle_timeout{30};
+inline constexpr std::size_t http_body_rate_min = 500;             // bytes a second
+inline constexpr std::chrono::seconds http_wait_max{60};
+inline constexpr std::size_t http_connections_max = 4'096;
+inline constexpr std::size_t http_connections_reserved = 32;       // for health, status and admin
+inline constexpr std::size_t http_connections_per_ip_max = 2'048;
+inline constexpr std::size_t stream_backlog_bytes_max = 1 << 20;
+inline constexpr std::chrono::seconds stream_heartbeat{15};
+
+// Frames between parts
+inline constexpr std::size_t frame_bytes_max = 16 << 20;
+inline constexpr std::size_t frame_members_max = 65'536;
+inline constexpr std::size_t frame_depth_max = 32;
+inline constexpr int broker_high_water = 4'096;                    // frames a direction and peer
+inline constexpr std::size_t link_queue_frames_max = 8'192;
+inline constexpr std::chrono::milliseconds resend_after{1'000};
+
+// What is in flight
+inline constexpr std::size_t gateway_events_max = 65'536;          // offered, not yet acknowledged
+inline constexpr std::size_t gateway_bytes_max = 64 << 20;
+inline constexpr std::size_t loop_body_cache_bytes = 64 << 20;     // bodies kept in memory a loop
+inline constexpr std::size_t loop_fetch_events = 1'024;            // bodies read back in one request
+inline constexpr std::size_t pipeline_depth = 64;                  // turns in flight a lane of a pure agent
+inline constexpr std::size_t commit_operations_max = 8'192;        // of one transaction
+inline constexpr std::size_t dispatch_batch_turns = 1'024;         // turns in one frame
+
+// Look-ups
+inline constexpr std::size_t page_rows_default = 50;
+inline constexpr std::size_t page_rows_max = 1'000;
+inline constexpr std::size_t scan_budget_rows = 200'000;
+
+// Time
+inline constexpr std::chrono::hours dedupe_window{24};
+inline constexpr std::chrono::seconds drain_deadline{25};
+inline constexpr std::chrono::seconds cancel_grace{2};             // told -> terminated
+inline constexpr std::chrono::seconds terminate_grace{3};          // terminated -> killed
+
+static_assert(event_bytes_max <= batch_bytes_max);
+static_assert(batch_bytes_max < frame_bytes_max, "a legal batch fits one frame");
+static_assert(batch_events_max <= gateway_events_max);
+static_assert(batch_bytes_max <= gateway_bytes_max);
+static_assert(state_bytes_max + event_bytes_max < frame_bytes_max, "a turn fits one frame");
+static_assert(stream_backlog_bytes_max <= batch_bytes_max);
+
+} // namespace skein::limits
