@@ -2,10 +2,11 @@
 //
 //                 +-----------------------------------------------+
 //                 v                                               |
-//   pending -> running -> retrying (waits for its next attempt) --+
+//   pending <-> running -> retrying (waits for its next attempt) -+
 //      |          |           |
 //      |          +-----------+--> done | dead | cancelled | superseded | expired
-//      +-------------------------> cancelled | superseded | expired
+//      +-------------------------> dead | cancelled | superseded | expired
+//   running -> pending (given back: counts nothing); pending -> dead (too many crashes or hops)
 //   dead -> pending (redrive by a person), dead -> purged
 #pragma once
 
@@ -37,9 +38,9 @@ bool may_become(delivery_state from, delivery_state to) noexcept;
 std::string_view to_string(delivery_state state) noexcept;
 std::optional<delivery_state> parse_delivery_state(std::string_view text) noexcept;
 
-/// An event's state from its deliveries' states: dead if one is dead; while any is not terminal, the most
-/// active of them (running, retrying, pending); done when all are terminal and one is done; else the
-/// kind the rest agree on, or in the order cancelled, superseded, expired, purged. No deliveries: done.
+/// An event's state from its deliveries' states: while any is not terminal, the most active of them
+/// (running, retrying, pending); then dead if one is dead, done if one is done, else the kind they
+/// agree on, or the first of cancelled, superseded, expired, purged. No deliveries: done.
 delivery_state event_state(std::span<const delivery_state> deliveries) noexcept;
 
 /// Why an event is done although nothing ran: no route matched it.

@@ -13,6 +13,7 @@ inline constexpr std::size_t batch_events_max = 1'000;
 inline constexpr std::size_t batch_bytes_max = 8 << 20;
 inline constexpr std::size_t id_bytes_max = 512;                   // id, source, type, subject, key, agent name
 inline constexpr std::size_t attribute_bytes_max = 4'096;          // any other attribute
+inline constexpr std::size_t attribute_name_bytes_max = 64;
 inline constexpr std::size_t extensions_max = 32;
 inline constexpr std::size_t json_depth_max = 32;
 inline constexpr std::size_t deliveries_per_event_max = 16;

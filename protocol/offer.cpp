@@ -1,0 +1,187 @@
+// From a read event to an offered one: the checks at the door, the resolved times, the hashes.
+#include "protocol/attributes.hpp"
+#include "protocol/event.hpp"
+#include "protocol/siphash.hpp"
+
+#include <charconv>
+
+namespace skein {
+
+namespace {
+
+error not_a_string(std::string_view name) {
+  return {errc::invalid_event, std::string{name} + " must be a String."};
+}
+
+/// Our extension of that name: nullptr if absent; an error if it is there but no String, or empty.
+result<const std::string*> text_of(const event& value, std::string_view name) {
+  for (const auto& [each, content] : value.extensions) {
+    if (each != name)
+      continue;
+    const auto* text = std::get_if<std::string>(&content);
+    if (text == nullptr)
+      return not_a_string(name);
+    if (text->empty())
+      return error{errc::invalid_event,
+                   std::string{name} + " must not be empty; leave it out instead."};
+    return text;
+  }
+  return static_cast<const std::string*>(nullptr);
+}
+
+/// `due` or `expires`: an instant, or "+" and a duration from now on.
+std::optional<instant> resolve_time(std::string_view text, instant now) {
+  if (!text.starts_with('+'))
+    return parse_rfc3339(text);
+  const auto wait = parse_duration(text.substr(1));
+  std::int64_t ns = 0;
+  if (!wait || __builtin_add_overflow(to_ns(now), wait->count(), &ns))
+    return std::nullopt;
+  return from_ns(ns);
+}
+
+result<instant> read_time(const event& value, std::string_view name, instant now) {
+  const auto text = text_of(value, name);
+  if (!text)
+    return text.error();
+  if (*text == nullptr)
+    return no_instant;
+  const auto at = resolve_time(**text, now);
+  if (!at)
+    return error{errc::invalid_time,
+                 std::string{name} + " must be RFC 3339, such as 2026-01-31T12:00:00Z, or + and a "
+                                     "duration, such as +10s or +1h30m."};
+  return *at;
+}
+
+result<void> read_times(const event& value, instant now, offered_event& offered) {
+  const auto due = read_time(value, attribute::due, now);
+  if (!due)
+    return due.error();
+  offered.due = *due > now ? *due : no_instant; // in the past = at once
+
+  const auto text = text_of(value, attribute::expires);
+  const auto expires = read_time(value, attribute::expires, now);
+  if (!expires)
+    return expires.error();
+  if (*text != nullptr && *expires <= now)
+    return error{errc::invalid_time, "expires lies in the past (" + format_rfc3339(*expires) +
+                                       ", now it is " + format_rfc3339(now) +
+                                       "); it must be later than now."};
+  offered.expires = *expires;
+  return {};
+}
+
+result<void> read_priority(const event& value, offered_event& offered) {
+  const auto text = text_of(value, attribute::priority);
+  if (!text)
+    return text.error();
+  const auto priority = *text == nullptr ? default_priority(value.type) : parse_priority(**text);
+  if (!priority)
+    return error{errc::invalid_event,
+                 "priority must be one of people, hook, job, background, replay."};
+  offered.priority = *priority;
+  return {};
+}
+
+result<void> read_hops(const event& value, offered_event& offered) {
+  const auto text = text_of(value, attribute::hops);
+  if (!text)
+    return text.error();
+  if (*text == nullptr)
+    return {};
+  const char* end = (*text)->data() + (*text)->size();
+  const auto [stopped, problem] = std::from_chars((*text)->data(), end, offered.hops);
+  if (problem != std::errc{} || stopped != end)
+    return error{errc::invalid_event, "skeinhops must be a String of a whole number."};
+  if (offered.hops > limits::hops_max)
+    return error{errc::too_many_hops, "skeinhops is " + std::to_string(offered.hops) +
+                                        "; at most " + std::to_string(limits::hops_max) +
+                                        " emits may follow from each other."};
+  return {};
+}
+
+hash128 identity_of(const event& value, const hash_settings& hash) noexcept {
+  siphasher hasher{hash.seed_high, hash.seed_low};
+  hasher.add_field(value.key());
+  hasher.add_field(value.source);
+  hasher.add_field(value.id);
+  return hasher.finish();
+}
+
+void add_optional(siphasher& hasher, const std::optional<std::string>& text) noexcept {
+  hasher.add_byte(text ? 1 : 0);
+  if (text)
+    hasher.add_field(*text);
+}
+
+/// By its text, which is all that binary mode carries: "5" and 5 are the same content.
+void add_value(siphasher& hasher, const extension_value& value) {
+  if (const auto* text = std::get_if<std::string>(&value))
+    hasher.add_field(*text);
+  else if (const auto* number = std::get_if<std::int32_t>(&value))
+    hasher.add_field(std::to_string(*number));
+  else
+    hasher.add_field(std::get<bool>(value) ? "true" : "false");
+}
+
+/// Two events of one identity are duplicates if this agrees. Without `time` and the trace context,
+/// which a sender makes anew when it sends again.
+std::uint64_t content_of(const event& value, const hash_settings& hash) {
+  siphasher hasher{hash.seed_high, hash.seed_low};
+  hasher.add_field(value.type);
+  add_optional(hasher, value.subject);
+  hasher.add_field(value.key());
+  add_optional(hasher, value.datacontenttype);
+  add_optional(hasher, value.dataschema);
+  hasher.add_byte(static_cast<std::uint8_t>(value.kind));
+  hasher.add_field(value.data);
+  for (const auto& [name, content] : value.extensions) {
+    if (name == attribute::traceparent || name == attribute::tracestate)
+      continue;
+    hasher.add_field(name);
+    add_value(hasher, content);
+  }
+  return hasher.finish().high;
+}
+
+result<void> check_key(const event& value) {
+  const auto text = text_of(value, attribute::partitionkey);
+  return text ? result<void>{} : result<void>{text.error()};
+}
+
+} // namespace
+
+shard_id shard_of(std::string_view key, const hash_settings& hash) noexcept {
+  SKEIN_CHECK(hash.shards != 0);
+  const std::uint64_t value = siphash128(key, hash.seed_high, hash.seed_low).high;
+  return shard_id{static_cast<std::uint32_t>(value % hash.shards)};
+}
+
+result<offered_event> offer(const event& value, const hash_settings& hash,
+                            const event_limits& bounds, instant now) {
+  offered_event offered;
+  if (auto checked = check_attributes(value); !checked)
+    return checked.error();
+  if (auto checked = check_key(value); !checked)
+    return checked.error();
+  if (auto read = read_times(value, now, offered); !read)
+    return read.error();
+  if (auto read = read_priority(value, offered); !read)
+    return read.error();
+  if (auto read = read_hops(value, offered); !read)
+    return read.error();
+
+  std::string body = encode_event(value);
+  if (body.size() > bounds.event_bytes)
+    return error{errc::too_large, "The event has " + std::to_string(body.size()) +
+                                    " bytes; at most " + std::to_string(bounds.event_bytes) +
+                                    " are allowed."};
+  offered.shard = shard_of(value.key(), hash);
+  offered.identity = identity_of(value, hash);
+  offered.content = content_of(value, hash);
+  offered.body = slice{std::move(body)};
+  return offered;
+}
+
+} // namespace skein
