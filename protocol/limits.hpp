@@ -27,6 +27,22 @@ inline constexpr std::size_t agent_line_bytes_max = 1 << 20;
 inline constexpr std::size_t error_text_bytes_max = 4'096;
 inline constexpr std::size_t agent_name_bytes_max = 64;
 
+// Programs (exec agents)
+inline constexpr std::size_t program_unsent_bytes_max = 256 << 10; // lines given to a program that it has not taken
+inline constexpr std::size_t program_read_bytes = 256 << 10;       // one read of what programs print
+inline constexpr std::size_t program_log_line_bytes_max = 4'096;   // a longer line of standard error is cut
+inline constexpr std::size_t program_last_words_bytes = 512;       // standard error kept for error texts
+inline constexpr std::uint32_t program_log_burst = 100;            // logged lines an agent at once
+inline constexpr std::uint32_t program_log_rate = 20;              // logged lines an agent and second after that
+inline constexpr std::uint32_t programs_started_at_once = 16;      // before the other programs are looked at again
+inline constexpr std::chrono::milliseconds program_restart_first{100}; // doubles
+inline constexpr std::chrono::seconds program_restart_max{30};
+inline constexpr std::chrono::seconds program_proven_after{10};    // of life
+inline constexpr std::chrono::seconds program_start_patience{2};   // a turn waits for a program that cannot start
+inline constexpr std::chrono::milliseconds program_hangup_grace{500}; // pipes closed but running, or the reverse
+inline constexpr std::size_t program_variable_bytes_max = 64 << 10;   // one SKEIN_ environment variable
+inline constexpr std::size_t program_scratch_entries_max = 64;     // files a program left beside its state, removed
+
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16 << 10;
 inline constexpr std::size_t http_header_fields_max = 100;
@@ -38,6 +54,14 @@ inline constexpr std::chrono::seconds http_wait_max{60};
 inline constexpr std::size_t http_connections_max = 4'096;
 inline constexpr std::size_t http_connections_reserved = 32;       // for health, status and admin
 inline constexpr std::size_t http_connections_per_ip_max = 2'048;
+inline constexpr std::size_t http_body_memory_max = 64 << 20;      // bodies on their way in, of all connections
+inline constexpr std::size_t http_action_bytes_max = 64 << 10;     // body of a command
+inline constexpr std::size_t http_chunk_line_bytes_max = 256;      // size and extensions of one chunk
+inline constexpr std::size_t http_trailer_bytes_max = 4'096;
+inline constexpr std::size_t http_query_arguments_max = 32;
+inline constexpr std::chrono::seconds http_rate_grace{5};          // before http_body_rate_min is asked for
+inline constexpr std::chrono::seconds http_linger{2};              // reading on after the last answer
+inline constexpr std::size_t http_streams_max = 128;
 inline constexpr std::size_t stream_backlog_bytes_max = 1 << 20;
 inline constexpr std::chrono::seconds stream_heartbeat{15};
 
@@ -69,11 +93,21 @@ inline constexpr std::chrono::seconds drain_deadline{25};
 inline constexpr std::chrono::seconds cancel_grace{2};             // told -> terminated
 inline constexpr std::chrono::seconds terminate_grace{3};          // terminated -> killed
 
+// The operator's side
+inline constexpr std::size_t log_value_bytes_max = 1'024;          // of a sentence or a field of the log
+inline constexpr std::size_t config_file_bytes_max = 1 << 20;
+inline constexpr std::size_t cli_answer_bytes_max = 64 << 20;      // body that the command line reads
+
 static_assert(event_bytes_max <= batch_bytes_max);
 static_assert(batch_bytes_max < frame_bytes_max, "a legal batch fits one frame");
+static_assert(program_restart_first < program_restart_max);
+static_assert(cancel_grace + terminate_grace < drain_deadline, "programs end within a drain");
 static_assert(batch_events_max <= gateway_events_max);
 static_assert(batch_bytes_max <= gateway_bytes_max);
 static_assert(state_bytes_max + event_bytes_max < frame_bytes_max, "a turn fits one frame");
 static_assert(stream_backlog_bytes_max <= batch_bytes_max);
+static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");
+static_assert(http_connections_reserved < http_connections_max);
+static_assert(http_trailer_bytes_max <= http_header_bytes_max);
 
 } // namespace skein::limits

@@ -1,0 +1,144 @@
+#include "nodes/logging/log_line.hpp"
+
+#include "protocol/limits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace skein {
+
+namespace {
+
+bool is_control(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
+void append_escaped(std::string& out, char c) {
+  switch (c) {
+    case '\n': out += "\\n"; break;
+    case '\r': out += "\\r"; break;
+    case '\t': out += "\\t"; break;
+    default: fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
+  }
+}
+
+/// The longest prefix within the limit that does not end inside a UTF-8 sequence.
+std::string_view cut(std::string_view text) {
+  std::size_t end = limits::log_value_bytes_max;
+  if (text.size() <= end)
+    return text;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u)
+    --end;
+  return text.substr(0, end);
+}
+
+std::string shortened(std::string_view text) {
+  const std::string_view kept = cut(text);
+  if (kept.size() == text.size())
+    return std::string{text};
+  return fmt::format("{}...({} bytes more)", kept, text.size() - kept.size());
+}
+
+void append_text_value(std::string& out, std::string_view value) {
+  const std::string text = escape_controls(shortened(value));
+  if (!text.empty() && text.find_first_of(" \"=") == std::string::npos) {
+    out += text;
+    return;
+  }
+  out += '"';
+  for (const char c : text) {
+    if (c == '"')
+      out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
+/// Length of the well-formed UTF-8 sequence at the front; 0 if there is none.
+std::size_t utf8_sequence(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80)
+    return 1;
+  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < length)
+    return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0u) != 0x80u)
+      return 0;
+  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
+  const bool outside = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
+  return overlong || outside ? 0 : length;
+}
+
+void append_json_text(std::string& out, std::string_view value) {
+  out += '"';
+  for (std::size_t i = 0; i < value.size();) {
+    const std::size_t length = utf8_sequence(value.substr(i));
+    const char c = value[i];
+    if (length == 0)
+      out += "\\ufffd";
+    else if (c == '"' || c == '\\')
+      out.append(1, '\\').append(1, c);
+    else if (is_control(c))
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
+    else
+      out.append(value.substr(i, length));
+    i += std::max<std::size_t>(length, 1);
+  }
+  out += '"';
+}
+
+bool is_fixed_member(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 5> fixed{"time", "level", "component", "id", "text"};
+  return std::find(fixed.begin(), fixed.end(), name) != fixed.end();
+}
+
+void append_member(std::string& out, std::string_view name, std::string_view value) {
+  if (!out.empty())
+    out += ',';
+  out.append(1, '"').append(name).append("\":");
+  append_json_text(out, shortened(value));
+}
+
+} // namespace
+
+std::string escape_controls(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    if (is_control(c))
+      append_escaped(out, c);
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string text_line(std::string_view component, std::string_view id, std::string_view sentence,
+                      const log_fields& fields) {
+  std::string out = fmt::format("{} {}: {}", component, id, escape_controls(shortened(sentence)));
+  for (const log_field& field : fields) {
+    out.append(1, ' ').append(field.name).append(1, '=');
+    append_text_value(out, field.value);
+  }
+  return out;
+}
+
+std::string json_members(std::string_view component, std::string_view id,
+                         std::string_view sentence, const log_fields& fields) {
+  std::string out;
+  append_member(out, "component", component);
+  append_member(out, "id", id);
+  append_member(out, "text", sentence);
+  for (const log_field& field : fields) {
+    const std::string name = std::string{field.name} + (is_fixed_member(field.name) ? "_" : "");
+    append_member(out, name, field.value);
+  }
+  return out;
+}
+
+} // namespace skein
