@@ -82,6 +82,14 @@ inline constexpr std::size_t pipeline_depth = 64;                  // turns in f
 inline constexpr std::size_t commit_operations_max = 8'192;        // of one transaction
 inline constexpr std::size_t dispatch_batch_turns = 1'024;         // turns in one frame
 
+// Journal
+inline constexpr std::uint32_t shards_max = 65'536;                // of a store
+inline constexpr std::size_t agents_max = 65'535;                  // names that a store ever knew
+inline constexpr std::size_t journal_page_bytes = 8'192;           // of the SQLite file
+inline constexpr std::size_t journal_cache_bytes = 16 << 20;       // pages the writer keeps
+inline constexpr std::size_t journal_wal_bytes = 8 << 20;          // then a checkpoint: about 20 ms
+inline constexpr std::chrono::seconds journal_busy_timeout{2};     // another program's lock
+
 // Look-ups
 inline constexpr std::size_t page_rows_default = 50;
 inline constexpr std::size_t page_rows_max = 1'000;

@@ -15,7 +15,7 @@
 
 namespace skein {
 
-/// A part of the system: "gateway", "loop/0", "agents", "broker" on a node.
+/// A part of the system: "gateway", "loop/0", "agent/NAME", "broker" on a node.
 struct address {
   std::string node;
   std::string name;
