@@ -1,0 +1,302 @@
+#include "actors/agent_core.hpp"
+
+#include "protocol/check.hpp"
+#include "protocol/cloudevents.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace skein {
+
+namespace {
+
+/// How often the slots are told again although nothing changed, in case a frame was lost.
+constexpr std::chrono::seconds credit_repeat{2};
+
+std::string cut(std::string text, std::size_t bytes_max) {
+  if (text.size() > bytes_max)
+    text.resize(bytes_max);
+  return text;
+}
+
+} // namespace
+
+agent_core::agent_core(agent_core_settings settings)
+  : settings_{std::move(settings)},
+    courier_{{settings_.node, "agent/" + settings_.agent.name}},
+    broker_at_{settings_.node, "broker"},
+    opened_total_{settings_.agent.concurrency} {}
+
+void agent_core::start(moment now, std::vector<agent_effect>& out) {
+  now_ = now;
+  out_ = &out;
+  finish_step();
+}
+
+void agent_core::step(agent_input input, moment now, std::vector<agent_effect>& out) {
+  now_ = now;
+  out_ = &out;
+  std::visit([this](auto& body) { on(body); }, input);
+  finish_step();
+}
+
+void agent_core::finish_step() {
+  for (auto& [loop, turns] : std::exchange(outcomes_, {})) {
+    outcomes body{settings_.agent.name, std::move(turns)};
+    out_->push_back(send_effect{courier_.seal_reliable(loop, body, now_.boot).first});
+  }
+  if (opened_total_ != told_total_ || told_at_ + credit_repeat <= now_.boot)
+    tell_credit();
+  std::optional<boot_time> next = told_at_ + credit_repeat;
+  for (const auto& other : {courier_.next_due(), timers_.next()})
+    if (other)
+      next = std::min(*next, *other);
+  if (!armed_ || *next < *armed_ || *armed_ <= now_.boot) {
+    armed_ = next;
+    out_->push_back(wake_effect{*next});
+  }
+  out_ = nullptr;
+}
+
+void agent_core::tell_credit() {
+  told_total_ = opened_total_;
+  told_at_ = now_.boot;
+  out_->push_back(send_effect{courier_.seal(broker_at_, credit{settings_.agent.name, opened_total_})});
+  if (settings_.serves_alone_slot)
+    out_->push_back(send_effect{courier_.seal(broker_at_, credit{std::string{alone_slot}, 1})});
+}
+
+void agent_core::on(frame_in& input) {
+  const frame_header& header = input.value.header;
+  if (const auto* receipt = std::get_if<ack>(&input.value.body)) {
+    courier_.acknowledged(header.from, receipt->frame);
+    return;
+  }
+  if (header.number != 0)
+    out_->push_back(send_effect{courier_.receipt(header)});
+  if (!courier_.first_time(header))
+    return;
+  if (auto* turns = std::get_if<dispatch>(&input.value.body)) {
+    on_dispatch(header, *turns);
+  } else if (const auto* cancelled = std::get_if<cancel_turns>(&input.value.body)) {
+    for (const turn_id& turn : cancelled->turns)
+      if (const auto found = running_.find(turn); found != running_.end())
+        stop(turn, found->second, ending::cancel);
+  }
+}
+
+void agent_core::on_dispatch(const frame_header& header, dispatch& body) {
+  counted_.turns += body.turns.size();
+  if (settings_.agent.kind != agent_kind::exec) {
+    answer_at_once(header.from, body);
+    return;
+  }
+  std::vector<turn_start> starts;
+  starts.reserve(body.turns.size());
+  for (dispatched_turn& turn : body.turns)
+    run(header.from, turn, starts);
+  if (!starts.empty())
+    out_->push_back(start_effect{std::move(starts)});
+}
+
+void agent_core::answer_at_once(const address& loop, dispatch& body) {
+  auto& answers = outcomes_[loop];
+  answers.reserve(answers.size() + body.turns.size());
+  for (dispatched_turn& turn : body.turns) {
+    turn_outcome outcome;
+    outcome.turn = turn.turn;
+    outcome.epoch = turn.epoch;
+    outcome.started = outcome.finished = now_.wall;
+    if (settings_.agent.kind == agent_kind::echo) {
+      if (auto cause = decode_event(turn.body.view())) {
+        outcome.reply_kind = cause->kind;
+        outcome.reply = slice{std::move(cause->data)};
+      }
+    }
+    answers.push_back(std::move(outcome));
+  }
+  counted_.done += body.turns.size();
+  opened_total_ += body.turns.size();
+}
+
+void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<turn_start>& starts) {
+  const auto [entry, fresh] = running_.try_emplace(turn.turn);
+  if (!fresh)
+    return; // the same attempt by another frame: it runs already
+  entry->second.loop = loop;
+  entry->second.epoch = turn.epoch;
+  entry->second.started = now_.wall;
+  entry->second.body = turn.body;
+  entry->second.next_step = now_.boot + settings_.agent.timeout;
+  timers_.set(entry->second.next_step, turn.turn);
+  turn_start begin;
+  begin.turn = turn.turn;
+  begin.agent = settings_.agent.name;
+  begin.name = name_of(turn.turn);
+  begin.token = settings_.store_id + "." + to_string(turn.turn.delivery.event, settings_.agent.name) + ".0";
+  begin.deadline = now_.wall + settings_.agent.timeout;
+  begin.has_state = turn.has_state;
+  begin.state = std::move(turn.state);
+  begin.body = std::move(turn.body);
+  starts.push_back(std::move(begin));
+}
+
+std::string agent_core::name_of(const turn_id& turn) const {
+  return turn_name(turn.delivery.event, settings_.agent.name, turn.attempt);
+}
+
+// ---- the end of a turn ------------------------------------------------------------------------
+
+void agent_core::on(reports_in& input) {
+  for (turn_report& report : input.reports) {
+    const auto found = running_.find(report.turn);
+    if (found == running_.end())
+      continue;
+    outcomes_[found->second.loop].push_back(outcome_of(found->second, report));
+    running_.erase(found);
+    ++opened_total_;
+  }
+  for (const auto& [loop, turns] : outcomes_)
+    for (const turn_outcome& each : turns)
+      switch (each.verdict) {
+        case turn_verdict::done: ++counted_.done; break;
+        case turn_verdict::failed: ++counted_.failed; break;
+        case turn_verdict::rejected: ++counted_.rejected; break;
+        case turn_verdict::returned: ++counted_.returned; break;
+      }
+}
+
+turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& report) const {
+  turn_outcome outcome;
+  outcome.turn = report.turn;
+  outcome.epoch = entry.epoch;
+  outcome.started = entry.started;
+  outcome.finished = now_.wall;
+  outcome.verdict = report.verdict;
+  outcome.code = report.code;
+  outcome.error = cut(std::move(report.error), limits::error_text_bytes_max);
+  outcome.retry_after = report.retry_after;
+  if (report.verdict == turn_verdict::returned && entry.why == ending::timeout) {
+    outcome.verdict = turn_verdict::failed;
+    outcome.code = errc::agent_timeout;
+    outcome.error = "the turn took longer than " + format_duration(settings_.agent.timeout) + " and was stopped";
+  }
+  if (outcome.verdict != turn_verdict::done)
+    return outcome;
+  const auto refuse = [&outcome](errc code, std::string text) {
+    outcome.verdict = turn_verdict::rejected;
+    outcome.code = code;
+    outcome.error = std::move(text);
+  };
+  if (report.reply.size() > limits::reply_bytes_max)
+    refuse(errc::agent_output_invalid, "the reply has " + std::to_string(report.reply.size()) + " bytes; at most "
+                                         + std::to_string(limits::reply_bytes_max) + " are kept");
+  else if (report.state.size() > limits::state_bytes_max)
+    refuse(errc::state_too_large, "the state has " + std::to_string(report.state.size()) + " bytes; at most "
+                                    + std::to_string(limits::state_bytes_max) + " are kept");
+  else if (report.emits.size() > limits::emits_per_turn_max)
+    refuse(errc::too_many_emits, std::to_string(report.emits.size()) + " events; at most "
+                                   + std::to_string(limits::emits_per_turn_max) + " a turn");
+  else
+    complete_emits(entry, report, outcome);
+  if (outcome.verdict != turn_verdict::done)
+    return outcome;
+  outcome.reply_kind = report.reply_kind;
+  outcome.reply = slice{std::move(report.reply)};
+  outcome.sets_state = report.sets_state;
+  outcome.deletes_state = report.deletes_state;
+  outcome.state = slice{std::move(report.state)};
+  return outcome;
+}
+
+/// What an agent leaves out of an emitted event is filled from its cause.
+void agent_core::complete_emits(const running_turn& entry, turn_report& report, turn_outcome& outcome) const {
+  if (report.emits.empty())
+    return;
+  const auto cause = decode_event(entry.body.view());
+  std::int32_t hops = 1;
+  if (cause)
+    if (const std::string* before = cause->text_extension(attribute::hops))
+      hops = std::atoi(before->c_str()) + 1;
+  const std::string delivery = to_string(report.turn.delivery.event, settings_.agent.name);
+  for (std::size_t i = 0; i < report.emits.size(); ++i) {
+    event& each = report.emits[i];
+    if (each.id.empty())
+      each.id = delivery + "." + std::to_string(i);
+    if (each.source.empty())
+      each.source = "skein/agent/" + settings_.agent.name;
+    if (cause && !each.text_extension(attribute::partitionkey))
+      each.set_extension(std::string{attribute::partitionkey}, std::string{cause->key()});
+    for (const std::string_view trace : {attribute::traceparent, attribute::tracestate})
+      if (cause && !each.text_extension(trace))
+        if (const std::string* carried = cause->text_extension(trace))
+          each.set_extension(std::string{trace}, *carried);
+    each.set_extension(std::string{attribute::hops}, std::to_string(hops));
+    auto offered = offer(each, settings_.hash, settings_.events, now_.wall);
+    if (!offered) {
+      outcome.verdict = turn_verdict::rejected;
+      outcome.code = offered.error().code == errc::too_many_hops ? errc::too_many_hops : errc::agent_output_invalid;
+      outcome.error = cut("emitted event " + std::to_string(i) + ": " + to_string(offered.error()),
+                          limits::error_text_bytes_max);
+      outcome.emits.clear();
+      return;
+    }
+    outcome.emits.push_back(*std::move(offered));
+  }
+}
+
+// ---- stopping ---------------------------------------------------------------------------------
+
+void agent_core::stop(const turn_id& turn, running_turn& entry, ending why) {
+  if (entry.why != ending::none)
+    return; // on its way already
+  entry.why = why;
+  entry.stage = why == ending::timeout ? stop_stage::terminate : stop_stage::tell;
+  out_->push_back(stop_effect{turn, entry.stage});
+  entry.next_step = now_.boot + (why == ending::timeout ? limits::terminate_grace : limits::cancel_grace);
+  timers_.set(entry.next_step, turn);
+}
+
+void agent_core::escalate(const turn_id& turn) {
+  const auto found = running_.find(turn);
+  if (found == running_.end())
+    return; // over: a stale timer
+  running_turn& entry = found->second;
+  if (now_.boot < entry.next_step)
+    return;
+  if (entry.why == ending::none) {
+    ++counted_.timeouts;
+    stop(turn, entry, ending::timeout);
+    return;
+  }
+  if (entry.stage == stop_stage::kill)
+    return; // the runner reports as soon as the process is gone
+  entry.stage = entry.stage == stop_stage::tell ? stop_stage::terminate : stop_stage::kill;
+  out_->push_back(stop_effect{turn, entry.stage});
+  entry.next_step = now_.boot + limits::terminate_grace;
+  timers_.set(entry.next_step, turn);
+}
+
+void agent_core::on(hasten_in&) {
+  left_effect left;
+  std::vector<turn_id> turns;
+  for (const auto& [turn, entry] : running_)
+    turns.push_back(turn);
+  std::sort(turns.begin(), turns.end());
+  for (const turn_id& turn : turns) {
+    left.turns.push_back(name_of(turn));
+    stop(turn, running_.find(turn)->second, ending::drain);
+  }
+  out_->push_back(std::move(left));
+}
+
+void agent_core::on(tick_in&) {
+  if (armed_ && *armed_ <= now_.boot)
+    armed_.reset();
+  while (const auto turn = timers_.take_due(now_.boot))
+    escalate(*turn);
+  for (slice& frame : courier_.due(now_.boot))
+    out_->push_back(send_effect{std::move(frame)});
+}
+
+} // namespace skein

@@ -1,0 +1,112 @@
+// The pool of one agent on one node: takes dispatched turns, has them run, watches their time, and sends the
+// outcomes back to the loop that asked. `echo` and `noop` are answered right here; other kinds go to a runner.
+//
+//   dispatched -> running --report--> outcome sent (again until acknowledged)
+//                   |  timeout: terminate, then kill        -> failed (agent_timeout)
+//                   |  cancel:  tell, terminate, then kill  -> returned, nobody waits for it
+//                   |  drain in haste: as cancel            -> returned: not counted, run again later
+//
+// Slots: the broker is told how many were ever opened: the concurrency, plus one for each turn that ended.
+#pragma once
+
+#include "actors/courier.hpp"
+#include "actors/ports.hpp"
+#include "actors/scheduler_core.hpp"
+#include "actors/settings.hpp"
+#include "actors/timer_queue.hpp"
+
+#include <deque>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace skein {
+
+struct reports_in {
+  std::vector<turn_report> reports;
+};
+/// Drain: stop what runs and give it back.
+struct hasten_in {};
+using agent_input = std::variant<frame_in, reports_in, hasten_in, tick_in>;
+
+struct start_effect {
+  std::vector<turn_start> turns;
+};
+struct stop_effect {
+  turn_id turn;
+  stop_stage stage = stop_stage::tell;
+};
+/// Turns that were running when the drain's time was up.
+struct left_effect {
+  std::vector<std::string> turns;
+};
+using agent_effect = std::variant<send_effect, start_effect, stop_effect, wake_effect, left_effect, log_effect>;
+
+struct agent_core_settings {
+  agent_settings agent;
+  std::string node;
+  std::string store_id; // part of every token
+  hash_settings hash;
+  event_limits events;
+  bool serves_alone_slot = false; // one agent of the node opens the slot for accused deliveries
+};
+
+class agent_core {
+ public:
+  explicit agent_core(agent_core_settings settings);
+
+  void start(moment now, std::vector<agent_effect>& out);
+  void step(agent_input input, moment now, std::vector<agent_effect>& out);
+
+  std::size_t running() const noexcept { return running_.size(); }
+  struct counters {
+    std::uint64_t turns = 0, done = 0, failed = 0, rejected = 0, returned = 0, timeouts = 0;
+  };
+  const counters& counted() const noexcept { return counted_; }
+
+ private:
+  enum class ending : std::uint8_t { none, timeout, cancel, drain };
+  struct running_turn {
+    address loop;
+    epoch_no epoch{};
+    instant started;
+    slice body;
+    ending why = ending::none;
+    stop_stage stage = stop_stage::tell;
+    boot_time next_step; // of the escalation; an earlier timer is stale
+  };
+
+  void on(frame_in& input);
+  void on(reports_in& input);
+  void on(hasten_in& input);
+  void on(tick_in& input);
+  void on_dispatch(const frame_header& header, dispatch& body);
+  void answer_at_once(const address& loop, dispatch& body);
+  void run(const address& loop, dispatched_turn& turn, std::vector<turn_start>& starts);
+  void stop(const turn_id& turn, running_turn& entry, ending why);
+  void escalate(const turn_id& turn);
+  turn_outcome outcome_of(const running_turn& entry, turn_report& report) const;
+  void complete_emits(const running_turn& entry, turn_report& report, turn_outcome& outcome) const;
+  std::string name_of(const turn_id& turn) const;
+  void tell_credit();
+  void finish_step();
+
+  agent_core_settings settings_;
+  courier courier_;
+  address broker_at_;
+  std::unordered_map<turn_id, running_turn, hash_of_id> running_;
+  timer_queue<boot_time, turn_id> timers_;
+  std::map<address, std::vector<turn_outcome>> outcomes_; // of this step, by loop
+  std::uint64_t opened_total_ = 0;
+  std::uint64_t told_total_ = 0;
+  boot_time told_at_{};
+  std::optional<boot_time> armed_;
+  counters counted_;
+
+  moment now_{};
+  std::vector<agent_effect>* out_ = nullptr;
+};
+
+} // namespace skein

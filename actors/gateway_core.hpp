@@ -1,0 +1,124 @@
+// The node's front door: bounds what is in flight, splits offers by owner, sends them to the loops until
+// they answer, and puts the answers together. Also carries questions to loops.
+//
+// A member is reported durable only on its loop's word, and the loop speaks after the commit. No answer in
+// time means unknown, never no.
+#pragma once
+
+#include "actors/courier.hpp"
+#include "actors/api.hpp"
+#include "actors/scheduler_core.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace skein {
+
+struct publish_in {
+  std::uint64_t ticket = 0;
+  std::vector<offered_event> events;
+};
+/// A question for one loop, or for all of them.
+struct ask_in {
+  std::uint64_t ticket = 0;
+  std::optional<loop_no> loop;
+  std::string json;
+  duration timeout{0};
+};
+/// Drain: take nothing new.
+struct refuse_in {};
+using gateway_input = std::variant<publish_in, ask_in, frame_in, refuse_in, watch_progress_in, tick_in>;
+
+struct published_effect {
+  std::uint64_t ticket = 0;
+  publish_reply reply;
+};
+struct answered_effect {
+  std::uint64_t ticket = 0;
+  std::vector<answer> answers; // by loop; a loop that did not answer has timed_out
+};
+struct in_flight_effect {
+  std::size_t events = 0;
+};
+using gateway_effect =
+  std::variant<send_effect, published_effect, answered_effect, in_flight_effect, wake_effect, log_effect>;
+
+struct gateway_settings {
+  std::string node;
+  std::uint32_t loops = 1;
+  std::size_t events_max = limits::gateway_events_max;
+  std::size_t bytes_max = limits::gateway_bytes_max;
+  duration answer_within = std::chrono::seconds{30}; // then members are unknown
+};
+
+class gateway_core {
+ public:
+  explicit gateway_core(gateway_settings settings);
+
+  void step(gateway_input input, moment now, std::vector<gateway_effect>& out);
+
+  struct counters {
+    std::uint64_t offered = 0, accepted = 0, duplicates = 0, refused = 0, overloaded = 0;
+  };
+  const counters& counted() const noexcept { return counted_; }
+  std::size_t events_in_flight() const noexcept { return events_; }
+  std::size_t bytes_in_flight() const noexcept { return bytes_; }
+
+ private:
+  struct request {
+    std::vector<publish_result> members; // unknown_outcome until answered
+    std::size_t open_frames = 0;
+    std::size_t bytes = 0;
+    boot_time until;
+  };
+  /// A publish frame under way: which members of which request it carries.
+  struct part {
+    std::uint64_t ticket = 0;
+    std::vector<std::uint32_t> members;
+  };
+  struct question {
+    std::uint64_t ticket = 0;
+    std::vector<answer> answers;
+    std::vector<bool> answered;
+    std::vector<std::pair<std::size_t, slice>> frames; // by loop, for asking again
+    std::size_t open = 0;
+    boot_time until;
+    boot_time asked;
+  };
+
+  void on(publish_in& input);
+  void on(ask_in& input);
+  void on(frame_in& input);
+  void on(refuse_in& input);
+  void on(watch_progress_in& input);
+  void on(tick_in& input);
+  void on_publish_ack(const address& from, const publish_ack& body);
+  void on_answer(const address& from, const answer& body);
+  void refuse(std::uint64_t ticket, std::size_t members, errc code, std::string detail, duration retry_after);
+  void complete(std::uint64_t ticket, request& which);
+  void time_out_requests();
+  void ask_again();
+  address loop_at(std::size_t loop) const;
+  void finish_step();
+
+  gateway_settings settings_;
+  courier courier_;
+  std::map<std::uint64_t, request> requests_;
+  std::map<std::pair<address, std::uint64_t>, part> parts_; // by loop and frame number
+  std::map<std::uint64_t, question> questions_;
+  std::size_t events_ = 0;
+  std::size_t bytes_ = 0;
+  bool refusing_ = false;
+  bool watched_ = false;
+  std::size_t told_events_ = 0;
+  std::optional<boot_time> armed_;
+  counters counted_;
+
+  moment now_{};
+  std::vector<gateway_effect>* out_ = nullptr;
+};
+
+} // namespace skein

@@ -1,0 +1,265 @@
+#include "actors/lanes.hpp"
+
+#include "protocol/check.hpp"
+#include "protocol/limits.hpp"
+
+#include <utility>
+
+namespace skein {
+
+lane_set::lane_set(std::vector<agent_traits> agents) : agents_(agents.size()) {
+  for (std::size_t i = 0; i < agents.size(); ++i)
+    agents_[i].pure = agents[i].pure;
+}
+
+std::uint32_t lane_set::find_delivery(const delivery_id& id) const noexcept {
+  const std::uint32_t event = by_sequence_.find(id.event.sequence);
+  if (event == no_slot || events[event].id != id.event)
+    return no_slot;
+  for (std::uint32_t at = events[event].first_delivery; at != no_slot; at = deliveries[at].next_sibling)
+    if (deliveries[at].index == id.index)
+      return at;
+  return no_slot;
+}
+
+std::uint32_t lane_set::find_lane(agent_no agent, std::string_view key) const noexcept {
+  const auto& known = agents_[raw(agent)].by_key;
+  const auto found = known.find(key);
+  return found == known.end() ? no_slot : found->second;
+}
+
+std::uint32_t lane_set::add_event(event_id id, priority_class priority, instant accepted,
+                                  instant expires, slice body) {
+  const std::uint32_t slot = events.take();
+  live_event& added = events[slot];
+  added.id = id;
+  added.priority = priority;
+  added.accepted = accepted;
+  added.expires = expires;
+  added.body = std::move(body);
+  by_sequence_.insert(id.sequence, slot);
+  return slot;
+}
+
+std::uint32_t lane_set::add_delivery(std::uint32_t event, std::uint8_t index, agent_no agent) {
+  const std::uint32_t slot = deliveries.take();
+  live_delivery& added = deliveries[slot];
+  live_event& owner = events[event];
+  added.event = event;
+  added.index = index;
+  added.agent = agent;
+  added.next_sibling = owner.first_delivery;
+  owner.first_delivery = slot;
+  ++owner.open;
+  ++owner.live;
+  return slot;
+}
+
+void lane_set::remove_delivery(std::uint32_t slot) {
+  const live_delivery& gone = deliveries[slot];
+  if (gone.lane != no_slot)
+    unlink(slot);
+  const std::uint32_t event_slot = gone.event;
+  live_event& event = events[event_slot];
+  std::uint32_t* link = &event.first_delivery;
+  while (*link != slot)
+    link = &deliveries[*link].next_sibling;
+  *link = gone.next_sibling;
+  deliveries.release(slot);
+  SKEIN_CHECK(event.live > 0);
+  if (--event.live == 0) {
+    by_sequence_.erase(event.id.sequence);
+    events.release(event_slot);
+  }
+}
+
+void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at) {
+  live_delivery& entering = deliveries[slot];
+  SKEIN_CHECK(entering.at == stage::sleeping && entering.lane == no_slot);
+  agent_lanes& agent = agents_[raw(entering.agent)];
+  std::uint32_t lane_slot = no_slot;
+  if (const auto found = agent.by_key.find(key); found != agent.by_key.end()) {
+    lane_slot = found->second;
+  } else {
+    lane_slot = lanes.take();
+    lanes[lane_slot].key = key;
+    lanes[lane_slot].agent = entering.agent;
+    agent.by_key.emplace(lanes[lane_slot].key, lane_slot);
+  }
+  lane& into = lanes[lane_slot];
+  const std::uint64_t sequence = events[entering.event].id.sequence;
+  std::uint32_t before = into.tail; // the one to stand behind
+  while (before != no_slot && deliveries[before].at == stage::waiting
+         && (deliveries[before].ready_at > ready_at
+             || (deliveries[before].ready_at == ready_at
+                 && events[deliveries[before].event].id.sequence > sequence)))
+    before = deliveries[before].previous;
+  entering.lane = lane_slot;
+  entering.ready_at = ready_at;
+  entering.at = stage::waiting;
+  entering.previous = before;
+  entering.next = before == no_slot ? into.head : deliveries[before].next;
+  (entering.next == no_slot ? into.tail : deliveries[entering.next].previous) = slot;
+  (before == no_slot ? into.head : deliveries[before].next) = slot;
+  if (entering.next == into.first_waiting) // also when both are no_slot
+    into.first_waiting = slot;
+  ++into.size;
+  count_waiting(into, slot, +1);
+  offer_ready(lane_slot);
+}
+
+void lane_set::activate(std::uint32_t slot, stage to) {
+  live_delivery& which = deliveries[slot];
+  lane& in = lanes[which.lane];
+  SKEIN_CHECK(which.at == stage::waiting || which.at == stage::retrying);
+  SKEIN_CHECK(in.first_waiting == slot);
+  if (which.at == stage::waiting)
+    count_waiting(in, slot, -1);
+  which.at = to;
+  in.first_waiting = which.next;
+  ++in.active;
+}
+
+void lane_set::deactivate(std::uint32_t slot, stage to) {
+  live_delivery& which = deliveries[slot];
+  lane& in = lanes[which.lane];
+  SKEIN_CHECK(to == stage::waiting || to == stage::retrying);
+  SKEIN_CHECK(in.active > 0);
+  if (in.queued_as != priority_classes)
+    unqueue(in);
+  // A pure lane may have later turns in flight: they stay active behind the first waiting one, which
+  // is why `first_waiting` is found by walking and not by position alone.
+  which.at = to;
+  --in.active;
+  if (to == stage::waiting)
+    count_waiting(in, slot, +1);
+  std::uint32_t first = in.head;
+  while (first != no_slot && deliveries[first].at != stage::waiting && deliveries[first].at != stage::retrying)
+    first = deliveries[first].next;
+  in.first_waiting = first;
+  offer_ready(which.lane);
+}
+
+void lane_set::retry_ready(std::uint32_t slot) {
+  live_delivery& which = deliveries[slot];
+  SKEIN_CHECK(which.at == stage::retrying);
+  which.at = stage::waiting;
+  count_waiting(lanes[which.lane], slot, +1);
+  offer_ready(which.lane);
+}
+
+void lane_set::close(std::uint32_t slot) {
+  live_delivery& which = deliveries[slot];
+  SKEIN_CHECK(which.at != stage::closing);
+  const stage from = std::exchange(which.at, stage::closing);
+  if (which.lane == no_slot)
+    return;
+  lane& in = lanes[which.lane];
+  if (from == stage::waiting)
+    count_waiting(in, slot, -1);
+  if (from == stage::waiting || from == stage::retrying)
+    ++in.active;
+  if (in.first_waiting == slot)
+    in.first_waiting = which.next;
+  offer_ready(which.lane);
+}
+
+void lane_set::set_loading(std::uint32_t lane_slot, bool loading) {
+  lane& which = lanes[lane_slot];
+  if (loading && which.queued_as != priority_classes)
+    unqueue(which);
+  which.loading = loading;
+  if (!loading)
+    offer_ready(lane_slot);
+}
+
+std::uint32_t lane_set::take_ready(agent_no agent) {
+  for (auto& queue : agents_[raw(agent)].queues) {
+    while (!queue.empty()) {
+      const queue_entry entry = queue.front();
+      queue.pop_front();
+      lane& which = lanes[entry.lane];
+      if (which.ticket != entry.ticket || which.queued_as == priority_classes)
+        continue; // queued anew under a higher class, or no longer ready
+      unqueue(which);
+      SKEIN_CHECK(may_start(which));
+      return entry.lane;
+    }
+  }
+  return no_slot;
+}
+
+void lane_set::offer_ready(std::uint32_t lane_slot) {
+  lane& which = lanes[lane_slot];
+  if (!may_start(which)) {
+    if (which.queued_as != priority_classes)
+      unqueue(which);
+    return;
+  }
+  const std::uint8_t as = top_class(which);
+  if (which.queued_as <= as)
+    return;
+  if (which.queued_as != priority_classes)
+    unqueue(which);
+  which.queued_as = as;
+  ++which.ticket;
+  agent_lanes& agent = agents_[raw(which.agent)];
+  agent.queues[as].push_back({lane_slot, which.ticket});
+  ++agent.ready;
+}
+
+bool lane_set::may_start(const lane& which) const noexcept {
+  if (which.loading || which.first_waiting == no_slot
+      || deliveries[which.first_waiting].at != stage::waiting)
+    return false;
+  if (which.active == 0)
+    return true;
+  return agents_[raw(which.agent)].pure && which.active < limits::pipeline_depth;
+}
+
+void lane_set::unqueue(lane& which) noexcept {
+  which.queued_as = priority_classes;
+  ++which.ticket;
+  --agents_[raw(which.agent)].ready;
+}
+
+std::uint8_t lane_set::top_class(const lane& which) const noexcept {
+  std::uint8_t top = 0;
+  while (top + 1u < priority_classes && which.waiting[top] == 0)
+    ++top;
+  return top;
+}
+
+void lane_set::unlink(std::uint32_t slot) {
+  live_delivery& gone = deliveries[slot];
+  const std::uint32_t lane_slot = gone.lane;
+  lane& in = lanes[lane_slot];
+  if (gone.at == stage::waiting)
+    count_waiting(in, slot, -1);
+  else if (gone.at != stage::retrying)
+    --in.active;
+  if (in.first_waiting == slot)
+    in.first_waiting = gone.next;
+  (gone.previous == no_slot ? in.head : deliveries[gone.previous].next) = gone.next;
+  (gone.next == no_slot ? in.tail : deliveries[gone.next].previous) = gone.previous;
+  gone.lane = gone.previous = gone.next = no_slot;
+  if (--in.size > 0) {
+    offer_ready(lane_slot);
+    return;
+  }
+  if (in.queued_as != priority_classes)
+    unqueue(in);
+  agents_[raw(in.agent)].by_key.erase(in.key);
+  const std::uint32_t ticket = in.ticket;
+  lanes.release(lane_slot);
+  lanes[lane_slot].ticket = ticket; // entries of the old lane in the queues stay stale for the next one
+}
+
+void lane_set::count_waiting(lane& which, std::uint32_t slot, int by) {
+  auto& count = which.waiting[static_cast<std::size_t>(events[deliveries[slot].event].priority)];
+  SKEIN_CHECK(by > 0 || count > 0);
+  count += static_cast<std::uint32_t>(by);
+  agents_[raw(which.agent)].waiting += static_cast<std::size_t>(by);
+}
+
+} // namespace skein

@@ -1,0 +1,184 @@
+// The pending deliveries of one loop, in their lanes, and which lanes may start a turn.
+//
+// A lane is the FIFO of one (agent, key), in order of (ready_at, sequence). One turn at a time; a lane of
+// a pure agent may have up to limits::pipeline_depth in flight, whose outcomes are used in lane order.
+//
+//   lane:  [closing|held|running|starting ...][waiting waiting waiting ...]
+//          head                              first_waiting              tail
+//
+// Ready lanes stand in one FIFO an agent and class; a lane's class is the highest that waits in it. A lane
+// goes to the back after each start, so that inside a class lanes take turns.
+// An entry in those queues carries a ticket: when the lane's class rises it is queued again with a new
+// ticket, and the old entry is skipped when it comes to the front.
+#pragma once
+
+#include "actors/flat_index.hpp"
+#include "actors/slab.hpp"
+#include "journal/journal.hpp"
+#include "protocol/messages.hpp"
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace skein {
+
+/// Where a pending delivery is. The public state: sleeping and waiting are "pending".
+enum class stage : std::uint8_t {
+  sleeping, // not due yet: in no lane
+  waiting,
+  starting, // its durable start is being committed
+  running,  // dispatched
+  deciding, // failed; the retry actor is asked
+  held,     // its outcome waits for earlier ones of the lane (pure agents)
+  closing,  // its outcome is with the journal
+  retrying, // waits for its next attempt, at the head of its lane
+};
+
+/// What is known of a delivery that was pending at an unclean stop.
+enum class suspicion : std::uint8_t {
+  none,
+  suspect, // may have been running: its start must be durable
+  accused, // was durably started: runs alone
+};
+
+struct live_event {
+  event_id id;
+  slice body; // empty = on disk only
+  priority_class priority = priority_class::hook;
+  instant accepted = no_instant;
+  instant expires = no_instant;
+  std::uint32_t first_delivery = no_slot; // linked by next_sibling
+  std::uint8_t open = 0;                  // deliveries without a submitted outcome
+  std::uint8_t live = 0;                  // deliveries without a committed outcome
+  std::uint16_t ended_as = 0;             // bit per delivery_state of the submitted outcomes
+  std::string sleeping_key;               // only while a delivery sleeps
+};
+
+struct live_delivery {
+  std::uint32_t event = no_slot;
+  std::uint32_t next_sibling = no_slot;
+  std::uint32_t lane = no_slot;
+  std::uint32_t previous = no_slot; // in the lane
+  std::uint32_t next = no_slot;
+  instant ready_at = no_instant;
+  agent_no agent{};
+  std::uint8_t index = 0;
+  stage at = stage::sleeping;
+  suspicion suspected = suspicion::none;
+  bool alone = false;         // holds the node's slot for accused deliveries
+  std::uint32_t attempts = 0; // failed ones
+  std::uint32_t crashes = 0;
+  instant next_due = no_instant;
+  std::unique_ptr<turn_outcome> outcome; // held or closing
+};
+
+struct lane {
+  std::string key;
+  agent_no agent{};
+  std::uint32_t head = no_slot;
+  std::uint32_t tail = no_slot;
+  std::uint32_t first_waiting = no_slot;
+  std::uint32_t size = 0;
+  std::uint32_t active = 0; // from starting to closing
+  std::array<std::uint32_t, priority_classes> waiting{}; // per class
+  std::uint32_t ticket = 0;  // of its valid entry in a ready queue
+  std::uint8_t queued_as = priority_classes; // class of that entry; priority_classes = not queued
+  bool loading = false;      // waits for a body or its state from the store
+  std::uint64_t read_number = 0; // of the last state read asked for
+  bool state_known = false;
+  bool has_state = false;
+  slice state;
+};
+
+class lane_set {
+ public:
+  struct agent_traits {
+    bool pure = false;
+  };
+  explicit lane_set(std::vector<agent_traits> agents);
+
+  slab<live_event> events;
+  slab<live_delivery> deliveries;
+  slab<lane> lanes;
+
+  std::uint32_t find_event(std::uint64_t sequence) const noexcept { return by_sequence_.find(sequence); }
+  /// no_slot if the event or that delivery is not pending here.
+  std::uint32_t find_delivery(const delivery_id& id) const noexcept;
+  std::uint32_t find_lane(agent_no agent, std::string_view key) const noexcept;
+
+  std::uint32_t add_event(event_id id, priority_class priority, instant accepted, instant expires, slice body);
+  /// A new delivery, sleeping.
+  std::uint32_t add_delivery(std::uint32_t event, std::uint8_t index, agent_no agent);
+  /// Ends a delivery after its outcome is durable; the event goes with its last one.
+  void remove_delivery(std::uint32_t delivery);
+
+  /// Puts a sleeping delivery into its lane at its place by (ready_at, sequence), behind what has started.
+  void enter(std::uint32_t delivery, std::string_view key, instant ready_at);
+  /// waiting or retrying -> `to`: the delivery joins the active part of its lane.
+  void activate(std::uint32_t delivery, stage to);
+  /// starting or running -> waiting, or deciding -> retrying: it is the lane's first again.
+  void deactivate(std::uint32_t delivery, stage to);
+  /// retrying -> waiting: its time has come.
+  void retry_ready(std::uint32_t delivery);
+  /// any stage -> closing: its outcome is with the journal. Nothing starts in the lane until it is removed
+  /// (of a pure agent: nothing from this place on).
+  void close(std::uint32_t delivery);
+  void set_loading(std::uint32_t lane, bool loading);
+
+  /// The next lane that may start a turn of this agent, highest class first; no_slot if none. The lane
+  /// leaves its queue: the caller starts lanes[it].first_waiting or sets the lane loading.
+  std::uint32_t take_ready(agent_no agent);
+  /// Puts the lane back into its queue if it may start (another) turn.
+  void offer_ready(std::uint32_t lane);
+
+  /// How many turns of this agent could start now, counting one a ready lane (pure: what fits its depth).
+  std::size_t ready_count(agent_no agent) const noexcept { return agents_[raw(agent)].ready; }
+  std::size_t agent_count() const noexcept { return agents_.size(); }
+  std::size_t pending_events() const noexcept { return by_sequence_.size(); }
+  std::size_t waiting_count(agent_no agent) const noexcept { return agents_[raw(agent)].waiting; }
+  std::size_t lane_count() const noexcept { return lanes.used(); }
+  /// Calls each(slot) for the lanes of all agents with this key.
+  template <class Each>
+  void for_each_lane_of(std::string_view key, Each each) const {
+    for (const agent_lanes& agent : agents_)
+      if (const auto found = agent.by_key.find(key); found != agent.by_key.end())
+        each(found->second);
+  }
+  /// Calls each(slot) for every lane, in no particular but repeatable order.
+  template <class Each>
+  void for_each_lane(Each each) const {
+    for (const agent_lanes& agent : agents_)
+      for (const auto& [key, slot] : agent.by_key)
+        each(slot);
+  }
+  bool pure(agent_no agent) const noexcept { return agents_[raw(agent)].pure; }
+
+ private:
+  struct queue_entry {
+    std::uint32_t lane;
+    std::uint32_t ticket;
+  };
+  struct agent_lanes {
+    bool pure = false;
+    std::unordered_map<std::string_view, std::uint32_t> by_key; // views of lane::key
+    std::array<std::deque<queue_entry>, priority_classes> queues;
+    std::size_t ready = 0;
+    std::size_t waiting = 0;
+  };
+
+  bool may_start(const lane& which) const noexcept;
+  void unqueue(lane& which) noexcept;
+  std::uint8_t top_class(const lane& which) const noexcept;
+  void unlink(std::uint32_t delivery);
+  void count_waiting(lane& which, std::uint32_t delivery, int by);
+
+  std::vector<agent_lanes> agents_;
+  flat_index by_sequence_;
+};
+
+} // namespace skein

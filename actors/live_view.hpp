@@ -1,0 +1,19 @@
+// JSON views of what a loop holds in memory, for look-ups. Rare, so plain nlohmann.
+#pragma once
+
+#include "actors/lanes.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace skein {
+
+/// {"deliveries":[{"index","state","attempts","next_due"?,"position"?}]}; position 0 = first of its lane.
+nlohmann::json view_live_event(const lane_set& lanes, std::uint32_t event);
+
+/// {"key","agent","size","running","state"?}; `agent` by name.
+nlohmann::json view_lane(const lane_set& lanes, std::uint32_t lane, const std::string& agent);
+
+/// pending, running or retrying, as people see it.
+delivery_state public_state(const live_delivery& delivery) noexcept;
+
+} // namespace skein

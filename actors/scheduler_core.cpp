@@ -1,0 +1,221 @@
+// Construction, recovery, and the frame of a step. The rest by subject: scheduler_intake.cpp (events in, commits
+// back), scheduler_turns.cpp (turns and their outcomes), scheduler_queries.cpp (look-ups, commands).
+#include "actors/scheduler_core.hpp"
+
+#include "protocol/check.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace skein {
+
+namespace {
+
+constexpr std::uint32_t crashes_max = 3; // alone; then the delivery is dead
+
+std::vector<lane_set::agent_traits> traits_of(const scheduler_settings& settings) {
+  std::vector<lane_set::agent_traits> traits;
+  for (const auto& each : settings.agents)
+    traits.push_back({each.pure});
+  return traits;
+}
+
+} // namespace
+
+scheduler_core::scheduler_core(scheduler_settings settings)
+  : settings_{std::move(settings)},
+    routes_{settings_.routes},
+    lanes_{traits_of(settings_)},
+    courier_{settings_.self},
+    broker_at_{settings_.self.node, "broker"},
+    slots_(settings_.agents.size()) {}
+
+void scheduler_core::recover(const journal::pending_delivery& found, instant now) {
+  std::uint32_t event = lanes_.find_event(found.delivery.event.sequence);
+  if (event == no_slot) {
+    event = lanes_.add_event(found.delivery.event, found.priority, found.accepted, found.expires, {});
+    for (std::size_t i = 0; i < found.siblings.size(); ++i)
+      if (is_terminal(found.sibling_states[i]))
+        lanes_.events[event].ended_as |= static_cast<std::uint16_t>(1u << raw(found.sibling_states[i]));
+    if (found.expires != no_instant)
+      timers_.set(found.expires, {found.delivery.event.sequence, true});
+  }
+  const std::uint32_t slot = lanes_.add_delivery(event, found.delivery.index, found.agent);
+  live_delivery& added = lanes_.deliveries[slot];
+  added.attempts = found.attempts;
+  added.crashes = found.crashes;
+  added.next_due = found.next_due;
+  added.ready_at = std::max(found.accepted, found.due);
+  if (found.due > now) {
+    lanes_.events[event].sleeping_key = found.key;
+    timers_.set(found.due, {found.delivery.event.sequence, false});
+    return;
+  }
+  lanes_.enter(slot, found.key, std::max(found.accepted, found.due));
+  if (settings_.unclean && found.mark != journal::start_mark::none)
+    added.suspected = suspicion::accused;
+}
+
+void scheduler_core::start(moment now, scheduler_effects& out) {
+  now_ = now;
+  out_ = &out;
+  for (std::uint32_t agent = 0; agent < lanes_.agent_count(); ++agent)
+    look_at_suspects(static_cast<agent_no>(agent));
+  finish_step();
+}
+
+/// After an unclean stop: what stands first in a lane may have been running. Whoever crashed the process
+/// three times while it ran alone is not run again.
+void scheduler_core::look_at_suspects(agent_no agent) {
+  if (lanes_.pure(agent) || !settings_.unclean)
+    return;
+  std::vector<std::uint32_t> ready;
+  for (std::uint32_t at = lanes_.take_ready(agent); at != no_slot; at = lanes_.take_ready(agent))
+    ready.push_back(at);
+  for (const std::uint32_t at : ready) {
+    const std::uint32_t first = lanes_.lanes[at].first_waiting;
+    live_delivery& delivery = lanes_.deliveries[first];
+    if (delivery.suspected == suspicion::none)
+      delivery.suspected = suspicion::suspect;
+    if (delivery.crashes >= crashes_max)
+      finish_without_turn(first, delivery_state::dead, errc::agent_crashed,
+                          "the process died three times while it ran; nothing else suspected ran then");
+    else
+      lanes_.offer_ready(at);
+  }
+}
+
+void scheduler_core::step(scheduler_input input, moment now, scheduler_effects& out) {
+  now_ = now;
+  out_ = &out;
+  std::visit([this](auto& body) { on(body); }, input);
+  finish_step();
+}
+
+/// What every step ends with: start what may start, hand over what was gathered, and set the clock.
+void scheduler_core::finish_step() {
+  if (starting_)
+    start_turns();
+  for (std::uint32_t agent = 0; agent < slots_.size(); ++agent)
+    tell_demand(static_cast<agent_no>(agent), false);
+  if (!armed_retries_.empty())
+    out_->push_back(arm_retry_effect{std::exchange(armed_retries_, {})});
+  deciding_ += failed_.size();
+  if (!failed_.empty())
+    out_->push_back(ask_retry_effect{std::exchange(failed_, {})});
+  if (!submit_.empty()) {
+    contexts_.push_back(std::exchange(submit_contexts_, {}));
+    out_->push_back(submit_effect{std::exchange(submit_, {})});
+  }
+  if (watched_) {
+    const progress_effect progress = progress_now();
+    if (progress.running != last_progress_.running || progress.uncommitted != last_progress_.uncommitted) {
+      last_progress_ = progress;
+      out_->push_back(progress);
+    }
+  }
+  arm_wake();
+  out_ = nullptr;
+}
+
+void scheduler_core::arm_wake() {
+  std::optional<boot_time> next = courier_.next_due();
+  const auto sooner = [&next](boot_time at) { next = next ? std::min(*next, at) : at; };
+  if (const auto due = timers_.next())
+    sooner(now_.boot + std::max(*due - now_.wall, duration{0}));
+  if (!watchers_.empty() || !deferred_.empty() || !stalled_.empty())
+    sooner(now_.boot + std::chrono::seconds{1});
+  const auto wants = [](const agent_slots& each) { return each.slots.outstanding() > 0; };
+  if (alone_.outstanding() > 0 || std::any_of(slots_.begin(), slots_.end(), wants))
+    sooner(now_.boot + limits::resend_after);
+  if (!next || (armed_ && *armed_ <= *next && *armed_ > now_.boot))
+    return;
+  armed_ = next;
+  out_->push_back(wake_effect{*next});
+}
+
+void scheduler_core::on(tick_in&) {
+  if (armed_ && *armed_ <= now_.boot)
+    armed_.reset();
+  while (const auto key = timers_.take_due(now_.wall))
+    fire_timer(key->sequence, key->expiry);
+  for (slice& frame : courier_.due(now_.boot))
+    out_->push_back(send_effect{std::move(frame)});
+  for (auto at = watchers_.begin(); at != watchers_.end();) {
+    std::erase_if(at->second, [this](const watcher& each) { return each.until <= now_.boot; });
+    at = at->second.empty() ? watchers_.erase(at) : std::next(at);
+  }
+  for (; !deferred_.empty(); deferred_.pop_front()) {
+    submit_.push_back(std::move(deferred_.front().op));
+    submit_contexts_.push_back(outcome_context{deferred_.front().delivery});
+  }
+  for (const auto& [agent, key] : std::exchange(stalled_, {}))
+    if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key); lane_slot != no_slot)
+      lanes_.set_loading(lane_slot, false);
+  if (demand_told_ + limits::resend_after <= now_.boot) {
+    demand_told_ = now_.boot;
+    for (std::uint32_t agent = 0; agent < slots_.size(); ++agent)
+      if (slots_[agent].slots.outstanding() > 0)
+        tell_demand(static_cast<agent_no>(agent), true);
+    if (alone_.outstanding() > 0)
+      send(broker_at_, alone_.told(std::string{alone_slot}));
+  }
+}
+
+void scheduler_core::fire_timer(std::uint64_t sequence, bool expiry) {
+  const std::uint32_t event = lanes_.find_event(sequence);
+  if (event == no_slot)
+    return; // over already: a stale key
+  std::vector<std::uint32_t> of_event;
+  for (std::uint32_t at = lanes_.events[event].first_delivery; at != no_slot; at = lanes_.deliveries[at].next_sibling)
+    of_event.push_back(at);
+  std::reverse(of_event.begin(), of_event.end()); // in order of index
+  const std::string key = lanes_.events[event].sleeping_key;
+  for (const std::uint32_t slot : of_event) {
+    live_delivery& each = lanes_.deliveries[slot];
+    if (expiry && each.at != stage::closing) {
+      stop_turn(slot);
+      finish_without_turn(slot, delivery_state::expired, errc::none, "expired before it was done");
+    } else if (!expiry && each.at == stage::sleeping) {
+      lanes_.enter(slot, key, each.ready_at);
+    }
+  }
+}
+
+void scheduler_core::on(stop_starting_in&) { starting_ = false; }
+
+progress_effect scheduler_core::progress_now() const {
+  return {running_ + deciding_, contexts_.size() + deferred_.size(), pending_events()};
+}
+
+void scheduler_core::on(watch_progress_in&) {
+  watched_ = true;
+  last_progress_ = progress_now();
+  out_->push_back(last_progress_);
+}
+
+address scheduler_core::agent_at(agent_no agent) const {
+  return {settings_.self.node, "agent/" + settings_.agents[raw(agent)].name};
+}
+
+void scheduler_core::send(const address& to, const message& body) {
+  out_->push_back(send_effect{courier_.seal(to, body)});
+}
+
+void scheduler_core::send_reliable(const address& to, const message& body) {
+  out_->push_back(send_effect{courier_.seal_reliable(to, body, now_.boot).first});
+}
+
+void scheduler_core::log(log_severity severity, std::string_view id, std::string text, std::uint32_t delivery) {
+  log_effect line{severity, id, std::move(text), {}, {}, {}};
+  if (delivery != no_slot) {
+    const live_delivery& which = lanes_.deliveries[delivery];
+    line.event = to_string(lanes_.events[which.event].id);
+    line.agent = settings_.agents[raw(which.agent)].name;
+    if (which.lane != no_slot)
+      line.key = lanes_.lanes[which.lane].key;
+  }
+  out_->push_back(std::move(line));
+}
+
+} // namespace skein

@@ -1,0 +1,325 @@
+// The heart of a loop: takes events in, keeps the lanes of its shards, starts turns when their lane, their
+// agent's slots and the disk allow it, and turns outcomes into commits.
+//
+// Pure: step(input, now) appends effects; the shell (scheduler_actor) carries them out in order. The world answers
+// with further inputs. Nothing here waits, reads a clock, logs or throws.
+//
+// What must hold
+//   - Nothing is acknowledged, and no turn's successor started, before the commit that it stands on.
+//   - Submits are answered in order, so contexts_ is a queue that mirrors what is with the journal.
+//   - Every delivery here is in exactly one stage (lanes.hpp); a delivery that is closing takes no
+//     further outcome: the first one submitted is the one the journal will see first.
+#pragma once
+
+#include "actors/courier.hpp"
+#include "actors/lanes.hpp"
+#include "actors/retry_policy.hpp"
+#include "actors/route_table.hpp"
+#include "actors/settings.hpp"
+#include "actors/slot_account.hpp"
+#include "actors/timer_queue.hpp"
+#include "journal/journal.hpp"
+#include "protocol/frame.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace skein {
+
+// ---- inputs -----------------------------------------------------------------------------------
+
+struct frame_in {
+  frame value;
+};
+/// The answer to the oldest unanswered submit, with its operations back.
+struct committed_in {
+  result<journal::commit_receipt> receipt = errc::internal;
+  std::vector<journal::operation> batch;
+};
+/// Events of this loop's shards that another loop's commit brought into being, in commit order.
+struct foreign_event {
+  event_id event;
+  offered_event offered;
+  journal::delivery_list deliveries;
+};
+struct foreign_in {
+  instant at = no_instant;
+  std::vector<foreign_event> events;
+};
+struct state_in {
+  agent_no agent{};
+  std::string key;
+  std::uint64_t number = 0; // of the read_state effect
+  result<std::optional<slice>> state = errc::internal;
+};
+struct bodies_in {
+  std::vector<event_id> events;
+  result<std::vector<slice>> bodies = errc::internal;
+};
+/// The retry actor's word on a failed attempt.
+struct retry_decision {
+  turn_id turn;
+  bool again = false;
+  instant due = no_instant; // of the next attempt
+};
+struct decided_in {
+  std::vector<retry_decision> decisions;
+};
+/// The time of these attempts (the failed ones) has come.
+struct retry_due_in {
+  std::vector<turn_id> failed;
+};
+struct tick_in {};
+/// Drain: start nothing more.
+struct stop_starting_in {};
+/// Drain: how much is left? Answered with a progress effect now and at each change.
+struct watch_progress_in {};
+
+using scheduler_input = std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, decided_in,
+                                     retry_due_in, tick_in, stop_starting_in, watch_progress_in>;
+
+// ---- effects ----------------------------------------------------------------------------------
+
+struct submit_effect {
+  std::vector<journal::operation> batch;
+};
+struct send_effect {
+  slice bytes;
+};
+struct read_state_effect {
+  agent_no agent{};
+  std::string key;
+  std::uint64_t number = 0;
+};
+struct read_bodies_effect {
+  std::vector<event_id> events;
+};
+struct failed_attempt {
+  turn_id turn;
+  agent_no agent{};
+  turn_verdict verdict = turn_verdict::failed;
+  duration retry_after{0};
+};
+struct ask_retry_effect {
+  std::vector<failed_attempt> attempts;
+};
+/// The failed attempt is durable (or was found so at start): wake its delivery at `due`.
+struct armed_retry {
+  turn_id failed;
+  instant due = no_instant;
+};
+struct arm_retry_effect {
+  std::vector<armed_retry> retries;
+};
+struct wake_effect {
+  boot_time at;
+};
+struct progress_effect {
+  std::size_t running = 0;     // turns dispatched without outcome, failures without decision
+  std::size_t uncommitted = 0; // submits unanswered
+  std::size_t pending = 0;     // events
+};
+enum class log_severity : std::uint8_t { debug, info, warning, error };
+struct log_effect {
+  log_severity severity = log_severity::info;
+  std::string_view id; // kebab-case, stable
+  std::string text;
+  std::string event, agent, key;
+};
+
+using scheduler_effect = std::variant<submit_effect, send_effect, read_state_effect, read_bodies_effect,
+                                      ask_retry_effect, arm_retry_effect, wake_effect,
+                                      progress_effect, log_effect>;
+using scheduler_effects = std::vector<scheduler_effect>;
+
+// ---- the core ---------------------------------------------------------------------------------
+
+/// The pseudo agent whose one slot a node gives to accused deliveries, one at a time.
+inline constexpr std::string_view alone_slot = "!alone";
+
+struct scheduler_settings {
+  address self;   // {node, "loop/N"}
+  loop_no loop{};
+  std::uint32_t loops = 1; // a shard belongs to loop (shard mod loops)
+  epoch_no epoch{};
+  /// By agent number: every agent that the store knows, the configured ones with their settings.
+  struct agent {
+    std::string name;
+    bool configured = false;
+    bool pure = false;
+    bool has_state = false;
+  };
+  std::vector<agent> agents;
+  std::vector<route_table::route> routes;
+  bool unclean = false; // the last process did not stop in order
+  bool warn_unrouted = false;
+};
+
+class scheduler_core {
+ public:
+  explicit scheduler_core(scheduler_settings settings);
+
+  /// Before the first step: every pending delivery of this loop's shards, in order.
+  void recover(const journal::pending_delivery& found, instant now);
+  /// After the last recover(): arms what was found.
+  void start(moment now, scheduler_effects& out);
+
+  void step(scheduler_input input, moment now, scheduler_effects& out);
+
+  struct counters {
+    std::uint64_t turns = 0, done = 0, failed = 0, dead = 0, cancelled = 0, expired = 0, retried = 0;
+    std::uint64_t accepted = 0, duplicates = 0, unrouted = 0;
+  };
+  const counters& counted() const noexcept { return counted_; }
+  std::size_t pending_events() const noexcept { return lanes_.pending_events(); }
+  std::size_t running_turns() const noexcept { return running_; }
+
+ private:
+  struct publish_context {
+    frame_header request;
+    std::size_t members = 0;
+    std::vector<std::size_t> unroutable; // members that match too many routes: not submitted
+  };
+  struct outcome_context {
+    std::uint32_t delivery = no_slot;
+  };
+  /// Who asked for a cancel; answered when the event has ended, one way or the other.
+  struct cancel_context {
+    address asker;
+    std::uint64_t request = 0;
+    std::size_t cancelled = 0; // deliveries whose cancellation was first
+  };
+  /// One per operation of a submit; a publish has one for all of its members.
+  using context = std::variant<publish_context, outcome_context>;
+
+  // intake (scheduler_intake.cpp)
+  void on(frame_in& input);
+  void on_publish(const frame_header& header, publish& body);
+  void on(committed_in& input);
+  void on(foreign_in& input);
+  void settle_publish(const publish_context& request, committed_in& input, std::size_t first);
+  publish_result settle_accept(const journal::accept_op& op, const journal::op_result& verdict, instant at);
+  void settle_failed_submit(committed_in& input, const std::vector<context>& contexts);
+  void remember_answer(const frame_header& request, slice answer);
+  void take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries, instant at);
+  void enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key, instant due);
+  slice body_to_keep(const slice& body);
+
+  // turns (scheduler_turns.cpp)
+  void start_turns();
+  void start_turns_of(agent_no agent);
+  bool prepare(std::uint32_t lane_slot, std::uint32_t delivery, std::vector<event_id>& missing);
+  bool may_run_alone(std::uint32_t lane_slot, std::uint32_t delivery);
+  void dispatch_turn(std::uint32_t delivery);
+  void flush_dispatch(agent_no agent);
+  void tell_demand(agent_no agent, bool always);
+  void on_outcomes(const frame_header& header, outcomes& body);
+  void take_outcome(turn_outcome& outcome);
+  void settle_lane(std::uint32_t lane_slot);
+  void finish_turn(std::uint32_t delivery);
+  result<std::vector<journal::accept_op>> route_emits(std::vector<offered_event>& emits);
+  void finish_without_turn(std::uint32_t delivery, delivery_state state, errc code, std::string text);
+  void submit_finish(std::uint32_t delivery, journal::finish_op op);
+  void settle_outcome(std::uint32_t delivery, journal::operation& op, const journal::op_result& verdict, instant at);
+  void settle_finish(std::uint32_t delivery, journal::finish_op& op, const journal::op_result& verdict, instant at);
+  void settle_attempt(std::uint32_t delivery, const journal::attempt_op& op, const journal::op_result& verdict);
+  void settle_start(std::uint32_t delivery, const journal::op_result& verdict);
+  void count_outcome(delivery_state state);
+  void on_grant(const grant& given);
+  void on(state_in& input);
+  void on(bodies_in& input);
+  void on(decided_in& input);
+  void on(retry_due_in& input);
+  void on(stop_starting_in&);
+  void on(watch_progress_in&);
+  void on(tick_in&);
+  void fire_timer(std::uint64_t sequence, bool expiry);
+  void end_alone_turn();
+  void stop_turn(std::uint32_t delivery);
+  void look_at_suspects(agent_no agent);
+
+  // look-ups and commands (scheduler_queries.cpp)
+  void on_query(const frame_header& header, const query& body);
+  void answer_to(const address& asker, std::uint64_t request, errc code, std::string json);
+  void on_cancel(const address& asker, std::uint64_t request, event_id event);
+  void event_ended(event_id event, delivery_state state);
+  nlohmann::json keys_view(std::size_t limit, const std::string& after) const;
+  void watch(const address& asker, std::uint64_t request, event_id event, duration timeout);
+
+  address agent_at(agent_no agent) const;
+  void send_reliable(const address& to, const message& body);
+  void send(const address& to, const message& body);
+  void log(log_severity severity, std::string_view id, std::string text, std::uint32_t delivery = no_slot);
+  progress_effect progress_now() const;
+  void finish_step();
+  void arm_wake();
+
+  struct watcher {
+    address asker;
+    std::uint64_t request = 0;
+    boot_time until;
+  };
+  /// A finish that the disk had no room for; submitted again a second later.
+  struct deferred_finish {
+    std::uint32_t delivery = no_slot;
+    journal::operation op;
+  };
+  struct timer_key {
+    std::uint64_t sequence = 0;
+    bool expiry = false;
+    friend auto operator<=>(const timer_key&, const timer_key&) = default;
+  };
+  struct agent_slots {
+    slot_account slots;
+    std::vector<dispatched_turn> batch;
+    std::size_t batch_bytes = 0;
+  };
+
+  scheduler_settings settings_;
+  route_table routes_;
+  lane_set lanes_;
+  courier courier_;
+  address broker_at_;
+
+  std::vector<agent_slots> slots_; // by agent number
+  slot_account alone_;             // the node's one slot for accused deliveries
+  std::deque<std::uint32_t> accused_; // deliveries that wait for it
+  timer_queue<instant, timer_key> timers_;
+  std::map<std::uint64_t, std::vector<watcher>> watchers_; // by event sequence
+  std::map<std::uint64_t, std::vector<cancel_context>> cancels_; // by event sequence
+  std::deque<std::vector<context>> contexts_; // per unanswered submit
+  std::vector<journal::operation> submit_;    // of this step
+  std::vector<context> submit_contexts_;
+  std::vector<failed_attempt> failed_;        // of this step
+  std::deque<deferred_finish> deferred_;
+  struct remembered {
+    frame_header request;
+    slice answer;
+  };
+  std::deque<remembered> answers_; // the last publish answers, for repeated requests
+  std::size_t body_bytes_ = 0;
+  std::uint64_t reads_ = 0;
+  std::size_t running_ = 0;
+  std::size_t deciding_ = 0; // failures with the retry actor
+  bool starting_ = true;
+  bool watched_ = false;
+  progress_effect last_progress_;
+  counters counted_;
+  std::optional<boot_time> armed_;
+  boot_time demand_told_{};
+  std::vector<armed_retry> armed_retries_; // of this step
+  std::vector<std::pair<agent_no, std::string>> stalled_; // lanes whose read failed: tried again at the next tick
+
+  // of the step under way
+  moment now_{};
+  scheduler_effects* out_ = nullptr;
+};
+
+} // namespace skein

@@ -1,0 +1,199 @@
+// scheduler_core: events in, commits back.
+#include "actors/scheduler_core.hpp"
+
+#include "protocol/check.hpp"
+
+#include <algorithm>
+
+namespace skein {
+
+namespace {
+constexpr std::size_t answers_kept = 512;
+}
+
+void scheduler_core::on(frame_in& input) {
+  frame_header& header = input.value.header;
+  if (auto* body = std::get_if<publish>(&input.value.body)) {
+    on_publish(header, *body);
+  } else if (auto* turns = std::get_if<outcomes>(&input.value.body)) {
+    on_outcomes(header, *turns);
+  } else if (auto* given = std::get_if<grant>(&input.value.body)) {
+    on_grant(*given);
+  } else if (auto* receipt = std::get_if<ack>(&input.value.body)) {
+    courier_.acknowledged(header.from, receipt->frame);
+  } else if (auto* question = std::get_if<query>(&input.value.body)) {
+    on_query(header, *question);
+  } else {
+    log(log_severity::warning, "frame-unexpected", "a frame of a kind that loops do not take was dropped");
+  }
+}
+
+void scheduler_core::on_publish(const frame_header& header, publish& body) {
+  if (!courier_.first_time(header)) {
+    // A repeat: answered again if its answer is known, else it is still with the journal.
+    for (const remembered& each : answers_)
+      if (each.request.number == header.number && each.request.from == header.from)
+        out_->push_back(send_effect{each.answer});
+    return;
+  }
+  publish_context request{header, body.events.size(), {}};
+  for (std::size_t i = 0; i < body.events.size(); ++i) {
+    auto deliveries = routes_.match(body.events[i].head());
+    if (deliveries)
+      submit_.push_back(journal::accept_op{settings_.epoch, std::move(body.events[i]), *deliveries});
+    else
+      request.unroutable.push_back(i);
+  }
+  submit_contexts_.push_back(std::move(request));
+}
+
+void scheduler_core::on(committed_in& input) {
+  SKEIN_CHECK(!contexts_.empty());
+  std::vector<context> contexts = std::move(contexts_.front());
+  contexts_.pop_front();
+  if (!input.receipt) {
+    settle_failed_submit(input, contexts);
+    return;
+  }
+  SKEIN_CHECK(input.receipt->results.size() == input.batch.size());
+  std::size_t at = 0;
+  for (const context& each : contexts) {
+    if (const auto* request = std::get_if<publish_context>(&each)) {
+      settle_publish(*request, input, at);
+      at += request->members - request->unroutable.size();
+    } else {
+      const std::uint32_t delivery = std::get<outcome_context>(each).delivery;
+      settle_outcome(delivery, input.batch[at], input.receipt->results[at], input.receipt->at);
+      ++at;
+    }
+  }
+  SKEIN_CHECK(at == input.batch.size());
+}
+
+void scheduler_core::settle_publish(const publish_context& request, committed_in& input, std::size_t first) {
+  publish_ack answer{request.request.number, {}};
+  answer.results.reserve(request.members);
+  auto unroutable = request.unroutable.begin();
+  for (std::size_t member = 0; member < request.members; ++member) {
+    if (unroutable != request.unroutable.end() && *unroutable == member) {
+      answer.results.push_back({errc::too_many_deliveries, false, {}});
+      ++unroutable;
+      continue;
+    }
+    answer.results.push_back(settle_accept(std::get<journal::accept_op>(input.batch[first]),
+                                           input.receipt->results[first], input.receipt->at));
+    ++first;
+  }
+  slice bytes = courier_.seal(request.request.from, answer);
+  remember_answer(request.request, bytes);
+  out_->push_back(send_effect{std::move(bytes)});
+}
+
+publish_result scheduler_core::settle_accept(const journal::accept_op& op, const journal::op_result& verdict,
+                                             instant at) {
+  publish_result member{errc::none, false, verdict.event};
+  switch (verdict.status) {
+    case journal::op_status::applied:
+      ++counted_.accepted;
+      take_in(verdict.event, op.event, op.deliveries, at);
+      break;
+    case journal::op_status::duplicate:
+      member.duplicate = true;
+      ++counted_.duplicates;
+      break;
+    case journal::op_status::conflict: member.code = errc::identity_conflict; break;
+    case journal::op_status::fenced: member.code = errc::not_owner; break;
+    case journal::op_status::dedupe_full: member.code = errc::dedupe_full; break;
+    default: member.code = errc::internal; break;
+  }
+  return member;
+}
+
+/// The whole submit failed. After an unknown outcome the process is about to stop (the store's owner sees to it),
+/// so the only duty is to claim nothing. With a full disk it was a definite no.
+void scheduler_core::settle_failed_submit(committed_in& input, const std::vector<context>& contexts) {
+  const errc why = input.receipt.error().code;
+  const bool definite = why == errc::disk_full;
+  std::size_t at = 0;
+  for (const context& each : contexts) {
+    if (const auto* request = std::get_if<publish_context>(&each)) {
+      publish_ack answer{request->request.number, {}};
+      answer.results.assign(request->members, {definite ? why : errc::unknown_outcome, false, {}});
+      slice bytes = courier_.seal(request->request.from, answer);
+      remember_answer(request->request, bytes);
+      out_->push_back(send_effect{std::move(bytes)});
+      at += request->members - request->unroutable.size();
+    } else if (definite) {
+      deferred_.push_back({std::get<outcome_context>(each).delivery, std::move(input.batch[at])});
+      ++at;
+    } else {
+      ++at;
+    }
+  }
+  log(log_severity::error, "commit-failed", to_string(input.receipt.error()));
+}
+
+void scheduler_core::remember_answer(const frame_header& request, slice answer) {
+  if (request.number == 0)
+    return;
+  answers_.push_back({request, std::move(answer)});
+  if (answers_.size() > answers_kept)
+    answers_.pop_front();
+}
+
+void scheduler_core::on(foreign_in& input) {
+  for (foreign_event& each : input.events) {
+    ++counted_.accepted;
+    take_in(each.event, each.offered, each.deliveries, input.at);
+  }
+}
+
+/// A durable event becomes pending deliveries.
+void scheduler_core::take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries,
+                             instant at) {
+  const event_head head = offered.head();
+  if (deliveries.empty()) {
+    ++counted_.unrouted;
+    if (settings_.warn_unrouted)
+      out_->push_back(log_effect{log_severity::warning, "event-unrouted",
+                                 "no route matches type '" + std::string{head.type}
+                                   + "': the event is done without any work; add a [[route]] if that is not meant",
+                                 to_string(id), {}, std::string{head.key}});
+    return;
+  }
+  const std::uint32_t event = lanes_.add_event(id, offered.priority, at, offered.expires, body_to_keep(offered.body));
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    const std::uint32_t slot = lanes_.add_delivery(event, static_cast<std::uint8_t>(i), deliveries[i]);
+    enter_or_sleep(event, slot, head.key, offered.due);
+  }
+  if (offered.expires != no_instant)
+    timers_.set(offered.expires, {id.sequence, true});
+}
+
+void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key, instant due) {
+  live_event& owner = lanes_.events[event];
+  const instant ready_at = std::max(owner.accepted, due);
+#ifdef SKEIN_BUG_EARLY_TIMER
+  if (due - std::chrono::milliseconds{1500} > now_.wall) {
+#else
+  if (due > now_.wall) {
+#endif
+    lanes_.deliveries[delivery].ready_at = ready_at;
+    if (owner.sleeping_key.empty()) {
+      owner.sleeping_key = key;
+      timers_.set(due, {owner.id.sequence, false});
+    }
+    return;
+  }
+  lanes_.enter(delivery, key, ready_at);
+}
+
+/// Bodies beyond the cache's limit stay on disk and are read back when their turn comes.
+slice scheduler_core::body_to_keep(const slice& body) {
+  if (body_bytes_ + body.size() > limits::loop_body_cache_bytes)
+    return {};
+  body_bytes_ += body.size();
+  return body;
+}
+
+} // namespace skein

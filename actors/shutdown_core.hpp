@@ -1,0 +1,75 @@
+// The drain: refuse, finish, flush, stop; each phase has its deadline and says what it left.
+//
+//   serving --signal--> refusing+finishing --all quiet--> flushing --store closed--> stopped, exit 0
+//                           | second signal: what runs is stopped and given back
+//                           | finish deadline: the same, and what was left is listed -> exit 75
+//                           +-- drain deadline: whatever is going on -> exit 75
+#pragma once
+
+#include "actors/scheduler_core.hpp"
+#include "actors/gateway_core.hpp"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace skein {
+
+struct signal_in {};
+struct loop_progress_in {
+  std::size_t loop = 0;
+  progress_effect progress;
+};
+struct gateway_progress_in {
+  std::size_t events = 0;
+};
+struct left_in {
+  std::vector<std::string> turns;
+};
+using shutdown_input = std::variant<signal_in, loop_progress_in, gateway_progress_in, left_in, tick_in>;
+
+/// To the gateway: refuse. To the loops: start nothing, tell what is left.
+struct refuse_effect {};
+struct stop_starting_effect {};
+/// To the agents: stop what runs, give it back.
+struct hasten_effect {};
+/// Everything is quiet (or time is up): flush the store and stop. `code` 0 or 75.
+struct finish_effect {
+  int code = 0;
+  std::vector<std::string> left; // turns that were cut off
+  std::size_t pending = 0;       // events that wait for the next start
+};
+using shutdown_effect =
+  std::variant<refuse_effect, stop_starting_effect, hasten_effect, finish_effect, wake_effect, log_effect>;
+
+inline constexpr int exit_overrun = 75;
+
+struct shutdown_settings {
+  std::size_t loops = 1;
+  duration deadline = limits::drain_deadline;
+};
+
+class shutdown_core {
+ public:
+  explicit shutdown_core(shutdown_settings settings);
+
+  void step(shutdown_input input, moment now, std::vector<shutdown_effect>& out);
+
+ private:
+  enum class phase : std::uint8_t { serving, finishing, hastened, finished };
+
+  void begin(moment now, std::vector<shutdown_effect>& out);
+  void hasten(moment now, std::vector<shutdown_effect>& out, std::string why);
+  bool quiet() const;
+  void finish(int code, std::vector<shutdown_effect>& out);
+
+  shutdown_settings settings_;
+  phase phase_ = phase::serving;
+  boot_time began_{};
+  std::vector<std::optional<progress_effect>> loops_;
+  std::optional<std::size_t> gateway_events_;
+  std::vector<std::string> left_;
+  bool overrun_ = false;
+};
+
+} // namespace skein
