@@ -1,0 +1,75 @@
+#include "nodes/broker/broker_core.hpp"
+
+namespace skein {
+
+std::string_view link_name(std::string_view part) noexcept {
+  return part.starts_with("agent/") ? "agents" : part;
+}
+
+std::vector<delivery_to> broker_core::on_frame(const std::string& link, const slice& bytes) {
+  auto peek = peek_frame(bytes.view());
+  if (!peek) {
+    ++counted_.malformed;
+    return {};
+  }
+  if (peek->header.to == self_)
+    return on_own(link, bytes);
+  const auto known = names_.find(link);
+  if (known == names_.end() || peek->header.from.node != self_.node
+      || link_name(peek->header.from.name) != known->second) {
+    ++counted_.impostors;
+    return {};
+  }
+  const std::string* target = link_of(peek->header.to);
+  if (target == nullptr) {
+    ++counted_.unroutable;
+    return {};
+  }
+  ++counted_.forwarded;
+  return {{*target, bytes}};
+}
+
+std::vector<delivery_to> broker_core::on_own(const std::string& link, const slice& bytes) {
+  auto decoded = decode_frame(bytes);
+  if (!decoded) {
+    ++counted_.malformed;
+    return {};
+  }
+  const frame_header& header = decoded->header;
+  if (const auto* greeting = std::get_if<hello>(&decoded->body)) {
+    const std::string name{link_name(header.from.name)};
+    if (const auto before = links_.find(name); before != links_.end())
+      names_.erase(before->second);
+    links_[name] = link;
+    names_[link] = name;
+    return {{link, encode_frame({self_, header.from, 0}, welcome{greeting->boot})}};
+  }
+  const auto known = names_.find(link);
+  if (known == names_.end() || link_name(header.from.name) != known->second) {
+    ++counted_.impostors;
+    return {};
+  }
+  if (const auto* told = std::get_if<credit>(&decoded->body))
+    return grants_to_frames(credits_.on_credit(*told));
+  if (const auto* told = std::get_if<demand>(&decoded->body))
+    return grants_to_frames(credits_.on_demand(header.from, *told));
+  ++counted_.malformed;
+  return {};
+}
+
+std::vector<delivery_to> broker_core::grants_to_frames(const credit_book::grants& given) {
+  std::vector<delivery_to> out;
+  for (const auto& [loop, each] : given)
+    if (const std::string* target = link_of(loop))
+      out.push_back({*target, encode_frame({self_, loop, 0}, each)});
+  return out;
+}
+
+const std::string* broker_core::link_of(const address& to) const {
+  if (to.node != self_.node)
+    return nullptr;
+  const auto found = links_.find(std::string{link_name(to.name)});
+  return found == links_.end() ? nullptr : &found->second;
+}
+
+} // namespace skein
