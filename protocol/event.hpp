@@ -105,6 +105,8 @@ struct offered_event {
   slice body;
 
   event_head head() const noexcept { return read_head(body.view()); }
+
+  friend bool operator==(const offered_event&, const offered_event&) = default;
 };
 
 /// Limits that a configuration may change.

@@ -14,12 +14,20 @@ struct frame_header {
   address from;
   address to;
   std::uint64_t number = 0; // grows per sender; what an ack names
+
+  friend bool operator==(const frame_header&, const frame_header&) = default;
 };
 
 struct frame {
   frame_header header;
   message body;
+
+  friend bool operator==(const frame&, const frame&) = default;
 };
+
+/// Whether decode_frame would take what encode_frame makes of it: enumerations in range, counts and
+/// bytes within the limits. Errors: invalid_frame, too_large.
+result<void> frame_check(const frame_header& header, const message& body);
 
 /// Never fails: the caller holds the limits of frame_check.
 slice encode_frame(const frame_header& header, const message& body);

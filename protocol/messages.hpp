@@ -26,42 +26,50 @@ std::string to_string(const address& at); // n1/loop/0
 /// link -> broker: this connection speaks for `from`; sent first and on each reconnect.
 struct hello {
   std::uint64_t boot = 0; // nonce of the process
+  friend bool operator==(const hello&, const hello&) = default;
 };
 /// broker -> link: known; frames may flow.
 struct welcome {
   std::uint64_t boot = 0;
+  friend bool operator==(const welcome&, const welcome&) = default;
 };
 
 /// gateway -> loop: events for shards of that loop.
 struct publish {
   std::vector<offered_event> events;
+  friend bool operator==(const publish&, const publish&) = default;
 };
 /// loop -> gateway, after the commit is on disk.
 struct publish_result {
   errc code = errc::none; // none = durable
   bool duplicate = false;
   event_id event;
+  friend bool operator==(const publish_result&, const publish_result&) = default;
 };
 struct publish_ack {
   std::uint64_t request = 0; // number of the publish frame
   std::vector<publish_result> results;
+  friend bool operator==(const publish_ack&, const publish_ack&) = default;
 };
 
 /// agents -> broker: slots of this agent ever opened (its concurrency, plus one a finished turn).
 struct credit {
   std::string agent;
   std::uint64_t opened_total = 0;
+  friend bool operator==(const credit&, const credit&) = default;
 };
 /// loop -> broker: slots of this agent ever wanted, and given back unused.
 struct demand {
   std::string agent;
   std::uint64_t wanted_total = 0;
   std::uint64_t returned_total = 0;
+  friend bool operator==(const demand&, const demand&) = default;
 };
 /// broker -> loop: slots of this agent ever granted to this loop.
 struct grant {
   std::string agent;
   std::uint64_t granted_total = 0;
+  friend bool operator==(const grant&, const grant&) = default;
 };
 
 /// loop -> agents: turns to run; each uses a granted slot.
@@ -71,15 +79,18 @@ struct dispatched_turn {
   bool has_state = false;
   slice state;
   slice body;
+  friend bool operator==(const dispatched_turn&, const dispatched_turn&) = default;
 };
 struct dispatch {
   std::string agent;
   std::vector<dispatched_turn> turns;
+  friend bool operator==(const dispatch&, const dispatch&) = default;
 };
 
 /// Receipt of a frame that must not be lost (dispatch, outcomes, cancel_turns).
 struct ack {
   std::uint64_t frame = 0;
+  friend bool operator==(const ack&, const ack&) = default;
 };
 
 enum class turn_verdict : std::uint8_t {
@@ -104,28 +115,33 @@ struct turn_outcome {
   bool deletes_state = false;
   slice state;
   std::vector<offered_event> emits;
+  friend bool operator==(const turn_outcome&, const turn_outcome&) = default;
 };
 /// agents -> loop.
 struct outcomes {
   std::string agent;
   std::vector<turn_outcome> turns;
+  friend bool operator==(const outcomes&, const outcomes&) = default;
 };
 
 /// loop -> agents: stop these turns; their outcomes will not be used.
 struct cancel_turns {
   std::string agent;
   std::vector<turn_id> turns;
+  friend bool operator==(const cancel_turns&, const cancel_turns&) = default;
 };
 
 /// gateway -> loop and back: look-ups and commands; rare, so JSON. `op` is in the request.
 struct query {
   std::uint64_t request = 0;
   std::string json;
+  friend bool operator==(const query&, const query&) = default;
 };
 struct answer {
   std::uint64_t request = 0;
   errc code = errc::none;
   std::string json; // the body, or the error's detail
+  friend bool operator==(const answer&, const answer&) = default;
 };
 
 using message = std::variant<hello, welcome, publish, publish_ack, credit, demand, grant, dispatch, ack,

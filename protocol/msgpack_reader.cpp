@@ -188,7 +188,7 @@ std::size_t msgpack_reader::open(std::uint64_t members, std::size_t members_max,
   return failed() ? 0 : static_cast<std::size_t>(members);
 }
 
-std::size_t msgpack_reader::array(std::size_t members_max) noexcept {
+std::size_t msgpack_reader::array(std::size_t members_max, std::size_t bytes_each) noexcept {
   std::uint8_t byte = 0;
   std::uint64_t members = 0;
   if (!take_byte(byte)) {
@@ -199,7 +199,7 @@ std::size_t msgpack_reader::array(std::size_t members_max) noexcept {
   } else {
     fail();
   }
-  return open(members, members_max, 1);
+  return open(members, members_max, bytes_each);
 }
 
 std::size_t msgpack_reader::map(std::size_t pairs_max) noexcept {

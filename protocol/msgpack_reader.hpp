@@ -40,8 +40,10 @@ class msgpack_reader {
   std::string_view binary(std::size_t bytes_max = SIZE_MAX) noexcept;
 
   /// Opens an array (a map) and gives its members (pairs): at most `members_max`, and no more than
-  /// the bytes left could hold. Every opening is followed by close() behind its last member.
-  std::size_t array(std::size_t members_max = limits::frame_members_max) noexcept;
+  /// the bytes left could hold if each takes `bytes_each`, so that a vector of that size is never
+  /// much larger than what was sent. Every opening is followed by close() behind its last member.
+  std::size_t array(std::size_t members_max = limits::frame_members_max,
+                    std::size_t bytes_each = 1) noexcept;
   std::size_t map(std::size_t pairs_max = limits::frame_members_max) noexcept;
   void close() noexcept { --depth_; }
   /// An array of exactly `members`.
