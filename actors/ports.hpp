@@ -23,20 +23,50 @@ class clock_port {
   /// Calls `fire` once, at or after `at` by boot time, never earlier, and again when the wall clock was
   /// set (timers on wall instants are kept as boot time and must then be looked at anew).
   virtual void wake_at(boot_time at, std::function<void()> fire) = 0;
+  /// Processor time of the calling thread, for accounting only; constant in simulations.
+  virtual duration thread_cpu() const = 0;
 };
 
-/// The journal, asynchronously. Replies to one caller's submits come in the order of the submits.
+/// What the store says of itself.
+struct store_facts {
+  journal::ledger events;
+  journal::ledger deliveries;
+  journal::engine::io_counters io;
+  commit_no last_commit{};
+};
+
+/// An event that one loop's commit brought into being on a shard of another loop of this node.
+struct foreign_event {
+  event_id event;
+  offered_event offered;
+  journal::delivery_list deliveries;
+};
+struct foreign_events {
+  instant at = no_instant;
+  std::vector<foreign_event> events;
+};
+
+/// The journal, asynchronously. Answers come in the order of the submits of their loop.
 class store_port {
  public:
   virtual ~store_port() = default;
 
-  /// The outcome of a whole submit: a receipt for exactly these operations, or the error for all.
-  using committed = std::function<void(result<journal::commit_receipt>)>;
-  virtual void submit(std::vector<journal::operation> batch, committed done) = 0;
+  /// The outcome of a whole submit: a receipt for exactly these operations, or the error for all. The
+  /// operations come back, so that the submitter need not keep them.
+  using committed = std::function<void(result<journal::commit_receipt>, std::vector<journal::operation>)>;
+  virtual void submit(loop_no loop, std::vector<journal::operation> batch, committed done) = 0;
+
+  /// Where the loop's foreign events go, in commit order with its own answers. Set before the first submit.
+  virtual void attach(loop_no loop, std::function<void(foreign_events)> foreign) = 0;
+
+  /// Called after each durable commit; for the stream.
+  virtual void on_commit(std::function<void(commit_no)> listener) = 0;
 
   /// Anything that reads: runs on the store's reading thread, in order of arrival. Bounded by the
   /// callers' own limits on what they have in flight.
   virtual void read(std::function<void(journal::reader&)> work) = 0;
+
+  virtual void facts(std::function<void(result<store_facts>)> done) = 0;
 };
 
 /// Frames to other parts, through the broker.

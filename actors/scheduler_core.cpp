@@ -188,6 +188,16 @@ progress_effect scheduler_core::progress_now() const {
   return {running_ + deciding_, contexts_.size() + deferred_.size(), pending_events()};
 }
 
+void scheduler_core::describe(std::size_t& pending, std::size_t& running, std::size_t& lanes,
+                              std::vector<std::size_t>& waiting) const {
+  pending = pending_events();
+  running = running_;
+  lanes = lanes_.lane_count();
+  waiting.resize(slots_.size());
+  for (std::size_t agent = 0; agent < slots_.size(); ++agent)
+    waiting[agent] = lanes_.waiting_count(static_cast<agent_no>(agent));
+}
+
 void scheduler_core::on(watch_progress_in&) {
   watched_ = true;
   last_progress_ = progress_now();

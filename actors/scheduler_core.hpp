@@ -13,6 +13,7 @@
 
 #include "actors/courier.hpp"
 #include "actors/lanes.hpp"
+#include "actors/ports.hpp"
 #include "actors/retry_policy.hpp"
 #include "actors/route_table.hpp"
 #include "actors/settings.hpp"
@@ -44,14 +45,8 @@ struct committed_in {
   std::vector<journal::operation> batch;
 };
 /// Events of this loop's shards that another loop's commit brought into being, in commit order.
-struct foreign_event {
-  event_id event;
-  offered_event offered;
-  journal::delivery_list deliveries;
-};
 struct foreign_in {
-  instant at = no_instant;
-  std::vector<foreign_event> events;
+  foreign_events of;
 };
 struct state_in {
   agent_no agent{};
@@ -180,6 +175,8 @@ class scheduler_core {
   const counters& counted() const noexcept { return counted_; }
   std::size_t pending_events() const noexcept { return lanes_.pending_events(); }
   std::size_t running_turns() const noexcept { return running_; }
+  /// For the board: pending events, running turns, lanes, waiting deliveries by agent number.
+  void describe(std::size_t& pending, std::size_t& running, std::size_t& lanes, std::vector<std::size_t>& waiting) const;
 
  private:
   struct publish_context {

@@ -142,9 +142,9 @@ void scheduler_core::remember_answer(const frame_header& request, slice answer) 
 }
 
 void scheduler_core::on(foreign_in& input) {
-  for (foreign_event& each : input.events) {
+  for (foreign_event& each : input.of.events) {
     ++counted_.accepted;
-    take_in(each.event, each.offered, each.deliveries, input.at);
+    take_in(each.event, each.offered, each.deliveries, input.of.at);
   }
 }
 

@@ -81,8 +81,8 @@ void link::take_queue() {
 
 void link::flush() {
   while (!sending_.empty()) {
-    zmq::message_t message = to_message(sending_.front());
-    if (!send_now(dealer_, message))
+    zmq::message_t part = to_message(sending_.front());
+    if (!send_now(dealer_, part))
       return; // the pipe is full: POLLOUT tells when to go on
     sending_.pop_front();
   }
@@ -90,10 +90,10 @@ void link::flush() {
 
 void link::take_frames() {
   for (int i = 0; i < frames_a_round; ++i) {
-    zmq::message_t message;
-    if (!receive(dealer_, message, zmq::recv_flags::dontwait))
+    zmq::message_t part;
+    if (!receive(dealer_, part, zmq::recv_flags::dontwait))
       return;
-    sink_(to_slice(std::move(message)));
+    sink_(to_slice(std::move(part)));
   }
 }
 

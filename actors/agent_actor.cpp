@@ -1,0 +1,50 @@
+#include "actors/interfaces.hpp"
+
+namespace skein {
+
+namespace {
+
+using self_ptr = caf::stateful_actor<agent_state>*;
+
+struct performer {
+  self_ptr self;
+  agent_parts& parts;
+
+  void operator()(send_effect& effect) const { parts.bus->send(std::move(effect.bytes)); }
+  void operator()(start_effect& effect) const { parts.runner->start(std::move(effect.turns)); }
+  void operator()(stop_effect& effect) const { parts.runner->stop(effect.turn, effect.stage); }
+  void operator()(wake_effect& effect) const {
+    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] { send_input(to, agent_input{tick_in{}}); });
+  }
+  void operator()(left_effect& effect) const {
+    self->send(parts.shutdown, make_parcel(shutdown_input{left_in{std::move(effect.turns)}}));
+  }
+  void operator()(log_effect& effect) const { parts.log(parts.component, effect); }
+};
+
+void perform(self_ptr self) {
+  auto& state = self->state;
+  for (agent_effect& effect : state.effects)
+    std::visit(performer{self, *state.parts}, effect);
+  state.effects.clear();
+  state.parts->facts->write({state.parts->core->counted(), state.parts->core->running()});
+}
+
+void step(self_ptr self, agent_input& input) {
+  auto& state = self->state;
+  state.parts->core->step(std::move(input), state.parts->clock->now(), state.effects);
+  perform(self);
+}
+
+} // namespace
+
+caf::behavior agent_actor(self_ptr self, std::shared_ptr<agent_parts> parts) {
+  self->state.parts = std::move(parts);
+  self->state.parts->core->start(self->state.parts->clock->now(), self->state.effects);
+  perform(self);
+  return {
+    [self](const parcel<agent_input>& input) { step(self, *input.value); },
+  };
+}
+
+} // namespace skein

@@ -1,0 +1,325 @@
+#include "actors/engine.hpp"
+
+#include "actors/interfaces.hpp"
+#include "actors/lookups.hpp"
+#include "actors/stream_hub.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <thread>
+
+namespace skein {
+
+namespace {
+
+struct actor_config : caf::actor_system_config {
+  explicit actor_config(bool testing) {
+    // `sharing` wakes a worker at once; the default policy polls, which costs latency and idle power.
+    set("scheduler.policy", testing ? caf::atom("testing") : caf::atom("sharing"));
+    set("scheduler.max-threads", std::max(2u, std::thread::hardware_concurrency()));
+  }
+};
+
+} // namespace
+
+std::vector<std::string> link_names(const engine_settings& settings) {
+  std::vector<std::string> names{"gateway", "agents"};
+  for (std::uint32_t i = 0; i < settings.loops; ++i)
+    names.push_back("loop/" + std::to_string(i));
+  return names;
+}
+
+struct engine::impl {
+  explicit impl(engine_setup given) : setup{std::move(given)}, config{setup.testing}, system{config} {
+    SKEIN_CHECK(setup.settings.loops > 0);
+    for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
+      cores.push_back(std::make_unique<scheduler_core>(scheduler_settings_of(i)));
+      loop_boards.push_back(std::make_shared<board<loop_facts>>());
+    }
+    for (std::size_t i = 0; i < setup.settings.agents.size(); ++i)
+      agent_boards.push_back(std::make_shared<board<agent_facts>>());
+    hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit);
+  }
+
+  const agent_settings* configured(const std::string& name) const {
+    for (const agent_settings& each : setup.settings.agents)
+      if (each.name == name)
+        return &each;
+    return nullptr;
+  }
+
+  scheduler_settings scheduler_settings_of(std::uint32_t loop) const {
+    scheduler_settings of;
+    of.self = {setup.settings.node, "loop/" + std::to_string(loop)};
+    of.loop = static_cast<loop_no>(loop);
+    of.loops = setup.settings.loops;
+    of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.unclean = !setup.store.clean;
+    of.warn_unrouted = setup.warn_unrouted;
+    for (std::size_t number = 0; number < setup.agent_names.size(); ++number) {
+      const agent_settings* agent = configured(setup.agent_names[number]);
+      const bool has_state = std::find(setup.agents_with_state.begin(), setup.agents_with_state.end(),
+                                       static_cast<agent_no>(number)) != setup.agents_with_state.end();
+      of.agents.push_back({setup.agent_names[number], agent != nullptr, agent != nullptr && agent->pure, has_state});
+    }
+    for (const route_settings& each : setup.settings.routes) {
+      const auto found = std::find(setup.agent_names.begin(), setup.agent_names.end(), each.agent);
+      SKEIN_CHECK(found != setup.agent_names.end());
+      of.routes.push_back({each.type, each.source, each.key, static_cast<agent_no>(found - setup.agent_names.begin())});
+    }
+    return of;
+  }
+
+  bus_port* bus(const std::string& link) const {
+    const auto found = buses.find(link);
+    SKEIN_CHECK(found != buses.end());
+    return found->second;
+  }
+
+  void spawn_all();
+  void spawn_loops();
+  void spawn_agents();
+  std::shared_ptr<lookups> make_lookups(engine& owner);
+
+  engine_setup setup;
+  actor_config config;
+  caf::actor_system system;
+  std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
+  std::map<std::string, bus_port*> buses;
+  std::map<std::string, runner_port*> runners;
+  std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
+  std::vector<std::shared_ptr<board<agent_facts>>> agent_boards;
+  std::shared_ptr<board<gateway_facts>> gateway_board = std::make_shared<board<gateway_facts>>();
+  std::shared_ptr<stream_hub> hub;
+  std::shared_ptr<lookups> look;
+
+  caf::actor gateway;
+  caf::actor shutdown;
+  std::vector<caf::actor> schedulers;
+  std::vector<caf::actor> retries;
+  std::map<std::string, caf::actor> agents;
+  std::atomic<bool> serving{false};
+  std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> undecodable{0};
+  std::function<std::string()> render_metrics;
+};
+
+void engine::impl::spawn_all() {
+  auto drain = std::make_shared<shutdown_parts>();
+  drain->core = std::make_unique<shutdown_core>(shutdown_settings{setup.settings.loops, setup.settings.drain_deadline});
+  drain->clock = setup.clock;
+  drain->finished = setup.drained;
+  drain->log = setup.log;
+  // The parts of the drain are completed before its actor gets a first message.
+  shutdown = system.spawn(shutdown_actor, drain);
+  auto front = std::make_shared<gateway_parts>();
+  gateway_settings door;
+  door.node = setup.settings.node;
+  door.loops = setup.settings.loops;
+  front->core = std::make_unique<gateway_core>(door);
+  front->clock = setup.clock;
+  front->bus = bus("gateway");
+  front->shutdown = shutdown;
+  front->log = setup.log;
+  front->facts = gateway_board;
+  gateway = system.spawn(gateway_actor, front);
+  spawn_loops();
+  spawn_agents();
+  drain->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
+  for (const auto& each : schedulers)
+    drain->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  for (const auto& [name, each] : agents)
+    drain->agents.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+}
+
+void engine::impl::spawn_loops() {
+  std::vector<retry_settings> policies;
+  for (const std::string& name : setup.agent_names) {
+    const agent_settings* agent = configured(name);
+    policies.push_back(agent != nullptr ? agent->retry : retry_settings{});
+  }
+  for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
+    auto again = std::make_shared<retry_parts>();
+    again->core = std::make_unique<retry_core>(policies, setup.settings.seed);
+    again->clock = setup.clock;
+    retries.push_back(system.spawn(retry_actor, again));
+    auto parts = std::make_shared<scheduler_parts>();
+    parts->core = std::move(cores[i]);
+    parts->loop = static_cast<loop_no>(i);
+    parts->clock = setup.clock;
+    parts->store = setup.store_at;
+    parts->bus = bus("loop/" + std::to_string(i));
+    parts->retry = retries.back();
+    parts->shutdown = shutdown;
+    parts->log = setup.log;
+    parts->facts = loop_boards[i];
+    schedulers.push_back(system.spawn(scheduler_actor, parts));
+    // The retry actor speaks only when spoken to, so this is in time.
+    again->scheduler = caf::actor_cast<caf::weak_actor_ptr>(schedulers.back());
+  }
+}
+
+void engine::impl::spawn_agents() {
+  for (std::size_t i = 0; i < setup.settings.agents.size(); ++i) {
+    const agent_settings& agent = setup.settings.agents[i];
+    auto parts = std::make_shared<agent_parts>();
+    parts->core = std::make_unique<agent_core>(agent_core_settings{agent, setup.settings.node, setup.store.store_id,
+                                                                   setup.store.hash, setup.settings.events, i == 0});
+    parts->component = "agent/" + agent.name;
+    parts->clock = setup.clock;
+    parts->bus = bus("agents");
+    const auto runner = runners.find(agent.name);
+    SKEIN_CHECK(runner != runners.end() || agent.kind != agent_kind::exec);
+    parts->runner = runner == runners.end() ? nullptr : runner->second;
+    parts->shutdown = shutdown;
+    parts->log = setup.log;
+    parts->facts = agent_boards[i];
+    agents.emplace(agent.name, system.spawn(agent_actor, parts));
+  }
+}
+
+std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
+  lookup_sources from;
+  from.settings = setup.settings;
+  from.version = setup.version;
+  from.store_id = setup.store.store_id;
+  from.shards = setup.store.hash.shards;
+  from.agents = setup.agent_names;
+  from.clock = setup.clock;
+  from.store = setup.store_at;
+  from.ask_loops = [to = gateway](ask_in question, std::function<void(std::vector<answer>)> done) {
+    caf::anon_send(to, make_parcel(gateway_call{std::move(question), {}, std::move(done)}));
+  };
+  from.loops = loop_boards;
+  from.pools = agent_boards;
+  from.gateway = gateway_board;
+  from.ready = [&owner] { return owner.ready(); };
+  from.started = setup.clock->now().wall;
+  return std::make_shared<lookups>(std::move(from));
+}
+
+engine::engine(engine_setup setup) : impl_{std::make_unique<impl>(std::move(setup))} {}
+
+engine::~engine() { stop(); }
+
+void engine::recover(const journal::pending_delivery& found) {
+  const std::size_t loop = raw(found.delivery.event.shard) % impl_->cores.size();
+  impl_->cores[loop]->recover(found, impl_->setup.clock->now().wall);
+}
+
+void engine::attach_bus(const std::string& link, bus_port& bus) { impl_->buses[link] = &bus; }
+void engine::attach_runner(const std::string& agent, runner_port& runner) { impl_->runners[agent] = &runner; }
+
+void engine::start() {
+  impl_->hub->listen();
+  impl_->spawn_all();
+  impl_->look = impl_->make_lookups(*this);
+  impl_->serving.store(true);
+}
+
+void engine::deliver(const slice& bytes) {
+  auto decoded = decode_frame(bytes);
+  if (!decoded) {
+    impl_->undecodable.fetch_add(1);
+    return;
+  }
+  const std::string& to = decoded->header.to.name;
+  if (to == "gateway") {
+    caf::anon_send(impl_->gateway, make_parcel(gateway_call{frame_in{*std::move(decoded)}, {}, {}}));
+  } else if (to.starts_with("agent/")) {
+    if (const auto found = impl_->agents.find(to.substr(6)); found != impl_->agents.end())
+      caf::anon_send(found->second, make_parcel(agent_input{frame_in{*std::move(decoded)}}));
+  } else if (to.starts_with("loop/")) {
+    const std::size_t loop = static_cast<std::size_t>(std::atoi(to.c_str() + 5));
+    if (loop < impl_->schedulers.size())
+      caf::anon_send(impl_->schedulers[loop], make_parcel(scheduler_input{frame_in{*std::move(decoded)}}));
+  }
+}
+
+void engine::report(const std::string& agent, std::vector<turn_report> reports) {
+  if (const auto found = impl_->agents.find(agent); found != impl_->agents.end())
+    caf::anon_send(found->second, make_parcel(agent_input{reports_in{std::move(reports)}}));
+}
+
+void engine::signal() {
+  impl_->draining.store(true);
+  caf::anon_send(impl_->shutdown, make_parcel(shutdown_input{signal_in{}}));
+}
+
+void engine::stop() {
+  if (!impl_->gateway)
+    return;
+  impl_->serving.store(false);
+  impl_->hub->close();
+  impl_->look.reset();
+  const auto end = [](caf::actor& each) {
+    caf::anon_send_exit(each, caf::exit_reason::kill);
+    each = nullptr;
+  };
+  end(impl_->gateway);
+  end(impl_->shutdown);
+  for (auto* group : {&impl_->schedulers, &impl_->retries}) {
+    for (caf::actor& each : *group)
+      end(each);
+    group->clear();
+  }
+  for (auto& [name, each] : impl_->agents)
+    end(each);
+  impl_->agents.clear();
+  if (!impl_->setup.testing)
+    impl_->system.await_all_actors_done();
+}
+
+engine::facts engine::read_facts() const {
+  facts all;
+  all.gateway = impl_->gateway_board->read();
+  for (const auto& each : impl_->loop_boards)
+    all.loops.push_back(each->read());
+  for (const auto& each : impl_->agent_boards)
+    all.agents.push_back(each->read());
+  all.stream_readers = impl_->hub->subscribers();
+  all.undecodable_frames = impl_->undecodable.load();
+  return all;
+}
+
+const engine_settings& engine::settings() const { return impl_->setup.settings; }
+const std::vector<std::string>& engine::agent_names() const { return impl_->setup.agent_names; }
+const hash_settings& engine::hash() const { return impl_->setup.store.hash; }
+const event_limits& engine::event_bounds() const { return impl_->setup.settings.events; }
+instant engine::now() const { return impl_->setup.clock->now().wall; }
+
+void engine::publish(std::vector<offered_event> events, std::function<void(publish_reply)> done) {
+  SKEIN_CHECK(events.size() <= limits::batch_events_max);
+  caf::anon_send(impl_->gateway, make_parcel(gateway_call{publish_in{0, std::move(events)}, std::move(done), {}}));
+}
+
+void engine::await_event(event_id event, duration timeout, std::function<void(bool)> done) {
+  const auto wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+  ask_in question{0, static_cast<loop_no>(raw(event.shard) % impl_->setup.settings.loops),
+                  R"({"op":"await","event":")" + to_string(event) + R"(","timeout_ms":)" + std::to_string(wait_ms) + "}",
+                  timeout};
+  auto answered = [done = std::move(done)](std::vector<answer> answers) {
+    done(!answers.empty() && answers.front().code == errc::none);
+  };
+  caf::anon_send(impl_->gateway, make_parcel(gateway_call{std::move(question), {}, std::move(answered)}));
+}
+
+void engine::ask(std::string operation, std::string arguments_json, std::function<void(api_answer)> done) {
+  if (const auto look = impl_->look)
+    look->ask(operation, arguments_json, std::move(done));
+  else
+    done({errc::not_ready, "the node is not started"});
+}
+
+std::uint64_t engine::subscribe(stream_filter filter, stream_sink deliver) {
+  return impl_->hub->subscribe(std::move(filter), std::move(deliver));
+}
+void engine::unsubscribe(std::uint64_t subscription) { impl_->hub->unsubscribe(subscription); }
+
+bool engine::ready() const { return impl_->serving.load() && !impl_->draining.load(); }
+std::string engine::metrics() const { return impl_->render_metrics ? impl_->render_metrics() : std::string{}; }
+void engine::set_metrics(std::function<std::string()> render) { impl_->render_metrics = std::move(render); }
+caf::actor_system& engine::system() { return impl_->system; }
+
+} // namespace skein

@@ -1,0 +1,96 @@
+// The actors of one node as one thing, without a word of CAF: what nodes/ composes and what the simulator
+// runs. Life: construct, recover() each pending delivery, attach buses and runners, start(), ..., stop().
+#pragma once
+
+#include "actors/api.hpp"
+#include "actors/board.hpp"
+#include "actors/log.hpp"
+#include "actors/ports.hpp"
+#include "actors/settings.hpp"
+#include "actors/shutdown_core.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace caf {
+class actor_system;
+}
+
+namespace skein {
+
+struct engine_setup {
+  engine_settings settings;
+  std::string version;
+  journal::store_identity store;
+  std::vector<std::string> agent_names;   // by number, from the journal; every configured agent is among them
+  std::vector<agent_no> agents_with_state;
+  commit_no last_commit{};
+  clock_port* clock = nullptr;             // the ports outlive the engine
+  store_port* store_at = nullptr;
+  log_sink log;
+  /// Called once, when the drain has ended; on an actor's thread.
+  std::function<void(finish_effect)> drained;
+  bool warn_unrouted = false;
+  bool testing = false; // CAF's testing scheduler: nothing runs by itself
+};
+
+/// The names of the links that a node's engine needs, in order: "gateway", "agents", "loop/0", ...
+std::vector<std::string> link_names(const engine_settings& settings);
+
+class engine : public node_api {
+ public:
+  explicit engine(engine_setup setup);
+  ~engine() override;
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+
+  void recover(const journal::pending_delivery& found);
+  void attach_bus(const std::string& link, bus_port& bus);
+  void attach_runner(const std::string& agent, runner_port& runner);
+  void start();
+
+  /// A frame came for a part of this node; any thread. Frames that do not decode are counted and dropped.
+  void deliver(const slice& frame);
+  /// Turns of an agent ended; any thread.
+  void report(const std::string& agent, std::vector<turn_report> reports);
+  /// SIGTERM or SIGINT: drain; the second one hastens.
+  void signal();
+  /// Ends all actors. Ports may be destroyed afterwards. No API call after this.
+  void stop();
+
+  struct facts {
+    gateway_facts gateway;
+    std::vector<loop_facts> loops;
+    std::vector<agent_facts> agents; // in the order of the settings
+    std::size_t stream_readers = 0;
+    std::uint64_t undecodable_frames = 0;
+  };
+  facts read_facts() const;
+  const engine_settings& settings() const;
+  const std::vector<std::string>& agent_names() const;
+
+  // node_api
+  const hash_settings& hash() const override;
+  const event_limits& event_bounds() const override;
+  instant now() const override;
+  void publish(std::vector<offered_event> events, std::function<void(publish_reply)> done) override;
+  void await_event(event_id event, duration timeout, std::function<void(bool)> done) override;
+  void ask(std::string operation, std::string arguments_json, std::function<void(api_answer)> done) override;
+  std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override;
+  void unsubscribe(std::uint64_t subscription) override;
+  bool ready() const override;
+  std::string metrics() const override;
+  /// What metrics() returns; set by the composition root.
+  void set_metrics(std::function<std::string()> render);
+
+  /// For the simulator, which drives the testing scheduler itself.
+  caf::actor_system& system();
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace skein

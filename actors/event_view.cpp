@@ -1,0 +1,119 @@
+#include "actors/event_view.hpp"
+
+#include "protocol/cloudevents.hpp"
+
+#include <algorithm>
+
+namespace skein {
+
+namespace {
+
+using nlohmann::json;
+
+std::string name_of(agent_no agent, const std::vector<std::string>& names) {
+  return raw(agent) < names.size() ? names[raw(agent)] : "#" + std::to_string(raw(agent));
+}
+
+void put_time(json& row, const char* name, instant at) {
+  if (at != no_instant)
+    row[name] = format_rfc3339(at);
+}
+
+void put_error(json& row, errc code, const std::string& text) {
+  if (code != errc::none)
+    row["code"] = slug(code);
+  if (!text.empty())
+    row["error"] = text;
+}
+
+json view_attempt(const journal::attempt_record& attempt) {
+  json row{{"attempt", attempt.attempt}};
+  put_time(row, "started", attempt.started);
+  put_time(row, "finished", attempt.finished);
+  put_error(row, attempt.code, attempt.error);
+  put_time(row, "next_due", attempt.next_due);
+  return row;
+}
+
+json view_delivery(const journal::delivery_record& delivery, std::size_t index, const std::vector<std::string>& names) {
+  json row{{"index", index}, {"agent", name_of(delivery.agent, names)}, {"state", to_string(delivery.state)}};
+  row["attempt"] = is_terminal(delivery.state) ? delivery.attempt : static_cast<std::uint32_t>(delivery.attempts.size());
+  row["attempts"] = json::array();
+  for (const auto& each : delivery.attempts)
+    row["attempts"].push_back(view_attempt(each));
+  if (!is_terminal(delivery.state)) {
+    if (!delivery.attempts.empty())
+      put_time(row, "next_due", delivery.attempts.back().next_due);
+    return row;
+  }
+  put_time(row, "started", delivery.started);
+  put_time(row, "finished", delivery.finished);
+  put_time(row, "committed", delivery.committed);
+  put_error(row, delivery.code, delivery.error);
+  if (delivery.reply_kind != data_kind::none)
+    row["reply"] = view_value(delivery.reply_kind, delivery.reply.view());
+  row["emitted"] = delivery.emitted;
+  return row;
+}
+
+} // namespace
+
+json view_value(data_kind kind, std::string_view bytes) {
+  if (kind == data_kind::none)
+    return nullptr;
+  std::string text;
+  append_json_value(text, kind, bytes);
+  json value = json::parse(text, nullptr, false);
+  return value.is_discarded() ? json{nullptr} : value;
+}
+
+json view_event(const journal::event_record& record, const std::vector<std::string>& agents, bool with_data) {
+  const event_head head = read_head(record.body.view());
+  json view{{"event", to_string(record.event)}, {"id", head.id}, {"source", head.source}, {"type", head.type},
+            {"key", head.key}, {"shard", raw(record.event.shard)}, {"state", to_string(record.state())},
+            {"priority", to_string(record.priority)}};
+  put_time(view, "accepted", record.accepted);
+  put_time(view, "due", record.due);
+  put_time(view, "expires", record.expires);
+  if (record.deliveries.empty())
+    view["outcome"] = outcome_unrouted;
+  view["deliveries"] = json::array();
+  for (std::size_t i = 0; i < record.deliveries.size(); ++i) {
+    json row = view_delivery(record.deliveries[i], i, agents);
+    if (row.contains("reply") && !view.contains("reply"))
+      view["reply"] = row["reply"];
+    view["deliveries"].push_back(std::move(row));
+  }
+  if (!with_data)
+    return view;
+  if (auto body = decode_event(record.body.view())) {
+    json cloudevent = json::parse(write_structured(*body), nullptr, false);
+    if (!cloudevent.is_discarded())
+      view["data"] = std::move(cloudevent);
+  }
+  return view;
+}
+
+void overlay_live(json& view, const json& live) {
+  if (!live.is_object() || !live.contains("deliveries"))
+    return;
+  std::vector<delivery_state> states;
+  for (json& row : view["deliveries"]) {
+    for (const json& each : live["deliveries"]) {
+      if (each["index"] != row["index"] || is_terminal(*parse_delivery_state(row["state"].get<std::string>())))
+        continue;
+      row["state"] = each["state"];
+      if (each.contains("next_due"))
+        row["next_due"] = each["next_due"];
+      if (each["state"] == "running")
+        row["attempt"] = each["attempts"].get<std::uint32_t>() + 1;
+      if (each.contains("position"))
+        view["lane"].push_back({{"agent", row["agent"]}, {"position", each["position"]}});
+    }
+    states.push_back(*parse_delivery_state(row["state"].get<std::string>()));
+  }
+  if (!states.empty())
+    view["state"] = to_string(event_state(states));
+}
+
+} // namespace skein

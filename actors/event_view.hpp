@@ -1,0 +1,22 @@
+// What people and programs see of an event: the look-up body of the HTTP API, as JSON.
+#pragma once
+
+#include "journal/journal.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace skein {
+
+/// The body of GET /v1/events/{event}. `agents` are names by number. `with_data` adds the CloudEvent.
+nlohmann::json view_event(const journal::event_record& record, const std::vector<std::string>& agents, bool with_data);
+
+/// Puts what is live (live_view.hpp) over what is stored: running, retrying, positions.
+void overlay_live(nlohmann::json& view, const nlohmann::json& live);
+
+/// Reply or data as JSON: a JSON value as it is, text as a string, binary as {"data_base64"}.
+nlohmann::json view_value(data_kind kind, std::string_view bytes);
+
+} // namespace skein

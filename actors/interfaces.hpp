@@ -1,0 +1,112 @@
+// The actors of a node and what each needs. A shell receives inputs, steps its core, and carries out the
+// effects in order; it decides nothing.
+//
+//        publish, ask                   frames (Bus)
+//   api ------------> gateway <------------------------> broker <---> agent (one an agent)
+//                        |                                  ^              | start, stop
+//                        | progress                  frames |              v
+//                        v                                  v           Runner
+//                     shutdown <-------- progress ----- scheduler (one a loop) ---> Store, Clock
+//                                                          ^  |
+//                                                 decided, |  | failed, armed
+//                                                      due |  v
+//                                                         retry (one a loop)
+#pragma once
+
+#include "actors/board.hpp"
+#include "actors/log.hpp"
+#include "actors/ports.hpp"
+#include "actors/type_ids.hpp"
+
+namespace skein {
+
+struct scheduler_parts {
+  std::unique_ptr<scheduler_core> core;
+  loop_no loop{};
+  clock_port* clock = nullptr;
+  store_port* store = nullptr;
+  bus_port* bus = nullptr;
+  caf::actor retry;
+  caf::actor shutdown;
+  log_sink log;
+  std::shared_ptr<board<loop_facts>> facts;
+};
+struct scheduler_state {
+  static inline const char* name = "scheduler";
+  std::shared_ptr<scheduler_parts> parts;
+  std::vector<scheduler_effect> effects;
+  duration cpu{0};
+};
+caf::behavior scheduler_actor(caf::stateful_actor<scheduler_state>* self, std::shared_ptr<scheduler_parts> parts);
+
+struct retry_parts {
+  std::unique_ptr<retry_core> core;
+  clock_port* clock = nullptr;
+  caf::weak_actor_ptr scheduler; // set by the engine once both exist
+};
+struct retry_state {
+  static inline const char* name = "retry";
+  std::shared_ptr<retry_parts> parts;
+  std::vector<retry_effect> effects;
+};
+caf::behavior retry_actor(caf::stateful_actor<retry_state>* self, std::shared_ptr<retry_parts> parts);
+
+struct agent_parts {
+  std::unique_ptr<agent_core> core;
+  std::string component; // "agent/NAME"
+  clock_port* clock = nullptr;
+  bus_port* bus = nullptr;
+  runner_port* runner = nullptr; // null for kinds that run inside
+  caf::actor shutdown;
+  log_sink log;
+  std::shared_ptr<board<agent_facts>> facts;
+};
+struct agent_state {
+  static inline const char* name = "agent";
+  std::shared_ptr<agent_parts> parts;
+  std::vector<agent_effect> effects;
+};
+caf::behavior agent_actor(caf::stateful_actor<agent_state>* self, std::shared_ptr<agent_parts> parts);
+
+struct gateway_parts {
+  std::unique_ptr<gateway_core> core;
+  clock_port* clock = nullptr;
+  bus_port* bus = nullptr;
+  caf::actor shutdown;
+  log_sink log;
+  std::shared_ptr<board<gateway_facts>> facts;
+};
+struct gateway_state {
+  static inline const char* name = "gateway";
+  std::shared_ptr<gateway_parts> parts;
+  std::vector<gateway_effect> effects;
+  std::uint64_t last_ticket = 0;
+  std::map<std::uint64_t, std::function<void(publish_reply)>> published;
+  std::map<std::uint64_t, std::function<void(std::vector<answer>)>> answered;
+};
+caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self, std::shared_ptr<gateway_parts> parts);
+
+struct shutdown_parts {
+  std::unique_ptr<shutdown_core> core;
+  clock_port* clock = nullptr;
+  caf::weak_actor_ptr gateway; // these are set by the engine once all exist
+  std::vector<caf::weak_actor_ptr> schedulers;
+  std::vector<caf::weak_actor_ptr> agents;
+  std::function<void(finish_effect)> finished;
+  log_sink log;
+};
+struct shutdown_state {
+  static inline const char* name = "shutdown";
+  std::shared_ptr<shutdown_parts> parts;
+  std::vector<shutdown_effect> effects;
+};
+caf::behavior shutdown_actor(caf::stateful_actor<shutdown_state>* self, std::shared_ptr<shutdown_parts> parts);
+
+/// To an actor that may be gone by then: nothing happens in that case.
+template <class T>
+void send_input(const caf::weak_actor_ptr& to, T input) {
+  if (const auto alive = caf::actor_cast<caf::actor>(to))
+    caf::anon_send(alive, make_parcel(std::move(input)));
+}
+
+} // namespace skein

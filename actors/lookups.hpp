@@ -1,0 +1,61 @@
+// The named look-ups and commands of node_api::ask: each reads the store, asks the loops, or both, and puts
+// the answer together. Every call returns at once.
+#pragma once
+
+#include "actors/api.hpp"
+#include "actors/board.hpp"
+#include "actors/ports.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skein {
+
+/// What the look-ups work with; all of it outlives them.
+struct lookup_sources {
+  engine_settings settings;
+  std::string version;
+  std::string store_id;
+  std::uint32_t shards = 1;
+  std::vector<std::string> agents; // by number
+  clock_port* clock = nullptr;
+  store_port* store = nullptr;
+  /// Asks one loop or all.
+  std::function<void(ask_in, std::function<void(std::vector<answer>)>)> ask_loops;
+  std::vector<std::shared_ptr<board<loop_facts>>> loops;
+  std::vector<std::shared_ptr<board<agent_facts>>> pools; // in the order of settings.agents
+  std::shared_ptr<board<gateway_facts>> gateway;
+  std::function<bool()> ready;
+  instant started = no_instant;
+};
+
+class lookups : public std::enable_shared_from_this<lookups> {
+ public:
+  using reply = std::function<void(api_answer)>;
+
+  explicit lookups(lookup_sources sources) : sources_{std::move(sources)} {}
+
+  void ask(const std::string& operation, const std::string& arguments, reply done);
+
+ private:
+  void describe_event(event_id event, bool again, reply done);
+  void list_events(const nlohmann::json& arguments, bool dead, reply done);
+  void cancel_event(event_id event, reply done);
+  void live(const std::vector<event_id>& events, std::function<void(nlohmann::json)> done);
+  void list_keys(const nlohmann::json& arguments, reply done);
+  void describe_key(const nlohmann::json& arguments, reply done);
+  void status(reply done);
+  nlohmann::json loops_view() const;
+  nlohmann::json agents_view() const;
+  std::optional<agent_no> agent_named(const std::string& name) const;
+  loop_no loop_of(event_id event) const;
+
+  lookup_sources sources_;
+};
+
+} // namespace skein

@@ -1,0 +1,87 @@
+#include "actors/interfaces.hpp"
+
+namespace skein {
+
+namespace {
+
+using self_ptr = caf::stateful_actor<scheduler_state>*;
+
+caf::weak_actor_ptr weak(self_ptr self) { return caf::weak_actor_ptr{self->ctrl()}; }
+
+struct performer {
+  self_ptr self;
+  scheduler_parts& parts;
+
+  void operator()(submit_effect& effect) const {
+    parts.store->submit(parts.loop, std::move(effect.batch),
+                        [to = weak(self)](result<journal::commit_receipt> receipt, std::vector<journal::operation> batch) {
+                          send_input(to, scheduler_input{committed_in{std::move(receipt), std::move(batch)}});
+                        });
+  }
+  void operator()(send_effect& effect) const { parts.bus->send(std::move(effect.bytes)); }
+  void operator()(read_state_effect& effect) const {
+    parts.store->read([to = weak(self), asked = std::move(effect)](journal::reader& reader) {
+      send_input(to, scheduler_input{state_in{asked.agent, asked.key, asked.number, reader.state_of(asked.agent, asked.key)}});
+    });
+  }
+  void operator()(read_bodies_effect& effect) const {
+    parts.store->read([to = weak(self), events = std::move(effect.events)](journal::reader& reader) {
+      send_input(to, scheduler_input{bodies_in{events, reader.bodies(events)}});
+    });
+  }
+  void operator()(ask_retry_effect& effect) const {
+    self->send(parts.retry, make_parcel(retry_input{ask_retry_in{std::move(effect.attempts)}}));
+  }
+  void operator()(arm_retry_effect& effect) const {
+    self->send(parts.retry, make_parcel(retry_input{arm_retry_in{std::move(effect.retries)}}));
+  }
+  void operator()(wake_effect& effect) const {
+    parts.clock->wake_at(effect.at, [to = weak(self)] { send_input(to, scheduler_input{tick_in{}}); });
+  }
+  void operator()(progress_effect& effect) const {
+    self->send(parts.shutdown, make_parcel(shutdown_input{loop_progress_in{raw(parts.loop), effect}}));
+  }
+  void operator()(log_effect& effect) const { parts.log("loop/" + std::to_string(raw(parts.loop)), effect); }
+};
+
+void perform(self_ptr self) {
+  auto& state = self->state;
+  for (scheduler_effect& effect : state.effects)
+    std::visit(performer{self, *state.parts}, effect);
+  state.effects.clear();
+  loop_facts facts;
+  facts.counted = state.parts->core->counted();
+  state.parts->core->describe(facts.pending, facts.running, facts.lanes, facts.waiting);
+  facts.cpu = state.cpu;
+  facts.last_step = state.parts->clock->now().boot;
+  state.parts->facts->write(facts);
+}
+
+void step(self_ptr self, scheduler_input& input) {
+  auto& state = self->state;
+  const duration before = state.parts->clock->thread_cpu();
+  state.parts->core->step(std::move(input), state.parts->clock->now(), state.effects);
+  perform(self);
+  state.cpu += state.parts->clock->thread_cpu() - before;
+}
+
+void begin(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
+  self->state.parts = std::move(parts);
+  auto& own = *self->state.parts;
+  own.store->attach(own.loop, [to = weak(self)](foreign_events of) {
+    send_input(to, scheduler_input{foreign_in{std::move(of)}});
+  });
+  own.core->start(own.clock->now(), self->state.effects);
+  perform(self);
+}
+
+} // namespace
+
+caf::behavior scheduler_actor(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
+  begin(self, std::move(parts));
+  return {
+    [self](const parcel<scheduler_input>& input) { step(self, *input.value); },
+  };
+}
+
+} // namespace skein

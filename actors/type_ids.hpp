@@ -1,0 +1,42 @@
+// Every message type of the CAF shells. They stay in one process: what crosses nodes is a frame.
+//
+//   parcel<T>  one input for the core inside; shared, never copied, used by its only receiver
+#pragma once
+
+#include "actors/agent_core.hpp"
+#include "actors/gateway_core.hpp"
+#include "actors/retry_core.hpp"
+#include "actors/scheduler_core.hpp"
+#include "actors/shutdown_core.hpp"
+
+#include <caf/all.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace skein {
+
+template <class T>
+struct parcel {
+  std::shared_ptr<T> value;
+};
+
+template <class T>
+parcel<T> make_parcel(T value) {
+  return {std::make_shared<T>(std::move(value))};
+}
+
+/// A gateway input with the caller's callback for its answer.
+struct gateway_call {
+  gateway_input input;
+  std::function<void(publish_reply)> published;
+  std::function<void(std::vector<answer>)> answered;
+};
+
+} // namespace skein
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::scheduler_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::retry_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::agent_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::gateway_call>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::shutdown_input>)
