@@ -2,6 +2,7 @@
 
 #include "nodes/logging/log_line.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
@@ -67,8 +68,7 @@ struct process_log {
     lines->flush_on(spdlog::level::trace);
     lines->set_error_handler([](const std::string&) {}); // a full standard error has no better place
     lines->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        options.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                     : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v",
+        options.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
         spdlog::pattern_time_type::utc));
     json = options.json;
     level.store(options.level, std::memory_order_relaxed);
@@ -110,8 +110,12 @@ void log(log_level level, std::string_view component, std::string_view id,
   if (!log_enabled(level))
     return;
   process_log& log = the_log();
-  log.lines->log(to_spdlog(level), log.json ? json_members(component, id, sentence, fields)
-                                            : text_line(component, id, sentence, fields));
+  const std::string line =
+      log.json ? fmt::format("\"level\":\"{}\",{}", to_string(level),
+                             json_members(component, id, sentence, fields))
+               : fmt::format("{:<5} {}", to_string(level),
+                             text_line(component, id, sentence, fields));
+  log.lines->log(to_spdlog(level), line);
 }
 
 } // namespace skein

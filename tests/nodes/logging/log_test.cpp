@@ -32,7 +32,7 @@ TEST_CASE("a text line has UTC time, level, component, id, sentence and fields")
   captured_log log_here{{log_level::info, false}};
   log(log_level::warn, "agents", "program-ended", "A program ended.", three_fields);
   REQUIRE(log_here.lines.size() == 1);
-  const std::regex form{R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warning agents program-ended: )"
+  const std::regex form{R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warn  agents program-ended: )"
                         R"(A program ended\. event=17-42 agent=bot note="two words"\n)"};
   CHECK(std::regex_match(log_here.lines[0], form));
 }

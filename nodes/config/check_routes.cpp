@@ -1,0 +1,97 @@
+#include "nodes/config/config_rules.hpp"
+#include "nodes/config/nearest.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
+
+namespace skein {
+
+namespace {
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+void check_glob(rule_context& context, std::string_view key) {
+  if (!context.usable(key))
+    return;
+  const auto& glob = context.section().get<std::string>(key);
+  if (glob.size() > limits::id_bytes_max)
+    context.error(key, fmt::format("read a glob of {} bytes", glob.size()),
+                  fmt::format("legal are {} bytes, as no {} is longer", limits::id_bytes_max, key));
+  else if (std::any_of(glob.begin(), glob.end(), is_control))
+    context.error(key, "read a glob with a control character",
+                  "legal are \"*\" for any run, \"?\" for one character, and plain text");
+  else if (glob.find("**") != std::string::npos)
+    context.error(key, fmt::format("read \"{}\"", glob),
+                  "legal is one \"*\", which matches any run already, '/' and '.' included");
+}
+
+void check_type(rule_context& context) {
+  if (!context.usable("type"))
+    return;
+  const auto& type = context.section().get<std::string>("type");
+  if (type.starts_with("skein.") && type.find_first_of("*?") != std::string::npos)
+    context.error("type", fmt::format("read \"{}\"; a wildcard never matches Skein's own types", type),
+                  "legal is the type by name, such as \"skein.message\" or \"skein.reply\"");
+}
+
+void check_target(rule_context& context, const cluster_config& out) {
+  if (!context.usable("agent"))
+    return;
+  const auto& name = context.section().get<std::string>("agent");
+  std::vector<std::string_view> names;
+  for (const agent_settings& agent : out.agents)
+    names.push_back(agent.name);
+  if (std::find(names.begin(), names.end(), name) != names.end())
+    return;
+  const auto near = nearest(name, names);
+  context.error("agent", fmt::format("there is no agent \"{}\"", name),
+                near            ? fmt::format("did you mean \"{}\"?", *near)
+                : names.empty() ? std::string{"legal is the NAME of an [agent.NAME] section; the "
+                                              "file has none"}
+                                : fmt::format("the agents are {}", fmt::join(names, ", ")));
+}
+
+void warn_of_idle_agents(const config_values& values, const cluster_config& out,
+                         config_problems& problems) {
+  for (const configured_section& section : values) {
+    if (section.section->name != "agent" ||
+        std::any_of(out.routes.begin(), out.routes.end(),
+                    [&](const route_settings& each) { return each.agent == section.label; }))
+      continue;
+    problems.push_back({problem_level::warning, section.at, section.title(), "no route names it",
+                        out.routes.empty() ? "without a [[route]] every event ends as unrouted"
+                                           : "it gets no events"});
+  }
+}
+
+} // namespace
+
+void check_routes(const config_values& values, const config_surroundings& around,
+                  cluster_config& out, config_problems& problems) {
+  std::map<std::array<std::string, 4>, std::uint32_t> lines;
+  for (const configured_section& section : values) {
+    if (section.section->name != "route")
+      continue;
+    rule_context context{section, around, problems};
+    for (const std::string_view key : {"type", "source", "key"})
+      check_glob(context, key);
+    check_type(context);
+    check_target(context, out);
+    const route_settings route{section.get<std::string>("type"), section.get<std::string>("source"),
+                               section.get<std::string>("key"), section.get<std::string>("agent")};
+    const auto [first, fresh] =
+        lines.emplace(std::array{route.type, route.source, route.key, route.agent}, section.at.line);
+    if (!fresh)
+      context.warning("agent", fmt::format("the route at line {} says the same", first->second),
+                      "an agent gets an event once, however many routes match");
+    out.routes.push_back(route);
+  }
+  if (!has_errors(problems)) // else what is wrong may be the reason
+    warn_of_idle_agents(values, out, problems);
+}
+
+} // namespace skein

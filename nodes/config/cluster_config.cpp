@@ -1,0 +1,112 @@
+#include "nodes/config/cluster_config.hpp"
+
+#include "nodes/config/config_rules.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+namespace skein {
+
+namespace {
+
+/// A compiled zone, not one of the lists that lie beside them.
+bool is_zone_file(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  char magic[4] = {};
+  return file.read(magic, sizeof magic) && std::string_view{magic, sizeof magic} == "TZif";
+}
+
+bool is_zone_name(std::string_view name) {
+  const auto legal = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view{"_+-/"}.find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name[0] != '/' && std::all_of(name.begin(), name.end(), legal);
+}
+
+void check_timezone(rule_context& context) {
+  const auto& zone = context.section().get<std::string>("timezone");
+  if (zone == "UTC")
+    return;
+  if (!is_zone_name(zone) || !is_zone_file(context.around().zoneinfo + "/" + zone))
+    context.error("timezone", fmt::format("there is no time zone \"{}\"", zone),
+                  fmt::format("legal is \"UTC\" or a name in {}, such as \"Europe/Berlin\"",
+                              context.around().zoneinfo));
+}
+
+/// Never repeats the value: a store's URL may hold a password.
+void check_store(rule_context& context) {
+  const auto& store = context.section().get<std::string>("store");
+  if (store.empty() || store == "memory:")
+    return;
+  const std::string legal = R"(legal is "" (the node's data folder) or "memory:")";
+  if (store.starts_with("postgresql:") || store.starts_with("postgres:"))
+    return context.error("store", "a PostgreSQL store is not in this version", legal);
+  context.error("store", "read a store that is not known", legal);
+}
+
+const configured_section& only(const config_values& values, std::string_view name) {
+  const auto at = std::find_if(values.begin(), values.end(), [&](const configured_section& each) {
+    return each.section->name == name;
+  });
+  SKEIN_CHECK(at != values.end());
+  return *at;
+}
+
+void take_limits(const config_values& values, cluster_config& out) {
+  const configured_section& bounds = only(values, "limits");
+  out.events.event_bytes = static_cast<std::size_t>(bounds.get<std::int64_t>("event_bytes"));
+  out.drain_deadline = bounds.get<duration>("drain_deadline");
+  out.dedupe_identities_max =
+      static_cast<std::size_t>(bounds.get<std::int64_t>("dedupe_identities"));
+}
+
+void take_log(const config_values& values, cluster_config& out) {
+  const configured_section& log = only(values, "log");
+  out.log.level = parse_log_level(log.get<std::string>("level")).value_or(log_level::info);
+  out.log.json = log.get<std::string>("format") == "json";
+}
+
+} // namespace
+
+bool is_legal_name(std::string_view name) {
+  const auto alnum = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && name.size() <= limits::agent_name_bytes_max && alnum(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return alnum(c) || c == '-' || c == '_'; });
+}
+
+std::string_view legal_name_text() {
+  return "legal is a letter or digit, then letters, digits, '-' or '_', 64 in all";
+}
+
+void check_cluster(rule_context context, cluster_config& out) {
+  const configured_section& section = context.section();
+  if (context.usable("name") && !is_legal_name(section.get<std::string>("name")))
+    context.error("name", "read a name with other characters", std::string{legal_name_text()});
+  if (context.usable("store"))
+    check_store(context);
+  if (context.usable("timezone"))
+    check_timezone(context);
+  out.name = section.get<std::string>("name");
+  out.shards = static_cast<std::uint32_t>(section.get<std::int64_t>("shards"));
+  out.store = section.get<std::string>("store");
+  out.timezone = section.get<std::string>("timezone");
+  out.dedupe_window = section.get<duration>("dedupe_window");
+}
+
+cluster_config check_rules(config_values& values, const config_surroundings& around,
+                           config_problems& problems) {
+  cluster_config out;
+  check_cluster({only(values, "cluster"), around, problems}, out);
+  check_nodes(values, around, out, problems);
+  check_agents(values, around, out, problems);
+  check_routes(values, around, out, problems);
+  take_limits(values, out);
+  take_log(values, out);
+  return out;
+}
+
+} // namespace skein

@@ -1,0 +1,31 @@
+// From a file to a checked configuration, or to everything that is wrong with it.
+#pragma once
+
+#include "nodes/config/cluster_config.hpp"
+#include "protocol/result.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace skein {
+
+struct loaded_config {
+  std::string file; // as named by the user
+  config_values values;
+  cluster_config config; // meaningful if ok()
+  config_problems problems; // by place; warnings too
+
+  bool ok() const { return !has_errors(problems); }
+};
+
+/// `file` only names the text in errors.
+loaded_config load_config(std::string_view text, std::string file,
+                          const config_surroundings& around);
+
+/// A file that cannot be read is one of the problems. Looks at the working directory and PATH.
+loaded_config load_config_file(const std::string& file);
+
+/// Every problem on a line of its own.
+std::string problem_lines(const loaded_config& loaded);
+
+} // namespace skein

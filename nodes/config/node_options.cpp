@@ -1,0 +1,82 @@
+#include "nodes/config/node_options.hpp"
+
+#include "nodes/config/nearest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace skein {
+
+namespace {
+
+constexpr std::uint32_t loops_max = 256; // as the key's bound
+
+error no_such_node(std::string_view node, const std::vector<node_config>& nodes) {
+  std::vector<std::string_view> names;
+  for (const node_config& each : nodes)
+    names.push_back(each.name);
+  if (node.empty())
+    return {errc::invalid_config, fmt::format("The file has {} nodes; name one of {}.", names.size(),
+                                              fmt::join(names, ", "))};
+  const auto near = nearest(node, names);
+  return {errc::invalid_config,
+          near ? fmt::format("The file has no node \"{}\"; did you mean \"{}\"?", node, *near)
+               : fmt::format("The file has no node \"{}\"; it has {}.", node, fmt::join(names, ", "))};
+}
+
+} // namespace
+
+std::uint32_t resolve_loops(std::uint32_t loops) {
+  if (loops != 0)
+    return loops;
+  return std::clamp(std::thread::hardware_concurrency(), 1u, loops_max);
+}
+
+void make_ephemeral(node_options& options) {
+  options.ephemeral = true;
+  options.store = "memory:";
+}
+
+result<node_options> options_for(const cluster_config& config, std::string_view node) {
+  const auto at = std::find_if(config.nodes.begin(), config.nodes.end(), [&](const node_config& each) {
+    return each.name == node || (node.empty() && config.nodes.size() == 1);
+  });
+  if (at == config.nodes.end())
+    return no_such_node(node, config.nodes);
+  node_options out;
+  out.settings.node = at->name;
+  out.settings.loops = resolve_loops(at->loops);
+  out.settings.agents = config.agents;
+  out.settings.routes = config.routes;
+  out.settings.events = config.events;
+  out.settings.drain_deadline = config.drain_deadline;
+  out.cluster_name = config.name;
+  out.shards = config.shards;
+  out.store = config.store;
+  out.ephemeral = config.store == "memory:";
+  out.data_dir = at->data;
+  out.http_host = at->http_host;
+  out.http_port = at->http_port;
+  out.dedupe_window = config.dedupe_window;
+  out.dedupe_identities_max = config.dedupe_identities_max;
+  out.timezone = config.timezone;
+  out.log = config.log;
+  return out;
+}
+
+node_options dev_options() {
+  node_options out;
+  out.dev = true;
+  out.settings.loops = resolve_loops(0);
+  agent_settings echo;
+  echo.name = "echo";
+  echo.kind = agent_kind::echo;
+  echo.pure = true;
+  out.settings.agents.push_back(std::move(echo));
+  out.settings.routes.push_back({"*", "*", "*", "echo"});
+  return out;
+}
+
+} // namespace skein

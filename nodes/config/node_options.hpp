@@ -1,0 +1,50 @@
+// What one node is started with: the part of a configuration that is its own, and what the command line
+// said. The composition root builds the node from this and nothing else.
+#pragma once
+
+#include "actors/settings.hpp"
+#include "nodes/config/cluster_config.hpp"
+#include "nodes/logging/log.hpp"
+#include "protocol/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace skein {
+
+struct node_options {
+  engine_settings settings; // settings.loops is resolved: at least 1
+  std::string cluster_name = "skein";
+  std::uint32_t shards = 256;
+  std::string store; // as configured: "" or "memory:"
+  std::string data_dir = "skein-data";
+  bool ephemeral = false; // nothing is kept; store is then "memory:"
+  std::string http_host = "127.0.0.1";
+  std::uint16_t http_port = 7411; // 0 = the system chooses
+  duration dedupe_window = limits::dedupe_window;
+  std::size_t dedupe_identities_max = 16'000'000;
+  std::string timezone = "UTC";
+  log_options log;
+  bool dev = false;        // `skein dev`
+  std::string config_file; // empty = built-in
+
+  /// For journal::open.
+  const std::string& store_url() const { return store.empty() ? data_dir : store; }
+};
+
+/// The options of the node of that name; an empty name means the only node. invalid_config when there
+/// is no such node, with the names that there are.
+result<node_options> options_for(const cluster_config& config, std::string_view node);
+
+/// `skein dev` without a file: an echo agent that gets every event.
+node_options dev_options();
+
+/// The store is kept in memory only.
+void make_ephemeral(node_options& options);
+
+/// 0 becomes one a processor core.
+std::uint32_t resolve_loops(std::uint32_t loops);
+
+} // namespace skein
