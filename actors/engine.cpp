@@ -155,8 +155,11 @@ void engine::impl::spawn_loops() {
     parts->log = setup.log;
     parts->facts = loop_boards[i];
     schedulers.push_back(system.spawn(scheduler_actor, parts));
-    // The retry actor speaks only when spoken to, so this is in time.
-    again->scheduler = caf::actor_cast<caf::weak_actor_ptr>(schedulers.back());
+    // Emits come from turns, and no agent exists yet: every loop is attached before the first.
+    setup.store_at->attach(static_cast<loop_no>(i), [to = caf::actor_cast<caf::weak_actor_ptr>(schedulers.back())](
+                                                      foreign_events of) {
+      send_input(to, scheduler_input{foreign_in{std::move(of)}});
+    });
   }
 }
 

@@ -42,7 +42,7 @@ caf::behavior scheduler_actor(caf::stateful_actor<scheduler_state>* self, std::s
 struct retry_parts {
   std::unique_ptr<retry_core> core;
   clock_port* clock = nullptr;
-  caf::weak_actor_ptr scheduler; // set by the engine once both exist
+  caf::weak_actor_ptr scheduler; // the first sender
 };
 struct retry_state {
   static inline const char* name = "retry";

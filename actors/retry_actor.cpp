@@ -19,6 +19,8 @@ struct performer {
 
 void step(self_ptr self, retry_input& input) {
   auto& state = self->state;
+  if (!state.parts->scheduler && self->current_sender())
+    state.parts->scheduler = caf::weak_actor_ptr{self->current_sender().get()}; // who asks is who is answered
   state.parts->core->step(std::move(input), state.parts->clock->now(), state.effects);
   for (retry_effect& effect : state.effects)
     std::visit(performer{self, *state.parts}, effect);

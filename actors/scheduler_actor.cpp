@@ -68,9 +68,6 @@ void step(self_ptr self, scheduler_input& input) {
 void begin(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
   self->state.parts = std::move(parts);
   auto& own = *self->state.parts;
-  own.store->attach(own.loop, [to = weak(self)](foreign_events of) {
-    send_input(to, scheduler_input{foreign_in{std::move(of)}});
-  });
   own.core->start(own.clock->now(), self->state.effects);
   perform(self);
 }
