@@ -167,4 +167,10 @@ void real_clock::run() {
   }
 }
 
+duration real_clock::thread_cpu() const {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+}
+
 } // namespace skein

@@ -50,6 +50,7 @@ class real_clock final : public clock_port {
   moment now() const override;
   /// Wakes wait without a bound of their own: each part has at most a few, which bounds them.
   void wake_at(boot_time at, std::function<void()> fire) override;
+  duration thread_cpu() const override;
 
   /// Engine time is never below `floor` from now on: the time of the store's last commit.
   void not_before(instant floor) noexcept { engine_time_.at_least(floor); }
