@@ -1,0 +1,225 @@
+#include "nodes/agents/exec_agent.hpp"
+
+#include "nodes/agents/lines_agent.hpp"
+#include "nodes/agents/oneshot_agent.hpp"
+#include "nodes/agents/text.hpp"
+#include "protocol/check.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace skein {
+
+namespace {
+
+// After SIGKILL, when the node stops: what still runs hangs in the kernel.
+constexpr std::chrono::seconds abandon_grace{2};
+
+} // namespace
+
+std::unique_ptr<exec_agent> make_exec_agent(exec_reactor& reactor, agent_settings settings,
+                                            report_sink sink, exec_log log, wall_reader clock,
+                                            exec_timing timing) {
+  if (settings.exec.mode == exec_mode::oneshot)
+    return std::make_unique<oneshot_agent>(reactor, std::move(settings), std::move(sink),
+                                           std::move(log), std::move(clock), timing);
+  return std::make_unique<lines_agent>(reactor, std::move(settings), std::move(sink),
+                                       std::move(log), std::move(clock), timing);
+}
+
+std::uint32_t exec_slots(const agent_settings& settings) {
+  const std::uint64_t concurrency = std::max(settings.concurrency, 1u);
+  if (settings.exec.mode == exec_mode::oneshot)
+    return static_cast<std::uint32_t>(concurrency);
+  const std::uint64_t processes =
+    settings.exec.processes == 0 ? concurrency : settings.exec.processes;
+  const std::uint64_t turns = processes * std::max(settings.exec.turns_per_process, 1u);
+  return static_cast<std::uint32_t>(std::min(concurrency, turns));
+}
+
+exec_agent::exec_agent(exec_reactor& reactor, agent_settings settings, report_sink sink,
+                       exec_log log, wall_reader clock, exec_timing timing)
+  : reactor_{reactor}, settings_{std::move(settings)}, sink_{std::move(sink)},
+    clock_{std::move(clock)}, timing_{timing}, log_{settings_.name, std::move(log)},
+    queue_timer_{reactor, [this] { touch(); }},
+    abandon_timer_{reactor, [this] {
+                     abandon_programs();
+                     touch();
+                   }} {}
+
+exec_agent::~exec_agent() {
+  SKEIN_CHECK(turns_.empty());
+  reactor_.forget(*this);
+}
+
+void exec_agent::start(std::vector<turn_start> turns) {
+  // Whoever starts turns holds a slot for each; the queue only has to bear the time without programs.
+  const std::size_t queue_max = std::max(settings_.concurrency, exec_slots(settings_));
+  for (turn_start& each : turns) {
+    const turn_id id = each.turn;
+    auto [at, inserted] = turns_.try_emplace(id);
+    if (!inserted) { // its one report answers both
+      log_.write(exec_log_level::warning, "agent-turn-repeated", "started while it is here", each.name);
+      continue;
+    }
+    at->second = std::make_unique<live_turn>();
+    live_turn& turn = *at->second;
+    turn.start = std::move(each);
+    turn.queued_at = reactor_.now();
+    turn.failures_seen = gate_.failures();
+    turn.refusals_seen = refusals_;
+    if (closing_)
+      report_returned(turn, "the node is stopping");
+    else if (queue_.size() >= queue_max)
+      report_returned(turn, "more turns than the agent's concurrency");
+    else
+      queue_.push_back(&turn);
+  }
+  touch();
+}
+
+void exec_agent::stop(turn_id id, stop_stage stage) {
+  const auto found = turns_.find(id);
+  if (found == turns_.end())
+    return; // its report is on its way
+  live_turn& turn = *found->second;
+  turn.told = true;
+  if (turn.on != nullptr) {
+    stop_running(turn, stage);
+    return;
+  }
+  std::erase(queue_, &turn);
+  report_returned(turn, "stopped before a program had it");
+  touch();
+}
+
+void exec_agent::close(std::function<void()> closed) {
+  if (closed)
+    closed_ = std::move(closed);
+  touch();
+  if (closing_)
+    return;
+  closing_ = true;
+  while (!queue_.empty()) {
+    live_turn& turn = *queue_.front();
+    queue_.pop_front();
+    report_returned(turn, "the node is stopping");
+  }
+  end_programs();
+  abandon_timer_.arm(reactor_.now() + timing_.close_grace + timing_.terminate_grace + abandon_grace);
+}
+
+instant exec_agent::deadline_of(const turn_start& start) const {
+  return start.deadline != no_instant ? start.deadline : clock_() + settings_.timeout;
+}
+
+void exec_agent::report(live_turn& turn, turn_report what) {
+  const auto found = turns_.find(turn.start.turn);
+  SKEIN_CHECK(found != turns_.end() && found->second.get() == &turn);
+  what.turn = turn.start.turn;
+  reports_.push_back(std::move(what));
+  turns_.erase(found);
+  touch();
+}
+
+void exec_agent::report_returned(live_turn& turn, std::string why) {
+  turn_report what;
+  what.verdict = turn_verdict::returned;
+  what.error = std::move(why);
+  report(turn, std::move(what));
+}
+
+void exec_agent::start_refused(const error& problem) {
+  ++refusals_;
+  gate_.failed(reactor_.now(), reactor_.now());
+  why_waiting_ = problem.detail;
+  const duration wait = gate_.opens_at() - reactor_.now();
+  log_.write(exec_log_level::error, "agent-start-failed",
+             printable(problem.detail, limits::error_text_bytes_max) + "; tried again in " +
+               format_duration(wait) + " while turns wait");
+}
+
+void exec_agent::program_ended(const program& ended, bool answered, const std::string& how,
+                               bool by_us) {
+  log_.flush();
+  touch();
+  if (by_us)
+    return;
+  const duration life = reactor_.now() - ended.started_at();
+  const bool proven = answered || life >= limits::program_proven_after;
+  std::string text = "program (pid " + std::to_string(ended.pid()) + ") ended: " + how;
+  if (!proven) {
+    gate_.failed(ended.started_at(), reactor_.now());
+    why_waiting_ = "the program keeps ending before it answers: " + how;
+    text += "; it answered nothing, the next start is at least " +
+            format_duration(gate_.opens_at() - reactor_.now()) + " away";
+  } else if (life >= limits::program_proven_after) {
+    gate_.proven();
+  }
+  log_.write(exec_log_level::warning, "agent-program-ended", text);
+}
+
+void exec_agent::on_end_of_pass() {
+  const bool none_left = bury();
+  if (!closing_) {
+    place();
+    give_up_waiting();
+    watch_queue();
+  }
+  send_reports();
+  if (!closing_ || !none_left || !closed_)
+    return;
+  SKEIN_CHECK(turns_.empty());
+  abandon_timer_.disarm();
+  queue_timer_.disarm();
+  log_.flush();
+  std::exchange(closed_, nullptr)();
+}
+
+// Turns wait for a program, but not for one that will not come: the retry policy is asked instead.
+void exec_agent::give_up_waiting() {
+  if (any_running())
+    return;
+  while (!queue_.empty()) {
+    live_turn& turn = *queue_.front();
+    const duration waited = reactor_.now() - turn.queued_at;
+    const bool refused = refusals_ > turn.refusals_seen && waited >= timing_.start_patience;
+    const bool ends = gate_.failures() > turn.failures_seen && waited >= timing_.end_patience;
+    if (!refused && !ends)
+      return;
+    queue_.pop_front();
+    turn_report what;
+    what.verdict = turn_verdict::failed;
+    what.code = errc::agent_crashed;
+    what.error = cut_utf8("no program to run it: " + why_waiting_, limits::error_text_bytes_max);
+    report(turn, std::move(what));
+  }
+}
+
+// Wakes when the gate opens, or when the oldest turn has waited long enough.
+void exec_agent::watch_queue() {
+  queue_timer_.disarm();
+  if (queue_.empty())
+    return;
+  std::optional<boot_time> next;
+  const auto consider = [&](boot_time at) {
+    if (at > reactor_.now() && (!next || at < *next))
+      next = at;
+  };
+  consider(gate_.opens_at());
+  consider(queue_.front()->queued_at + timing_.start_patience);
+  consider(queue_.front()->queued_at + timing_.end_patience);
+  if (next)
+    queue_timer_.arm(*next);
+}
+
+void exec_agent::send_reports() {
+  if (reports_.empty())
+    return;
+  std::vector<turn_report> finished;
+  finished.swap(reports_);
+  sink_(std::move(finished));
+}
+
+} // namespace skein

@@ -1,0 +1,111 @@
+// What both modes of an exec agent share: the turns it has, their queue, their reports, when a program
+// may be started, and the end. Lives on the reactor's thread; exec_runner hands everything over.
+#pragma once
+
+#include "actors/ports.hpp"
+#include "actors/settings.hpp"
+#include "nodes/agents/exec_reactor.hpp"
+#include "nodes/agents/program.hpp"
+#include "nodes/agents/start_gate.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace skein {
+
+using wall_reader = std::function<instant()>;
+
+/// A turn from its start to its report.
+struct live_turn {
+  turn_start start;
+  boot_time queued_at{};
+  std::uint64_t failures_seen = 0; // of the gate, when it was queued
+  std::uint64_t refusals_seen = 0; // starts that the system refused, then
+  program* on = nullptr;           // null: in the queue
+  std::uint64_t line_begin = 0;    // lines: where its line begins in what is sent to the program
+  bool told = false;               // we asked for its end
+};
+
+class exec_agent : public pass_handler {
+ public:
+  exec_agent(exec_reactor& reactor, agent_settings settings, report_sink sink, exec_log log,
+             wall_reader clock, exec_timing timing);
+  virtual ~exec_agent();
+  exec_agent(const exec_agent&) = delete;
+  exec_agent& operator=(const exec_agent&) = delete;
+
+  /// Looks whether the program can be started, so that a mistake is told at the node's start.
+  virtual void open() = 0;
+  void start(std::vector<turn_start> turns);
+  void stop(turn_id turn, stop_stage stage);
+  /// The orderly end; `closed` is called once, after the last report.
+  void close(std::function<void()> closed);
+
+ protected:
+  /// Gives queued turns to programs, as far as there is room.
+  virtual void place() = 0;
+  virtual bool any_running() const = 0;
+  virtual void stop_running(live_turn& turn, stop_stage stage) = 0;
+  virtual void end_programs() = 0;
+  virtual void abandon_programs() = 0;
+  /// Destroys what is gone; whether none is left.
+  virtual bool bury() = 0;
+
+  const agent_settings& settings() const noexcept { return settings_; }
+  exec_reactor& reactor() noexcept { return reactor_; }
+  const exec_timing& timing() const noexcept { return timing_; }
+  agent_log& log() noexcept { return log_; }
+  bool closing() const noexcept { return closing_; }
+  std::deque<live_turn*>& queue() noexcept { return queue_; }
+  instant deadline_of(const turn_start& start) const;
+
+  /// Its one report; the turn is gone afterwards.
+  void report(live_turn& turn, turn_report what);
+  void report_returned(live_turn& turn, std::string why);
+  /// Calls place() and sends the reports at the end of this pass.
+  void touch() { reactor_.ask_end_of_pass(*this); }
+
+  bool may_start() const noexcept { return gate_.open(reactor_.now()); }
+  void start_refused(const error& problem);
+  /// A program is over. What it says of the program goes to the log, and to turns that wait too long.
+  void program_ended(const program& ended, bool answered, const std::string& how, bool by_us);
+  void program_answered() { gate_.proven(); }
+
+ private:
+  void on_end_of_pass() override;
+  void give_up_waiting();
+  void watch_queue();
+  void send_reports();
+
+  exec_reactor& reactor_;
+  agent_settings settings_;
+  report_sink sink_;
+  wall_reader clock_;
+  exec_timing timing_;
+  agent_log log_;
+  std::unordered_map<turn_id, std::unique_ptr<live_turn>, hash_of_id> turns_;
+  std::deque<live_turn*> queue_; // oldest first
+  std::vector<turn_report> reports_;
+  start_gate gate_;
+  std::uint64_t refusals_ = 0;
+  std::string why_waiting_; // the last reason why there is no program
+  reactor_timer queue_timer_;
+  reactor_timer abandon_timer_;
+  std::function<void()> closed_;
+  bool closing_ = false;
+};
+
+/// The agent of the configured mode.
+std::unique_ptr<exec_agent> make_exec_agent(exec_reactor& reactor, agent_settings settings,
+                                            report_sink sink, exec_log log, wall_reader clock,
+                                            exec_timing timing);
+
+/// Turns that run at once: the credit such an agent is worth on this node.
+std::uint32_t exec_slots(const agent_settings& settings);
+
+} // namespace skein

@@ -1,0 +1,137 @@
+#include "nodes/agents/lines_agent.hpp"
+
+#include "nodes/agents/text.hpp"
+#include "protocol/check.hpp"
+
+#include <algorithm>
+
+namespace skein {
+
+namespace {
+
+constexpr std::size_t shown_bytes_max = 200; // of output that is no answer
+
+} // namespace
+
+lines_worker::lines_worker(lines_agent& agent, exec_reactor& reactor, const exec_timing& timing,
+                           agent_log& log)
+  : program{reactor, timing, log}, agent_{agent} {}
+
+result<void> lines_worker::give(live_turn& turn, instant deadline) {
+  const std::uint64_t begin = child().appended_total();
+  if (auto appended = append_turn_line(child().unsent_text(), turn.start, deadline); !appended)
+    return appended;
+  turn.on = this;
+  turn.line_begin = begin;
+  const bool inserted = turns_.emplace(turn.start.name, &turn).second;
+  SKEIN_CHECK(inserted); // names are as unique as turn ids
+  return {};
+}
+
+void lines_worker::ask_to_stop(const live_turn& turn) {
+  if (!running())
+    return;
+  append_cancel_line(child().unsent_text(), turn.start.name);
+  child().flush();
+}
+
+void lines_worker::stop_for_turn(stop_stage stage) {
+  stopped_for_turn_ = true;
+  if (stage == stop_stage::kill)
+    kill();
+  else
+    terminate();
+  // It gets nothing more to read: turns that it has not begun to read need not wait for its end.
+  const auto turns = take_all();
+  for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn) {
+    if ((*turn)->line_begin < child().sent_total())
+      turns_.emplace((*turn)->start.name, *turn);
+    else if ((*turn)->told)
+      agent_.give_back(**turn, "stopped before the program had it");
+    else
+      agent_.take_back(**turn);
+  }
+}
+
+void lines_worker::on_output(child_process&, std::string_view chunk) { lines_.feed(chunk, *this); }
+
+void lines_worker::on_line(std::string_view line) {
+  if (line.find_first_not_of(" \t\r") == std::string_view::npos)
+    return;
+  agent_answer answer = agent_.reader().read(line);
+  live_turn* turn = take(answer.turn);
+  if (turn != nullptr) {
+    if (!answer.valid)
+      log().ignored(reactor().now(), answer.report.error, answer.turn, pid());
+    agent_.on_answer(*this, *turn, std::move(answer.report));
+    answered_ = true;
+    return;
+  }
+  const std::string shown = printable(line, shown_bytes_max);
+  if (!answer.turn.empty())
+    log().ignored(reactor().now(), "answer to a turn that it does not have (answered twice or late): " +
+                                     shown, answer.turn, pid());
+  else if (answer.valid)
+    log().ignored(reactor().now(), "answer without \"turn\": " + shown, only_turn(), pid());
+  else
+    log().ignored(reactor().now(), "no answer (" + answer.report.error + "): " + shown,
+                  only_turn(), pid());
+}
+
+void lines_worker::on_giant_line(const std::string& name) {
+  const std::string text =
+    "a line over " + std::to_string(limits::agent_line_bytes_max) + " bytes was skipped";
+  log().ignored(reactor().now(), text, name.empty() ? only_turn() : name, pid());
+  if (live_turn* turn = take(name)) {
+    agent_.on_answer(*this, *turn, invalid_output("its answer is " + text));
+    answered_ = true;
+  }
+}
+
+std::string_view lines_worker::only_turn() const {
+  return turns_.size() == 1 ? turns_.begin()->first : std::string_view{};
+}
+
+void lines_worker::on_gone(exit_status status) { agent_.on_worker_gone(*this, status); }
+
+void lines_worker::release_turns(const std::string& how, bool closing) {
+  std::string crash = "the program ended (" + how + ") before it answered";
+  if (step() == program_step::killed && !stopped_for_turn_ && !closing)
+    crash = "the program closed its input or output and was ended";
+  if (const std::string words = child().last_words(); !words.empty())
+    crash += "; its last words: " + words;
+  const auto turns = take_all();
+  for (auto at = turns.rbegin(); at != turns.rend(); ++at) { // the first is put in front last
+    live_turn& turn = **at;
+    if (closing)
+      agent_.give_back(turn, "the node is stopping");
+    else if (stopped_for_turn_ || turn.told)
+      agent_.give_back(turn, turn.told ? "stopped" : "its program was ended for another turn");
+    else if (turn.line_begin < child().sent_total())
+      agent_.fail(turn, errc::agent_crashed, crash);
+    else
+      agent_.take_back(turn);
+  }
+}
+
+live_turn* lines_worker::take(std::string_view name) {
+  const auto found = turns_.find(name);
+  if (found == turns_.end())
+    return nullptr;
+  live_turn* turn = found->second;
+  turns_.erase(found);
+  return turn;
+}
+
+std::vector<live_turn*> lines_worker::take_all() {
+  std::vector<live_turn*> turns;
+  turns.reserve(turns_.size());
+  for (const auto& [name, turn] : turns_)
+    turns.push_back(turn);
+  turns_.clear();
+  std::sort(turns.begin(), turns.end(),
+            [](const live_turn* a, const live_turn* b) { return a->line_begin < b->line_begin; });
+  return turns;
+}
+
+} // namespace skein

@@ -1,0 +1,142 @@
+#include "nodes/agents/state_file.hpp"
+
+#include "nodes/agents/unique_fd.hpp"
+#include "protocol/cloudevents.hpp"
+#include "protocol/limits.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace skein {
+
+namespace {
+
+error broken(std::string what) { return {errc::agent_output_invalid, std::move(what)}; }
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos)
+    return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put <= 0)
+      return false;
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return true;
+}
+
+// At most `bytes_max` + 1 bytes: one more tells that there are more.
+result<std::string> read_up_to(int fd, std::size_t bytes_max) {
+  std::string bytes(bytes_max + 1, '\0');
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    const auto got = ::read(fd, bytes.data() + have, bytes.size() - have);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return broken(std::string{"the state file cannot be read: "} + std::strerror(errno));
+    if (got == 0)
+      break;
+    have += static_cast<std::size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+// Files that a program left beside its state; a directory among them stays, for the system's cleaner.
+void remove_files(const std::string& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing{::opendir(directory.c_str()), ::closedir};
+  if (listing == nullptr)
+    return;
+  std::size_t left = limits::program_scratch_entries_max;
+  while (const dirent* entry = ::readdir(listing.get()))
+    if (entry->d_name[0] != '.' || (entry->d_name[1] != '\0' && entry->d_name[1] != '.'))
+      if (left-- == 0 || ::unlinkat(::dirfd(listing.get()), entry->d_name, 0) != 0)
+        return;
+}
+
+} // namespace
+
+result<state_file> state_file::create(std::string_view state) {
+  const char* base = std::getenv("TMPDIR");
+  std::string directory = std::string{base != nullptr && *base == '/' ? base : "/tmp"} +
+                          "/skein-turn-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) // makes it 0700
+    return error{errc::agent_crashed, "no directory for the state, " + directory + ": " +
+                                        std::strerror(errno)};
+  state_file file{std::move(directory), state};
+  const unique_fd fd{::open(file.path_.c_str(),
+                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  const bool newline = !state.empty(); // as people's editors and shells like it
+  if (!fd || !write_all(fd.get(), state) || !write_all(fd.get(), newline ? "\n" : ""))
+    return error{errc::agent_crashed, "the state cannot be written to " + file.path_ + ": " +
+                                        std::strerror(errno)};
+  return file;
+}
+
+state_file::state_file(std::string directory, std::string_view state)
+  : directory_{std::move(directory)}, path_{directory_ + "/state"}, before_{trimmed(state)} {}
+
+state_file::state_file(state_file&& other) noexcept
+  : directory_{std::move(other.directory_)}, path_{std::move(other.path_)},
+    before_{std::move(other.before_)} {
+  other.directory_.clear();
+}
+
+state_file::~state_file() {
+  if (directory_.empty())
+    return;
+  ::unlink(path_.c_str());
+  if (::rmdir(directory_.c_str()) == 0)
+    return;
+  remove_files(directory_);
+  ::rmdir(directory_.c_str());
+}
+
+result<state_file::change> state_file::read_change() const {
+  change seen;
+  // Not blocking: the program may have put a FIFO or a link there.
+  const unique_fd fd{::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  if (!fd && errno != ENOENT)
+    return broken(std::string{"the state file cannot be opened: "} + std::strerror(errno));
+  std::string bytes;
+  if (fd) {
+    struct stat about {};
+    if (::fstat(fd.get(), &about) != 0 || !S_ISREG(about.st_mode))
+      return broken("the state file is no longer a regular file");
+    result<std::string> content = read_up_to(fd.get(), limits::state_bytes_max);
+    if (!content)
+      return content.error();
+    bytes = std::move(content).value();
+  }
+  if (bytes.size() > limits::state_bytes_max)
+    return broken("the state file is over " + std::to_string(limits::state_bytes_max) + " bytes");
+  const std::string_view now = trimmed(bytes);
+  if (now == before_)
+    return seen;
+  if (now.empty()) {
+    seen.what = change::kind::deleted;
+    return seen;
+  }
+  if (const auto checked = check_json(now); !checked)
+    return broken("the state file does not hold one JSON value: " + checked.error().detail);
+  seen.what = change::kind::set;
+  seen.state = now;
+  return seen;
+}
+
+} // namespace skein

@@ -1,0 +1,212 @@
+// Goal: what a program prints is read strictly, and what is wrong is named. Method: one line a case.
+#include "nodes/agents/answer.hpp"
+
+#include "protocol/limits.hpp"
+
+#include <catch2/catch.hpp>
+#include <simdjson.h>
+
+#include <string>
+
+using namespace skein;
+
+namespace {
+
+agent_answer read(std::string line) {
+  answer_reader reader;
+  line.reserve(line.size() + simdjson::SIMDJSON_PADDING);
+  return reader.read(line);
+}
+
+// The error of a line that names the turn but is no valid answer.
+std::string refusal(const std::string& rest) {
+  const agent_answer answer = read("{\"turn\":\"17-1.bot/1\"" + rest);
+  CHECK_FALSE(answer.valid);
+  CHECK(answer.turn == "17-1.bot/1");
+  CHECK(answer.report.verdict == turn_verdict::failed);
+  CHECK(answer.report.code == errc::agent_output_invalid);
+  CHECK_FALSE(answer.report.sets_state);
+  CHECK(answer.report.emits.empty());
+  CHECK(answer.report.reply.empty());
+  return answer.report.error;
+}
+
+std::string repeated(std::size_t count, const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i)
+    out += text;
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("an answer without effects is done and changes nothing") {
+  const agent_answer answer = read(R"({"turn":"17-1.bot/1"})");
+  CHECK(answer.valid);
+  CHECK(answer.turn == "17-1.bot/1");
+  CHECK(answer.report.verdict == turn_verdict::done);
+  CHECK(answer.report.reply_kind == data_kind::none);
+  CHECK_FALSE(answer.report.sets_state);
+  CHECK_FALSE(answer.report.deletes_state);
+}
+
+TEST_CASE("a reply that is a string is text, any other value stays JSON as it was written") {
+  agent_answer answer = read(R"({"turn":"t","reply":"h\u00e9llo\n"})");
+  CHECK(answer.report.reply_kind == data_kind::text);
+  CHECK(answer.report.reply == "héllo\n");
+  answer = read(R"({"turn":"t","reply": {"a": 1.50, "n": 123456789012345678901234567890} })");
+  CHECK(answer.valid);
+  CHECK(answer.report.reply_kind == data_kind::json);
+  CHECK(answer.report.reply == R"({"a": 1.50, "n": 123456789012345678901234567890})");
+  answer = read(R"({"turn":"t","reply":[1, 2] })");
+  CHECK(answer.report.reply == "[1, 2]");
+  answer = read(R"({"turn":"t","reply":false })");
+  CHECK(answer.report.reply == "false");
+}
+
+TEST_CASE("a reply of null is no reply") {
+  const agent_answer answer = read(R"({"turn":"t","reply":null})");
+  CHECK(answer.valid);
+  CHECK(answer.report.reply_kind == data_kind::none);
+}
+
+TEST_CASE("an absent state is unchanged, null deletes it, any other value sets it") {
+  CHECK_FALSE(read(R"({"turn":"t"})").report.sets_state);
+  CHECK(read(R"({"turn":"t","state":null})").report.deletes_state);
+  const agent_answer answer = read(R"({"turn":"t","state":{"n":[1,2]}})");
+  CHECK(answer.report.sets_state);
+  CHECK_FALSE(answer.report.deletes_state);
+  CHECK(answer.report.state == R"({"n":[1,2]})");
+  CHECK(read(R"({"turn":"t","state":"text"})").report.state == "\"text\"");
+}
+
+TEST_CASE("emitted events are read as the agent wrote them") {
+  const agent_answer answer = read(
+    R"({"turn":"t","emit":[{"type":"a.b","data":{"x":1}},{"type":"c","due":"+10s","data":"later"}]})");
+  REQUIRE(answer.valid);
+  REQUIRE(answer.report.emits.size() == 2);
+  CHECK(answer.report.emits[0].type == "a.b");
+  CHECK(answer.report.emits[0].data == R"({"x":1})");
+  CHECK(answer.report.emits[0].id.empty());
+  REQUIRE(answer.report.emits[1].text_extension("due") != nullptr);
+  CHECK(*answer.report.emits[1].text_extension("due") == "+10s");
+}
+
+TEST_CASE("an error says whether to try again and when; effects beside it are dropped") {
+  agent_answer answer = read(
+    R"({"turn":"t","reply":"no","state":1,"emit":[{"type":"x"}],"error":{"kind":"retry","message":"busy","after":"5s"}})");
+  REQUIRE(answer.valid);
+  CHECK(answer.report.verdict == turn_verdict::failed);
+  CHECK(answer.report.code == errc::agent_failed);
+  CHECK(answer.report.error == "busy");
+  CHECK(answer.report.retry_after == std::chrono::seconds{5});
+  CHECK(answer.report.reply_kind == data_kind::none);
+  CHECK_FALSE(answer.report.sets_state);
+  CHECK(answer.report.emits.empty());
+  answer = read(R"({"turn":"t","error":{"kind":"fail","message":"no such city"}})");
+  CHECK(answer.report.verdict == turn_verdict::rejected);
+  CHECK(answer.report.code == errc::agent_rejected);
+}
+
+TEST_CASE("an error of null is no error") {
+  const agent_answer answer = read(R"({"turn":"t","reply":"yes","error":null,"emit":null})");
+  CHECK(answer.valid);
+  CHECK(answer.report.verdict == turn_verdict::done);
+  CHECK(answer.report.reply == "yes");
+}
+
+TEST_CASE("a long error message is cut between characters") {
+  const agent_answer answer = read(R"({"turn":"t","error":{"kind":"retry","message":")" +
+                                   repeated(3000, "ö") + "\"}}");
+  REQUIRE(answer.valid);
+  CHECK(answer.report.error.size() == limits::error_text_bytes_max);
+}
+
+TEST_CASE("errors of the wrong shape are refused") {
+  CHECK(refusal(R"(,"error":"text"})") == "\"error\" must be an object");
+  CHECK(refusal(R"(,"error":{"message":"m"}})") == "\"error.kind\" must be \"retry\" or \"fail\"");
+  CHECK(refusal(R"(,"error":{"kind":"maybe"}})") == "\"error.kind\" must be \"retry\" or \"fail\"");
+  CHECK(refusal(R"(,"error":{"kind":"retry","message":5}})") == "\"error.message\" must be a string");
+  CHECK(refusal(R"(,"error":{"kind":"retry","after":"soon"}})") ==
+        "\"error.after\" must be a duration such as \"5s\"");
+  CHECK(refusal(R"(,"error":{"kind":"retry","why":"x"}})") ==
+        "unknown member \"why\" in \"error\"; known are kind, message, after");
+}
+
+TEST_CASE("members that are unknown, repeated or of the wrong type are refused") {
+  CHECK(refusal(R"(,"emits":[]})") ==
+        "unknown member \"emits\"; known are turn, reply, emit, state, error");
+  CHECK(refusal(R"(,"reply":1,"reply":2})") == "\"reply\" twice");
+  CHECK(refusal(R"(,"reply":"a","reply":"b"})") == "\"reply\" twice");
+  CHECK(refusal(R"(,"reply":"a","reply":2})") == "\"reply\" twice");
+  CHECK(refusal(R"(,"reply":1,"reply":"b"})") == "\"reply\" twice");
+  CHECK(refusal(R"(,"state":1,"state":1})") == "\"state\" twice");
+  CHECK(refusal(R"(,"emit":{"type":"x"}})") == "\"emit\" must be an array of events");
+  CHECK(refusal(R"(,"turn":"17-2.bot/1"})") == "\"turn\" twice");
+}
+
+TEST_CASE("JSON that is broken inside a member is refused") {
+  CHECK(refusal(R"(,"reply":tru})").find("\"reply\": ") == 0);
+  CHECK(refusal(R"(,"reply":{"a":1,"a":2}})").find("\"reply\": ") == 0);
+  CHECK(refusal(R"(,"state":{"a":01}})").find("\"state\": ") == 0);
+  CHECK_FALSE(refusal(R"(,"reply":"\q"})").empty());
+  CHECK_FALSE(refusal(R"(,"reply":{"a":1})").empty());
+  CHECK_FALSE(refusal(R"(,"reply":)").empty());
+  CHECK_FALSE(refusal(R"(,"reply":1} {"x":1})").empty());
+  CHECK_FALSE(refusal(R"(,"reply":1}])").empty());
+  CHECK_FALSE(refusal(R"(,"reply" 1})").empty());
+  CHECK_FALSE(refusal(",\"reply\":\"\xff\"}").empty());
+  CHECK_FALSE(refusal(R"(,"state":)" + repeated(40, "[") + repeated(40, "]") + "}").empty());
+}
+
+TEST_CASE("emitted events that are wrong are refused with their place") {
+  CHECK(refusal(R"(,"emit":[{"type":"a"},{"data":1}]})").find("\"emit\" 1: ") == 0);
+  CHECK(refusal(R"(,"emit":[5]})").find("\"emit\" 0: ") == 0);
+  CHECK_FALSE(refusal(R"(,"emit":[{"type":"a"})").empty());
+}
+
+TEST_CASE("a turn emits at most 256 events") {
+  const std::string one = R"({"type":"a"},)";
+  const auto emits = [&](std::size_t count) {
+    return ",\"emit\":[" + repeated(count - 1, one) + R"({"type":"a"}]})";
+  };
+  CHECK(read(R"({"turn":"t")" + emits(256)).report.emits.size() == 256);
+  CHECK(refusal(emits(257)) == "more than 256 events in \"emit\"");
+}
+
+TEST_CASE("a state over 256 KiB is refused") {
+  const auto state = [](std::size_t bytes) {
+    return ",\"state\":\"" + std::string(bytes - 2, 's') + "\"}";
+  };
+  CHECK(read(R"({"turn":"t")" + state(limits::state_bytes_max)).report.sets_state);
+  CHECK(refusal(state(limits::state_bytes_max + 1)) == "\"state\" is over 262144 bytes");
+}
+
+TEST_CASE("lines that are no JSON object name no turn") {
+  for (const char* line : {"hello", "[1,2]", "17", "\"turn\"", "{", "null", "{\"turn\":5}", "]}",
+                           R"({"a":{"turn":"17-1.bot/1"}})", R"(["turn","17-1.bot/1"])"}) {
+    INFO(line);
+    const agent_answer answer = read(line);
+    CHECK_FALSE(answer.valid);
+    CHECK(answer.turn.empty());
+    CHECK_FALSE(answer.report.error.empty());
+  }
+}
+
+TEST_CASE("the turn of a line in pieces is found wherever its member stands") {
+  const auto find = [](const std::string& text, std::size_t piece) {
+    turn_finder finder;
+    for (std::size_t at = 0; at < text.size(); at += piece)
+      finder.feed(std::string_view{text}.substr(at, piece));
+    return finder.found();
+  };
+  for (const std::size_t piece : {1ul, 3ul, 1000ul}) {
+    CHECK(find(R"({"turn" : "17-1.bot/1","reply":"...)", piece) == "17-1.bot/1");
+    CHECK(find(R"({"reply":{"turn":"wrong"},"turn":"17-1.bot/1"})", piece) == "17-1.bot/1");
+    CHECK(find(R"({"reply":"\"turn\":\"wrong\"","x":["turn","wrong"],"turn":"17-1.bot/1"})", piece) ==
+          "17-1.bot/1");
+    CHECK(find(R"({"state":"turn","reply":"17-1.bot/1"})", piece).empty());
+    CHECK(find(R"({"turn":17,"reply":"17-1.bot/1"})", piece).empty());
+    CHECK(find("{\"turn\":\"" + std::string(5000, 'x') + "\"}", piece).empty());
+  }
+}
