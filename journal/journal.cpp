@@ -1,5 +1,7 @@
 #include "journal/journal.hpp"
 
+#include "journal/ledgers.hpp"
+
 namespace skein::journal {
 
 delivery_state event_record::state() const {
@@ -8,6 +10,21 @@ delivery_state event_record::state() const {
   for (std::size_t i = 0; i < deliveries.size(); ++i)
     states[i] = deliveries[i].state;
   return event_state(std::span{states}.first(deliveries.size()));
+}
+
+void count_terminal(ledger& totals, delivery_state state) {
+  SKEIN_CHECK(is_terminal(state));
+  switch (state) {
+    case delivery_state::done: ++totals.done; return;
+    case delivery_state::dead: ++totals.dead; return;
+    case delivery_state::cancelled: ++totals.cancelled; return;
+    case delivery_state::superseded: ++totals.superseded; return;
+    case delivery_state::expired: ++totals.expired; return;
+    case delivery_state::purged: ++totals.purged; return;
+    case delivery_state::pending:
+    case delivery_state::running:
+    case delivery_state::retrying: return;
+  }
 }
 
 } // namespace skein::journal

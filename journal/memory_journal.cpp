@@ -1,0 +1,396 @@
+#include "journal/memory_journal.hpp"
+
+#include "journal/memory_store.hpp"
+#include "journal/store_identity.hpp"
+
+#include <algorithm>
+
+namespace skein::journal {
+
+namespace {
+
+class memory_engine final : public engine {
+ public:
+  memory_engine(std::shared_ptr<memory_store> store, const open_options& options)
+    : store_{std::move(store)}, options_{options}, last_at_{options.now} {
+    identity_ = store_->identity;
+    if (!store_->commits.empty())
+      last_at_ = std::max(last_at_, store_->commits.back().at);
+  }
+  ~memory_engine() override {
+    const std::scoped_lock hold{store_->mutex};
+    store_->open = false;
+  }
+  memory_engine(const memory_engine&) = delete;
+  memory_engine& operator=(const memory_engine&) = delete;
+
+  const store_identity& identity() const override { return identity_; }
+
+  result<commit_receipt> commit(std::span<const operation> batch, instant now) override {
+    SKEIN_CHECK(!closed_);
+    SKEIN_CHECK(batch.size() <= limits::commit_operations_max);
+    const std::scoped_lock hold{store_->mutex};
+    last_at_ = std::max(last_at_, now);
+    current_ = {commit_no{store_->commits.size() + 1}, last_at_, {}};
+    outcomes_.clear();
+    changed_ = store_->agents.size() != store_->agents_saved;
+    commit_receipt receipt{.commit = {}, .at = last_at_, .results = {}};
+    receipt.results.reserve(batch.size());
+    for (const operation& each : batch)
+      receipt.results.push_back(std::visit([this](const auto& op) { return judge(op); }, each));
+    if (changed_) {
+      store_->agents_saved = store_->agents.size();
+      current_.items.insert(current_.items.end(), outcomes_.begin(), outcomes_.end());
+      store_->commits.push_back(std::move(current_));
+      ++commits_;
+    }
+    receipt.commit = commit_no{store_->commits.size()};
+    return receipt;
+  }
+
+  result<void> recover(const std::function<void(pending_delivery)>& each) override;
+
+  result<agent_no> agent_number(std::string_view name) override {
+    if (name.empty() || name.size() > limits::agent_name_bytes_max)
+      return error{errc::invalid_argument, "an agent's name has 1 to 64 bytes"};
+    const std::scoped_lock hold{store_->mutex};
+    auto& names = store_->agents;
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end() && names.size() >= limits::agents_max)
+      return error{errc::too_large, "a store knows 65,535 agents' names at most"};
+    const auto number = static_cast<std::uint16_t>(found - names.begin());
+    if (found == names.end())
+      names.emplace_back(name);
+    return agent_no{number};
+  }
+  std::vector<std::string> agent_names() const override {
+    const std::scoped_lock hold{store_->mutex};
+    return store_->agents;
+  }
+  result<std::vector<agent_no>> agents_with_state() override {
+    const std::scoped_lock hold{store_->mutex};
+    std::vector<agent_no> found;
+    for (const auto& [key, value] : store_->states)
+      if (found.empty() || found.back() != key.first)
+        found.push_back(key.first);
+    return found;
+  }
+
+  result<void> fence(shard_id shard, epoch_no epoch) override {
+    SKEIN_CHECK(raw(shard) < identity_.hash.shards);
+    const std::scoped_lock hold{store_->mutex};
+    if (epoch < epoch_of(shard))
+      return error{errc::fenced, "the shard is at a higher epoch already"};
+    store_->epochs[shard] = epoch;
+    return {};
+  }
+
+  result<ledger> events_ledger() override {
+    const std::scoped_lock hold{store_->mutex};
+    ledger totals = store_->totals.events;
+    for (const memory_event& each : store_->events)
+      totals.pending += each.pending() ? 1u : 0u;
+    return totals;
+  }
+  result<ledger> deliveries_ledger() override {
+    const std::scoped_lock hold{store_->mutex};
+    ledger totals = store_->totals.deliveries;
+    for (const memory_event& event : store_->events)
+      for (const delivery_record& each : event.record.deliveries)
+        totals.pending += is_terminal(each.state) ? 0u : 1u;
+    return totals;
+  }
+  commit_no last_commit() const override {
+    const std::scoped_lock hold{store_->mutex};
+    return commit_no{store_->commits.size()};
+  }
+
+  result<std::unique_ptr<reader>> new_reader() override { return new_memory_reader(store_); }
+
+  result<bool> upkeep(instant now) override {
+    const std::scoped_lock hold{store_->mutex};
+    last_at_ = std::max(last_at_, now);
+    forget_old_identities();
+    return false;
+  }
+
+  result<void> close() override {
+    const std::scoped_lock hold{store_->mutex};
+    for (memory_event& event : store_->events)
+      for (memory_start& each : event.starts)
+        each.mark = start_mark::none;
+    store_->identity.clean = true;
+    closed_ = true;
+    return {};
+  }
+
+  io_counters counters() const override {
+    const std::scoped_lock hold{store_->mutex};
+    io_counters all;
+    all.commits = commits_;
+    all.dedupe_entries = store_->identities.size();
+    return all;
+  }
+
+ private:
+  epoch_no epoch_of(shard_id shard) const {
+    const auto found = store_->epochs.find(shard);
+    const epoch_no floor{identity_.boot};
+    return found == store_->epochs.end() ? floor : std::max(floor, found->second);
+  }
+
+  void forget_old_identities() {
+    auto& order = store_->identities_by_time;
+    for (; !order.empty() && last_at_ - order.front().first >= options_.dedupe_window;
+         order.pop_front()) {
+      const auto found = store_->identities.find(order.front().second);
+      if (found != store_->identities.end() && found->second.at == order.front().first)
+        store_->identities.erase(found);
+    }
+  }
+
+  const memory_identity* known(const hash128& identity) {
+    forget_old_identities();
+    const auto found = store_->identities.find(identity);
+    return found == store_->identities.end() ? nullptr : &found->second;
+  }
+
+  op_result judge(const accept_op& op) {
+    op_result judged;
+    SKEIN_CHECK(raw(op.event.shard) < identity_.hash.shards);
+    if (op.epoch != epoch_of(op.event.shard)) {
+      judged.status = op_status::fenced;
+      return judged;
+    }
+    if (const memory_identity* same = known(op.event.identity)) {
+      judged.event = same->event;
+      judged.status =
+        same->content == op.event.content ? op_status::duplicate : op_status::conflict;
+      return judged;
+    }
+    if (store_->identities.size() >= options_.dedupe_entries_max) {
+      judged.status = op_status::dedupe_full;
+      return judged;
+    }
+    judged.event = {op.event.shard, store_->events.size() + 1};
+    store_->identities[op.event.identity] = {op.event.content, judged.event, last_at_};
+    store_->identities_by_time.emplace_back(last_at_, op.event.identity);
+    keep(op, judged.event);
+    return judged;
+  }
+
+  void keep(const accept_op& op, event_id id) {
+    memory_event made;
+    made.record = {.event = id,
+                   .accepted = last_at_,
+                   .due = op.event.due,
+                   .expires = op.event.expires,
+                   .priority = op.event.priority,
+                   .body = op.event.body,
+                   .deliveries = {}};
+    for (const agent_no agent : op.deliveries) {
+      SKEIN_CHECK(raw(agent) < store_->agents.size());
+      made.record.deliveries.emplace_back().agent = agent;
+    }
+    made.starts.resize(op.deliveries.size());
+    ++store_->totals.events.accepted;
+    store_->totals.events.done += op.deliveries.empty() ? 1u : 0u;
+    store_->totals.deliveries.accepted += op.deliveries.size();
+    current_.items.push_back({feed_item::what::accepted, {id, 0}});
+    store_->events.push_back(std::move(made));
+    changed_ = true;
+  }
+
+  /// The delivery if it can still change; else why not, in `judged`.
+  memory_event* live(epoch_no epoch, const delivery_id& id, op_result& judged) {
+    SKEIN_CHECK(raw(id.event.shard) < identity_.hash.shards);
+    memory_event* event = store_->at(id.event);
+    if (epoch != epoch_of(id.event.shard)) {
+      judged.status = op_status::fenced;
+    } else if (event == nullptr || id.index >= event->record.deliveries.size()) {
+      judged.status = op_status::not_found;
+    } else if (is_terminal(event->record.deliveries[id.index].state)) {
+      judged.status = op_status::already_terminal;
+      judged.actual = event->record.deliveries[id.index].state;
+    } else {
+      return event;
+    }
+    return nullptr;
+  }
+
+  /// Undoes what the emits of a refused finish did: everything after `events_before`.
+  void take_back(std::size_t events_before, std::size_t items_before, const ledgers& totals) {
+    while (store_->events.size() > events_before) {
+      store_->identities.erase(store_->identities_by_time.back().second);
+      store_->identities_by_time.pop_back();
+      store_->events.pop_back();
+    }
+    current_.items.resize(items_before);
+    store_->totals = totals;
+  }
+
+  /// Accepts all emits, or none and says why.
+  bool accept_emits(const finish_op& op, op_result& judged) {
+    const bool changed_before = changed_;
+    const auto events_before = store_->events.size();
+    const auto items_before = current_.items.size();
+    const ledgers totals_before = store_->totals;
+    for (std::size_t i = 0; i < op.emits.size(); ++i) {
+      const op_result one = judge(op.emits[i]);
+      if (one.status == op_status::applied || one.status == op_status::duplicate) {
+        judged.emits.push_back({one.event, one.status == op_status::duplicate});
+        continue;
+      }
+      take_back(events_before, items_before, totals_before);
+      changed_ = changed_before;
+      judged = {};
+      judged.status =
+        one.status == op_status::conflict ? op_status::emit_conflict : one.status;
+      judged.event = one.event;
+      judged.emit = static_cast<std::uint32_t>(i);
+      return false;
+    }
+    return true;
+  }
+
+  op_result judge(const finish_op& op) {
+    op_result judged;
+    SKEIN_CHECK(is_terminal(op.state));
+    if (live(op.epoch, op.delivery, judged) == nullptr || !accept_emits(op, judged))
+      return judged;
+    memory_event* event = store_->at(op.delivery.event); // emits may have moved it
+    delivery_record& record = event->record.deliveries[op.delivery.index];
+    record.agent = op.agent;
+    record.state = op.state;
+    record.attempt = op.attempt;
+    record.started = op.started;
+    record.finished = op.finished;
+    record.committed = last_at_;
+    record.code = op.code;
+    record.error = op.error;
+    record.reply_kind = op.reply_kind;
+    record.reply = op.reply;
+    record.emitted = static_cast<std::uint32_t>(op.emits.size());
+    if (op.state_of_key)
+      set_state(op.agent, *op.state_of_key);
+    count_terminal(store_->totals.deliveries, op.state);
+    if (!event->pending())
+      count_terminal(store_->totals.events,
+                     is_terminal(op.event_state) ? op.event_state : event->record.state());
+    outcomes_.push_back({feed_item::what::outcome, op.delivery});
+    changed_ = true;
+    return judged;
+  }
+
+  void set_state(agent_no agent, const state_change& change) {
+    if (change.erase)
+      store_->states.erase({agent, change.key});
+    else
+      store_->states[{agent, change.key}] = change.value;
+  }
+
+  op_result judge(const attempt_op& op) {
+    op_result judged;
+    memory_event* event = live(op.epoch, op.delivery, judged);
+    if (event == nullptr)
+      return judged;
+    delivery_record& record = event->record.deliveries[op.delivery.index];
+    if (!record.attempts.empty() && op.attempt <= record.attempts.back().attempt) {
+      judged.status = op_status::already_terminal;
+      judged.actual = delivery_state::retrying;
+      return judged;
+    }
+    record.attempts.push_back(
+      {op.attempt, op.started, op.finished, op.code, op.error, op.next_due});
+    record.state = delivery_state::retrying;
+    event->starts[op.delivery.index].mark = start_mark::none;
+    changed_ = true;
+    return judged;
+  }
+
+  op_result judge(const start_op& op) {
+    op_result judged;
+    if (memory_event* event = live(op.epoch, op.delivery, judged)) {
+      event->starts[op.delivery.index].mark =
+        op.alone ? start_mark::alone : start_mark::started;
+      changed_ = true;
+    }
+    return judged;
+  }
+
+  std::shared_ptr<memory_store> store_;
+  open_options options_;
+  store_identity identity_;
+  instant last_at_;
+  feed_commit current_; // the commit that is being made; first what it accepts
+  std::vector<feed_item> outcomes_; // then what it ends
+  bool changed_ = false; // it changes something
+  std::uint64_t commits_ = 0;
+  bool closed_ = false;
+};
+
+pending_delivery describe(const memory_event& event, std::size_t index) {
+  const delivery_record& mine = event.record.deliveries[index];
+  pending_delivery found;
+  found.delivery = {event.record.event, static_cast<std::uint8_t>(index)};
+  found.agent = mine.agent;
+  found.priority = event.record.priority;
+  found.key = read_head(event.record.body.view()).key;
+  found.accepted = event.record.accepted;
+  found.due = event.record.due;
+  found.expires = event.record.expires;
+  found.attempts = static_cast<std::uint32_t>(mine.attempts.size());
+  found.next_due = mine.attempts.empty() ? no_instant : mine.attempts.back().next_due;
+  found.crashes = event.starts[index].crashes;
+  found.mark = event.starts[index].mark;
+  for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {
+    const delivery_record& each = event.record.deliveries[i];
+    found.siblings.add(each.agent);
+    found.sibling_states[i] = is_terminal(each.state) ? each.state : delivery_state::pending;
+  }
+  return found;
+}
+
+result<void> memory_engine::recover(const std::function<void(pending_delivery)>& each) {
+  std::vector<pending_delivery> all;
+  {
+    const std::scoped_lock hold{store_->mutex};
+    for (memory_event& event : store_->events)
+      for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {
+        if (is_terminal(event.record.deliveries[i].state))
+          continue;
+        memory_start& start = event.starts[i];
+        start.crashes += start.mark == start_mark::alone ? 1 : 0;
+        all.push_back(describe(event, i));
+        if (start.mark == start_mark::alone)
+          start.mark = start_mark::started; // counted once
+      }
+  }
+  for (pending_delivery& one : all)
+    each(std::move(one));
+  return {};
+}
+
+} // namespace
+
+std::shared_ptr<memory_store> make_memory_store() { return std::make_shared<memory_store>(); }
+
+result<std::unique_ptr<engine>> open_memory(std::shared_ptr<memory_store> store,
+                                            const open_options& options) {
+  const std::scoped_lock hold{store->mutex};
+  if (store->open)
+    return error{errc::store_locked, "the store in memory is open already"};
+  if (!store->made)
+    store->identity = new_store_identity(options);
+  if (auto fits = check_identity(store->identity, options); !fits)
+    return fits.error();
+  store->made = true;
+  store->agents.resize(store->agents_saved);
+  store->open = true;
+  ++store->identity.boot;
+  auto opened = std::make_unique<memory_engine>(store, options);
+  store->identity.clean = false;
+  return std::unique_ptr<engine>{std::move(opened)};
+}
+
+} // namespace skein::journal

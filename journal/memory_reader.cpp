@@ -1,0 +1,127 @@
+// The reading side of the memory journal.
+#include "journal/memory_store.hpp"
+
+#include <algorithm>
+
+namespace skein::journal {
+
+namespace {
+
+bool is_in_state(const event_record& record, delivery_state wanted) {
+  const delivery_state state = record.state();
+  return state == wanted || (wanted == delivery_state::running && state == delivery_state::pending);
+}
+
+bool matches(const event_record& record, const event_filter& filter) {
+  const event_head head = read_head(record.body.view());
+  const auto has_agent = [&filter](const delivery_record& each) {
+    return each.agent == *filter.agent;
+  };
+  return (!filter.source || head.source == *filter.source) &&
+         (!filter.id || head.id == *filter.id) && (!filter.key || head.key == *filter.key) &&
+         (!filter.type || head.type == *filter.type) &&
+         (!filter.state || is_in_state(record, *filter.state)) &&
+         (!filter.agent ||
+          std::any_of(record.deliveries.begin(), record.deliveries.end(), has_agent));
+}
+
+bool matches(const event_record& record, const dead_filter& filter) {
+  const event_head head = read_head(record.body.view());
+  const auto is_dead = [&filter](const delivery_record& each) {
+    return each.state == delivery_state::dead && (!filter.agent || each.agent == *filter.agent);
+  };
+  return (!filter.key || head.key == *filter.key) && (!filter.type || head.type == *filter.type) &&
+         std::any_of(record.deliveries.begin(), record.deliveries.end(), is_dead);
+}
+
+bool has_dead(const memory_event& event) {
+  return std::any_of(
+    event.record.deliveries.begin(), event.record.deliveries.end(),
+    [](const delivery_record& each) { return each.state == delivery_state::dead; });
+}
+
+class memory_reader final : public reader {
+ public:
+  explicit memory_reader(std::shared_ptr<memory_store> store) : store_{std::move(store)} {}
+
+  result<std::optional<event_record>> find(event_id event) override {
+    const std::scoped_lock hold{store_->mutex};
+    const memory_event* found = store_->at(event);
+    return found == nullptr ? std::nullopt : std::optional{found->record};
+  }
+
+  result<std::vector<slice>> bodies(std::span<const event_id> events) override {
+    const std::scoped_lock hold{store_->mutex};
+    std::vector<slice> all;
+    all.reserve(events.size());
+    for (const event_id each : events) {
+      const memory_event* found = store_->at(each);
+      all.push_back(found == nullptr ? slice{} : found->record.body);
+    }
+    return all;
+  }
+
+  result<event_page> list(const event_filter& filter) override {
+    const std::scoped_lock hold{store_->mutex};
+    return page(filter, [](const memory_event&) { return true; });
+  }
+  result<event_page> list_dead(const dead_filter& filter) override {
+    const std::scoped_lock hold{store_->mutex};
+    return page(filter, has_dead);
+  }
+
+  result<std::optional<slice>> state_of(agent_no agent, std::string_view key) override {
+    const std::scoped_lock hold{store_->mutex};
+    const auto found = store_->states.find({agent, std::string{key}});
+    return found == store_->states.end() ? std::nullopt : std::optional{found->second};
+  }
+
+  result<feed> commits_after(commit_no after, std::size_t limit) override {
+    const std::scoped_lock hold{store_->mutex};
+    feed found;
+    found.reset = raw(after) > store_->commits.size();
+    for (auto at = raw(after); at < store_->commits.size() && found.commits.size() < limit; ++at)
+      found.commits.push_back(store_->commits[at]);
+    return found;
+  }
+
+ private:
+  /// The newest sequence below `sequence` whose event is a row of this list; 0 if there is none.
+  template <class IsRow>
+  std::uint64_t row_below(std::uint64_t sequence, IsRow is_row) const {
+    while (sequence > 1)
+      if (is_row(store_->events[--sequence - 1]))
+        return sequence;
+    return 0;
+  }
+
+  template <class Filter, class IsRow>
+  event_page page(const Filter& filter, IsRow is_row) const {
+    const auto limit = std::clamp<std::size_t>(filter.limit, 1, limits::page_rows_max);
+    const std::uint64_t end = store_->events.size() + 1;
+    event_page found;
+    std::uint64_t at = row_below(filter.before == 0 ? end : std::min(filter.before, end), is_row);
+    std::uint64_t last = 0;
+    while (at != 0 && found.events.size() < limit && found.scanned < limits::scan_budget_rows) {
+      ++found.scanned;
+      const event_record& record = store_->events[at - 1].record;
+      if (matches(record, filter))
+        found.events.push_back(record);
+      last = at;
+      at = row_below(at, is_row);
+    }
+    found.next = at == 0 ? 0 : last;
+    found.budget_spent = at != 0 && found.events.size() < limit;
+    return found;
+  }
+
+  std::shared_ptr<memory_store> store_;
+};
+
+} // namespace
+
+std::unique_ptr<reader> new_memory_reader(std::shared_ptr<memory_store> store) {
+  return std::make_unique<memory_reader>(std::move(store));
+}
+
+} // namespace skein::journal

@@ -1,0 +1,73 @@
+// What a memory journal keeps. Private to the memory engine and its reader.
+#pragma once
+
+#include "journal/journal.hpp"
+#include "journal/ledgers.hpp"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace skein::journal {
+
+/// The durable start of a delivery.
+struct memory_start {
+  start_mark mark = start_mark::none;
+  std::uint32_t crashes = 0;
+};
+
+struct memory_event {
+  event_record record;
+  std::vector<memory_start> starts; // one a delivery
+
+  bool pending() const {
+    for (const delivery_record& each : record.deliveries)
+      if (!is_terminal(each.state))
+        return true;
+    return false;
+  }
+};
+
+struct memory_identity {
+  std::uint64_t content = 0;
+  event_id event;
+  instant at = no_instant;
+};
+
+struct hash_of_hash128 {
+  std::size_t operator()(const hash128& value) const noexcept { return value.low; }
+};
+
+/// `mutex` guards all else: the writing thread holds it for a commit, a reader for a call.
+class memory_store {
+ public:
+  memory_event* at(std::uint64_t sequence) {
+    return sequence == 0 || sequence > events.size() ? nullptr : &events[sequence - 1];
+  }
+  memory_event* at(event_id event) {
+    memory_event* found = at(event.sequence);
+    return found != nullptr && found->record.event == event ? found : nullptr;
+  }
+
+  std::mutex mutex;
+  bool made = false;
+  bool open = false;
+  store_identity identity;
+  std::vector<std::string> agents;
+  std::size_t agents_saved = 0; // of them, the ones that a commit made to last
+  std::deque<memory_event> events; // sequence 1 first, without gaps
+  std::unordered_map<hash128, memory_identity, hash_of_hash128> identities;
+  std::deque<std::pair<instant, hash128>> identities_by_time;
+  std::map<std::pair<agent_no, std::string>, slice> states;
+  std::map<shard_id, epoch_no> epochs; // above the boot number
+  std::deque<feed_commit> commits;     // number 1 first, without gaps
+  ledgers totals;                      // without `pending`
+};
+
+std::unique_ptr<reader> new_memory_reader(std::shared_ptr<memory_store> store);
+
+} // namespace skein::journal

@@ -1,0 +1,177 @@
+#include "journal/sqlite_audit.hpp"
+
+#include "journal/sqlite_codec.hpp"
+#include "journal/sqlite_db.hpp"
+#include "journal/sqlite_journal.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace skein::journal {
+
+namespace {
+
+constexpr std::size_t problems_max = 100;
+
+class audit {
+ public:
+  explicit audit(database db) : db_{std::move(db)} {}
+
+  result<audit_report> run() {
+    for (const auto step : {&audit::count_events, &audit::check_totals, &audit::check_orphans,
+                            &audit::check_commits})
+      if (auto done = (this->*step)(); !done)
+        return done.error();
+    return report_;
+  }
+
+ private:
+  void problem(std::string what) {
+    if (report_.problems.size() < problems_max)
+      report_.problems.push_back(std::move(what));
+  }
+
+  /// Every event, with the states of its deliveries.
+  result<void> count_events() {
+    auto events = db_.prepare("SELECT no, deliveries FROM event ORDER BY no");
+    auto outcomes = db_.prepare("SELECT id, state FROM outcome ORDER BY id");
+    if (!events || !outcomes)
+      return !events ? events.error() : outcomes.error();
+    int outcome = outcomes->step();
+    int code = SQLITE_OK;
+    while ((code = events->step()) == SQLITE_ROW) {
+      const auto agents = read_deliveries(events->text(1));
+      if (!agents) {
+        problem("event " + std::to_string(events->natural(0)) + " has no list of deliveries");
+        continue;
+      }
+      std::array<delivery_state, limits::deliveries_per_event_max> states{};
+      while (outcome == SQLITE_ROW && outcomes->natural(0) / 16 < events->natural(0))
+        outcome = outcomes->step();
+      for (; outcome == SQLITE_ROW && outcomes->natural(0) / 16 == events->natural(0);
+           outcome = outcomes->step())
+        states[outcomes->natural(0) % 16] = static_cast<delivery_state>(outcomes->integer(1));
+      count(std::span{states}.first(agents->size()));
+    }
+    return code == SQLITE_DONE && outcome == SQLITE_DONE
+             ? result<void>{}
+             : sqlite_error(db_.raw(), code, "counting events");
+  }
+
+  void count(std::span<const delivery_state> states) {
+    ledgers& all = report_.counted;
+    bool pending = false;
+    ++all.events.accepted;
+    all.deliveries.accepted += states.size();
+    for (const delivery_state each : states) {
+      pending = pending || !is_terminal(each);
+      if (is_terminal(each))
+        count_terminal(all.deliveries, each);
+      else
+        ++all.deliveries.pending;
+    }
+    if (pending)
+      ++all.events.pending;
+    else
+      count_terminal(all.events, event_state(states));
+  }
+
+  result<void> check_totals() {
+    auto last = db_.prepare("SELECT ledger FROM commits ORDER BY no DESC LIMIT 1");
+    if (!last)
+      return last.error();
+    std::optional<ledgers> totals = ledgers{};
+    if (last->step() == SQLITE_ROW)
+      totals = read_ledgers(last->text(0));
+    if (!totals) {
+      problem("the last commit's ledger is not readable");
+      return {};
+    }
+    totals->events.pending = report_.counted.events.pending;
+    totals->deliveries.pending = report_.counted.deliveries.pending;
+    if (*totals != report_.counted)
+      problem("the ledger says " + write_ledgers(*totals) + ", the rows say " +
+              write_ledgers(report_.counted));
+    return {};
+  }
+
+  /// Queries that count what must not be there.
+  result<void> check_orphans() {
+    constexpr std::pair<std::string_view, std::string_view> checks[] = {
+      {"SELECT count(*) FROM outcome WHERE id / 16 NOT IN (SELECT no FROM event)",
+       "outcomes without an event"},
+      {"SELECT count(*) FROM outcome o JOIN event e ON e.no = o.id / 16 "
+       "WHERE o.id % 16 >= json_array_length(e.deliveries)",
+       "outcomes without a delivery"},
+      {"SELECT count(*) FROM attempt WHERE id / 16 NOT IN (SELECT no FROM event)",
+       "attempts without an event"},
+      {"SELECT count(*) FROM start WHERE id IN (SELECT id FROM outcome)",
+       "starts of deliveries that are over"},
+      {"SELECT count(*) FROM (SELECT id FROM dead EXCEPT SELECT id FROM outcome WHERE state = 4)",
+       "dead letters without a dead delivery"},
+      {"SELECT count(*) FROM (SELECT id FROM outcome WHERE state = 4 EXCEPT SELECT id FROM dead)",
+       "dead deliveries without a dead letter"},
+      {"SELECT count(*) FROM agent WHERE no >= (SELECT count(*) FROM agent)",
+       "agents with a number out of order"},
+      {"SELECT count(*) FROM event e, commits c ON c.no = (SELECT max(no) FROM commits) "
+       "WHERE e.no >= c.first_event + c.events",
+       "events after the last commit"},
+    };
+    for (const auto& [sql, what] : checks) {
+      const auto found = db_.number(sql);
+      if (!found)
+        return found.error();
+      if (*found != 0)
+        problem(std::to_string(*found) + " " + std::string{what});
+    }
+    return {};
+  }
+
+  /// The commits follow each other, in number, time and events.
+  result<void> check_commits() {
+    auto rows = db_.prepare(
+      "SELECT no, at, first_event, events, length(identities), low_water FROM commits ORDER BY no");
+    if (!rows)
+      return rows.error();
+    std::uint64_t number = 0;
+    std::uint64_t next_event = 1;
+    instant at = instant::min();
+    int code = SQLITE_OK;
+    while ((code = rows->step()) == SQLITE_ROW) {
+      const std::string name = "commit " + std::to_string(rows->natural(0));
+      if (rows->natural(0) != ++number)
+        problem(name + " does not follow the one before");
+      if (rows->time(1) < at)
+        problem(name + " goes back in time");
+      if (rows->natural(2) != next_event)
+        problem(name + " does not begin at the next event");
+      if (rows->natural(4) != rows->natural(3) * identity_entry_bytes)
+        problem(name + " has not as many identities as events");
+      number = rows->natural(0);
+      at = rows->time(1);
+      next_event = rows->natural(2) + rows->natural(3);
+    }
+    if (code != SQLITE_DONE)
+      return sqlite_error(db_.raw(), code, "reading commits");
+    if (report_.counted.events.accepted + 1 != next_event)
+      problem("the commits name " + std::to_string(next_event - 1) + " events, there are " +
+              std::to_string(report_.counted.events.accepted));
+    return {};
+  }
+
+  database db_;
+  audit_report report_;
+};
+
+} // namespace
+
+result<audit_report> audit_sqlite(const std::string& directory, const std::string& vfs) {
+  auto db = database::open(journal_file(directory), {.write = false, .vfs = vfs});
+  if (!db)
+    return db.error();
+  if (auto begun = db->run("BEGIN"); !begun)
+    return begun.error();
+  return audit{std::move(*db)}.run();
+}
+
+} // namespace skein::journal

@@ -1,0 +1,81 @@
+// The engine on one SQLite file: judges a batch in memory (store_state), writes it in one transaction
+// (sqlite_writer), and only then lets it count. README.md has the tables and the order of a start.
+#pragma once
+
+#include "journal/sqlite_options.hpp"
+#include "journal/sqlite_writer.hpp"
+#include "journal/store_lock.hpp"
+#include "journal/store_state.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skein::journal {
+
+/// What opening found; the parts that the engine then owns. In the order in which they are needed: destroyed
+/// from the last to the first, so that the lock goes after the files are closed.
+struct sqlite_parts {
+  sqlite_options options;
+  std::unique_ptr<store_lock> lock;
+  std::unique_ptr<guarded_vfs> guard;
+  std::unique_ptr<sqlite_writer> writer;
+  store_identity identity;
+  std::unique_ptr<store_state> state;
+  std::vector<std::string> agents; // index = number
+  commit_no last_commit{};
+  instant last_at = no_instant; // of the last commit, or when it was opened
+};
+
+std::string journal_file(const std::string& directory);
+
+/// Fills state, agents, last_commit and last_at from the tables: all but the pending set. (sqlite_load.cpp)
+result<void> load_state(sqlite_parts& parts);
+
+/// Reads every pending delivery into the state's pending set, and gives it to `each`. Counts the
+/// crashes of starts alone first, durably. (sqlite_load.cpp)
+result<void> load_pending(sqlite_parts& parts,
+                          const std::function<void(pending_delivery)>& each);
+
+class sqlite_journal final : public engine, private past {
+ public:
+  explicit sqlite_journal(sqlite_parts parts);
+
+  const store_identity& identity() const override { return parts_.identity; }
+  result<commit_receipt> commit(std::span<const operation> batch, instant now) override;
+  result<void> recover(const std::function<void(pending_delivery)>& each) override;
+  result<agent_no> agent_number(std::string_view name) override;
+  std::vector<std::string> agent_names() const override { return parts_.agents; }
+  result<std::vector<agent_no>> agents_with_state() override;
+  result<void> fence(shard_id shard, epoch_no epoch) override;
+  result<ledger> events_ledger() override;
+  result<ledger> deliveries_ledger() override;
+  commit_no last_commit() const override { return commit_no{last_commit_.load()}; }
+  result<std::unique_ptr<reader>> new_reader() override;
+  result<bool> upkeep(instant now) override;
+  result<void> close() override;
+  io_counters counters() const override;
+
+  /// The statements that a commit needs besides the writer's.
+  result<void> prepare();
+
+ private:
+  result<std::optional<delivery_state>> ended(const delivery_id& delivery) override;
+  result<std::uint32_t> last_attempt(const delivery_id& delivery) override;
+  result<void> recover_if_needed();
+  result<void> judge(std::span<const operation> batch, std::vector<op_result>& results);
+  result<void> write();
+
+  sqlite_parts parts_;
+  statement find_outcome_, find_last_attempt_;
+  std::size_t agents_saved_;
+  bool recovered_ = false;
+  bool closed_ = false;
+  std::uint64_t commits_at_upkeep_ = 0;
+  std::atomic<std::uint64_t> last_commit_; // read by other threads
+  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<std::uint64_t> identities_ = 0;
+};
+
+} // namespace skein::journal

@@ -1,0 +1,206 @@
+// Opening a store, in this order: the directory, its lock, the file (made with the schema if it is not there), the
+// log moved into the file whole and synced, the identity checked, this opening counted, the state read.
+// Moving the log first also rewrites its end: what the page cache still shows of a sync that failed
+// before the last stop may not be on disk.
+#include "journal/migrations/migrations.hpp"
+#include "journal/sqlite_journal.hpp"
+#include "journal/store_identity.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace skein::journal {
+
+namespace {
+
+/// "Skei", so that `file` and others can tell what journal.db is.
+constexpr std::int64_t application_id = 0x536b6569;
+
+std::string hex(std::uint64_t word) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), word, 16).ptr;
+  return {digits.data(), end};
+}
+
+std::optional<std::uint64_t> read_hex(std::string_view text) {
+  std::uint64_t word = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), word, 16);
+  if (problem != std::errc{} || end != text.data() + text.size())
+    return std::nullopt;
+  return word;
+}
+
+result<database> open_file(const sqlite_options& options, const guarded_vfs& guard) {
+  const std::string path = journal_file(options.directory);
+  if (options.vfs.empty()) // else the file lies in the VFS, not in the directory
+    if (auto made = make_private_file(path); !made)
+      return made.error();
+  auto db = database::open(path, {.write = true, .vfs = guard.name()});
+  if (!db)
+    return db;
+  // page_size counts only for a file without content; SQLite's own checkpoints would come at any commit
+  // and at close, after a failed sync too.
+  if (auto set = db->run("PRAGMA page_size=" + std::to_string(options.page_bytes)); !set)
+    return set.error();
+  auto mode = db->prepare("PRAGMA journal_mode=WAL");
+  if (!mode)
+    return mode.error();
+  if (const int code = mode->step(); code != SQLITE_ROW)
+    return sqlite_error(db->raw(), code, "opening " + path);
+  if (mode->text(0) != "wal")
+    return error{errc::io_error, "SQLite cannot keep a write-ahead log on this file system"};
+  mode->reset();
+  const std::string settings = "PRAGMA synchronous=FULL"
+                               ";PRAGMA wal_autocheckpoint=0"
+                               ";PRAGMA secure_delete=OFF"
+                               ";PRAGMA temp_store=MEMORY"
+                               ";PRAGMA cache_size=-" +
+                               std::to_string(limits::journal_cache_bytes / 1024);
+  if (auto set = db->run(settings); !set)
+    return set.error();
+#ifdef SKEIN_BUG_ACK_BEFORE_SYNC
+  if (auto set = db->run("PRAGMA synchronous=OFF"); !set)
+    return set.error();
+#endif
+  sqlite3_db_config(db->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (options.vfs.empty())
+    if (auto synced = sync_directory(options.directory); !synced)
+      return synced.error();
+  return db;
+}
+
+result<void> insert_identity(database& db, const store_identity& identity) {
+  return db.run("INSERT INTO meta VALUES ('store_id', '" + identity.store_id + "'), ('shards', " +
+                std::to_string(identity.hash.shards) + "), ('hash', '" + identity.hash_name +
+                "'), ('seed_high', '" + hex(identity.hash.seed_high) + "'), ('seed_low', '" +
+                hex(identity.hash.seed_low) + "'), ('boot', 0), ('clean', 1)");
+}
+
+/// Applies the steps that the store has not seen, in one transaction, which also makes a new store.
+result<void> migrate(sqlite_writer& writer, const open_options& options) {
+  database& db = writer.db();
+  const auto id = db.number("PRAGMA application_id");
+  const auto version = db.number("PRAGMA user_version");
+  const auto tables = db.number("SELECT count(*) FROM sqlite_schema");
+  if (!id || !version || !tables)
+    return !id ? id.error() : !version ? version.error() : tables.error();
+  if (*tables > 0 && *id != application_id)
+    return error{errc::store_corrupt, "journal.db is an SQLite file, but not a journal; choose "
+                                      "another directory or move the file away"};
+  const auto steps = migrations();
+  const auto latest = static_cast<std::int64_t>(steps.size());
+  if (*version < 0 || *version > latest)
+    return error{errc::store_version, "the store has version " + std::to_string(*version) +
+                                        ", this program knows " + std::to_string(latest) +
+                                        "; start it with the newer program"};
+  if (*version == latest)
+    return {};
+  return writer.transact([&]() -> result<void> {
+    for (const std::string_view step : steps.subspan(static_cast<std::size_t>(*version)))
+      if (auto applied = db.run(std::string{step}); !applied)
+        return applied;
+    if (*version == 0)
+      if (auto made = insert_identity(db, new_store_identity(options)); !made)
+        return made;
+    return db.run("PRAGMA application_id=" + std::to_string(application_id) +
+                  ";PRAGMA user_version=" + std::to_string(latest));
+  });
+}
+
+result<std::string> meta_text(database& db, const std::string& name) {
+  auto query = db.prepare("SELECT value FROM meta WHERE name = '" + name + "'");
+  if (!query)
+    return query.error();
+  const int code = query->step();
+  if (code != SQLITE_ROW)
+    return error{errc::store_corrupt, "journal.db has no '" + name + "'; restore a backup"};
+  return std::string{query->text(0)};
+}
+
+result<store_identity> read_identity(database& db) {
+  constexpr std::array names{"store_id", "hash", "shards", "seed_high", "seed_low", "boot", "clean"};
+  std::array<std::string, names.size()> texts;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    auto text = meta_text(db, names[i]);
+    if (!text)
+      return text.error();
+    texts[i] = std::move(*text);
+  }
+  const auto high = read_hex(texts[3]);
+  const auto low = read_hex(texts[4]);
+  const auto shards = db.number("SELECT value FROM meta WHERE name = 'shards'");
+  const auto boot = db.number("SELECT value FROM meta WHERE name = 'boot'");
+  if (!high || !low || !shards || !boot || *shards < 1 || *shards > limits::shards_max)
+    return error{errc::store_corrupt, "journal.db's table 'meta' is damaged; restore a backup"};
+  store_identity found;
+  found.store_id = texts[0];
+  found.hash_name = texts[1];
+  found.hash = {static_cast<std::uint32_t>(*shards), *high, *low};
+  found.boot = static_cast<std::uint64_t>(*boot);
+  found.clean = texts[6] == "1";
+  return found;
+}
+
+/// From here on an end without close() is an unclean one.
+result<void> count_opening(sqlite_writer& writer, store_identity& identity) {
+  ++identity.boot;
+#ifdef SKEIN_BUG_EPOCH_REUSED
+  --identity.boot;
+#endif
+  return writer.transact([&] {
+    return writer.db().run("UPDATE meta SET value = " + std::to_string(identity.boot) +
+                           " WHERE name = 'boot';"
+                           "UPDATE meta SET value = 0 WHERE name = 'clean'");
+  });
+}
+
+result<void> open_store(sqlite_parts& parts) {
+  sqlite_writer& writer = *parts.writer;
+  if (auto ready = writer.prepare_transactions(); !ready)
+    return ready;
+  if (auto migrated = migrate(writer, parts.options.store); !migrated)
+    return migrated;
+  if (auto moved = writer.checkpoint_and_truncate(); !moved)
+    return moved;
+  auto identity = read_identity(writer.db());
+  if (!identity)
+    return identity.error();
+  parts.identity = std::move(*identity);
+  if (auto fits = check_identity(parts.identity, parts.options.store); !fits)
+    return fits;
+  if (auto counted = count_opening(writer, parts.identity); !counted)
+    return counted;
+  if (auto ready = writer.prepare_rows(); !ready)
+    return ready;
+  return load_state(parts);
+}
+
+} // namespace
+
+std::string journal_file(const std::string& directory) { return directory + "/journal.db"; }
+
+result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
+  if (auto made = make_private_directory(options.directory); !made)
+    return made.error();
+  sqlite_parts parts;
+  parts.options = options;
+  auto lock = store_lock::take(options.directory);
+  if (!lock)
+    return lock.error();
+  parts.lock = std::move(*lock);
+  parts.guard = std::make_unique<guarded_vfs>(options.vfs);
+  if (parts.guard->name().empty())
+    return error{errc::invalid_argument, "there is no VFS '" + options.vfs + "'"};
+  auto db = open_file(options, *parts.guard);
+  if (!db)
+    return db.error();
+  parts.writer = std::make_unique<sqlite_writer>(std::move(*db), *parts.guard, options.wal_bytes);
+  if (auto opened = open_store(parts); !opened)
+    return opened.error();
+  auto made = std::make_unique<sqlite_journal>(std::move(parts));
+  if (auto ready = made->prepare(); !ready)
+    return ready.error();
+  return std::unique_ptr<engine>{std::move(made)};
+}
+
+} // namespace skein::journal

@@ -1,0 +1,46 @@
+// The door between SQLite and the files of the writing connection: counts what goes through, and
+// shuts for good after a failed sync. SQLite would write and sync again (at a rollback, a checkpoint,
+// a close), and a second sync after a failed one may succeed without the bytes being on disk.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+struct sqlite3_vfs;
+
+namespace skein::journal {
+
+class guarded_vfs {
+ public:
+  /// On top of this VFS; empty = the system's. Files opened through it must be closed before it dies.
+  explicit guarded_vfs(const std::string& base);
+  ~guarded_vfs();
+  guarded_vfs(const guarded_vfs&) = delete;
+  guarded_vfs& operator=(const guarded_vfs&) = delete;
+
+  /// Empty if there is no such base.
+  const std::string& name() const noexcept { return name_; }
+
+  sqlite3_vfs* base() const noexcept { return base_; }
+
+  /// Nothing is written or synced any more; every attempt fails.
+  void shut() noexcept { shut_ = true; }
+  bool is_shut() const noexcept { return shut_; }
+  bool sync_failed() const noexcept { return sync_failed_; }
+  std::uint64_t syncs() const noexcept { return syncs_; }
+  std::uint64_t bytes_written() const noexcept { return bytes_; }
+
+ private:
+  friend struct guarded_file;
+  sqlite3_vfs* base_ = nullptr;
+  std::string name_;
+  std::unique_ptr<sqlite3_vfs> vfs_;
+  std::atomic<bool> shut_ = false;
+  std::atomic<bool> sync_failed_ = false;
+  std::atomic<std::uint64_t> syncs_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
+};
+
+} // namespace skein::journal

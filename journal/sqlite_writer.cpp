@@ -1,0 +1,284 @@
+#include "journal/sqlite_writer.hpp"
+
+#include "journal/sqlite_codec.hpp"
+
+#include <utility>
+
+namespace skein::journal {
+
+/// In the order of the columns of `event`.
+class sqlite_writer::event_rows final : public row_source {
+ public:
+  const staged_batch* staged = nullptr;
+
+  std::size_t rows() const override { return staged->events.size(); }
+  void read(std::size_t row, int column, cell to) override {
+    const staged_batch::new_event& each = staged->events[row];
+    const offered_event& event = each.op->event;
+    switch (column) {
+      case 0: return to.integer(static_cast<std::int64_t>(each.event.sequence));
+      case 1: return to.integer(raw(each.event.shard));
+      case 2: return to.integer(to_ns(staged->at));
+      case 3: return to.text(event.head().key);
+      case 4: return to.time(event.due);
+      case 5: return to.time(event.expires);
+      case 6: return to.integer(static_cast<std::int64_t>(event.priority));
+      case 7: return to.text(deliveries_.write(each.op->deliveries));
+      case 8: return to.blob(event.body.view());
+    }
+  }
+
+ private:
+  delivery_text deliveries_;
+};
+
+/// In the order of the columns of `outcome`.
+class sqlite_writer::outcome_rows final : public row_source {
+ public:
+  const staged_batch* staged = nullptr;
+
+  std::size_t rows() const override { return staged->outcomes.size(); }
+  void read(std::size_t row, int column, cell to) override {
+    const finish_op& op = *staged->outcomes[row];
+    switch (column) {
+      case 0: return to.integer(row_of(op.delivery));
+      case 1: return to.integer(static_cast<std::int64_t>(op.state));
+      case 2: return to.integer(raw(op.agent));
+      case 3: return to.integer(op.attempt);
+      case 4: return to.time(op.started);
+      case 5: return to.time(op.finished);
+      case 6: return to.integer(to_ns(staged->at));
+      case 7: return to.integer(static_cast<std::int64_t>(op.code));
+      case 8: return op.error.empty() ? void() : to.text(op.error);
+      case 9: return to.integer(static_cast<std::int64_t>(op.reply_kind));
+      case 10: return op.reply_kind == data_kind::none ? void() : to.blob(op.reply.view());
+      case 11: return to.integer(static_cast<std::int64_t>(op.emits.size()));
+    }
+  }
+};
+
+sqlite_writer::sqlite_writer(database db, guarded_vfs& guard, std::size_t wal_bytes)
+  : db_{std::move(db)}, guard_{guard}, wal_bytes_{wal_bytes},
+    event_rows_{std::make_unique<event_rows>()}, outcome_rows_{std::make_unique<outcome_rows>()} {}
+
+sqlite_writer::~sqlite_writer() = default;
+
+result<void> sqlite_writer::prepare_all(
+  std::initializer_list<std::pair<statement*, std::string_view>> all) {
+  for (const auto& [which, sql] : all) {
+    auto prepared = db_.prepare(sql);
+    if (!prepared)
+      return prepared.error();
+    *which = std::move(*prepared);
+  }
+  return {};
+}
+
+result<void> sqlite_writer::prepare_transactions() {
+  const auto page = db_.number("PRAGMA page_size");
+  if (!page)
+    return page.error();
+  page_bytes_ = static_cast<std::size_t>(*page);
+  sqlite3_wal_hook(
+    db_.raw(),
+    [](void* mine, sqlite3*, const char*, int pages) {
+      *static_cast<int*>(mine) = pages;
+      return SQLITE_OK;
+    },
+    &log_pages_);
+  return prepare_all({{&begin_, "BEGIN IMMEDIATE"}, {&commit_, "COMMIT"}, {&rollback_, "ROLLBACK"}});
+}
+
+result<void> sqlite_writer::prepare_rows() {
+  if (auto added = add_row_source(db_.raw(), "new_event",
+                                  "no, shard, at, key, due, expires, priority, deliveries, body",
+                                  *event_rows_);
+      !added)
+    return added;
+  if (auto added = add_row_source(db_.raw(), "new_outcome",
+                                  "id, state, agent, attempt, started, finished, at, code, error, "
+                                  "reply_kind, reply, emitted",
+                                  *outcome_rows_);
+      !added)
+    return added;
+  // OR ROLLBACK: a statement that cannot be undone alone needs no journal of its own.
+  return prepare_all({
+    {&add_agent_, "INSERT INTO agent VALUES(?, ?)"},
+    {&add_events_, "INSERT OR ROLLBACK INTO event SELECT * FROM new_event"},
+    {&add_outcomes_, "INSERT OR ROLLBACK INTO outcome SELECT * FROM new_outcome"},
+    {&add_attempt_, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
+    {&set_start_, "INSERT OR REPLACE INTO start VALUES(?, ?, ?)"},
+    {&end_start_, "DELETE FROM start WHERE id = ?"},
+    {&add_dead_, "INSERT INTO dead VALUES(?)"},
+    {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = ?3"},
+    {&erase_state_, "DELETE FROM state WHERE agent = ? AND key = ?"},
+    {&add_commit_, "INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
+  });
+}
+
+result<void> sqlite_writer::transact(const std::function<result<void>()>& body) {
+  if (stopped())
+    return error{errc::io_error, "the journal has stopped after an earlier error; start again"};
+  if (const int code = begin_.run(); code != SQLITE_DONE)
+    return undo(sqlite_error(db_.raw(), code, "beginning a commit"));
+  if (auto done = body(); !done)
+    return undo(done.error());
+  const int code = commit_.step();
+  if (code == SQLITE_DONE) {
+    commit_.reset();
+    return {};
+  }
+#ifdef SKEIN_BUG_ACK_ON_SYNC_ERROR
+  commit_.reset();
+  return {};
+#endif
+  return after_failed_commit(code);
+}
+
+/// Nothing more is written; SQLite's own attempts fail at the guard.
+error sqlite_writer::stop(errc code, error why) {
+  guard_.shut();
+  return {code, std::move(why.detail)};
+}
+
+/// After an error before COMMIT.
+error sqlite_writer::undo(error why) {
+  if (sqlite3_get_autocommit(db_.raw()) == 0 && rollback_.run() != SQLITE_DONE)
+    return stop(errc::io_error, std::move(why));
+  if (why.code == errc::disk_full || why.code == errc::store_locked)
+    return why;
+  return stop(why.code, why);
+}
+
+error sqlite_writer::after_failed_commit(int code) {
+  error why = sqlite_error(db_.raw(), code, "committing");
+  commit_.reset();
+  const bool is_full = why.code == errc::disk_full && !guard_.sync_failed();
+  if (!is_full)
+    return stop(errc::unknown_outcome, std::move(why));
+  if (sqlite3_get_autocommit(db_.raw()) == 0 && rollback_.run() != SQLITE_DONE)
+    return stop(errc::unknown_outcome, std::move(why));
+  return why;
+}
+
+result<void> sqlite_writer::run(statement& which, std::string_view doing) {
+  const int code = which.run();
+  return code == SQLITE_DONE ? result<void>{} : sqlite_error(db_.raw(), code, doing);
+}
+
+result<void> sqlite_writer::write(const commit_rows& rows) {
+  auto written = transact([&] { return insert(rows); });
+#ifdef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
+  if (written)
+    for (const finish_op* each : rows.staged->outcomes)
+      if (each->state == delivery_state::dead)
+        written = run(add_dead_.bind(1, row_of(each->delivery)), "writing dead letters");
+#endif
+  return written;
+}
+
+result<void> sqlite_writer::insert(const commit_rows& rows) {
+  const staged_batch& staged = *rows.staged;
+  std::int64_t number = static_cast<std::int64_t>(rows.first_agent);
+  for (const std::string& name : rows.new_agents)
+    if (auto done = run(add_agent_.bind(1, number++).bind_text(2, name), "writing agents"); !done)
+      return done;
+  event_rows_->staged = outcome_rows_->staged = &staged;
+  if (!staged.events.empty())
+    if (auto done = run(add_events_, "writing events"); !done)
+      return done;
+  if (!staged.outcomes.empty())
+    if (auto done = run(add_outcomes_, "writing outcomes"); !done)
+      return done;
+  for (const finish_op* each : staged.outcomes) {
+#ifndef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
+    if (each->state == delivery_state::dead)
+      if (auto done = run(add_dead_.bind(1, row_of(each->delivery)), "writing dead letters"); !done)
+        return done;
+#endif
+    if (!each->state_of_key)
+      continue;
+    const state_change& change = *each->state_of_key;
+    statement& which = change.erase ? erase_state_ : set_state_;
+    which.bind(1, std::int64_t{raw(each->agent)}).bind_text(2, change.key);
+    if (!change.erase)
+      which.bind_blob(3, change.value.view());
+    if (auto done = run(which, "writing state"); !done)
+      return done;
+  }
+  if (auto done = insert_attempts(staged); !done)
+    return done;
+  return insert_commit(rows);
+}
+
+result<void> sqlite_writer::insert_attempts(const staged_batch& staged) {
+  for (const attempt_op* each : staged.attempts) {
+    add_attempt_.bind(1, row_of(each->delivery)).bind(2, std::int64_t{each->attempt});
+    add_attempt_.bind(3, std::int64_t{raw(each->agent)}).bind(4, each->started);
+    add_attempt_.bind(5, each->finished).bind(6, static_cast<std::int64_t>(each->code));
+    add_attempt_.bind_text(7, each->error).bind(8, each->next_due);
+#ifdef SKEIN_BUG_RETRY_DUE_IN_MEMORY
+    add_attempt_.bind_null(8);
+#endif
+    if (auto done = run(add_attempt_, "writing attempts"); !done)
+      return done;
+  }
+  for (const auto& [delivery, row] : staged.starts) {
+    statement& which = row ? set_start_ : end_start_;
+    which.bind(1, row_of(delivery));
+    if (row)
+      which.bind(2, static_cast<std::int64_t>(row->mark)).bind(3, std::int64_t{row->crashes});
+    if (auto done = run(which, "writing starts"); !done)
+      return done;
+  }
+  return {};
+}
+
+result<void> sqlite_writer::insert_commit(const commit_rows& rows) {
+  identities_.clear();
+  for (const auto& each : rows.staged->events)
+    append_identity(identities_, {each.op->event.identity, each.op->event.content});
+  outcomes_.clear();
+  for (const finish_op* each : rows.staged->outcomes)
+    outcomes_.add(each->delivery);
+  const std::string totals = write_ledgers(*rows.totals);
+  add_commit_.bind(1, raw(rows.number)).bind(2, rows.staged->at).bind(3, rows.first_event);
+  add_commit_.bind(4, std::uint64_t{rows.staged->events.size()}).bind_blob(5, identities_);
+  add_commit_.bind_blob(6, outcomes_.bytes()).bind_text(7, totals).bind(8, rows.low_water);
+  return run(add_commit_, "writing the commit");
+}
+
+void sqlite_writer::checkpoint(bool always) {
+  if (log_pages_ < tried_pages_)
+    tried_pages_ = 0; // the log began anew
+  const auto waiting = static_cast<std::size_t>(log_pages_ - tried_pages_) * page_bytes_;
+  const bool is_due = waiting >= wal_bytes_ || (always && !log_is_moved());
+  if (stopped() || !is_due)
+    return;
+  int in_log = 0;
+  int moved = 0;
+  const int code =
+    sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+  ++checkpoints_;
+  // A reader, a full disk or another program's lock can hold it up: the next try comes later.
+  tried_pages_ = log_pages_;
+  all_moved_ = code == SQLITE_OK && moved == in_log;
+  const errc meaning = code == SQLITE_OK ? errc::none : sqlite_error(db_.raw(), code, "").code;
+  if (meaning != errc::none && meaning != errc::disk_full && meaning != errc::store_locked)
+    guard_.shut();
+}
+
+result<void> sqlite_writer::checkpoint_and_truncate() {
+  int in_log = 0;
+  int moved = 0;
+  const int code =
+    sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &moved);
+  ++checkpoints_;
+  if (code != SQLITE_OK)
+    return sqlite_error(db_.raw(), code, "moving the log into the file");
+  log_pages_ = tried_pages_ = 0;
+  all_moved_ = true;
+  return {};
+}
+
+} // namespace skein::journal

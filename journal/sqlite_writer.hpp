@@ -1,0 +1,98 @@
+// Writes transactions, and decides what is known after one that failed:
+//
+//   before COMMIT     the transaction is rolled back: a definite no. After disk_full and store_locked
+//                     the writer goes on; any other error stops it.
+//   at COMMIT         a full disk cannot have left a whole commit in the log: rolled back, disk_full.
+//                     Anything else may or may not last: unknown_outcome, and the writer stops.
+//   when stopped      nothing more reaches the files, whatever SQLite tries; every call is io_error.
+#pragma once
+
+#include "journal/sqlite_codec.hpp"
+#include "journal/sqlite_db.hpp"
+#include "journal/sqlite_rows.hpp"
+#include "journal/sqlite_vfs.hpp"
+#include "journal/store_state.hpp"
+
+#include <atomic>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace skein::journal {
+
+/// One commit, as rows.
+struct commit_rows {
+  commit_no number{};
+  const staged_batch* staged = nullptr;
+  std::uint64_t first_event = 0; // or the next one
+  const ledgers* totals = nullptr;
+  std::uint64_t low_water = 0;
+  std::span<const std::string> new_agents;
+  std::size_t first_agent = 0; // number of the first of them
+};
+
+class sqlite_writer {
+ public:
+  /// The guard must outlive the writer.
+  sqlite_writer(database db, guarded_vfs& guard, std::size_t wal_bytes);
+  ~sqlite_writer();
+  sqlite_writer(const sqlite_writer&) = delete;
+  sqlite_writer& operator=(const sqlite_writer&) = delete;
+
+  /// First of all; enough for transact().
+  result<void> prepare_transactions();
+  /// After the schema is there; for write().
+  result<void> prepare_rows();
+
+  /// `body` between BEGIN and COMMIT.
+  result<void> transact(const std::function<result<void>()>& body);
+  result<void> write(const commit_rows& rows);
+
+  /// Moves what the log holds into the file, if there is enough of it or `always`. What fails here is not lost,
+  /// so only an error that stops the writer counts.
+  void checkpoint(bool always);
+  /// The same, whole, and leaves the log empty.
+  result<void> checkpoint_and_truncate();
+
+  database& db() noexcept { return db_; }
+  bool stopped() const noexcept { return guard_.is_shut(); }
+  std::uint64_t checkpoints() const noexcept { return checkpoints_; }
+  /// No checkpoint has anything to do.
+  bool log_is_moved() const noexcept { return all_moved_ && log_pages_ == tried_pages_; }
+
+ private:
+  class event_rows;
+  class outcome_rows;
+
+  result<void> prepare_all(
+    std::initializer_list<std::pair<statement*, std::string_view>> all);
+  result<void> insert(const commit_rows& rows);
+  result<void> insert_attempts(const staged_batch& staged);
+  result<void> insert_commit(const commit_rows& rows);
+  result<void> run(statement& which, std::string_view doing);
+  error stop(errc code, error why);
+  error undo(error why);
+  error after_failed_commit(int code);
+
+  database db_;
+  guarded_vfs& guard_;
+  std::size_t wal_bytes_;
+  std::unique_ptr<event_rows> event_rows_;
+  std::unique_ptr<outcome_rows> outcome_rows_;
+  statement begin_, commit_, rollback_;
+  statement add_agent_, add_events_, add_outcomes_, add_attempt_, set_start_, end_start_, add_dead_,
+    set_state_, erase_state_, add_commit_;
+  std::string identities_;
+  outcome_list_writer outcomes_;
+  int log_pages_ = 0;   // in the log, told by SQLite after each commit
+  int tried_pages_ = 0; // of them, at the last checkpoint
+  bool all_moved_ = true; // that checkpoint moved them all
+  std::size_t page_bytes_ = 0;
+  std::atomic<std::uint64_t> checkpoints_ = 0;
+};
+
+} // namespace skein::journal

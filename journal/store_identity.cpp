@@ -1,0 +1,50 @@
+#include "journal/store_identity.hpp"
+
+namespace skein::journal {
+
+namespace {
+
+/// splitmix64: spreads one seed over as many words as are asked for.
+std::uint64_t next_word(std::uint64_t& state) {
+  state += 0x9e3779b97f4a7c15ull;
+  std::uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+  return z ^ (z >> 31);
+}
+
+std::string hex(std::uint64_t word) {
+  std::string text(16, '0');
+  for (std::size_t i = 16; i-- > 0; word >>= 4)
+    text[i] = "0123456789abcdef"[word & 15];
+  return text;
+}
+
+} // namespace
+
+store_identity new_store_identity(const open_options& options) {
+  std::uint64_t state = options.seed;
+  store_identity made;
+  made.store_id = hex(next_word(state));
+  made.hash.shards = options.shards;
+  made.hash.seed_high = next_word(state);
+  made.hash.seed_low = next_word(state);
+  made.hash_name = hash_name;
+  return made;
+}
+
+result<void> check_identity(const store_identity& identity, const open_options& options) {
+  if (options.shards == 0 || options.shards > limits::shards_max)
+    return error{errc::invalid_argument, "a store has 1 to 65,536 shards"};
+  if (identity.hash.shards != options.shards)
+    return error{errc::store_mismatch,
+                 "the store has " + std::to_string(identity.hash.shards) +
+                   " shards and the configuration says " + std::to_string(options.shards) +
+                   "; the count is fixed when a store is made"};
+  if (identity.hash_name != hash_name)
+    return error{errc::store_mismatch, "the store hashes keys with '" + identity.hash_name +
+                                         "', this program with '" + std::string{hash_name} + "'"};
+  return {};
+}
+
+} // namespace skein::journal

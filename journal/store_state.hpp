@@ -1,0 +1,106 @@
+// What the writer of a store knows in memory, and the judgement of a batch by it: no SQL here. A batch is
+// judged operation by operation into rows to be written (staged); then it is kept, when they are on
+// disk, or undone, when they are known not to be.
+#pragma once
+
+#include "journal/dedupe_window.hpp"
+#include "journal/ledgers.hpp"
+#include "journal/pending_set.hpp"
+
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace skein::journal {
+
+/// What the store on disk says of deliveries that are not pending, and of attempts. Asked seldom.
+class past {
+ public:
+  virtual ~past() = default;
+  /// How a delivery ended; empty if it did not, or if there is no such delivery.
+  virtual result<std::optional<delivery_state>> ended(const delivery_id& delivery) = 0;
+  /// The newest failed attempt's number; 0 if there is none.
+  virtual result<std::uint32_t> last_attempt(const delivery_id& delivery) = 0;
+};
+
+struct start_row {
+  start_mark mark = start_mark::none;
+  std::uint32_t crashes = 0;
+};
+
+/// The rows of one commit. The pointers lead into the batch.
+struct staged_batch {
+  struct new_event {
+    event_id event;
+    const accept_op* op = nullptr;
+  };
+  instant at = no_instant;
+  std::vector<new_event> events; // in order of sequence, without gaps
+  std::vector<const finish_op*> outcomes;
+  std::vector<const attempt_op*> attempts;
+  std::vector<std::pair<delivery_id, std::optional<start_row>>> starts; // empty = its row goes
+
+  bool empty() const {
+    return events.empty() && outcomes.empty() && attempts.empty() && starts.empty();
+  }
+};
+
+class store_state {
+ public:
+  store_state(std::uint32_t shards, epoch_no least, dedupe_window window);
+
+  // What lies on disk, at the start.
+  void resume(std::uint64_t next_sequence, const ledgers& totals);
+  dedupe_window& window() noexcept { return window_; }
+  pending_set& pending() noexcept { return pending_; }
+  void set_start(const delivery_id& delivery, const start_row& row) { starts_[delivery] = row; }
+  std::optional<start_row> start_of(const delivery_id& delivery) const;
+  void set_epoch(shard_id shard, epoch_no epoch);
+
+  // One batch: begin, judge each, then keep or undo.
+  void begin(instant at, std::size_t agents);
+  result<op_result> judge(const operation& op, past& disk);
+  const staged_batch& staged() const noexcept { return staged_; }
+  void keep();
+  void undo();
+
+  epoch_no epoch_of(shard_id shard) const;
+  std::uint64_t next_sequence() const noexcept { return next_; }
+  /// Running totals; `pending` counted from the set only by counted_*.
+  const ledgers& totals() const noexcept { return totals_; }
+  ledgers counted() const;
+  /// Smallest sequence of a pending event, or the next one to be given.
+  std::uint64_t low_water() const { return pending_.lowest(next_); }
+
+ private:
+  result<op_result> judge(const accept_op& op);
+  result<op_result> judge(const finish_op& op, past& disk);
+  result<op_result> judge(const attempt_op& op, past& disk);
+  result<op_result> judge(const start_op& op, past& disk);
+  /// Empty if the delivery can still change; else the answer to the operation.
+  result<std::optional<op_result>> refusal(epoch_no epoch, const delivery_id& delivery, past& disk);
+  void accept(const accept_op& op, event_id event);
+  bool accept_emits(const finish_op& op, op_result& judged);
+  void take_back(std::size_t events_before, const ledgers& totals_before);
+  void stage_start(const delivery_id& delivery, std::optional<start_row> row);
+  result<delivery_state> event_end(const finish_op& op, past& disk) const;
+  const finish_op* staged_end(const delivery_id& delivery) const;
+
+  std::vector<epoch_no> epochs_; // index = shard
+  dedupe_window window_;
+  pending_set pending_;
+  std::unordered_map<delivery_id, start_row, hash_of_id> starts_;
+  ledgers totals_;
+  std::uint64_t next_ = 1;
+
+  // of the batch
+  std::size_t agents_ = 0; // numbers below are known names
+  staged_batch staged_;
+  ledgers totals_before_;
+  std::uint64_t next_before_ = 1;
+  std::unordered_map<delivery_id, std::uint32_t, hash_of_id> attempts_; // newest in this batch
+  std::vector<std::pair<delivery_id, std::optional<start_row>>> starts_before_;
+};
+
+} // namespace skein::journal
