@@ -1,5 +1,5 @@
-// Wall time that never goes back. When the system's clock is set back, the time stands still until the
-// clock has caught up: what was due stays fired once, what is not yet due waits.
+// Wall time that never goes back. When the system's clock is set back, the time stands still until
+// the clock has caught up: what was due stays fired once, what is not yet due waits.
 #pragma once
 
 #include "protocol/time.hpp"
@@ -15,8 +15,7 @@ class engine_time {
   instant at_least(instant read) noexcept {
     std::int64_t last = last_ns_.load(std::memory_order_relaxed);
     const std::int64_t now = to_ns(read);
-    while (last < now && !last_ns_.compare_exchange_weak(last, now, std::memory_order_relaxed)) {
-    }
+    while (last < now && !last_ns_.compare_exchange_weak(last, now, std::memory_order_relaxed)) {}
     return from_ns(last < now ? now : last);
   }
 

@@ -18,7 +18,8 @@ namespace skein {
 
 namespace {
 
-// The wall timer is not there to expire: this many seconds from 1970 lie beyond any clock's setting.
+// The wall timer is not there to expire: this many seconds from 1970 lie beyond any clock's
+// setting.
 constexpr std::time_t never_s = 1ll << 40;
 
 std::int64_t read_ns(clockid_t clock) {
@@ -40,8 +41,7 @@ bool watch_wall(int fd) {
 
 void drain(int fd) {
   std::uint64_t count = 0;
-  while (::read(fd, &count, sizeof count) < 0 && errno == EINTR) {
-  }
+  while (::read(fd, &count, sizeof count) < 0 && errno == EINTR) {}
 }
 
 /// Signals are for the main thread: a new thread inherits the mask of its maker.
@@ -74,8 +74,8 @@ result<std::unique_ptr<real_clock>> real_clock::open(wall_source wall) {
   clock_fd timer{::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
   if (timer.get() < 0)
     return failed("timerfd for CLOCK_BOOTTIME");
-  clock_fd wall_set{wall.set_fd >= 0 ? -1
-                                     : ::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
+  clock_fd wall_set{
+      wall.set_fd >= 0 ? -1 : ::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
   if (wall.set_fd < 0 && (wall_set.get() < 0 || !watch_wall(wall_set.get())))
     return failed("timerfd that watches the wall clock");
   clock_fd end{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};

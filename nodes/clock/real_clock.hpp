@@ -4,8 +4,9 @@
 //   timerfd CLOCK_REALTIME, cancel-on-set   readable when somebody sets the wall clock
 //   eventfd                                 readable when the clock is to end
 //
-// When the wall clock is set, every pending wake fires at once, out of turn, and stays: its owner keeps a wall
-// instant as boot time and must look anew. It fires at its own time too; owners ignore what they no longer need.
+// When the wall clock is set, every pending wake fires at once, out of turn, and stays: its owner
+// keeps a wall instant as boot time and must look anew. It fires at its own time too; owners ignore
+// what they no longer need.
 #pragma once
 
 #include "actors/ports.hpp"
@@ -36,7 +37,7 @@ class clock_fd {
 /// Where wall time comes from; tests give their own.
 struct wall_source {
   std::function<instant()> read; // default: CLOCK_REALTIME
-  int set_fd = -1;               // readable when the clock was set; owned by the caller. -1: the kernel's
+  int set_fd = -1; // readable when the clock was set; owned by the caller. -1: the kernel's
 };
 
 class real_clock final : public clock_port {

@@ -1,4 +1,5 @@
-// What is to be woken and when: a heap by (time, order of arrival). Pure; the clock's thread owns the time.
+// What is to be woken and when: a heap by (time, order of arrival). Pure; the clock's thread owns
+// the time.
 #pragma once
 
 #include "protocol/time.hpp"

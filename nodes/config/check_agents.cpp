@@ -8,9 +8,8 @@ namespace skein {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> exec_keys{"command", "directory",         "environment",
-                                                    "mode",    "output",            "processes",
-                                                    "turns_per_process"};
+constexpr std::array<std::string_view, 7> exec_keys{
+    "command", "directory", "environment", "mode", "output", "processes", "turns_per_process"};
 
 bool is_folder(const std::string& path) {
   struct stat info {};
@@ -123,7 +122,9 @@ agent_settings check_agent(rule_context context) {
   if (!context.usable("kind"))
     return agent;
   const auto& kind = section.get<std::string>("kind");
-  agent.kind = kind == "exec" ? agent_kind::exec : kind == "noop" ? agent_kind::noop : agent_kind::echo;
+  agent.kind = kind == "exec"   ? agent_kind::exec
+               : kind == "noop" ? agent_kind::noop
+                                : agent_kind::echo;
   if (agent.kind == agent_kind::exec) {
     check_exec(context, agent);
     return agent;

@@ -55,8 +55,9 @@ class taken_values {
     const config_place at = context.section()[key].at;
     const auto [first, fresh] = taken_.emplace(std::pair{std::string{key}, value}, at);
     if (!fresh)
-      context.error(key, fmt::format("\"{}\" is taken by the node at line {}", value, first->second.line),
-                    std::string{legal});
+      context.error(
+          key, fmt::format("\"{}\" is taken by the node at line {}", value, first->second.line),
+          std::string{legal});
   }
 
  private:

@@ -10,9 +10,7 @@ namespace skein {
 
 namespace {
 
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 void check_glob(rule_context& context, std::string_view key) {
   if (!context.usable(key))
@@ -34,7 +32,8 @@ void check_type(rule_context& context) {
     return;
   const auto& type = context.section().get<std::string>("type");
   if (type.starts_with("skein.") && type.find_first_of("*?") != std::string::npos)
-    context.error("type", fmt::format("read \"{}\"; a wildcard never matches Skein's own types", type),
+    context.error("type",
+                  fmt::format("read \"{}\"; a wildcard never matches Skein's own types", type),
                   "legal is the type by name, such as \"skein.message\" or \"skein.reply\"");
 }
 
@@ -83,8 +82,8 @@ void check_routes(const config_values& values, const config_surroundings& around
     check_target(context, out);
     const route_settings route{section.get<std::string>("type"), section.get<std::string>("source"),
                                section.get<std::string>("key"), section.get<std::string>("agent")};
-    const auto [first, fresh] =
-        lines.emplace(std::array{route.type, route.source, route.key, route.agent}, section.at.line);
+    const auto [first, fresh] = lines.emplace(
+        std::array{route.type, route.source, route.key, route.agent}, section.at.line);
     if (!fresh)
       context.warning("agent", fmt::format("the route at line {} says the same", first->second),
                       "an agent gets an event once, however many routes match");

@@ -38,13 +38,13 @@ struct cluster_config {
 
 /// What the rules look up beyond the file itself.
 struct config_surroundings {
-  std::string folder = ".";                        // that relative paths start from
-  std::string zoneinfo = "/usr/share/zoneinfo";    // time zones
+  std::string folder = ".";                          // that relative paths start from
+  std::string zoneinfo = "/usr/share/zoneinfo";      // time zones
   std::string path = "/usr/local/bin:/usr/bin:/bin"; // where commands without a '/' are found
 };
 
-/// Applies the rules between keys and sections, and builds the typed form. May fill in a default that
-/// depends on another key. The answer is meaningful only if no error was found.
+/// Applies the rules between keys and sections, and builds the typed form. May fill in a default
+/// that depends on another key. The answer is meaningful only if no error was found.
 cluster_config check_rules(config_values& values, const config_surroundings& around,
                            config_problems& problems);
 

@@ -1,5 +1,5 @@
-// Every key of cluster.toml, declared once. Reading, checking, `config show`, the example file's test
-// and the manual all follow this table.
+// Every key of cluster.toml, declared once. Reading, checking, `config show`, the example file's
+// test and the manual all follow this table.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +31,11 @@ struct config_key {
   std::string_view fallback = {}; // the default, written as TOML; empty: must be given
   std::string_view least = {};    // bounds of integer, number, span, bytes; as TOML without quotes
   std::string_view most = {};
-  std::string_view choices = {};  // "echo|exec|noop"
-  std::string_view example = {};  // a legal value other than the default, as TOML
-  std::string_view doc = {};      // one sentence
+  std::string_view choices = {}; // "echo|exec|noop"
+  std::string_view example = {}; // a legal value other than the default, as TOML
+  std::string_view doc = {};     // one sentence
   takes_effect effect = takes_effect::at_restart;
-  bool secret = false;       // never shown, never in an error
+  bool secret = false; // never shown, never in an error
 };
 
 /// How often a section may stand in a file, and how it is written.

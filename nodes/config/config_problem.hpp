@@ -27,7 +27,8 @@ struct config_problem {
 
 using config_problems = std::vector<config_problem>;
 
-/// "cluster.toml:12:15: error: [agent.bot] concurrency: read 0; legal is a whole number from 1 to 65536"
+/// "cluster.toml:12:15: error: [agent.bot] concurrency: read 0; legal is a whole number from 1 to
+/// 65536"
 std::string to_string(const config_problem& problem, std::string_view file);
 
 bool has_errors(const config_problems& problems);

@@ -1,5 +1,6 @@
-// Values of one configuration by the table of keys: each of the kind its key has and within its bounds, with
-// where it came from. Defaults are filled in. Rules between keys are not yet looked at (cluster_config).
+// Values of one configuration by the table of keys: each of the kind its key has and within its
+// bounds, with where it came from. Defaults are filled in. Rules between keys are not yet looked at
+// (cluster_config).
 #pragma once
 
 #include "nodes/config/config_keys.hpp"

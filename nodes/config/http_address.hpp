@@ -14,8 +14,8 @@ struct http_address {
   friend bool operator==(const http_address&, const http_address&) = default;
 };
 
-/// Reads "127.0.0.1:7411", "[::1]:7411" and "localhost:7411" (as 127.0.0.1). Hosts are numbers otherwise:
-/// a name may mean another address tomorrow. Empty when it is none of these.
+/// Reads "127.0.0.1:7411", "[::1]:7411" and "localhost:7411" (as 127.0.0.1). Hosts are numbers
+/// otherwise: a name may mean another address tomorrow. Empty when it is none of these.
 std::optional<http_address> parse_http_address(std::string_view text);
 
 /// Reachable from this machine only.

@@ -12,7 +12,7 @@ namespace skein {
 struct loaded_config {
   std::string file; // as named by the user
   config_values values;
-  cluster_config config; // meaningful if ok()
+  cluster_config config;    // meaningful if ok()
   config_problems problems; // by place; warnings too
 
   bool ok() const { return !has_errors(problems); }

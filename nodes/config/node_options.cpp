@@ -18,12 +18,13 @@ error no_such_node(std::string_view node, const std::vector<node_config>& nodes)
   for (const node_config& each : nodes)
     names.push_back(each.name);
   if (node.empty())
-    return {errc::invalid_config, fmt::format("The file has {} nodes; name one of {}.", names.size(),
-                                              fmt::join(names, ", "))};
+    return {errc::invalid_config, fmt::format("The file has {} nodes; name one of {}.",
+                                              names.size(), fmt::join(names, ", "))};
   const auto near = nearest(node, names);
-  return {errc::invalid_config,
-          near ? fmt::format("The file has no node \"{}\"; did you mean \"{}\"?", node, *near)
-               : fmt::format("The file has no node \"{}\"; it has {}.", node, fmt::join(names, ", "))};
+  return {
+      errc::invalid_config,
+      near ? fmt::format("The file has no node \"{}\"; did you mean \"{}\"?", node, *near)
+           : fmt::format("The file has no node \"{}\"; it has {}.", node, fmt::join(names, ", "))};
 }
 
 } // namespace
@@ -40,9 +41,10 @@ void make_ephemeral(node_options& options) {
 }
 
 result<node_options> options_for(const cluster_config& config, std::string_view node) {
-  const auto at = std::find_if(config.nodes.begin(), config.nodes.end(), [&](const node_config& each) {
-    return each.name == node || (node.empty() && config.nodes.size() == 1);
-  });
+  const auto at =
+      std::find_if(config.nodes.begin(), config.nodes.end(), [&](const node_config& each) {
+        return each.name == node || (node.empty() && config.nodes.size() == 1);
+      });
   if (at == config.nodes.end())
     return no_such_node(node, config.nodes);
   node_options out;

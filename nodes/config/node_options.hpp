@@ -1,5 +1,5 @@
-// What one node is started with: the part of a configuration that is its own, and what the command line
-// said. The composition root builds the node from this and nothing else.
+// What one node is started with: the part of a configuration that is its own, and what the command
+// line said. The composition root builds the node from this and nothing else.
 #pragma once
 
 #include "actors/settings.hpp"
@@ -34,8 +34,8 @@ struct node_options {
   const std::string& store_url() const { return store.empty() ? data_dir : store; }
 };
 
-/// The options of the node of that name; an empty name means the only node. invalid_config when there
-/// is no such node, with the names that there are.
+/// The options of the node of that name; an empty name means the only node. invalid_config when
+/// there is no such node, with the names that there are.
 result<node_options> options_for(const cluster_config& config, std::string_view node);
 
 /// `skein dev` without a file: an echo agent that gets every event.

@@ -42,7 +42,8 @@ raw_value value_of(const toml::node& node) {
   return out;
 }
 
-/// The library keeps tables sorted by name; people expect errors and agents in the order of the file.
+/// The library keeps tables sorted by name; people expect errors and agents in the order of the
+/// file.
 std::vector<raw_member> members_of(const toml::table& table) {
   std::vector<raw_member> members;
   for (const auto& [key, node] : table)
@@ -62,9 +63,12 @@ class outline {
     if (section == nullptr)
       return unknown(member);
     switch (section->form) {
-      case section_form::once: return add_once(*section, member);
-      case section_form::many: return add_many(*section, member);
-      case section_form::named: return add_named(*section, member);
+      case section_form::once:
+        return add_once(*section, member);
+      case section_form::many:
+        return add_many(*section, member);
+      case section_form::named:
+        return add_named(*section, member);
     }
   }
 
@@ -118,12 +122,12 @@ class outline {
     const bool is_section = std::holds_alternative<std::vector<raw_member>>(member.value.value) ||
                             std::holds_alternative<std::vector<raw_value>>(member.value.value);
     const auto near = is_section ? nearest(member.name, names) : std::nullopt;
-    problems_.push_back(
-        {problem_level::error, member.at, "",
-         is_section ? fmt::format("there is no section [{}]", member.name)
-                    : fmt::format("key \"{}\" stands outside of any section", member.name),
-         near ? fmt::format("did you mean {}?", find_section(*near)->written)
-              : fmt::format("the sections are {}", all)});
+    problems_.push_back({problem_level::error, member.at, "",
+                         is_section
+                             ? fmt::format("there is no section [{}]", member.name)
+                             : fmt::format("key \"{}\" stands outside of any section", member.name),
+                         near ? fmt::format("did you mean {}?", find_section(*near)->written)
+                              : fmt::format("the sections are {}", all)});
   }
 
   raw_config& config_;

@@ -1,5 +1,5 @@
-// A configuration file as it was written: sections, names and TOML values with their places, nothing
-// judged but its outline. No TOML library beyond this header.
+// A configuration file as it was written: sections, names and TOML values with their places,
+// nothing judged but its outline. No TOML library beyond this header.
 #pragma once
 
 #include "nodes/config/config_problem.hpp"

@@ -65,7 +65,8 @@ result<config_value> read_integer(const config_key& key, const raw_value& raw) {
 result<config_value> read_number(const config_key& key, const raw_value& raw) {
   if (const auto* number = std::get_if<std::int64_t>(&raw.value))
     return within(key, static_cast<double>(*number));
-  if (const auto* number = std::get_if<double>(&raw.value); number != nullptr && std::isfinite(*number))
+  if (const auto* number = std::get_if<double>(&raw.value);
+      number != nullptr && std::isfinite(*number))
     return within(key, *number);
   return errc::invalid_config;
 }
@@ -132,18 +133,26 @@ result<config_value> read_table(const raw_value& raw) {
 
 result<config_value> read_value(const config_key& key, const raw_value& raw) {
   switch (key.kind) {
-    case value_kind::text: return read_text(raw);
+    case value_kind::text:
+      return read_text(raw);
     case value_kind::boolean:
       if (const auto* flag = std::get_if<bool>(&raw.value))
         return config_value{*flag};
       return errc::invalid_config;
-    case value_kind::integer: return read_integer(key, raw);
-    case value_kind::number: return read_number(key, raw);
-    case value_kind::span: return read_span(key, raw);
-    case value_kind::bytes: return read_bytes(key, raw);
-    case value_kind::choice: return read_choice(key, raw);
-    case value_kind::text_list: return read_list(raw);
-    case value_kind::text_table: return read_table(raw);
+    case value_kind::integer:
+      return read_integer(key, raw);
+    case value_kind::number:
+      return read_number(key, raw);
+    case value_kind::span:
+      return read_span(key, raw);
+    case value_kind::bytes:
+      return read_bytes(key, raw);
+    case value_kind::choice:
+      return read_choice(key, raw);
+    case value_kind::text_list:
+      return read_list(raw);
+    case value_kind::text_table:
+      return read_table(raw);
   }
   return errc::invalid_config;
 }
@@ -151,16 +160,24 @@ result<config_value> read_value(const config_key& key, const raw_value& raw) {
 std::string legal_values(const config_key& key) {
   const auto range = [&] { return fmt::format("from {} to {}", key.least, key.most); };
   switch (key.kind) {
-    case value_kind::text: return fmt::format("a text in quotes, such as {}", key.example);
-    case value_kind::boolean: return "true or false";
-    case value_kind::integer: return fmt::format("a whole number {}", range());
-    case value_kind::number: return fmt::format("a number {}", range());
+    case value_kind::text:
+      return fmt::format("a text in quotes, such as {}", key.example);
+    case value_kind::boolean:
+      return "true or false";
+    case value_kind::integer:
+      return fmt::format("a whole number {}", range());
+    case value_kind::number:
+      return fmt::format("a number {}", range());
     case value_kind::span:
       return fmt::format("a duration {}, such as {}", range(), key.example);
-    case value_kind::bytes: return fmt::format("a size {}, such as {}", range(), key.example);
-    case value_kind::text_list: return fmt::format("a list of texts, such as {}", key.example);
-    case value_kind::text_table: return fmt::format("a table of texts, such as {}", key.example);
-    case value_kind::choice: break;
+    case value_kind::bytes:
+      return fmt::format("a size {}, such as {}", range(), key.example);
+    case value_kind::text_list:
+      return fmt::format("a list of texts, such as {}", key.example);
+    case value_kind::text_table:
+      return fmt::format("a table of texts, such as {}", key.example);
+    case value_kind::choice:
+      break;
   }
   std::string words;
   for (std::string_view rest = key.choices; !rest.empty();) {

@@ -6,8 +6,8 @@
 
 namespace skein {
 
-/// The error is invalid_config without a detail: the caller knows the key, the place and whether the
-/// value may be shown.
+/// The error is invalid_config without a detail: the caller knows the key, the place and whether
+/// the value may be shown.
 result<config_value> read_value(const config_key& key, const raw_value& raw);
 
 } // namespace skein

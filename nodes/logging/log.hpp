@@ -1,6 +1,6 @@
 // The log as the rooms of nodes/ see it. A line has a level, the component that speaks, a stable
-// kebab-case id to search for, one sentence for people, and fields. Payloads, keys' contents and secrets
-// do not belong in a line: events are named by their number.
+// kebab-case id to search for, one sentence for people, and fields. Payloads, keys' contents and
+// secrets do not belong in a line: events are named by their number.
 //
 // Rooms take a log_function where they are built; the composition root gives them `log`.
 #pragma once
@@ -32,9 +32,8 @@ struct log_field {
 };
 using log_fields = std::vector<log_field>;
 
-using log_function =
-    std::function<void(log_level, std::string_view component, std::string_view id,
-                       std::string_view sentence, const log_fields& fields)>;
+using log_function = std::function<void(log_level, std::string_view component, std::string_view id,
+                                        std::string_view sentence, const log_fields& fields)>;
 
 /// Writes one line if `level` is enabled. Any thread; blocks only on standard error itself.
 void log(log_level level, std::string_view component, std::string_view id,

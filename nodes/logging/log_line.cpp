@@ -18,10 +18,17 @@ bool is_control(char c) noexcept {
 
 void append_escaped(std::string& out, char c) {
   switch (c) {
-    case '\n': out += "\\n"; break;
-    case '\r': out += "\\r"; break;
-    case '\t': out += "\\t"; break;
-    default: fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
+    case '\n':
+      out += "\\n";
+      break;
+    case '\r':
+      out += "\\r";
+      break;
+    case '\t':
+      out += "\\t";
+      break;
+    default:
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
   }
 }
 
@@ -128,8 +135,8 @@ std::string text_line(std::string_view component, std::string_view id, std::stri
   return out;
 }
 
-std::string json_members(std::string_view component, std::string_view id,
-                         std::string_view sentence, const log_fields& fields) {
+std::string json_members(std::string_view component, std::string_view id, std::string_view sentence,
+                         const log_fields& fields) {
   std::string out;
   append_member(out, "component", component);
   append_member(out, "id", id);

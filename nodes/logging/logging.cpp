@@ -39,12 +39,18 @@ class writer_sink final : public spdlog::sinks::base_sink<std::mutex> {
 
 spdlog::level::level_enum to_spdlog(log_level level) {
   switch (level) {
-    case log_level::trace: return spdlog::level::trace;
-    case log_level::debug: return spdlog::level::debug;
-    case log_level::info: return spdlog::level::info;
-    case log_level::warn: return spdlog::level::warn;
-    case log_level::error: return spdlog::level::err;
-    case log_level::off: break;
+    case log_level::trace:
+      return spdlog::level::trace;
+    case log_level::debug:
+      return spdlog::level::debug;
+    case log_level::info:
+      return spdlog::level::info;
+    case log_level::warn:
+      return spdlog::level::warn;
+    case log_level::error:
+      return spdlog::level::err;
+    case log_level::off:
+      break;
   }
   return spdlog::level::off;
 }
@@ -66,7 +72,8 @@ struct process_log {
     lines = std::make_unique<spdlog::logger>("skein", std::move(sink));
     lines->set_level(spdlog::level::trace); // `level` decides
     lines->flush_on(spdlog::level::trace);
-    lines->set_error_handler([](const std::string&) {}); // a full standard error has no better place
+    lines->set_error_handler(
+        [](const std::string&) {}); // a full standard error has no better place
     lines->set_formatter(std::make_unique<spdlog::pattern_formatter>(
         options.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
         spdlog::pattern_time_type::utc));
@@ -83,7 +90,8 @@ process_log& the_log() {
 } // namespace
 
 std::string_view to_string(log_level level) noexcept {
-  return level_names[std::min<std::size_t>(static_cast<std::size_t>(level), level_names.size() - 1)];
+  return level_names[std::min<std::size_t>(static_cast<std::size_t>(level),
+                                           level_names.size() - 1)];
 }
 
 std::optional<log_level> parse_log_level(std::string_view text) noexcept {
@@ -110,11 +118,10 @@ void log(log_level level, std::string_view component, std::string_view id,
   if (!log_enabled(level))
     return;
   process_log& log = the_log();
-  const std::string line =
-      log.json ? fmt::format("\"level\":\"{}\",{}", to_string(level),
-                             json_members(component, id, sentence, fields))
-               : fmt::format("{:<5} {}", to_string(level),
-                             text_line(component, id, sentence, fields));
+  const std::string line = log.json ? fmt::format("\"level\":\"{}\",{}", to_string(level),
+                                                  json_members(component, id, sentence, fields))
+                                    : fmt::format("{:<5} {}", to_string(level),
+                                                  text_line(component, id, sentence, fields));
   log.lines->log(to_spdlog(level), line);
 }
 

@@ -32,11 +32,14 @@ struct sample {
       return head + "\n" + (key.section == section ? line + "\n" : "");
     };
     const bool oneshot = key.name == "output";
-    std::string out = part("cluster", "[cluster]") + part("limits", "[limits]") + part("log", "[log]");
-    out += part("node", key.section == "node" && key.name == "name" ? "[[node]]" : "[[node]]\nname = \"n1\"");
-    out += part("agent", std::string{"[agent.bot]"} + (key.name == "kind" ? "" : "\nkind = \"exec\"") +
-                             (key.name == "command" ? "" : "\ncommand = [\"true\"]") +
-                             (oneshot ? "\nmode = \"oneshot\"" : ""));
+    std::string out =
+        part("cluster", "[cluster]") + part("limits", "[limits]") + part("log", "[log]");
+    out += part("node", key.section == "node" && key.name == "name" ? "[[node]]"
+                                                                    : "[[node]]\nname = \"n1\"");
+    out +=
+        part("agent", std::string{"[agent.bot]"} + (key.name == "kind" ? "" : "\nkind = \"exec\"") +
+                          (key.name == "command" ? "" : "\ncommand = [\"true\"]") +
+                          (oneshot ? "\nmode = \"oneshot\"" : ""));
     out += part("route", key.name == "agent" ? "[[route]]" : "[[route]]\nagent = \"bot\"");
     return out;
   }
@@ -120,8 +123,9 @@ TEST_CASE("each key's example is accepted in a file and changes what is in force
 
 TEST_CASE("the defaults of the table are the engine's own") {
   config_problems problems;
-  config_values values{default_section("cluster"), default_section("limits"), default_section("log"),
-                       default_section("node"), default_section("agent", "bot")};
+  config_values values{default_section("cluster"), default_section("limits"),
+                       default_section("log"), default_section("node"),
+                       default_section("agent", "bot")};
   const cluster_config built = check_rules(values, {}, problems);
   const cluster_config plain;
   CHECK(built.name == plain.name);

@@ -1,5 +1,5 @@
-// Every kind of mistake in a configuration file: found, at its line and column, with what would be legal;
-// and all of a file's mistakes at once.
+// Every kind of mistake in a configuration file: found, at its line and column, with what would be
+// legal; and all of a file's mistakes at once.
 #include "nodes/config/load_config.hpp"
 #include "protocol/limits.hpp"
 
@@ -38,8 +38,7 @@ struct temporary_folder {
   std::string path;
 };
 
-const std::string echo_and_route =
-    "[agent.bot]\nkind = \"echo\"\n[[route]]\nagent = \"bot\"\n";
+const std::string echo_and_route = "[agent.bot]\nkind = \"echo\"\n[[route]]\nagent = \"bot\"\n";
 
 } // namespace
 
@@ -81,7 +80,8 @@ TEST_CASE("a syntax error is reported at its place and says that the rest waits"
 TEST_CASE("a section or key given twice is found") {
   CHECK_THAT(problems_of("[agent.bot]\nkind = \"echo\"\n[agent.bot]\nkind = \"echo\"\n"),
              Catch::StartsWith("c.toml:3:") && Catch::Contains("agent.bot"));
-  CHECK_THAT(problems_of("[cluster]\nname = \"a\"\nname = \"b\"\n"), Catch::StartsWith("c.toml:3:"));
+  CHECK_THAT(problems_of("[cluster]\nname = \"a\"\nname = \"b\"\n"),
+             Catch::StartsWith("c.toml:3:"));
 }
 
 TEST_CASE("a section in another form is refused with the right one") {
@@ -116,10 +116,12 @@ TEST_CASE("every kind of value is checked for its type and bounds") {
   };
   CHECK(one("[cluster]", "name = 7") ==
         "c.toml:2:8: error: [cluster] name: read 7; legal is a text in quotes, such as \"shop\"");
-  CHECK(one("[cluster]", "name = \"a\\u0000b\"") ==
-        R"(c.toml:2:8: error: [cluster] name: read "a\x00b"; legal is a text in quotes, such as "shop")");
-  CHECK(one("[cluster]", "shards = 65537") ==
-        "c.toml:2:10: error: [cluster] shards: read 65537; legal is a whole number from 1 to 65536");
+  CHECK(
+      one("[cluster]", "name = \"a\\u0000b\"") ==
+      R"(c.toml:2:8: error: [cluster] name: read "a\x00b"; legal is a text in quotes, such as "shop")");
+  CHECK(
+      one("[cluster]", "shards = 65537") ==
+      "c.toml:2:10: error: [cluster] shards: read 65537; legal is a whole number from 1 to 65536");
   CHECK(one("[cluster]", "shards = 2.5") ==
         "c.toml:2:10: error: [cluster] shards: read 2.5; legal is a whole number from 1 to 65536");
   CHECK(one("[cluster]", "dedupe_window = 24") ==
@@ -128,15 +130,18 @@ TEST_CASE("every kind of value is checked for its type and bounds") {
   CHECK(one("[cluster]", "dedupe_window = \"31d\"") ==
         "c.toml:2:17: error: [cluster] dedupe_window: read \"31d\"; legal is a duration from 1s to "
         "30d, such as \"2d\"");
-  CHECK(one("[cluster]", "dedupe_window = 2026-01-01") ==
-        "c.toml:2:17: error: [cluster] dedupe_window: read a date or time; legal is a duration from "
-        "1s to 30d, such as \"2d\"");
-  CHECK(one("[limits]", "event_bytes = \"2MiB\"") ==
-        "c.toml:2:15: error: [limits] event_bytes: read \"2MiB\"; legal is a size from 1KiB to 1MiB, "
-        "such as \"64KiB\"");
-  CHECK(one("[limits]", "event_bytes = \"lots\"") ==
-        "c.toml:2:15: error: [limits] event_bytes: read \"lots\"; legal is a size from 1KiB to 1MiB, "
-        "such as \"64KiB\"");
+  CHECK(
+      one("[cluster]", "dedupe_window = 2026-01-01") ==
+      "c.toml:2:17: error: [cluster] dedupe_window: read a date or time; legal is a duration from "
+      "1s to 30d, such as \"2d\"");
+  CHECK(
+      one("[limits]", "event_bytes = \"2MiB\"") ==
+      "c.toml:2:15: error: [limits] event_bytes: read \"2MiB\"; legal is a size from 1KiB to 1MiB, "
+      "such as \"64KiB\"");
+  CHECK(
+      one("[limits]", "event_bytes = \"lots\"") ==
+      "c.toml:2:15: error: [limits] event_bytes: read \"lots\"; legal is a size from 1KiB to 1MiB, "
+      "such as \"64KiB\"");
   CHECK(one("[log]", "level = \"info|warn\"") ==
         "c.toml:2:9: error: [log] level: read \"info|warn\"; legal is one of \"trace\", \"debug\", "
         "\"info\", \"warn\", \"error\", \"off\"");
@@ -164,15 +169,18 @@ TEST_CASE("a required key that is missing is reported at its section") {
   CHECK(problems_of("\n[agent.bot]\n[[route]]\n[[node]]\n") ==
         "c.toml:2:8: error: [agent.bot] kind: it is missing; legal is one of \"echo\", \"exec\", "
         "\"noop\"\n"
-        "c.toml:3:1: error: [[route]] agent: it is missing; legal is a text in quotes, such as \"bot\"\n"
-        "c.toml:4:1: error: [[node]] name: it is missing; legal is a text in quotes, such as \"n1\"\n");
+        "c.toml:3:1: error: [[route]] agent: it is missing; legal is a text in quotes, such as "
+        "\"bot\"\n"
+        "c.toml:4:1: error: [[node]] name: it is missing; legal is a text in quotes, such as "
+        "\"n1\"\n");
 }
 
 TEST_CASE("names with other characters are refused") {
   CHECK_THAT(problems_of("[cluster]\nname = \"a b\"\n"),
              Catch::StartsWith("c.toml:2:8: error: [cluster] name: read a name with other"));
-  CHECK_THAT(problems_of("[[node]]\nname = \"n/1\"\n"),
-             Catch::StartsWith("c.toml:2:8: error: [[node]] name: read \"n/1\"; legal is a letter"));
+  CHECK_THAT(
+      problems_of("[[node]]\nname = \"n/1\"\n"),
+      Catch::StartsWith("c.toml:2:8: error: [[node]] name: read \"n/1\"; legal is a letter"));
   CHECK_THAT(problems_of("[agent.\"a b\"]\nkind = \"echo\"\n[[route]]\nagent = \"a b\"\n"),
              Catch::StartsWith("c.toml:2:8: error: [agent.a b] kind: the agent's name has other"));
 }
@@ -188,24 +196,28 @@ TEST_CASE("an address that other machines can reach is refused with the reason")
 }
 
 TEST_CASE("links to other nodes and an empty folder are refused") {
-  CHECK(problems_of("[[node]]\nname = \"n1\"\nbroker = \"tcp://10.0.0.1:7412\"\ndata = \"\"\n") ==
-        "c.toml:3:10: error: [[node]] broker: links between nodes are not in this version; legal is "
-        "\"\"\n"
-        "c.toml:4:8: error: [[node]] data: read \"\"; legal is the path of a folder; for a node that "
-        "keeps nothing say store = \"memory:\" in [cluster]\n");
+  CHECK(
+      problems_of("[[node]]\nname = \"n1\"\nbroker = \"tcp://10.0.0.1:7412\"\ndata = \"\"\n") ==
+      "c.toml:3:10: error: [[node]] broker: links between nodes are not in this version; legal is "
+      "\"\"\n"
+      "c.toml:4:8: error: [[node]] data: read \"\"; legal is the path of a folder; for a node that "
+      "keeps nothing say store = \"memory:\" in [cluster]\n");
 }
 
 TEST_CASE("two nodes may not share a name, an address or a folder") {
   const std::string lines = problems_of("[[node]]\nname = \"n1\"\n[[node]]\nname = \"n1\"\n");
-  CHECK(lines ==
-        "c.toml:3:1: error: [[node]] http: \"127.0.0.1:7411\" is taken by the node at line 1; legal is "
-        "an address of its own, or port 0\n"
-        "c.toml:3:1: error: [[node]] data: \"skein-data\" is taken by the node at line 1; legal is a "
-        "folder of its own\n"
-        "c.toml:4:8: error: [[node]] name: \"n1\" is taken by the node at line 2; legal is a name of "
-        "its own\n"
-        "c.toml:4:8: warning: [[node]] name: nodes do not work together in this version; each has its "
-        "own store and runs what is sent to it\n");
+  CHECK(
+      lines ==
+      "c.toml:3:1: error: [[node]] http: \"127.0.0.1:7411\" is taken by the node at line 1; legal "
+      "is "
+      "an address of its own, or port 0\n"
+      "c.toml:3:1: error: [[node]] data: \"skein-data\" is taken by the node at line 1; legal is a "
+      "folder of its own\n"
+      "c.toml:4:8: error: [[node]] name: \"n1\" is taken by the node at line 2; legal is a name of "
+      "its own\n"
+      "c.toml:4:8: warning: [[node]] name: nodes do not work together in this version; each has "
+      "its "
+      "own store and runs what is sent to it\n");
 }
 
 TEST_CASE("nodes that share nothing are legal, with a warning") {
@@ -217,7 +229,8 @@ TEST_CASE("nodes that share nothing are legal, with a warning") {
 }
 
 TEST_CASE("stores that are not in this version are refused without being shown") {
-  const std::string lines = problems_of("[cluster]\nstore = \"postgresql://skein:hunter2@db/skein\"\n");
+  const std::string lines =
+      problems_of("[cluster]\nstore = \"postgresql://skein:hunter2@db/skein\"\n");
   CHECK(lines == "c.toml:2:9: error: [cluster] store: a PostgreSQL store is not in this version; "
                  "legal is \"\" (the node's data folder) or \"memory:\"\n");
   CHECK(problems_of("[cluster]\nstore = \"redis://:hunter2@db\"\n") ==
@@ -229,7 +242,8 @@ TEST_CASE("a secret is never repeated in an error") {
   for (const char* text :
        {"[cluster]\nstore = [\"hunter2\"]\n", "[cluster]\nstore = \"hunter2\\u0000\"\n",
         "[agent.a]\nkind = \"exec\"\ncommand = [\"true\"]\nenvironment = \"hunter2\"\n",
-        "[agent.a]\nkind = \"exec\"\ncommand = [\"true\"]\nenvironment = {TOKEN = [\"hunter2\"]}\n"}) {
+        "[agent.a]\nkind = \"exec\"\ncommand = [\"true\"]\nenvironment = {TOKEN = "
+        "[\"hunter2\"]}\n"}) {
     const std::string lines = problems_of(text);
     CHECK_THAT(lines, Catch::Contains("read a value that is not shown"));
     CHECK_THAT(lines, !Catch::Contains("hunter2"));
@@ -256,7 +270,8 @@ TEST_CASE("globs that cannot be meant are refused") {
   const auto with = [](std::string_view line) {
     return problems_of(echo_and_route + std::string{line} + "\n");
   };
-  CHECK_THAT(with("type = \"a.**\""), Catch::StartsWith("c.toml:5:8: error: [[route]] type: read \"a.**\""));
+  CHECK_THAT(with("type = \"a.**\""),
+             Catch::StartsWith("c.toml:5:8: error: [[route]] type: read \"a.**\""));
   CHECK_THAT(with("key = \"a\\nb\""),
              Catch::StartsWith("c.toml:5:7: error: [[route]] key: read a glob with a control"));
   CHECK_THAT(with("source = \"" + std::string(limits::id_bytes_max + 1, 'x') + "\""),
@@ -273,7 +288,8 @@ TEST_CASE("routes that do nothing are warned of") {
         "c.toml:7:9: warning: [[route]] agent: the route at line 3 says the same; an agent gets an "
         "event once, however many routes match\n");
   CHECK(problems_of("[agent.bot]\nkind = \"echo\"\n") ==
-        "c.toml:1:8: warning: [agent.bot]: no route names it; without a [[route]] every event ends as "
+        "c.toml:1:8: warning: [agent.bot]: no route names it; without a [[route]] every event ends "
+        "as "
         "unrouted\n");
   CHECK(problems_of(echo_and_route + "[agent.idle]\nkind = \"noop\"\n") ==
         "c.toml:5:8: warning: [agent.idle]: no route names it; it gets no events\n");
@@ -282,19 +298,23 @@ TEST_CASE("routes that do nothing are warned of") {
 TEST_CASE("keys of programs are refused for agents that run none") {
   CHECK(problems_of(echo_and_route + "[agent.x]\nkind = \"noop\"\ncommand = [\"true\"]\n"
                                      "[[route]]\nagent = \"x\"\n") ==
-        "c.toml:7:11: error: [agent.x] command: an agent of kind \"noop\" runs no program; legal only "
+        "c.toml:7:11: error: [agent.x] command: an agent of kind \"noop\" runs no program; legal "
+        "only "
         "with kind = \"exec\"\n");
 }
 
 TEST_CASE("keys of one mode are refused in the other") {
   const std::string route = "[[route]]\nagent = \"x\"\n";
   CHECK(problems_of("[agent.x]\nkind = \"exec\"\ncommand = [\"true\"]\nmode = \"oneshot\"\n"
-                    "processes = 2\nturns_per_process = 1\n" + route) ==
-        "c.toml:5:13: error: [agent.x] processes: a oneshot agent starts a program a turn; legal only "
+                    "processes = 2\nturns_per_process = 1\n" +
+                    route) ==
+        "c.toml:5:13: error: [agent.x] processes: a oneshot agent starts a program a turn; legal "
+        "only "
         "with mode = \"lines\"; concurrency bounds the programs\n"
         "c.toml:6:21: error: [agent.x] turns_per_process: a oneshot agent starts a program a turn; "
         "legal only with mode = \"lines\"; concurrency bounds the programs\n");
-  CHECK(problems_of("[agent.x]\nkind = \"exec\"\ncommand = [\"true\"]\noutput = \"reply\"\n" + route) ==
+  CHECK(problems_of("[agent.x]\nkind = \"exec\"\ncommand = [\"true\"]\noutput = \"reply\"\n" +
+                    route) ==
         "c.toml:4:10: error: [agent.x] output: an agent that is fed lines always answers in JSON; "
         "legal only with mode = \"oneshot\"\n");
 }
@@ -311,17 +331,19 @@ TEST_CASE("variables with impossible or reserved names are refused") {
       problems_of("[agent.x]\nkind = \"exec\"\ncommand = [\"true\"]\n"
                   "environment = {\"A=B\" = \"1\", SKEIN_TURN = \"2\", FINE = \"3\"}\n"
                   "[[route]]\nagent = \"x\"\n");
-  CHECK(lines ==
-        "c.toml:4:15: error: [agent.x] environment: read a variable with an impossible name; legal is a "
-        "name without '=', not empty, that does not begin SKEIN_\n"
-        "c.toml:4:15: error: [agent.x] environment: \"SKEIN_TURN\" would be overwritten; legal is a name "
-        "without '=', not empty, that does not begin SKEIN_\n");
+  CHECK(lines == "c.toml:4:15: error: [agent.x] environment: read a variable with an impossible "
+                 "name; legal is a "
+                 "name without '=', not empty, that does not begin SKEIN_\n"
+                 "c.toml:4:15: error: [agent.x] environment: \"SKEIN_TURN\" would be overwritten; "
+                 "legal is a name "
+                 "without '=', not empty, that does not begin SKEIN_\n");
 }
 
 TEST_CASE("the longest retry delay is at least the first") {
   CHECK(problems_of("[agent.bot]\nkind = \"echo\"\nretry_initial = \"2m\"\n" +
                     echo_and_route.substr(echo_and_route.find("[["))) ==
-        "c.toml:3:17: error: [agent.bot] retry_initial: the longest delay, 1m, is below the first, 2m; "
+        "c.toml:3:17: error: [agent.bot] retry_initial: the longest delay, 1m, is below the first, "
+        "2m; "
         "legal is retry_max of at least retry_initial\n");
 }
 
@@ -331,15 +353,18 @@ TEST_CASE("commands and folders that are not there are warned of") {
   around.folder = folder.path;
   around.path = folder.path + "/none:" + folder.path;
   const auto with = [&](const std::string& lines) {
-    return problems_of("[agent.x]\nkind = \"exec\"\n" + lines + "\n[[route]]\nagent = \"x\"\n", around);
+    return problems_of("[agent.x]\nkind = \"exec\"\n" + lines + "\n[[route]]\nagent = \"x\"\n",
+                       around);
   };
   CHECK(with("command = [\"./bot.sh\"]") ==
         "c.toml:3:11: warning: [agent.x] command: " + folder.path +
-            "/./bot.sh is not there or not executable; turns fail until it is; relative paths start at "
+            "/./bot.sh is not there or not executable; turns fail until it is; relative paths "
+            "start at "
             "the agent's directory\n");
-  CHECK(with("command = [\"bot.sh\"]") ==
-        "c.toml:3:11: warning: [agent.x] command: there is no program \"bot.sh\" in PATH; turns fail "
-        "until there is one\n");
+  CHECK(
+      with("command = [\"bot.sh\"]") ==
+      "c.toml:3:11: warning: [agent.x] command: there is no program \"bot.sh\" in PATH; turns fail "
+      "until there is one\n");
   const std::string script = folder.write("bot.sh", "#!/bin/sh\n");
   CHECK_THAT(with("command = [\"./bot.sh\"]"), Catch::Contains("not executable"));
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
@@ -390,11 +415,12 @@ TEST_CASE("a file that cannot be read is a problem like any other") {
   const temporary_folder folder;
   const auto missing = load_config_file(folder.path + "/none.toml");
   CHECK_FALSE(missing.ok());
-  CHECK(problem_lines(missing) == folder.path +
-                                      "/none.toml: error: cannot be read: No such file or directory; "
-                                      "name a TOML file such as cluster.toml\n");
+  CHECK(problem_lines(missing) ==
+        folder.path + "/none.toml: error: cannot be read: No such file or directory; "
+                      "name a TOML file such as cluster.toml\n");
   CHECK_THAT(problem_lines(load_config_file(folder.path)), Catch::Contains("error: is not a file"));
-  const std::string large = folder.write("large.toml", std::string(limits::config_file_bytes_max + 1, '#'));
+  const std::string large =
+      folder.write("large.toml", std::string(limits::config_file_bytes_max + 1, '#'));
   CHECK_THAT(problem_lines(load_config_file(large)), Catch::Contains("error: is larger than"));
   const std::string fine = folder.write("fine.toml", echo_and_route);
   CHECK(load_config_file(fine).ok());

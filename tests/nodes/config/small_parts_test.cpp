@@ -52,9 +52,9 @@ TEST_CASE("listener addresses are numbers with a port") {
   CHECK(parse_http_address("127.0.0.1:7411") == http_address{"127.0.0.1", 7411});
   CHECK(parse_http_address("localhost:0") == http_address{"127.0.0.1", 0});
   CHECK(parse_http_address("[::1]:80") == http_address{"::1", 80});
-  for (const char* wrong : {"", "7411", ":7411", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-                            "127.0.0.1:-1", "127.0.0.1: 80", "::1:80", "[127.0.0.1]:80", "[]:80",
-                            "example.org:80", "127.0.0.1:80x"})
+  for (const char* wrong :
+       {"", "7411", ":7411", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+        "127.0.0.1: 80", "::1:80", "[127.0.0.1]:80", "[]:80", "example.org:80", "127.0.0.1:80x"})
     CHECK_FALSE(parse_http_address(wrong));
   CHECK(to_string(http_address{"::1", 80}) == "[::1]:80");
   CHECK(to_string(http_address{"127.0.0.1", 7411}) == "127.0.0.1:7411");

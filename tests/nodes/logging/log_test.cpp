@@ -69,8 +69,10 @@ TEST_CASE("quotes and equals signs in a text value keep its end recognisable") {
 }
 
 TEST_CASE("bytes that are no UTF-8 become the replacement character in JSON") {
-  const std::string json = "{" + json_members("c", "i", "s", {{"key", "a\xff\xc0\xafz \xe2\x82\xac"}}) + "}";
-  CHECK(nlohmann::json::parse(json)["key"] == "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz \xe2\x82\xac");
+  const std::string json =
+      "{" + json_members("c", "i", "s", {{"key", "a\xff\xc0\xafz \xe2\x82\xac"}}) + "}";
+  CHECK(nlohmann::json::parse(json)["key"] ==
+        "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz \xe2\x82\xac");
 }
 
 TEST_CASE("a long value is cut between characters and says how much is missing") {
