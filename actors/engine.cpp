@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <mutex>
+#include <shared_mutex>
 #include <thread>
 
 namespace skein {
@@ -94,6 +96,8 @@ struct engine::impl {
   std::shared_ptr<stream_hub> hub;
   std::shared_ptr<lookups> look;
 
+  // Written by start() and stop() alone; frames and reports may come while they do.
+  mutable std::shared_mutex wiring;
   caf::actor gateway;
   caf::actor shutdown;
   std::vector<caf::actor> schedulers;
@@ -216,6 +220,7 @@ void engine::attach_runner(const std::string& agent, runner_port& runner) { impl
 
 void engine::start() {
   impl_->hub->listen();
+  const std::unique_lock lock{impl_->wiring};
   impl_->spawn_all();
   impl_->look = impl_->make_lookups(*this);
   impl_->serving.store(true);
@@ -228,6 +233,9 @@ void engine::deliver(const slice& bytes) {
     return;
   }
   const std::string& to = decoded->header.to.name;
+  const std::shared_lock lock{impl_->wiring};
+  if (!impl_->gateway)
+    return; // stopped
   if (to == "gateway") {
     caf::anon_send(impl_->gateway, make_parcel(gateway_call{frame_in{*std::move(decoded)}, {}, {}}));
   } else if (to.starts_with("agent/")) {
@@ -241,6 +249,7 @@ void engine::deliver(const slice& bytes) {
 }
 
 void engine::report(const std::string& agent, std::vector<turn_report> reports) {
+  const std::shared_lock lock{impl_->wiring};
   if (const auto found = impl_->agents.find(agent); found != impl_->agents.end())
     caf::anon_send(found->second, make_parcel(agent_input{reports_in{std::move(reports)}}));
 }
@@ -251,6 +260,7 @@ void engine::signal() {
 }
 
 void engine::stop() {
+  std::unique_lock lock{impl_->wiring};
   if (!impl_->gateway)
     return;
   impl_->serving.store(false);
@@ -270,6 +280,7 @@ void engine::stop() {
   for (auto& [name, each] : impl_->agents)
     end(each);
   impl_->agents.clear();
+  lock.unlock();
   if (!impl_->setup.testing)
     impl_->system.await_all_actors_done();
 }

@@ -10,6 +10,7 @@ namespace skein {
 
 namespace {
 constexpr int frames_a_round = 64; // received before the queue is looked at again
+const std::size_t welcome_kind = message{welcome{}}.index();
 }
 
 link::link(zmq::context_t& context, const std::string& endpoint, address self, frame_sink sink)
@@ -93,7 +94,10 @@ void link::take_frames() {
     zmq::message_t part;
     if (!receive(dealer_, part, zmq::recv_flags::dontwait))
       return;
-    sink_(to_slice(std::move(part)));
+    slice bytes = to_slice(std::move(part));
+    if (const auto peek = peek_frame(bytes.view()); peek && peek->kind == welcome_kind)
+      continue; // between link and broker only
+    sink_(std::move(bytes));
   }
 }
 

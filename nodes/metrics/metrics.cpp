@@ -1,0 +1,157 @@
+#include "nodes/metrics/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <unistd.h>
+#include <cstdio>
+#include <initializer_list>
+#include <utility>
+
+namespace skein {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using label_list = std::initializer_list<std::pair<const char*, std::string>>;
+
+/// Gathers the families of one page; a family is complete before the next one begins.
+class page {
+ public:
+  page& family(MetricType type, const char* name, const char* help) {
+    families_.push_back({name, help, type, {}});
+    return *this;
+  }
+  page& value(double number, label_list labels = {}) {
+    ClientMetric metric;
+    for (const auto& [name, text] : labels)
+      metric.label.push_back({name, text});
+    if (families_.back().type == MetricType::Counter)
+      metric.counter.value = number;
+    else
+      metric.gauge.value = number;
+    families_.back().metric.push_back(std::move(metric));
+    return *this;
+  }
+  page& counter(const char* name, const char* help) { return family(MetricType::Counter, name, help); }
+  page& gauge(const char* name, const char* help) { return family(MetricType::Gauge, name, help); }
+  std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+double number(std::uint64_t value) { return static_cast<double>(value); }
+
+double resident_bytes() {
+  long pages = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "re")) {
+    if (std::fscanf(file, "%*s %ld", &pages) != 1)
+      pages = 0;
+    std::fclose(file);
+  }
+  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+void put_ledger(page& out, const char* name, const char* help, const journal::ledger& of) {
+  out.gauge(name, help)
+    .value(number(of.accepted), {{"state", "accepted"}})
+    .value(number(of.done), {{"state", "done"}})
+    .value(number(of.dead), {{"state", "dead"}})
+    .value(number(of.cancelled), {{"state", "cancelled"}})
+    .value(number(of.superseded), {{"state", "superseded"}})
+    .value(number(of.expired), {{"state", "expired"}})
+    .value(number(of.purged), {{"state", "purged"}})
+    .value(number(of.pending), {{"state", "pending"}});
+}
+
+void put_store(page& out, const store_facts& store) {
+  put_ledger(out, "skein_events", "Events in the store, by state; accepted is their sum.", store.events);
+  put_ledger(out, "skein_deliveries", "Deliveries in the store, by state; accepted is their sum.", store.deliveries);
+  out.counter("skein_journal_commits_total", "Commits made durable.").value(number(store.io.commits));
+  out.counter("skein_journal_syncs_total", "Times the journal was synced to disk.").value(number(store.io.syncs));
+  out.counter("skein_journal_written_bytes_total", "Bytes handed to the journal's files.").value(number(store.io.bytes_written));
+  out.counter("skein_journal_checkpoints_total", "Checkpoints of the journal.").value(number(store.io.checkpoints));
+  out.gauge("skein_dedupe_identities", "Identities in the dedupe window.").value(number(store.io.dedupe_entries));
+}
+
+void put_gateway(page& out, const gateway_facts& gateway) {
+  out.counter("skein_offered_events_total", "Events offered to this node.").value(number(gateway.counted.offered));
+  out.counter("skein_accepted_events_total", "Events acknowledged as durable, first time.").value(number(gateway.counted.accepted));
+  out.counter("skein_duplicate_events_total", "Events that were known already.").value(number(gateway.counted.duplicates));
+  out.counter("skein_refused_events_total", "Events not accepted, for any reason.").value(number(gateway.counted.refused));
+  out.gauge("skein_in_flight_events", "Events that wait for their commit.").value(number(gateway.events_in_flight));
+  out.gauge("skein_in_flight_bytes", "Their bytes.").value(number(gateway.bytes_in_flight));
+}
+
+void put_loops(page& out, const std::vector<loop_facts>& loops) {
+  const auto each = [&](auto pick) {
+    for (std::size_t i = 0; i < loops.size(); ++i)
+      out.value(pick(loops[i]), {{"loop", std::to_string(i)}});
+  };
+  out.gauge("skein_loop_pending_events", "Pending events of a loop.");
+  each([](const loop_facts& of) { return number(of.pending); });
+  out.gauge("skein_loop_running_turns", "Turns of a loop under way.");
+  each([](const loop_facts& of) { return number(of.running); });
+  out.gauge("skein_loop_lanes", "Lanes with something in them.");
+  each([](const loop_facts& of) { return number(of.lanes); });
+  out.counter("skein_loop_turns_total", "Turns started.");
+  each([](const loop_facts& of) { return number(of.counted.turns); });
+  out.counter("skein_loop_retries_total", "Failed attempts that are made again.");
+  each([](const loop_facts& of) { return number(of.counted.retried); });
+  out.counter("skein_loop_dead_total", "Deliveries that became dead letters.");
+  each([](const loop_facts& of) { return number(of.counted.dead); });
+  out.counter("skein_loop_unrouted_total", "Events that no route matched.");
+  each([](const loop_facts& of) { return number(of.counted.unrouted); });
+  out.counter("skein_loop_cpu_seconds_total", "Processor time of a loop.");
+  each([](const loop_facts& of) { return std::chrono::duration<double>(of.cpu).count(); });
+}
+
+void put_agents(page& out, const metrics_sources& from) {
+  const auto each = [&](auto pick) {
+    for (std::size_t i = 0; i < from.parts.agents.size(); ++i)
+      out.value(pick(from.parts.agents[i]), {{"agent", from.settings->agents[i].name}});
+  };
+  out.gauge("skein_agent_running_turns", "Turns of an agent under way.");
+  each([](const agent_facts& of) { return number(of.running); });
+  out.counter("skein_agent_turns_total", "Turns an agent was given.");
+  each([](const agent_facts& of) { return number(of.counted.turns); });
+  out.counter("skein_agent_done_total", "Turns that ended well.");
+  each([](const agent_facts& of) { return number(of.counted.done); });
+  out.counter("skein_agent_failed_total", "Turns that failed and may be tried again.");
+  each([](const agent_facts& of) { return number(of.counted.failed); });
+  out.counter("skein_agent_rejected_total", "Turns that failed for good.");
+  each([](const agent_facts& of) { return number(of.counted.rejected); });
+  out.counter("skein_agent_timeouts_total", "Turns that were stopped for taking too long.");
+  each([](const agent_facts& of) { return number(of.counted.timeouts); });
+}
+
+void put_broker(page& out, const broker::counters& broker) {
+  out.counter("skein_broker_forwarded_frames_total", "Frames handed on.").value(number(broker.forwarded));
+  out.counter("skein_broker_dropped_frames_total", "Frames not handed on; reliable ones are sent again.")
+    .value(number(broker.not_sent), {{"reason", "full"}})
+    .value(number(broker.unroutable), {{"reason", "unroutable"}})
+    .value(number(broker.malformed), {{"reason", "malformed"}})
+    .value(number(broker.impostors), {{"reason", "impostor"}});
+}
+
+} // namespace
+
+std::string render_metrics(const metrics_sources& from) {
+  page out;
+  out.gauge("skein_info", "Which Skein this is; always 1.").value(1, {{"version", from.version}, {"node", from.settings->node}});
+  out.gauge("skein_uptime_seconds", "Time since the start.").value(from.uptime_s);
+  out.gauge("skein_resident_memory_bytes", "Resident memory of the process.").value(resident_bytes());
+  if (from.store)
+    put_store(out, *from.store);
+  put_gateway(out, from.parts.gateway);
+  put_loops(out, from.parts.loops);
+  put_agents(out, from);
+  put_broker(out, from.frames);
+  out.gauge("skein_stream_readers", "Readers of the event stream.").value(number(from.parts.stream_readers));
+  return out.text();
+}
+
+} // namespace skein

@@ -1,0 +1,23 @@
+// The metrics page: Prometheus text from what the node's parts say of themselves. Never labelled by key.
+#pragma once
+
+#include "actors/engine.hpp"
+#include "nodes/broker/broker.hpp"
+
+#include <optional>
+#include <string>
+
+namespace skein {
+
+struct metrics_sources {
+  engine::facts parts;
+  const engine_settings* settings = nullptr;
+  broker::counters frames;
+  std::optional<store_facts> store; // absent until the store first answered
+  std::string version;
+  double uptime_s = 0;
+};
+
+std::string render_metrics(const metrics_sources& from);
+
+} // namespace skein

@@ -1,0 +1,306 @@
+#include "nodes/node.hpp"
+
+#include "actors/engine.hpp"
+#include "nodes/agents/exec_runner.hpp"
+#include "nodes/broker/broker.hpp"
+#include "nodes/broker/zmq_frames.hpp"
+#include "nodes/clock/real_clock.hpp"
+#include "nodes/config/version.hpp"
+#include "nodes/http/http_server.hpp"
+#include "nodes/logging/log.hpp"
+#include "nodes/metrics/metrics.hpp"
+#include "nodes/signals.hpp"
+#include "nodes/store/store_threads.hpp"
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <poll.h>
+#include <random>
+#include <unistd.h>
+
+namespace skein {
+
+namespace {
+
+std::uint64_t random_bits() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) ^ device();
+}
+
+void write_log(std::string_view component, const log_effect& line) {
+  static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn, log_level::error};
+  const log_level level = levels[static_cast<std::size_t>(line.severity)];
+  if (!log_enabled(level))
+    return;
+  log_fields fields;
+  for (const auto& [name, value] : {std::pair{"event", &line.event}, {"agent", &line.agent}, {"key", &line.key}})
+    if (!value->empty())
+      fields.push_back({name, *value});
+  log(level, component, line.id, line.text, fields);
+}
+
+void write_exec_log(const std::string& agent, exec_log_level level, std::string_view id, std::string_view text,
+                    std::string_view turn) {
+  static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn, log_level::error};
+  log_fields fields{{"agent", agent}};
+  if (!turn.empty())
+    fields.push_back({"turn", std::string{turn}});
+  log(levels[static_cast<std::size_t>(level)], "agent/" + agent, id, text, fields);
+}
+
+void write_http_log(http_log_level level, std::string_view id, const std::string& text) {
+  static constexpr std::array levels{log_level::info, log_level::warn, log_level::error};
+  log(levels[static_cast<std::size_t>(level)], "http", id, text);
+}
+
+} // namespace
+
+struct node::impl {
+  result<void> open(const node_options& given);
+  result<void> open_store();
+  result<void> recover();
+  result<void> open_agents();
+  result<void> serve();
+  std::string metrics_page();
+  void store_broke(const error& problem);
+
+  node_options options;
+  wake_fd ended;
+  std::atomic<bool> broken{false};
+  std::mutex mutex;
+  node_end end; // guarded by mutex
+
+  // In the order of construction; destroyed in reverse.
+  std::unique_ptr<real_clock> clock;
+  std::unique_ptr<journal::engine> store;
+  std::unique_ptr<store_threads> threads;
+  std::unique_ptr<class engine> actors;
+  std::unique_ptr<broker> bus;
+  std::map<std::string, std::unique_ptr<bus_port>> links;
+  std::shared_ptr<exec_reactor> reactor;
+  std::map<std::string, std::unique_ptr<exec_runner>> runners;
+  std::unique_ptr<http_server> http;
+  instant started = no_instant;
+  std::mutex facts_mutex;
+  std::optional<store_facts> last_facts; // guarded by facts_mutex
+};
+
+// ---- starting ---------------------------------------------------------------------------------
+
+result<void> node::impl::open(const node_options& given) {
+  options = given;
+  if (options.settings.seed == 0)
+    options.settings.seed = random_bits();
+  auto opened = real_clock::open();
+  if (!opened)
+    return opened.error();
+  clock = *std::move(opened);
+  started = clock->now().wall;
+  for (const auto step : {&impl::open_store, &impl::recover, &impl::open_agents, &impl::serve})
+    if (auto done = (this->*step)(); !done)
+      return done;
+  return {};
+}
+
+result<void> node::impl::open_store() {
+  journal::open_options how;
+  how.shards = options.shards;
+  how.dedupe_window = options.dedupe_window;
+  how.dedupe_entries_max = options.dedupe_identities_max;
+  how.now = clock->now().wall;
+  how.seed = random_bits();
+  auto opened = journal::open(options.store_url(), how);
+  if (!opened)
+    return opened.error();
+  store = *std::move(opened);
+  auto reader = store->new_reader();
+  if (!reader)
+    return reader.error();
+  threads = std::make_unique<store_threads>(*store, *std::move(reader), *clock, options.settings.loops,
+                                            [this](const error& problem) { store_broke(problem); });
+  return {};
+}
+
+result<void> node::impl::recover() {
+  engine_setup setup;
+  setup.settings = options.settings;
+  setup.version = version();
+  setup.store = store->identity();
+  for (const agent_settings& agent : options.settings.agents)
+    if (auto number = store->agent_number(agent.name); !number)
+      return number.error();
+  auto with_state = store->agents_with_state();
+  if (!with_state)
+    return with_state.error();
+  setup.agents_with_state = *std::move(with_state);
+  setup.agent_names = store->agent_names();
+  setup.last_commit = store->last_commit();
+  setup.clock = clock.get();
+  setup.store_at = threads.get();
+  setup.log = write_log;
+  setup.warn_unrouted = options.dev;
+  setup.drained = [this](finish_effect effect) {
+    {
+      const std::lock_guard lock{mutex};
+      end = {effect.code, std::move(effect.left), effect.pending};
+    }
+    ended.raise();
+  };
+  actors = std::make_unique<class engine>(std::move(setup));
+  std::size_t found = 0;
+  if (auto done = store->recover([&](journal::pending_delivery each) {
+        ++found;
+        actors->recover(each);
+      });
+      !done)
+    return done;
+  if (found > 0 || !store->identity().clean)
+    log(log_level::info, "store", "store-recovered",
+        std::to_string(found) + " pending deliveries were found" + (store->identity().clean ? "" : " after an unclean stop"));
+  threads->start();
+  return {};
+}
+
+result<void> node::impl::open_agents() {
+  bus = std::make_unique<broker>(options.settings.node);
+  for (const std::string& name : link_names(options.settings)) {
+    links[name] = bus->connect(name, [this](const slice& frame) { actors->deliver(frame); });
+    actors->attach_bus(name, *links[name]);
+  }
+  for (const agent_settings& agent : options.settings.agents) {
+    if (agent.kind != agent_kind::exec)
+      continue;
+    if (!reactor) {
+      auto opened = exec_reactor::open();
+      if (!opened)
+        return opened.error();
+      reactor = *std::move(opened);
+    }
+    runners[agent.name] = std::make_unique<exec_runner>(
+      reactor, agent,
+      [this, name = agent.name](std::vector<turn_report> reports) { actors->report(name, std::move(reports)); },
+      [name = agent.name](exec_log_level level, std::string_view id, std::string_view text, std::string_view turn) {
+        write_exec_log(name, level, id, text, turn);
+      },
+      [this] { return clock->now().wall; });
+    actors->attach_runner(agent.name, *runners[agent.name]);
+  }
+  actors->set_metrics([this] { return metrics_page(); });
+  actors->start();
+  return {};
+}
+
+result<void> node::impl::serve() {
+  http_settings settings;
+  settings.address = options.http_host;
+  settings.port = options.http_port;
+  settings.log = write_http_log;
+  http = std::make_unique<http_server>(std::move(settings), *actors);
+  return http->start();
+}
+
+std::string node::impl::metrics_page() {
+  metrics_sources from;
+  from.parts = actors->read_facts();
+  from.settings = &actors->settings();
+  from.frames = bus->counted();
+  from.version = version();
+  from.uptime_s = std::chrono::duration<double>(clock->now().wall - started).count();
+  {
+    const std::lock_guard lock{facts_mutex};
+    from.store = last_facts;
+  }
+  return render_metrics(from);
+}
+
+/// Whoever waits for the broken commit is told "unknown" first; then the process must go.
+void node::impl::store_broke(const error& problem) {
+  log(log_level::error, "store", "store-failed",
+      "a commit failed and its outcome is unknown; the process ends and reads the disk anew at its next start: "
+        + to_string(problem));
+  broken.store(true);
+  ended.raise();
+}
+
+node::node(std::unique_ptr<impl> parts) : impl_{std::move(parts)} {}
+node::~node() = default;
+
+result<std::unique_ptr<node>> node::start(const node_options& options) {
+  auto parts = std::make_unique<impl>();
+  if (auto done = parts->open(options); !done)
+    return done.error();
+  return std::unique_ptr<node>{new node{std::move(parts)}};
+}
+
+// ---- serving and ending -----------------------------------------------------------------------
+
+std::uint16_t node::http_port() const { return impl_->http->port(); }
+node_api& node::api() { return *impl_->actors; }
+int node::ended_fd() const { return impl_->ended.fd(); }
+bool node::store_failed() const { return impl_->broken.load(); }
+
+void node::signal() {
+  impl_->actors->signal();
+  impl_->http->begin_drain();
+}
+
+node_end node::finish() {
+  impl& parts = *impl_;
+  parts.http->stop();
+  for (auto& [agent, runner] : parts.runners)
+    runner->close();
+  parts.runners.clear();
+  parts.reactor.reset();
+  parts.links.clear();
+  parts.bus.reset();
+  parts.actors->stop();
+  if (auto closed = parts.threads->close(); !closed)
+    log(log_level::error, "store", "store-not-closed", to_string(closed.error()));
+  const std::lock_guard lock{parts.mutex};
+  return parts.end;
+}
+
+namespace {
+
+/// Waits for signals and for the node's end; hands signals on.
+void serve_until_ended(node& which, signals& caught) {
+  std::array<pollfd, 2> items{{{caught.fd(), POLLIN, 0}, {which.ended_fd(), POLLIN, 0}}};
+  while (true) {
+    if (poll(items.data(), items.size(), -1) < 0)
+      continue;
+    if ((items[0].revents & POLLIN) != 0 && caught.take() != 0)
+      which.signal();
+    if ((items[1].revents & POLLIN) != 0)
+      return;
+  }
+}
+
+constexpr useconds_t last_answers_us = 500'000; // for the answers "unknown" to leave
+
+} // namespace
+
+int run_node(const node_options& options, const std::function<void(const node_options&, std::uint16_t)>& ready) {
+  signals caught;
+  auto started = node::start(options);
+  if (!started) {
+    log(log_level::error, "node", "start-failed", to_string(started.error()));
+    return 1;
+  }
+  std::unique_ptr<node> running = *std::move(started);
+  ready(options, running->http_port());
+  serve_until_ended(*running, caught);
+  if (running->store_failed()) {
+    usleep(last_answers_us);
+    _exit(exit_store_failed);
+  }
+  const node_end end = running->finish();
+  for (const std::string& turn : end.left)
+    log(log_level::warn, "node", "turn-left", "was still running and will run again", {{"turn", turn}});
+  log(log_level::info, "node", "stopped", std::to_string(end.pending) + " events wait for the next start",
+      {{"code", std::to_string(end.code)}});
+  return end.code;
+}
+
+} // namespace skein

@@ -1,0 +1,59 @@
+// One node: the composition root. Parts are built in the order of their dependencies and end in reverse:
+//
+//   clock -> journal -> engine (recovers) -> store threads -> broker, links -> exec runners -> actors -> HTTP
+#pragma once
+
+#include "nodes/config/node_options.hpp"
+#include "protocol/result.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skein {
+
+class node_api;
+
+/// What a node ended with.
+struct node_end {
+  int code = 0;                  // 0, 75 (overrun)
+  std::vector<std::string> left; // turns that were cut off
+  std::size_t pending = 0;       // events that wait for the next start
+};
+
+/// The process ends with this code when a commit's outcome is unknown: what is on disk must be read anew.
+inline constexpr int exit_store_failed = 74;
+
+class node {
+ public:
+  /// Serves when it returns.
+  static result<std::unique_ptr<node>> start(const node_options& options);
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  std::uint16_t http_port() const;
+  node_api& api();
+
+  /// SIGTERM or SIGINT: drain; a second one hastens. Any thread.
+  void signal();
+  /// Readable once drained() has something or the store failed.
+  int ended_fd() const;
+  /// The store failed: the process must end with exit_store_failed.
+  bool store_failed() const;
+  /// After the drain: ends every part in reverse order.
+  node_end finish();
+
+ private:
+  struct impl;
+  explicit node(std::unique_ptr<impl> parts);
+  std::unique_ptr<impl> impl_;
+};
+
+/// Starts a node, tells `ready` its port, and serves until it has drained after a signal. Returns the
+/// process's exit code. For main.
+int run_node(const node_options& options, const std::function<void(const node_options&, std::uint16_t port)>& ready);
+
+} // namespace skein
