@@ -1,0 +1,16 @@
+// What happens for each route. A handler responds before it returns or leaves a callback behind that
+// does.
+#pragma once
+
+#include "nodes/http/exchange.hpp"
+
+namespace skein {
+
+void post_events(exchange& ex); // POST /v1/events
+void look_up(exchange& ex);     // any route with an operation
+void open_stream(exchange& ex); // GET /v1/stream
+void show_health(exchange& ex);
+void show_ready(exchange& ex);
+void show_metrics(exchange& ex);
+
+} // namespace skein

@@ -1,0 +1,184 @@
+#include "nodes/http/routes.hpp"
+
+#include "nodes/http/handlers.hpp"
+#include "protocol/delivery_state.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/limits.hpp"
+#include "protocol/time.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace skein {
+
+namespace {
+
+using enum argument_kind;
+constexpr auto reserved = route_class::reserved;
+constexpr auto normal = route_class::normal;
+constexpr auto bare = body_kind::none;
+
+constexpr std::array wait_query{argument_rule{"wait", wait}};
+constexpr std::array events_query{
+  argument_rule{"source", text}, argument_rule{"id", text},     argument_rule{"key", text},
+  argument_rule{"type", text},   argument_rule{"state", state}, argument_rule{"agent", text},
+  argument_rule{"limit", count}, argument_rule{"after", text},
+};
+constexpr std::array dead_query{
+  argument_rule{"agent", text},  argument_rule{"key", text},   argument_rule{"type", text},
+  argument_rule{"limit", count}, argument_rule{"after", text},
+};
+constexpr std::array page_query{argument_rule{"limit", count}, argument_rule{"after", text}};
+constexpr std::array lanes_query{argument_rule{"agent", text}, argument_rule{"limit", count},
+                                 argument_rule{"after", text}};
+constexpr std::array stream_query{argument_rule{"key", text}, argument_rule{"type", text},
+                                  argument_rule{"after", cursor}};
+
+constexpr argument_rule no_parameter{};
+constexpr argument_rule the_event{"event", event};
+constexpr argument_rule the_agent{"agent", text};
+constexpr argument_rule the_key{"key", text};
+
+constexpr std::array table{
+  route{"POST", "/v1/events", post_events, normal, body_kind::events, "", no_parameter, wait_query},
+  route{"GET", "/v1/events", look_up, normal, bare, "event.list", no_parameter, events_query},
+  route{"GET", "/v1/events/{event}", look_up, normal, bare, "event.describe", the_event, {}},
+  route{"POST", "/v1/events/{event}/cancel", look_up, reserved, body_kind::command, "event.cancel",
+        the_event, {}},
+  route{"GET", "/v1/dead", look_up, normal, bare, "dead.list", no_parameter, dead_query},
+  route{"GET", "/v1/dead/{event}", look_up, normal, bare, "dead.show", the_event, {}},
+  route{"GET", "/v1/agents", look_up, reserved, bare, "agent.list", no_parameter, {}},
+  route{"GET", "/v1/agents/{name}", look_up, reserved, bare, "agent.describe", the_agent, {}},
+  route{"GET", "/v1/keys", look_up, normal, bare, "key.list", no_parameter, page_query},
+  route{"GET", "/v1/keys/{key}", look_up, normal, bare, "key.describe", the_key, {}},
+  route{"GET", "/v1/lanes", look_up, normal, bare, "key.list", no_parameter, lanes_query},
+  route{"GET", "/v1/loops", look_up, reserved, bare, "loop.list", no_parameter, {}},
+  route{"GET", "/v1/status", look_up, reserved, bare, "status", no_parameter, {}},
+  route{"GET", "/v1/stream", open_stream, normal, bare, "", no_parameter, stream_query},
+  route{"GET", "/healthz", show_health, reserved, bare, "", no_parameter, {}},
+  route{"GET", "/readyz", show_ready, reserved, bare, "", no_parameter, {}},
+  route{"GET", "/metrics", show_metrics, reserved, bare, "", no_parameter, {}},
+};
+
+std::string_view take_segment(std::string_view& path) noexcept {
+  path.remove_prefix(1); // the slash
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+bool matches(std::string_view pattern, std::string_view path, std::string_view& parameter) noexcept {
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view given = take_segment(path);
+    if (wanted.starts_with('{')) {
+      if (given.empty())
+        return false;
+      parameter = given;
+    } else if (wanted != given) {
+      return false;
+    }
+  }
+  return pattern.empty() && path.empty();
+}
+
+bool is_number(std::string_view text, std::uint64_t& value) noexcept {
+  const auto [stopped, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return problem == std::errc{} && stopped == text.data() + text.size();
+}
+
+bool is_cursor(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  const std::size_t dot = text.find('.');
+  return dot != std::string_view::npos && is_number(text.substr(0, dot), number) &&
+         is_number(text.substr(dot + 1), number);
+}
+
+/// Empty: the value is right. Else what would be.
+std::string expectation(argument_kind kind, std::string_view value) {
+  std::uint64_t number = 0;
+  std::optional<duration> wait_time;
+  switch (kind) {
+    case text:
+      return value.empty() ? "must not be empty; leave it out instead" : "";
+    case event:
+      return parse_event_id(value) ? "" : "must be an event's number, such as 17-42";
+    case state:
+      return parse_delivery_state(value) ? ""
+                                         : "must be one of pending, running, retrying, done, dead, "
+                                           "cancelled, superseded, expired, purged";
+    case count:
+      return is_number(value, number) && number >= 1 && number <= limits::page_rows_max
+               ? ""
+               : "must be a number from 1 to " + std::to_string(limits::page_rows_max);
+    case wait:
+      wait_time = parse_duration(value);
+      return wait_time && *wait_time <= limits::http_wait_max
+               ? ""
+               : "must be a duration of at most " + format_duration(limits::http_wait_max) +
+                   ", such as 10s";
+    case cursor:
+      return is_cursor(value) ? "" : "must be the id of a stream message, such as 17.0";
+  }
+  return "is not known";
+}
+
+error unknown_parameter(const route& at, std::string_view name) {
+  std::string detail = "There is no query parameter \"" + std::string{name} + "\" here; ";
+  if (at.query.empty())
+    detail += "none is known.";
+  else
+    detail += "known are";
+  for (std::size_t i = 0; i < at.query.size(); ++i)
+    detail.append(i == 0 ? " " : ", ").append(at.query[i].name);
+  if (!at.query.empty())
+    detail += ".";
+  return {errc::invalid_argument, std::move(detail)};
+}
+
+} // namespace
+
+std::span<const route> all_routes() noexcept { return table; }
+
+route_match match_route(std::string_view method, std::string_view path) {
+  route_match match;
+  if (!path.starts_with('/'))
+    return match;
+  const std::string_view wanted = method == "HEAD" ? "GET" : method;
+  for (const route& each : table) {
+    std::string_view parameter;
+    if (!matches(each.pattern, path, parameter))
+      continue;
+    if (each.method == wanted) {
+      match.found = &each;
+      match.parameter = parameter;
+      return match;
+    }
+    match.allow.append(match.allow.empty() ? "" : ", ");
+    match.allow.append(each.method == "GET" ? "GET, HEAD" : each.method);
+  }
+  return match;
+}
+
+result<void> check_argument(const argument_rule& rule, std::string_view value) {
+  std::string wanted = expectation(rule.kind, value);
+  if (wanted.empty())
+    return {};
+  return error{errc::invalid_argument, std::string{rule.name} + " " + wanted + "."};
+}
+
+result<void> check_query(const route& at, const query_list& query) {
+  for (const auto& [name, value] : query) {
+    const argument_rule* rule = nullptr;
+    for (const argument_rule& each : at.query)
+      if (each.name == name)
+        rule = &each;
+    if (rule == nullptr)
+      return unknown_parameter(at, name);
+    if (auto checked = check_argument(*rule, value); !checked)
+      return checked;
+  }
+  return {};
+}
+
+} // namespace skein
