@@ -12,6 +12,7 @@ target_include_directories(skein_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(skein_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Wold-style-cast
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> # GCC 12 sees it in every move of a std::variant
   $<$<BOOL:${SKEIN_WERROR}>:-Werror>
   -fstack-protector-strong -fcf-protection)
 target_compile_definitions(skein_flags INTERFACE
