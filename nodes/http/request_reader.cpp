@@ -80,6 +80,11 @@ std::size_t request_reader::feed_body(std::string_view bytes) {
   return taken;
 }
 
+std::size_t request_reader::body_memory() const noexcept {
+  const std::size_t inside = std::string{}.capacity();
+  return body_.capacity() > inside ? body_.capacity() : 0;
+}
+
 void request_reader::restart() {
   stage_ = stage::head;
   skipped_line_ = false;

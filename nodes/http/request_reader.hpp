@@ -38,8 +38,8 @@ class request_reader {
 
   /// Whether any byte of a request is here.
   bool started() const noexcept { return stage_ != stage::head || !raw_head_.empty(); }
-  /// Memory of the body's buffer.
-  std::size_t body_memory() const noexcept { return body_.capacity(); }
+  /// Memory of the body's buffer outside of this object.
+  std::size_t body_memory() const noexcept;
 
   /// Ready for the next request; keeps its memory.
   void restart();

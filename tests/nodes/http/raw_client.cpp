@@ -22,17 +22,20 @@ std::string raw_response::code() const {
   return body.substr(from, body.find('"', from) - from);
 }
 
-raw_client::raw_client(std::uint16_t port, const std::string& address, int receive_buffer) {
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
-  inet_pton(AF_INET, address.c_str(), &to.sin_addr);
+raw_client::raw_client(std::uint16_t port, const std::string& from, int receive_buffer) {
+  sockaddr_in here{};
+  here.sin_family = AF_INET;
+  inet_pton(AF_INET, from.c_str(), &here.sin_addr);
+  sockaddr_in there = here;
+  there.sin_port = htons(port);
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (receive_buffer > 0)
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  if (::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+  if (::bind(socket_, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0 ||
+      ::connect(socket_, reinterpret_cast<const sockaddr*>(&there), sizeof there) != 0) {
     ::close(socket_);
     socket_ = -1;
   }

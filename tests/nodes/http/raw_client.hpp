@@ -26,7 +26,8 @@ struct raw_response {
 
 class raw_client {
  public:
-  explicit raw_client(std::uint16_t port, const std::string& address = "127.0.0.1",
+  /// To a port of 127.0.0.1, from that loopback address; with SO_RCVBUF unless it is 0.
+  explicit raw_client(std::uint16_t port, const std::string& from = "127.0.0.1",
                       int receive_buffer = 0);
   ~raw_client();
   raw_client(raw_client&& other) noexcept;

@@ -1,0 +1,72 @@
+// The times of a connection, looked at with each tick: requests must arrive, responses must be taken.
+#include "nodes/http/http_connection.hpp"
+
+namespace skein {
+
+void http_connection::check_time(clock::time_point now) {
+  switch (phase_) {
+    case phase::reading:
+      return check_reading(now);
+    case phase::writing:
+      return check_writing(now);
+    case phase::streaming:
+      if (out_sent_ < out_head_.size() + out_body_.size())
+        return check_stream(now);
+      if (now - progress_ >= core_->settings.heartbeat) {
+        write_chunk(sse_heartbeat, false);
+        pump();
+      }
+      return;
+    case phase::lingering:
+      if (now - started_ >= core_->settings.linger)
+        close();
+      return;
+    case phase::handling:
+    case phase::closed:
+      return;
+  }
+}
+
+void http_connection::check_reading(clock::time_point now) {
+  const http_settings& settings = core_->settings;
+  const bool reserved = admitted_ == admitted::reserved;
+  const auto elapsed = now - started_;
+  if (!reader_.started()) {
+    if (elapsed >= (reserved ? settings.reserved_timeout : settings.idle_timeout))
+      close();
+    return;
+  }
+  const bool in_body = reader_.at() == request_reader::stage::body;
+  const bool late = (reserved && elapsed >= settings.reserved_timeout) ||
+                    (!in_body && elapsed >= settings.header_timeout) ||
+                    elapsed >= settings.request_timeout;
+  if (!late && !(in_body && too_slow(reader_.body().size(), now - body_started_)))
+    return;
+  ++core_->counters.timed_out;
+  fail_request({errc::request_timeout, ""});
+}
+
+bool http_connection::too_slow(std::size_t bytes, clock::duration elapsed) const {
+  const std::chrono::duration<double> seconds = elapsed;
+  return elapsed >= core_->settings.rate_grace &&
+         static_cast<double>(bytes) <
+           seconds.count() * static_cast<double>(core_->settings.body_rate_min);
+}
+
+void http_connection::check_writing(clock::time_point now) {
+  if (now - progress_ < core_->settings.idle_timeout &&
+      !too_slow(out_sent_, now - write_started_))
+    return;
+  ++core_->counters.slow_readers;
+  close();
+}
+
+/// A stream has no rate to keep: its backlog is what bounds it.
+void http_connection::check_stream(clock::time_point now) {
+  if (now - progress_ < core_->settings.idle_timeout)
+    return;
+  ++core_->counters.slow_readers;
+  close();
+}
+
+} // namespace skein
