@@ -125,9 +125,15 @@ class header_reader {
 
  private:
   result<void> take_content_type(std::string_view content) {
+    content = trimmed(content);
     if (value_.datacontenttype)
       return error{errc::invalid_event, "The header content-type is there twice."};
-    value_.datacontenttype = trimmed(content);
+    if (content.empty())
+      return {};
+    if (!is_media_type(content) || !is_utf8(content))
+      return wrong("datacontenttype", "must be a media type, such as application/json; it is the "
+                                      "header content-type.");
+    value_.datacontenttype = content;
     return {};
   }
 

@@ -106,7 +106,7 @@ void append_data(std::string& out, data_kind kind, std::string_view data) {
       out.append(",\"data_base64\":\"").append(base64_encode(data)).append("\"");
       return;
   }
-  SKEIN_CHECK(!"a kind of data that does not exist");
+  SKEIN_CHECK(kind <= data_kind::binary);
 }
 
 } // namespace
@@ -135,7 +135,7 @@ void append_json_value(std::string& out, data_kind kind, std::string_view data) 
       out.append("{\"data_base64\":\"").append(base64_encode(data)).append("\"}");
       return;
   }
-  SKEIN_CHECK(!"a kind of data that does not exist");
+  SKEIN_CHECK(kind <= data_kind::binary);
 }
 
 void append_structured(std::string& out, const event& value) {

@@ -113,6 +113,8 @@ TEST_CASE("headers that come twice or have no business here are refused") {
     {{{"ce-id", "2"}}, "id is there twice"},
     {{{"ce-x", "1"}, {"CE-X", "1"}}, "x is there twice"},
     {{{"content-type", "a/b"}, {"Content-Type", "a/b"}}, "The header content-type"},
+    {{{"content-type", "json"}}, "datacontenttype must be a media type"},
+    {{{"content-type", "a/b;c=\xff"}}, "datacontenttype must be a media type"},
     {{{"ce-datacontenttype", "a/b"}}, "datacontenttype is the header content-type"},
     {{{"ce-data", "x"}}, "data is an attribute of the specification"},
     {{{"ce-my-ext", "x"}}, "my-ext is not the name"},
@@ -162,6 +164,7 @@ TEST_CASE("a body without a content type is JSON if it can be, else bytes") {
   CHECK(read(headers({}), "hello").kind == data_kind::binary);
   CHECK(read(headers({}), "{\"a\":1}x").data == "{\"a\":1}x");
   CHECK_FALSE(read(headers({}), "1").datacontenttype);
+  CHECK_FALSE(read(headers({{"content-type", " "}}), "1").datacontenttype);
 }
 
 TEST_CASE("a body that is not the JSON its type claims is refused") {
