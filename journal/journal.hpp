@@ -237,12 +237,12 @@ struct event_record {
 
 /// All given conditions must hold. Without key and time the search stops at the scan budget.
 struct event_filter {
-  std::optional<std::string> source;
-  std::optional<std::string> id;
-  std::optional<std::string> key;
-  std::optional<std::string> type;
-  std::optional<delivery_state> state; // of the event; running counts as pending in the store
-  std::optional<agent_no> agent;
+  std::optional<std::string> source{};
+  std::optional<std::string> id{};
+  std::optional<std::string> key{};
+  std::optional<std::string> type{};
+  std::optional<delivery_state> state{}; // of the event; running counts as pending in the store
+  std::optional<agent_no> agent{};
   std::size_t limit = limits::page_rows_default;
   std::uint64_t before = 0; // sequence; 0 = from the newest
 };
@@ -255,9 +255,9 @@ struct event_page {
 };
 
 struct dead_filter {
-  std::optional<agent_no> agent;
-  std::optional<std::string> key;
-  std::optional<std::string> type;
+  std::optional<agent_no> agent{};
+  std::optional<std::string> key{};
+  std::optional<std::string> type{};
   std::size_t limit = limits::page_rows_default;
   std::uint64_t before = 0; // as event_filter
 };

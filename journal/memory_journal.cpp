@@ -260,7 +260,6 @@ class memory_engine final : public engine {
       return judged;
     memory_event* event = store_->at(op.delivery.event); // emits may have moved it
     delivery_record& record = event->record.deliveries[op.delivery.index];
-    record.agent = op.agent;
     record.state = op.state;
     record.attempt = op.attempt;
     record.started = op.started;

@@ -108,7 +108,7 @@ result<void> sqlite_reader::prepare() {
     {&list_dead_, "SELECT " SKEIN_EVENT_COLUMNS
                   " FROM (SELECT DISTINCT id / 16 AS no FROM dead WHERE id < ? * 16"
                   " ORDER BY id DESC) d CROSS JOIN event e ON e.no = d.no ORDER BY d.no DESC"},
-    {&outcomes_, "SELECT id, state, agent, attempt, started, finished, at, code, error, "
+    {&outcomes_, "SELECT id, state, attempt, started, finished, at, code, error, "
                  "reply_kind, reply, emitted FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
     {&attempts_, "SELECT id, attempt, started, finished, code, error, next_due FROM attempt "
                  "WHERE id >= ? AND id < ? ORDER BY id, attempt"},
@@ -160,16 +160,15 @@ result<void> sqlite_reader::read_outcomes(event_record& record) {
       return damaged(record.event.sequence);
     delivery_record& each = record.deliveries[index];
     each.state = static_cast<delivery_state>(outcomes_.integer(1));
-    each.agent = agent_no{static_cast<std::uint16_t>(outcomes_.integer(2))};
-    each.attempt = static_cast<std::uint32_t>(outcomes_.integer(3));
-    each.started = outcomes_.time(4);
-    each.finished = outcomes_.time(5);
-    each.committed = outcomes_.time(6);
-    each.code = static_cast<errc>(outcomes_.integer(7));
-    each.error = outcomes_.text(8);
-    each.reply_kind = static_cast<data_kind>(outcomes_.integer(9));
-    each.reply = copy(outcomes_.blob(10));
-    each.emitted = static_cast<std::uint32_t>(outcomes_.integer(11));
+    each.attempt = static_cast<std::uint32_t>(outcomes_.integer(2));
+    each.started = outcomes_.time(3);
+    each.finished = outcomes_.time(4);
+    each.committed = outcomes_.time(5);
+    each.code = static_cast<errc>(outcomes_.integer(6));
+    each.error = outcomes_.text(7);
+    each.reply_kind = static_cast<data_kind>(outcomes_.integer(8));
+    each.reply = copy(outcomes_.blob(9));
+    each.emitted = static_cast<std::uint32_t>(outcomes_.integer(10));
   }
   return code == SQLITE_DONE ? result<void>{} : failed(code);
 }

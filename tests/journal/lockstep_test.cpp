@@ -1,0 +1,68 @@
+// The engines against the oracle: the same random operations, and after each batch the same answers,
+// the same rows, the same ledger; after a restart the same pending deliveries.
+#include "tests/journal/lockstep_workload.hpp"
+
+using namespace skein;
+using namespace skein::test;
+
+namespace {
+
+void number_agents(test_store& store) {
+  for (const std::string& name : workload_agents())
+    (void)store.agent(name);
+}
+
+std::string describe_all(const std::vector<op_result>& results) {
+  std::string text;
+  for (const op_result& each : results)
+    text += describe(each) + "\n";
+  return text;
+}
+
+void require_same(test_store& a, test_store& b) {
+  REQUIRE(describe(*a, a.reader()) == describe(*b, b.reader()));
+  REQUIRE(a.events().balanced());
+  REQUIRE(a.deliveries().balanced());
+}
+
+void require_same_restart(test_store& a, test_store& b, bool clean) {
+  const auto in_a = a.reopen(clean);
+  const auto in_b = b.reopen(clean);
+  REQUIRE(in_a.size() == in_b.size());
+  for (std::size_t i = 0; i < in_a.size(); ++i)
+    REQUIRE(describe(in_a[i]) == describe(in_b[i]));
+  REQUIRE(in_a.size() == a.deliveries().pending);
+}
+
+} // namespace
+
+TEST_CASE("every engine agrees with the oracle on random operations") {
+  const auto seed = GENERATE(range(1, 13));
+  INFO("seed " << seed);
+  open_options options;
+  options.dedupe_window = std::chrono::seconds{60};
+  options.dedupe_entries_max = 200;
+  test_store oracle{memory_engine_kind(), options};
+  test_store other{sqlite_engine_kind(), options};
+  number_agents(oracle);
+  number_agents(other);
+  random_workload work{static_cast<std::uint64_t>(seed)};
+  for (int step = 0; step < 120; ++step) {
+    INFO("step " << step);
+    oracle.now += work.pause();
+    other.now = oracle.now;
+    std::vector<operation> batch = work.next(oracle->identity().hash, oracle.now);
+    set_epoch(batch, work.number(25) == 0 ? epoch_no{0} : oracle.epoch());
+    const commit_receipt expected = oracle.commit(batch);
+    const commit_receipt got = other.commit(batch);
+    REQUIRE(describe_all(got.results) == describe_all(expected.results));
+    REQUIRE(got.commit == expected.commit);
+    REQUIRE(got.at == expected.at);
+    work.committed(batch, expected);
+    if (step % 10 == 0)
+      require_same(other, oracle);
+    if (work.number(20) == 0)
+      require_same_restart(other, oracle, work.number(2) == 0);
+  }
+  require_same(other, oracle);
+}

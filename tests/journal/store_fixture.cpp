@@ -1,0 +1,232 @@
+#include "tests/journal/store_fixture.hpp"
+
+#include "journal/memory_journal.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <sstream>
+
+namespace skein::test {
+
+namespace {
+
+class memory_place final : public store_place {
+ public:
+  result<std::unique_ptr<engine>> open(const open_options& options) override {
+    return open_memory(store_, options);
+  }
+
+ private:
+  std::shared_ptr<memory_store> store_ = make_memory_store();
+};
+
+class sqlite_place final : public store_place {
+ public:
+  result<std::unique_ptr<engine>> open(const open_options& options) override {
+    return skein::journal::open(directory_.path() + "/store", options);
+  }
+
+ private:
+  temp_dir directory_;
+};
+
+std::string show(instant at) { return std::to_string(to_ns(at)); }
+
+std::string show(const ledger& totals) {
+  std::ostringstream out;
+  out << totals.accepted << ' ' << totals.done << ' ' << totals.dead << ' ' << totals.cancelled
+      << ' ' << totals.superseded << ' ' << totals.expired << ' ' << totals.purged << ' '
+      << totals.pending;
+  return out.str();
+}
+
+std::string show(const std::vector<event_record>& events) {
+  std::string out;
+  for (const event_record& each : events)
+    out += describe(each) + "\n";
+  return out;
+}
+
+} // namespace
+
+std::ostream& operator<<(std::ostream& out, const engine_kind& kind) { return out << kind.name; }
+
+engine_kind memory_engine_kind() {
+  return {"memory", [] { return std::make_unique<memory_place>(); }};
+}
+engine_kind sqlite_engine_kind() {
+  return {"sqlite", [] { return std::make_unique<sqlite_place>(); }};
+}
+std::vector<engine_kind> all_engines() { return {memory_engine_kind(), sqlite_engine_kind()}; }
+
+test_store::test_store(const engine_kind& kind, open_options options)
+  : place_{kind.make()}, options_{options} {
+  options_.now = now;
+  options_.seed = 42;
+  opened(place_->open(options_));
+  must(engine_->recover([](const pending_delivery&) {}));
+}
+
+void test_store::opened(result<std::unique_ptr<engine>> made) {
+  engine_ = must(std::move(made));
+  reader_ = must(engine_->new_reader());
+}
+
+std::vector<pending_delivery> test_store::reopen(bool clean) {
+  if (clean)
+    must(engine_->close());
+  reader_.reset();
+  engine_.reset();
+  options_.now = now;
+  opened(place_->open(options_));
+  std::vector<pending_delivery> found;
+  must(engine_->recover([&](pending_delivery each) { found.push_back(std::move(each)); }));
+  return found;
+}
+
+accept_op test_store::accept(const event_words& words) {
+  event value;
+  value.id = words.id;
+  value.source = words.source;
+  value.type = words.type;
+  value.kind = data_kind::text;
+  value.datacontenttype = "text/plain";
+  value.data = words.data;
+  value.set_extension(std::string{attribute::partitionkey}, words.key);
+  if (!words.due.empty())
+    value.set_extension(std::string{attribute::due}, words.due);
+  accept_op op;
+  op.epoch = epoch();
+  op.event = must(offer(value, engine_->identity().hash, {}, now));
+  for (const std::string& name : words.agents)
+    op.deliveries.add(agent(name));
+  return op;
+}
+
+finish_op test_store::finish(delivery_id delivery, delivery_state state) {
+  finish_op op;
+  op.epoch = epoch();
+  op.delivery = delivery;
+  op.agent = agent("bot");
+  op.state = op.event_state = state;
+  op.attempt = 1;
+  op.started = now;
+  op.finished = now + std::chrono::milliseconds{5};
+  return op;
+}
+
+attempt_op test_store::attempt(delivery_id delivery, std::uint32_t number) {
+  attempt_op op;
+  op.epoch = epoch();
+  op.delivery = delivery;
+  op.agent = agent("bot");
+  op.attempt = number;
+  op.started = now;
+  op.finished = now + std::chrono::milliseconds{3};
+  op.code = errc::agent_failed;
+  op.error = "failed " + std::to_string(number);
+  op.next_due = now + std::chrono::seconds{number};
+  return op;
+}
+
+start_op test_store::start(delivery_id delivery, bool alone) {
+  return {.epoch = epoch(), .delivery = delivery, .alone = alone};
+}
+
+commit_receipt test_store::commit(std::vector<operation> batch) {
+  auto receipt = must(engine_->commit(batch, now));
+  REQUIRE(receipt.results.size() == batch.size());
+  return receipt;
+}
+
+op_result test_store::one(operation op) { return commit({std::move(op)}).results.at(0); }
+
+event_id test_store::add(const event_words& words) {
+  const op_result judged = one(accept(words));
+  REQUIRE(judged.status == op_status::applied);
+  return judged.event;
+}
+
+std::optional<event_record> test_store::find(event_id event) { return must(reader_->find(event)); }
+event_page test_store::list(const event_filter& filter) { return must(reader_->list(filter)); }
+event_page test_store::list_dead(const dead_filter& filter) {
+  return must(reader_->list_dead(filter));
+}
+ledger test_store::events() { return must(engine_->events_ledger()); }
+ledger test_store::deliveries() { return must(engine_->deliveries_ledger()); }
+
+std::string describe(const event_record& record) {
+  std::ostringstream out;
+  out << to_string(record.event) << " at " << show(record.accepted) << " due " << show(record.due)
+      << " expires " << show(record.expires) << ' ' << to_string(record.priority) << " body "
+      << std::hash<std::string_view>{}(record.body.view()) << ' ' << to_string(record.state());
+  for (const delivery_record& each : record.deliveries) {
+    out << " [" << raw(each.agent) << ' ' << to_string(each.state) << ' ' << each.attempt << ' '
+        << show(each.started) << ' ' << show(each.finished) << ' ' << show(each.committed) << ' '
+        << slug(each.code) << " '" << each.error << "' " << static_cast<int>(each.reply_kind)
+        << " '" << each.reply.view() << "' " << each.emitted;
+    for (const attempt_record& failed : each.attempts)
+      out << " (" << failed.attempt << ' ' << show(failed.started) << ' ' << show(failed.finished)
+          << ' ' << slug(failed.code) << " '" << failed.error << "' " << show(failed.next_due)
+          << ')';
+    out << ']';
+  }
+  return out.str();
+}
+
+std::string describe(const pending_delivery& delivery) {
+  std::ostringstream out;
+  out << to_string(delivery.delivery.event) << '.' << int{delivery.delivery.index} << " agent "
+      << raw(delivery.agent) << ' ' << to_string(delivery.priority) << " key '" << delivery.key
+      << "' at " << show(delivery.accepted) << " due " << show(delivery.due) << " expires "
+      << show(delivery.expires) << " attempts " << delivery.attempts << " next "
+      << show(delivery.next_due) << " crashes " << delivery.crashes << " mark "
+      << static_cast<int>(delivery.mark) << " of";
+  for (std::size_t i = 0; i < delivery.siblings.size(); ++i)
+    out << ' ' << raw(delivery.siblings[i]) << ':' << to_string(delivery.sibling_states[i]);
+  return out.str();
+}
+
+std::string describe(const op_result& judged) {
+  std::ostringstream out;
+  out << "status " << static_cast<int>(judged.status) << ' ' << to_string(judged.event) << ' '
+      << to_string(judged.actual) << ' ' << judged.emit;
+  for (const auto& each : judged.emits)
+    out << ' ' << to_string(each.event) << (each.duplicate ? " duplicate" : "");
+  return out.str();
+}
+
+std::string describe(engine& store, reader& view) {
+  std::ostringstream out;
+  out << "last commit " << raw(store.last_commit()) << "\nevents " << show(must(store.events_ledger()))
+      << "\ndeliveries " << show(must(store.deliveries_ledger())) << "\nagents";
+  for (const std::string& name : store.agent_names())
+    out << ' ' << name;
+  out << "\nwith state";
+  for (const agent_no each : must(store.agents_with_state()))
+    out << ' ' << raw(each);
+  out << '\n';
+  event_filter filter;
+  filter.limit = 7;
+  do {
+    const event_page page = must(view.list(filter));
+    out << show(page.events) << "next " << page.next << " scanned " << page.scanned << '\n';
+    filter.before = page.next;
+  } while (filter.before != 0);
+  dead_filter dead;
+  dead.limit = 3;
+  do {
+    const event_page page = must(view.list_dead(dead));
+    out << "dead " << show(page.events) << "next " << page.next << '\n';
+    dead.before = page.next;
+  } while (dead.before != 0);
+  for (const feed_commit& each : must(view.commits_after(commit_no{}, 10'000)).commits) {
+    out << "commit " << raw(each.commit) << " at " << show(each.at);
+    for (const feed_item& item : each.items)
+      out << (item.kind == feed_item::what::accepted ? " +" : " -")
+          << to_string(item.delivery.event) << '.' << int{item.delivery.index};
+    out << '\n';
+  }
+  return out.str();
+}
+
+} // namespace skein::test

@@ -1,0 +1,112 @@
+// What the tests of the journal have in common: a store of any engine that can be closed and opened
+// again, events that are easy to make, and comparing two stores in all that they show.
+#pragma once
+
+#include "journal/journal.hpp"
+#include "journal/sqlite_options.hpp"
+#include "protocol/event.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skein::test {
+
+using namespace skein::journal;
+
+/// Where a store lies between two openings.
+class store_place {
+ public:
+  virtual ~store_place() = default;
+  virtual result<std::unique_ptr<engine>> open(const open_options& options) = 0;
+};
+
+/// An engine under test: its name and how to make an empty place.
+struct engine_kind {
+  std::string name;
+  std::function<std::unique_ptr<store_place>()> make;
+};
+std::ostream& operator<<(std::ostream& out, const engine_kind& kind);
+
+/// Every engine; a new one joins the conformance suite by joining this list.
+std::vector<engine_kind> all_engines();
+engine_kind memory_engine_kind();
+engine_kind sqlite_engine_kind();
+
+/// Shorthand for an event to accept.
+struct event_words {
+  std::string id;
+  std::string key = "k";
+  std::string type = "t";
+  std::string source = "/s";
+  std::string data = "data";
+  std::vector<std::string> agents = {"bot"};
+  std::string due{};
+};
+
+class test_store {
+ public:
+  explicit test_store(const engine_kind& kind, open_options options = {});
+
+  engine& operator*() { return *engine_; }
+  engine* operator->() { return engine_.get(); }
+  epoch_no epoch() const { return epoch_no{engine_->identity().boot}; }
+
+  /// Opens again, after close() or, if `clean` is false, as after a kill. Returns what was pending.
+  std::vector<pending_delivery> reopen(bool clean = true);
+
+  instant now = from_ns(1'700'000'000'000'000'000);
+
+  accept_op accept(const event_words& words);
+  finish_op finish(delivery_id delivery, delivery_state state = delivery_state::done);
+  attempt_op attempt(delivery_id delivery, std::uint32_t number);
+  start_op start(delivery_id delivery, bool alone = false);
+
+  /// Must succeed.
+  commit_receipt commit(std::vector<operation> batch);
+  op_result one(operation op);
+  /// Accepts one event, which must be new.
+  event_id add(const event_words& words);
+
+  std::optional<event_record> find(event_id event);
+  event_page list(const event_filter& filter = {});
+  event_page list_dead(const dead_filter& filter = {});
+  ledger events();
+  ledger deliveries();
+  agent_no agent(const std::string& name) { return *engine_->agent_number(name); }
+  skein::journal::reader& reader() { return *reader_; }
+
+ private:
+  void opened(result<std::unique_ptr<engine>> made);
+
+  std::unique_ptr<store_place> place_;
+  open_options options_;
+  std::unique_ptr<engine> engine_;
+  std::unique_ptr<skein::journal::reader> reader_;
+};
+
+/// The first delivery of an event.
+inline delivery_id first_of(event_id event) { return {event, 0}; }
+
+/// All that a store shows, as text: equal stores give equal texts.
+std::string describe(engine& store, reader& view);
+std::string describe(const pending_delivery& delivery);
+std::string describe(const op_result& judged);
+std::string describe(const event_record& record);
+
+/// The value of a result that must be there.
+template <class T>
+T must(result<T> got) {
+  INFO((got ? std::string{} : to_string(got.error())));
+  REQUIRE(got.ok());
+  return std::move(*got);
+}
+inline void must(result<void> got) {
+  INFO((got ? std::string{} : to_string(got.error())));
+  REQUIRE(got.ok());
+}
+
+} // namespace skein::test
