@@ -16,8 +16,8 @@ error wrong(std::string_view name, std::string_view what) {
 }
 
 constexpr std::array<std::string_view, 10> own_names{
-  "id",   "source", "type", "specversion", "datacontenttype", "dataschema", "subject",
-  "time", "data",   "data_base64"};
+    "id",         "source",  "type", "specversion", "datacontenttype",
+    "dataschema", "subject", "time", "data",        "data_base64"};
 
 bool is_hex(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -78,8 +78,8 @@ result<void> check_optional(std::string_view name, const std::optional<std::stri
 result<void> check_extensions(const event& value) {
   if (value.extensions.size() > limits::extensions_max)
     return error{errc::too_large, "The event has " + std::to_string(value.extensions.size()) +
-                                    " extension attributes; at most " +
-                                    std::to_string(limits::extensions_max) + " are allowed."};
+                                      " extension attributes; at most " +
+                                      std::to_string(limits::extensions_max) + " are allowed."};
   const std::string* before = nullptr;
   for (const auto& [name, content] : value.extensions) {
     if (auto checked = check_extension_name(name); !checked)
@@ -92,7 +92,7 @@ result<void> check_extensions(const event& value) {
       continue;
     const bool is_key = name == attribute::partitionkey;
     if (auto checked =
-          check_text(name, *text, is_key ? limits::id_bytes_max : limits::attribute_bytes_max);
+            check_text(name, *text, is_key ? limits::id_bytes_max : limits::attribute_bytes_max);
         !checked)
       return checked;
   }
@@ -124,9 +124,9 @@ result<void> check_data(const event& value) {
 result<void> check_extension_name(std::string_view name) {
   if (name.empty() || name.size() > limits::attribute_name_bytes_max)
     return error{errc::invalid_event, "The name of an extension attribute has 1 to " +
-                                        std::to_string(limits::attribute_name_bytes_max) +
-                                        " characters; this one has " + std::to_string(name.size()) +
-                                        "."};
+                                          std::to_string(limits::attribute_name_bytes_max) +
+                                          " characters; this one has " +
+                                          std::to_string(name.size()) + "."};
   if (std::find(own_names.begin(), own_names.end(), name) != own_names.end())
     return wrong(name, "is an attribute of the specification, not an extension.");
   const auto in_name = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c); };
@@ -141,8 +141,8 @@ result<void> check_extension_name(std::string_view name) {
 result<void> check_text(std::string_view name, std::string_view value, std::size_t bytes_max) {
   if (value.size() > bytes_max)
     return error{errc::too_large, std::string{name} + " has " + std::to_string(value.size()) +
-                                    " bytes; at most " + std::to_string(bytes_max) +
-                                    " are allowed."};
+                                      " bytes; at most " + std::to_string(bytes_max) +
+                                      " are allowed."};
   if (is_plain_text(value))
     return {};
   if (!is_utf8(value))
@@ -173,8 +173,8 @@ result<void> check_attributes(const event& value) {
     return checked;
   if (auto checked = check_time(value); !checked)
     return checked;
-  if (auto checked = check_optional("datacontenttype", value.datacontenttype,
-                                    limits::attribute_bytes_max);
+  if (auto checked =
+          check_optional("datacontenttype", value.datacontenttype, limits::attribute_bytes_max);
       !checked)
     return checked;
   if (value.datacontenttype && !is_media_type(*value.datacontenttype))

@@ -10,7 +10,7 @@ namespace skein {
 namespace {
 
 constexpr std::string_view alphabet =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 constexpr std::uint8_t no_digit = 0xff;
 
@@ -37,7 +37,7 @@ std::string base64_encode(std::string_view bytes) {
   std::size_t out = 0;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::uint32_t group =
-      byte_at(bytes, i) << 16 | byte_at(bytes, i + 1) << 8 | byte_at(bytes, i + 2);
+        byte_at(bytes, i) << 16 | byte_at(bytes, i + 1) << 8 | byte_at(bytes, i + 2);
     const std::size_t used = std::min<std::size_t>(bytes.size() - i, 3) + 1;
     for (std::size_t digit = 0; digit < used; ++digit)
       text[out + digit] = alphabet[(group >> (18 - 6 * digit)) & 0x3f];
@@ -59,7 +59,7 @@ result<std::string> base64_decode(std::string_view text) {
     std::uint8_t invalid = 0;
     for (std::size_t digit = 0; digit < 4; ++digit) {
       const std::uint8_t value =
-        digit < used ? digits[static_cast<unsigned char>(text[i + digit])] : std::uint8_t{0};
+          digit < used ? digits[static_cast<unsigned char>(text[i + digit])] : std::uint8_t{0};
       invalid |= value;
       group = group << 6 | value;
     }

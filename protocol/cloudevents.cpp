@@ -16,9 +16,7 @@ error wrong(std::string_view name, std::string_view what) {
   return {errc::invalid_event, std::string{name}.append(" ").append(what)};
 }
 
-error not_an_object() {
-  return {errc::invalid_event, "An event must be a JSON object."};
-}
+error not_an_object() { return {errc::invalid_event, "An event must be a JSON object."}; }
 
 /// What to say about the next value, which is of a type it must not be; nothing if it is not even
 /// JSON, as that is then the problem.
@@ -123,8 +121,8 @@ class event_reader {
       return checked;
     if (value_.extensions.size() == limits::extensions_max)
       return error{errc::too_large, "The event has more than " +
-                                      std::to_string(limits::extensions_max) +
-                                      " extension attributes."};
+                                        std::to_string(limits::extensions_max) +
+                                        " extension attributes."};
     switch (in_.next()) {
       case json_reader::type::string:
         value_.extensions.emplace_back(name, std::string{in_.string(buffer_)});
@@ -148,7 +146,8 @@ class event_reader {
     if (in_.failed())
       return {}; // reported when the members end
     std::int32_t number = 0;
-    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const auto [end, problem] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (problem != std::errc{} || end != digits.data() + digits.size())
       return wrong(name, "must be a whole number from -2147483648 to 2147483647, or a String.");
     value_.extensions.emplace_back(name, number);
@@ -225,8 +224,8 @@ result<std::vector<event>> read_batch(std::string_view json) {
     return in.problem();
   while (in.element()) {
     if (events.size() == limits::batch_events_max)
-      return error{errc::batch_too_large, "A batch has at most " +
-                                            std::to_string(limits::batch_events_max) + " events."};
+      return error{errc::batch_too_large,
+                   "A batch has at most " + std::to_string(limits::batch_events_max) + " events."};
     auto value = event_reader{in}.read(false);
     if (!value)
       return error{value.error().code,

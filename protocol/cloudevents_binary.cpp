@@ -108,12 +108,12 @@ class header_reader {
       std::optional<std::string>& from;
       std::string& to;
     };
-    for (auto& [name, from, to] : {required{"id", id_, value_.id},
-                                   required{"source", source_, value_.source},
-                                   required{"type", type_, value_.type}}) {
+    for (auto& [name, from, to] :
+         {required{"id", id_, value_.id}, required{"source", source_, value_.source},
+          required{"type", type_, value_.type}}) {
       if (!from || from->empty())
         return wrong(name, "is required and must not be empty; it is the header ce-" +
-                             std::string{name} + ".");
+                               std::string{name} + ".");
       to = std::move(*from);
     }
     if (auto checked = check_time(value_); !checked)
@@ -155,8 +155,8 @@ class header_reader {
       return wrong(name, "is there twice.");
     if (value_.extensions.size() == limits::extensions_max)
       return error{errc::too_large, "The event has more than " +
-                                      std::to_string(limits::extensions_max) +
-                                      " extension attributes."};
+                                        std::to_string(limits::extensions_max) +
+                                        " extension attributes."};
     value_.set_extension(std::string{name}, *std::move(text));
     return {};
   }
@@ -185,7 +185,7 @@ class header_reader {
         return {};
       if (type) // without a type nothing was claimed
         return error{errc::data_not_json, "datacontenttype is " + *type +
-                                            ", but the body is not JSON. " + in.problem().detail};
+                                              ", but the body is not JSON. " + in.problem().detail};
     }
     const bool is_text = type && is_text_type(*type) && is_utf8(body);
     value_.kind = is_text ? data_kind::text : data_kind::binary;

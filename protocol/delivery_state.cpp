@@ -7,12 +7,12 @@ namespace skein {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> state_names{
-  "pending", "running",    "retrying", "done",  "dead",
-  "cancelled", "superseded", "expired",  "purged"};
+constexpr std::array<std::string_view, 9> state_names{"pending",    "running", "retrying",
+                                                      "done",       "dead",    "cancelled",
+                                                      "superseded", "expired", "purged"};
 
-constexpr std::array<std::string_view, priority_classes> priority_names{
-  "people", "hook", "job", "background", "replay"};
+constexpr std::array<std::string_view, priority_classes> priority_names{"people", "hook", "job",
+                                                                        "background", "replay"};
 
 using states = std::uint16_t; // a set: one bit a state
 
@@ -28,12 +28,15 @@ using enum delivery_state;
 
 /// Row = from. The picture in the header, as a table.
 constexpr std::array<states, state_names.size()> next_states{
-  set_of(running, dead, cancelled, superseded, expired),                          // pending
-  set_of(pending, retrying, done, dead, cancelled, superseded, expired),          // running
-  set_of(running, done, dead, cancelled, superseded, expired),                    // retrying
-  states{0},                                                                      // done
-  set_of(pending, purged),                                                        // dead
-  states{0}, states{0}, states{0}, states{0},
+    set_of(running, dead, cancelled, superseded, expired),                 // pending
+    set_of(pending, retrying, done, dead, cancelled, superseded, expired), // running
+    set_of(running, done, dead, cancelled, superseded, expired),           // retrying
+    states{0},                                                             // done
+    set_of(pending, purged),                                               // dead
+    states{0},
+    states{0},
+    states{0},
+    states{0},
 };
 
 template <class Enum, std::size_t Count>
@@ -63,7 +66,7 @@ std::optional<delivery_state> parse_delivery_state(std::string_view text) noexce
 
 delivery_state event_state(std::span<const delivery_state> deliveries) noexcept {
   // What the event takes from its deliveries, the first that any of them is in.
-  constexpr std::array order{running, retrying,   pending, dead,  done,
+  constexpr std::array order{running,   retrying,   pending, dead,  done,
                              cancelled, superseded, expired, purged};
   states present = 0;
   for (const delivery_state each : deliveries)

@@ -47,7 +47,13 @@ delivery_state event_state(std::span<const delivery_state> deliveries) noexcept;
 inline constexpr std::string_view outcome_unrouted = "unrouted";
 
 /// The class in which a delivery waits. A lower number goes first.
-enum class priority_class : std::uint8_t { people = 0, hook = 1, job = 2, background = 3, replay = 4 };
+enum class priority_class : std::uint8_t {
+  people = 0,
+  hook = 1,
+  job = 2,
+  background = 3,
+  replay = 4,
+};
 inline constexpr std::size_t priority_classes = 5;
 
 std::string_view to_string(priority_class value) noexcept;

@@ -12,8 +12,9 @@ namespace {
 constexpr std::size_t members = 11; // of the array; see the header
 
 auto find_extension(auto& extensions, std::string_view name) {
-  return std::lower_bound(extensions.begin(), extensions.end(), name,
-                          [](const auto& each, std::string_view text) { return each.first < text; });
+  return std::lower_bound(
+      extensions.begin(), extensions.end(), name,
+      [](const auto& each, std::string_view text) { return each.first < text; });
 }
 
 std::size_t bound(const std::optional<std::string>& value) {

@@ -88,7 +88,7 @@ struct hash_settings {
   std::uint64_t seed_low = 0;
 };
 
-/// SipHash-2-4 (Aumasson, Bernstein) of `bytes` with a 128-bit result.
+/// SipHash-2-4 (Aumasson, Bernstein) of `bytes` with a 128-bit result; see siphash.hpp.
 hash128 siphash128(std::string_view bytes, std::uint64_t key_high, std::uint64_t key_low) noexcept;
 
 shard_id shard_of(std::string_view key, const hash_settings& hash) noexcept;
@@ -96,8 +96,8 @@ shard_id shard_of(std::string_view key, const hash_settings& hash) noexcept;
 /// An event on its way to acceptance: the encoded bytes and what was derived from them.
 struct offered_event {
   shard_id shard{};
-  hash128 identity;            // of (key, source, id)
-  std::uint64_t content = 0;   // of all but time and trace context (DESIGN: promise 8)
+  hash128 identity;            // of (key, source, id), each behind its length
+  std::uint64_t content = 0;   // of all but time and trace context (promise 8)
   priority_class priority = priority_class::hook;
   instant due = no_instant;    // absolute; no_instant = at once
   instant expires = no_instant;
@@ -114,8 +114,9 @@ struct event_limits {
   std::size_t event_bytes = limits::event_bytes_max;
 };
 
-/// Checks every attribute and limit, resolves `due` and `expires` against `now`, hashes and encodes.
-/// The errors name the attribute and say what would have been right.
+/// Checks every attribute and limit, resolves `due` and `expires` against `now`, hashes and
+/// encodes: all an event goes through at the door, wherever it comes from. That `data` of kind json
+/// is JSON is its reader's word. The errors name the attribute and say what would have been right.
 result<offered_event> offer(const event& value, const hash_settings& hash,
                             const event_limits& bounds, instant now);
 

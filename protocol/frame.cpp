@@ -16,7 +16,9 @@ namespace {
 template <class T>
 concept number = std::unsigned_integral<T> && !std::same_as<T, bool>;
 template <class T>
-concept closed_enum = requires { highest<T>::value; };
+concept closed_enum = requires {
+  highest<T>::value;
+};
 template <class T>
 concept strong_id = std::is_enum_v<T> && !closed_enum<T> && !std::same_as<T, errc>;
 
@@ -56,10 +58,8 @@ std::size_t bound(const std::vector<Member>& members) {
 void write(msgpack_writer& out, bool value) { out.boolean(value); }
 void write(msgpack_writer& out, number auto value) { out.number(value); }
 template <class Enum>
-  requires std::is_enum_v<Enum>
-void write(msgpack_writer& out, Enum value) {
-  out.number(raw(value));
-}
+requires std::is_enum_v<Enum>
+void write(msgpack_writer& out, Enum value) { out.number(raw(value)); }
 void write(msgpack_writer& out, instant at) { out.signed_number(to_ns(at)); }
 void write(msgpack_writer& out, duration value) { out.signed_number(value.count()); }
 void write(msgpack_writer& out, const std::string& text) { out.text(text); }
@@ -197,9 +197,9 @@ auto header_layout(auto& header) {
 
 std::size_t frame_bound(const frame_header& header, const message& body) {
   const std::size_t fields =
-    std::visit([](const auto& each) { return bound_of_all(layout(each)); }, body);
-  return msgpack_bound::opening + 2 * msgpack_bound::number +
-         bound_of_all(header_layout(header)) + fields;
+      std::visit([](const auto& each) { return bound_of_all(layout(each)); }, body);
+  return msgpack_bound::opening + 2 * msgpack_bound::number + bound_of_all(header_layout(header)) +
+         fields;
 }
 
 /// Opens the frame's array, reads up to the message, and gives the array's members.
@@ -247,21 +247,21 @@ slice encode_frame(const frame_header& header, const message& body) {
   const auto memory = std::make_shared_for_overwrite<char[]>(size);
   msgpack_writer out{memory.get(), size};
   std::visit(
-    [&](const auto& each) {
-      out.array(header_members + field_count<std::decay_t<decltype(each)>>);
-      out.number(protocol_version);
-      out.number(body.index());
-      write_all(out, header_layout(header));
-      write_all(out, layout(each));
-    },
-    body);
+      [&](const auto& each) {
+        out.array(header_members + field_count<std::decay_t<decltype(each)>>);
+        out.number(protocol_version);
+        out.number(body.index());
+        write_all(out, header_layout(header));
+        write_all(out, layout(each));
+      },
+      body);
   return slice{memory, {memory.get(), out.written()}};
 }
 
 result<frame> decode_frame(const slice& bytes) {
   if (bytes.size() > limits::frame_bytes_max)
-    return error{errc::too_large, "A frame has at most " +
-                                    std::to_string(limits::frame_bytes_max) + " bytes."};
+    return error{errc::too_large,
+                 "A frame has at most " + std::to_string(limits::frame_bytes_max) + " bytes."};
   frame_reader from{msgpack_reader{bytes.view()}, bytes};
   frame_peek peek;
   const std::size_t members = read_header(from, peek);
@@ -289,8 +289,8 @@ result<void> frame_check(const frame_header& header, const message& body) {
       code != errc::none)
     return code;
   if (frame_bound(header, body) > limits::frame_bytes_max)
-    return error{errc::too_large, "A frame has at most " +
-                                    std::to_string(limits::frame_bytes_max) + " bytes."};
+    return error{errc::too_large,
+                 "A frame has at most " + std::to_string(limits::frame_bytes_max) + " bytes."};
   return {};
 }
 

@@ -32,8 +32,8 @@ result<void> frame_check(const frame_header& header, const message& body);
 /// Never fails: the caller holds the limits of frame_check.
 slice encode_frame(const frame_header& header, const message& body);
 
-/// Bounded: bytes, depth and counts are checked before memory is taken. Slices in the message point
-/// into `bytes` and share its owner. Errors: invalid_frame, unsupported_version, too_large, too_deep.
+/// Bounded: bytes and counts are checked before memory is taken. Slices in the message point into
+/// `bytes` and share its owner. Errors: invalid_frame, unsupported_version, too_large.
 result<frame> decode_frame(const slice& bytes);
 
 /// Only the header, for routing.

@@ -27,7 +27,8 @@ constexpr auto raw(Enum value) noexcept {
   return static_cast<std::underlying_type_t<Enum>>(value);
 }
 
-/// An accepted event: "17-42". Sequences grow in commit order within a shard; they need not be dense.
+/// An accepted event: "17-42". Sequences grow in commit order within a shard; they need not be
+/// dense.
 struct event_id {
   shard_id shard{};
   std::uint64_t sequence = 0; // 0 = none
@@ -60,9 +61,10 @@ struct hash128 {
   friend auto operator<=>(const hash128&, const hash128&) = default;
 };
 
-std::string to_string(event_id id);                               // 17-42
-std::string to_string(event_id id, std::string_view agent);       // 17-42.bot
-std::string turn_name(event_id id, std::string_view agent, std::uint32_t attempt); // 17-42.bot/1
+std::string to_string(event_id id);                         // 17-42
+std::string to_string(event_id id, std::string_view agent); // 17-42.bot
+/// 17-42.bot/1
+std::string turn_name(event_id id, std::string_view agent, std::uint32_t attempt);
 
 /// Reads "17-42"; empty for anything else, leading zeros and signs included.
 std::optional<event_id> parse_event_id(std::string_view text);

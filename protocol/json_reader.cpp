@@ -26,9 +26,9 @@ const char* find_special(const char* at, const char* end) noexcept {
     std::memcpy(&word, at, sizeof word);
     const std::uint64_t quote = word ^ (ones * '"');
     const std::uint64_t slash = word ^ (ones * '\\');
-    const std::uint64_t found = (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
-                                 ((slash - ones) & ~slash)) &
-                                tops;
+    const std::uint64_t found =
+        (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+        tops;
     if (found != 0) // the lowest hit is exact; only those above it can be false
       return at + std::countr_zero(found) / 8;
   }
@@ -45,7 +45,7 @@ int hex4(const char* at, const char* end) noexcept {
   int value = 0;
   for (int i = 0; i < 4; ++i) {
     const char c = at[i];
-    const int digit = is_digit(c)             ? c - '0'
+    const int digit = is_digit(c)            ? c - '0'
                       : c >= 'a' && c <= 'f' ? c - 'a' + 10
                       : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                              : -1;
@@ -123,13 +123,19 @@ json_reader::type json_reader::next() noexcept {
   if (at_ == end_)
     return type::end;
   switch (*at_) {
-    case '{': return type::object;
-    case '[': return type::array;
-    case '"': return type::string;
+    case '{':
+      return type::object;
+    case '[':
+      return type::array;
+    case '"':
+      return type::string;
     case 't':
-    case 'f': return type::boolean;
-    case 'n': return type::null;
-    default: return type::number; // or nothing at all, which taking it will find out
+    case 'f':
+      return type::boolean;
+    case 'n':
+      return type::null;
+    default:
+      return type::number; // or nothing at all, which taking it will find out
   }
 }
 
@@ -217,8 +223,8 @@ bool json_reader::check_escape() {
   if (at_ != end_ && *at_ == 'u') {
     const int unit = hex4(at_ + 1, end_);
     if (is_high_half(unit)) {
-      const bool has_low = end_ - at_ >= 11 && at_[5] == '\\' && at_[6] == 'u' &&
-                           is_low_half(hex4(at_ + 7, end_));
+      const bool has_low =
+          end_ - at_ >= 11 && at_[5] == '\\' && at_[6] == 'u' && is_low_half(hex4(at_ + 7, end_));
       at_ += has_low ? 11 : 0;
     } else if (unit >= 0 && !is_low_half(unit)) {
       at_ += 5;
@@ -328,10 +334,18 @@ void json_reader::null() { word("null"); }
 void json_reader::scalar() {
   bool has_escapes = false;
   switch (next()) {
-    case type::string: quoted(has_escapes); break;
-    case type::boolean: boolean(); break;
-    case type::null: null(); break;
-    default: number(); break;
+    case type::string:
+      quoted(has_escapes);
+      break;
+    case type::boolean:
+      boolean();
+      break;
+    case type::null:
+      null();
+      break;
+    default:
+      number();
+      break;
   }
 }
 
@@ -349,9 +363,15 @@ std::string_view json_reader::value() {
   bool more = !failed();
   while (more) { // once a value
     switch (next()) {
-      case type::object: open_object(); break;
-      case type::array: open_array(); break;
-      default: scalar(); break;
+      case type::object:
+        open_object();
+        break;
+      case type::array:
+        open_array();
+        break;
+      default:
+        scalar();
+        break;
     }
     more = false;
     while (!more && depth_ > outer && !failed())

@@ -3,8 +3,8 @@
 // the text they are, so numbers keep their digits and objects their order; that, the names and the
 // need of padded copies are why this is not a library's parser (simdjson checks the UTF-8).
 //
-// The first failure sticks: later reads give empty views and false, and the caller asks for problem().
-// Memory: only for the names of the objects now open.
+// The first failure sticks: later reads give empty views and false, and the caller asks for
+// problem(). Memory: only for the names of the objects now open.
 #pragma once
 
 #include "protocol/error.hpp"

@@ -64,7 +64,8 @@ void append_on_one_line(std::string& out, std::string_view json) {
   if (json.find_first_of("\r\n") == std::string_view::npos)
     return;
   const auto from = out.begin() + static_cast<std::ptrdiff_t>(start);
-  std::replace_if(from, out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      from, out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
 }
 
 /// For names and values of attributes, which need no comma before the first: specversion is.

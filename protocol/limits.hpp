@@ -62,6 +62,7 @@ inline constexpr std::size_t http_trailer_bytes_max = 4'096;
 inline constexpr std::size_t http_query_arguments_max = 32;
 inline constexpr std::chrono::seconds http_rate_grace{5};          // before http_body_rate_min is asked for
 inline constexpr std::chrono::seconds http_linger{2};              // reading on after the last answer
+inline constexpr std::chrono::milliseconds http_stop_grace{500};
 inline constexpr std::size_t http_streams_max = 128;
 inline constexpr std::size_t stream_backlog_bytes_max = 1 << 20;
 inline constexpr std::chrono::seconds stream_heartbeat{15};

@@ -1,8 +1,8 @@
 // The order of every message's fields on the wire, listed once; frame.cpp sizes, writes, reads and
 // checks by it. A change here is a new protocol version.
 //
-// Ids are flat: an event is two numbers (shard, sequence), a delivery three, a turn four. A vector is
-// an array of arrays. protocol/README.md has it in words, with bytes.
+// Ids are flat: an event is two numbers (shard, sequence), a delivery three, a turn four. A vector
+// is an array of arrays. protocol/README.md has it in words, with bytes.
 #pragma once
 
 #include "protocol/messages.hpp"
@@ -81,11 +81,10 @@ auto layout(is<dispatched_turn> auto& one) {
 }
 
 auto layout(is<turn_outcome> auto& one) {
-  return std::tuple_cat(
-    layout(one.turn),
-    std::tie(one.epoch, one.verdict, one.code, one.error, one.retry_after, one.started,
-             one.finished, one.reply_kind, one.reply, one.sets_state, one.deletes_state, one.state,
-             one.emits));
+  return std::tuple_cat(layout(one.turn),
+                        std::tie(one.epoch, one.verdict, one.code, one.error, one.retry_after,
+                                 one.started, one.finished, one.reply_kind, one.reply,
+                                 one.sets_state, one.deletes_state, one.state, one.emits));
 }
 
 // ---- messages ---------------------------------------------------------------------------------
@@ -95,9 +94,7 @@ auto layout(is<welcome> auto& it) { return std::tie(it.boot); }
 auto layout(is<publish> auto& it) { return std::tie(it.events); }
 auto layout(is<publish_ack> auto& it) { return std::tie(it.request, it.results); }
 auto layout(is<credit> auto& it) { return std::tie(it.agent, it.opened_total); }
-auto layout(is<demand> auto& it) {
-  return std::tie(it.agent, it.wanted_total, it.returned_total);
-}
+auto layout(is<demand> auto& it) { return std::tie(it.agent, it.wanted_total, it.returned_total); }
 auto layout(is<grant> auto& it) { return std::tie(it.agent, it.granted_total); }
 auto layout(is<dispatch> auto& it) { return std::tie(it.agent, it.turns); }
 auto layout(is<ack> auto& it) { return std::tie(it.frame); }
@@ -108,6 +105,6 @@ auto layout(is<answer> auto& it) { return std::tie(it.request, it.code, it.json)
 
 template <class Message>
 inline constexpr std::size_t field_count =
-  std::tuple_size_v<decltype(layout(std::declval<Message&>()))>;
+    std::tuple_size_v<decltype(layout(std::declval<Message&>()))>;
 
 } // namespace skein

@@ -144,7 +144,8 @@ struct answer {
   friend bool operator==(const answer&, const answer&) = default;
 };
 
-using message = std::variant<hello, welcome, publish, publish_ack, credit, demand, grant, dispatch, ack,
-                             outcomes, cancel_turns, query, answer>;
+/// The index of an alternative is its kind on the wire.
+using message = std::variant<hello, welcome, publish, publish_ack, credit, demand, grant, dispatch,
+                             ack, outcomes, cancel_turns, query, answer>;
 
 } // namespace skein

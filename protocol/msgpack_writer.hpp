@@ -14,9 +14,9 @@ namespace skein {
 
 /// Upper bounds of what one value takes.
 namespace msgpack_bound {
-inline constexpr std::size_t small = 1;   // nil, bool
-inline constexpr std::size_t number = 9;  // any integer
-inline constexpr std::size_t opening = 5; // of an array or a map
+inline constexpr std::size_t small = 1;                                      // nil, bool
+inline constexpr std::size_t number = 9;                                     // any integer
+inline constexpr std::size_t opening = 5;                                    // of an array or a map
 constexpr std::size_t text(std::size_t bytes) noexcept { return bytes + 5; } // str or bin
 } // namespace msgpack_bound
 
@@ -128,7 +128,8 @@ class msgpack_writer {
     at_ += value.size();
   }
 
-  static_assert(std::endian::native == std::endian::little, "msgpack numbers are swapped on writing");
+  static_assert(std::endian::native == std::endian::little,
+                "msgpack numbers are swapped on writing");
 
   char* begin_;
   char* at_;

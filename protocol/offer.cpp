@@ -66,8 +66,8 @@ result<void> read_times(const event& value, instant now, offered_event& offered)
     return expires.error();
   if (*text != nullptr && *expires <= now)
     return error{errc::invalid_time, "expires lies in the past (" + format_rfc3339(*expires) +
-                                       ", now it is " + format_rfc3339(now) +
-                                       "); it must be later than now."};
+                                         ", now it is " + format_rfc3339(now) +
+                                         "); it must be later than now."};
   offered.expires = *expires;
   return {};
 }
@@ -96,8 +96,8 @@ result<void> read_hops(const event& value, offered_event& offered) {
     return error{errc::invalid_event, "skeinhops must be a String of a whole number."};
   if (offered.hops > limits::hops_max)
     return error{errc::too_many_hops, "skeinhops is " + std::to_string(offered.hops) +
-                                        "; at most " + std::to_string(limits::hops_max) +
-                                        " emits may follow from each other."};
+                                          "; at most " + std::to_string(limits::hops_max) +
+                                          " emits may follow from each other."};
   return {};
 }
 
@@ -175,8 +175,8 @@ result<offered_event> offer(const event& value, const hash_settings& hash,
   std::string body = encode_event(value);
   if (body.size() > bounds.event_bytes)
     return error{errc::too_large, "The event has " + std::to_string(body.size()) +
-                                    " bytes; at most " + std::to_string(bounds.event_bytes) +
-                                    " are allowed."};
+                                      " bytes; at most " + std::to_string(bounds.event_bytes) +
+                                      " are allowed."};
   offered.shard = shard_of(value.key(), hash);
   offered.identity = identity_of(value, hash);
   offered.content = content_of(value, hash);

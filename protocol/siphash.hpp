@@ -16,7 +16,8 @@ class siphasher {
 
   void add(std::string_view bytes) noexcept;
   void add_byte(std::uint8_t value) noexcept;
-  /// Length (32 bits, little-endian), then the bytes: what follows cannot be taken for a part of it.
+  /// Length (32 bits, little-endian), then the bytes: what follows cannot be taken for a part of
+  /// it.
   void add_field(std::string_view bytes) noexcept;
 
   /// Ends the hashing; call it once.

@@ -137,7 +137,8 @@ std::size_t take_unit(text_reader& in) {
   return units.size();
 }
 
-/// `ns` written in the units of `mask` only, each as large as it can be; empty if that leaves a rest.
+/// `ns` written in the units of `mask` only, each as large as it can be; empty if that leaves a
+/// rest.
 std::string in_units(std::int64_t ns, unsigned mask) {
   std::string text;
   for (std::size_t i = 0; i < units.size(); ++i) {
@@ -156,7 +157,7 @@ std::string format_rfc3339(instant at) {
   const auto ns = at.time_since_epoch();
   const auto day = std::chrono::floor<days>(ns);
   const std::chrono::year_month_day date{
-    std::chrono::sys_days{std::chrono::days{static_cast<int>(day.count())}}};
+      std::chrono::sys_days{std::chrono::days{static_cast<int>(day.count())}}};
   const std::int64_t of_day = (ns - day).count();
   const std::int64_t second = of_day / ns_per_second;
 

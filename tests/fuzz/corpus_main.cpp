@@ -1,5 +1,6 @@
 // Runs a fuzz target over its corpus, and over every file with one byte cut off at each end and one
-// byte changed, so that a build without libFuzzer has a regression test that is more than the seeds.
+// byte changed, so that a build without libFuzzer has a regression test that is more than the
+// seeds.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -9,7 +9,8 @@ using namespace skein;
 namespace {
 
 header_list headers(const header_list& more) {
-  header_list list{{"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-source", "/s"}, {"ce-type", "t"}};
+  header_list list{
+      {"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-source", "/s"}, {"ce-type", "t"}};
   list.insert(list.end(), more.begin(), more.end());
   return list;
 }
@@ -56,7 +57,7 @@ TEST_CASE("headers become attributes whatever the case of their names") {
 
 TEST_CASE("an event reads the same from binary mode as from structured mode") {
   const event structured = *read_structured(
-    R"({"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"\u20ac 100%",
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"\u20ac 100%",
         "partitionkey":"a b","datacontenttype":"application/json","data": {"a": [1.0]} })");
   const event binary = read(headers({{"ce-subject", "%E2%82%AC%20100%25"},
                                      {"ce-partitionkey", "a%20b"},
@@ -110,15 +111,15 @@ TEST_CASE("headers that come twice or have no business here are refused") {
     std::string detail;
   };
   const std::vector<row> rows{
-    {{{"ce-id", "2"}}, "id is there twice"},
-    {{{"ce-x", "1"}, {"CE-X", "1"}}, "x is there twice"},
-    {{{"content-type", "a/b"}, {"Content-Type", "a/b"}}, "The header content-type"},
-    {{{"content-type", "json"}}, "datacontenttype must be a media type"},
-    {{{"content-type", "a/b;c=\xff"}}, "datacontenttype must be a media type"},
-    {{{"ce-datacontenttype", "a/b"}}, "datacontenttype is the header content-type"},
-    {{{"ce-data", "x"}}, "data is an attribute of the specification"},
-    {{{"ce-my-ext", "x"}}, "my-ext is not the name"},
-    {{{"ce-", "x"}}, "The name of an extension attribute has 1 to 64"},
+      {{{"ce-id", "2"}}, "id is there twice"},
+      {{{"ce-x", "1"}, {"CE-X", "1"}}, "x is there twice"},
+      {{{"content-type", "a/b"}, {"Content-Type", "a/b"}}, "The header content-type"},
+      {{{"content-type", "json"}}, "datacontenttype must be a media type"},
+      {{{"content-type", "a/b;c=\xff"}}, "datacontenttype must be a media type"},
+      {{{"ce-datacontenttype", "a/b"}}, "datacontenttype is the header content-type"},
+      {{{"ce-data", "x"}}, "data is an attribute of the specification"},
+      {{{"ce-my-ext", "x"}}, "my-ext is not the name"},
+      {{{"ce-", "x"}}, "The name of an extension attribute has 1 to 64"},
   };
   for (const row& each : rows) {
     const error problem = refused(headers(each.more));
@@ -136,18 +137,18 @@ TEST_CASE("the body is JSON, text or bytes by the content type and by what it is
     data_kind kind;
   };
   const std::vector<row> rows{
-    {"application/json", "1", data_kind::json},
-    {"application/json", "", data_kind::none},
-    {"application/vnd.x+json", "[1]", data_kind::json},
-    {"text/plain", "hello", data_kind::text},
-    {"text/plain", "caf\xc3\xa9", data_kind::text},
-    {"text/plain", "caf\xe9", data_kind::binary},
-    {"text/plain; charset=iso-8859-1", "cafe", data_kind::binary},
-    {"text/plain;x=y; Charset=\"UTF-8\"", "cafe", data_kind::text},
-    {"application/xml", "<a/>", data_kind::text},
-    {"image/svg+xml", "<svg/>", data_kind::text},
-    {"application/octet-stream", "hello", data_kind::binary},
-    {"image/png", "\x89PNG", data_kind::binary},
+      {"application/json", "1", data_kind::json},
+      {"application/json", "", data_kind::none},
+      {"application/vnd.x+json", "[1]", data_kind::json},
+      {"text/plain", "hello", data_kind::text},
+      {"text/plain", "caf\xc3\xa9", data_kind::text},
+      {"text/plain", "caf\xe9", data_kind::binary},
+      {"text/plain; charset=iso-8859-1", "cafe", data_kind::binary},
+      {"text/plain;x=y; Charset=\"UTF-8\"", "cafe", data_kind::text},
+      {"application/xml", "<a/>", data_kind::text},
+      {"image/svg+xml", "<svg/>", data_kind::text},
+      {"application/octet-stream", "hello", data_kind::binary},
+      {"image/png", "\x89PNG", data_kind::binary},
   };
   for (const row& each : rows) {
     const event value = read(headers({{"content-type", each.type}}), each.body);
@@ -185,8 +186,8 @@ TEST_CASE("every event read from binary mode survives structured mode") {
 }
 
 TEST_CASE("media types are judged by their grammar") {
-  for (const auto* good : {"a/b", "application/vnd.x.y+json", "text/plain;charset=utf-8",
-                           "text/plain ; a=b", "A/B"})
+  for (const auto* good :
+       {"a/b", "application/vnd.x.y+json", "text/plain;charset=utf-8", "text/plain ; a=b", "A/B"})
     CHECK(is_media_type(good));
   for (const auto* bad : {"", "a", "/", "a/", "/b", "a/b c", "a b/c", "a/b/c", "a;b/c", "(a)/b"})
     CHECK_FALSE(is_media_type(bad));

@@ -71,22 +71,22 @@ TEST_CASE("data is JSON, text or bytes by its content type and member") {
     std::string data;
   };
   const std::vector<row> rows{
-    {"", data_kind::none, ""},
-    {R"("data":"text")", data_kind::json, R"("text")"},
-    {R"("data":null)", data_kind::json, "null"},
-    {R"("data": 1.0 )", data_kind::json, "1.0"},
-    {R"("datacontenttype":"text/json","data":"x")", data_kind::json, R"("x")"},
-    {R"("datacontenttype":"Application/Foo+JSON; charset=utf-8","data":"x")", data_kind::json,
-     R"("x")"},
-    {R"("datacontenttype":"text/plain","data":"a\nb")", data_kind::text, "a\nb"},
-    {R"("data":"\u00e9","datacontenttype":"text/xml")", data_kind::text, "\xc3\xa9"},
-    {R"("datacontenttype":"text/plain","data":"")", data_kind::text, ""},
-    {R"("datacontenttype":"text/plain","data":{"a":1})", data_kind::json, R"({"a":1})"},
-    {R"("data_base64":"AP8=")", data_kind::binary, std::string{"\0\xff", 2}},
-    {R"("datacontenttype":"application/json","data_base64":"e30=")", data_kind::binary, "{}"},
-    {R"("data_base64":"")", data_kind::binary, ""},
-    {R"("data":null,"data_base64":"AP8=")", data_kind::binary, std::string{"\0\xff", 2}},
-    {R"("data":1,"data_base64":null)", data_kind::json, "1"},
+      {"", data_kind::none, ""},
+      {R"("data":"text")", data_kind::json, R"("text")"},
+      {R"("data":null)", data_kind::json, "null"},
+      {R"("data": 1.0 )", data_kind::json, "1.0"},
+      {R"("datacontenttype":"text/json","data":"x")", data_kind::json, R"("x")"},
+      {R"("datacontenttype":"Application/Foo+JSON; charset=utf-8","data":"x")", data_kind::json,
+       R"("x")"},
+      {R"("datacontenttype":"text/plain","data":"a\nb")", data_kind::text, "a\nb"},
+      {R"("data":"\u00e9","datacontenttype":"text/xml")", data_kind::text, "\xc3\xa9"},
+      {R"("datacontenttype":"text/plain","data":"")", data_kind::text, ""},
+      {R"("datacontenttype":"text/plain","data":{"a":1})", data_kind::json, R"({"a":1})"},
+      {R"("data_base64":"AP8=")", data_kind::binary, std::string{"\0\xff", 2}},
+      {R"("datacontenttype":"application/json","data_base64":"e30=")", data_kind::binary, "{}"},
+      {R"("data_base64":"")", data_kind::binary, ""},
+      {R"("data":null,"data_base64":"AP8=")", data_kind::binary, std::string{"\0\xff", 2}},
+      {R"("data":1,"data_base64":null)", data_kind::json, "1"},
   };
   for (const row& each : rows) {
     const event value = read(with(each.members));
@@ -103,37 +103,37 @@ TEST_CASE("what breaks a rule of the specification is refused with the attribute
     std::string detail;
   };
   const std::vector<row> rows{
-    {R"({"id":"1","source":"/s","type":"t"})", errc::invalid_event, "specversion is required"},
-    {R"({"specversion":"0.3","id":"1","source":"/s","type":"t"})", errc::invalid_event,
-     "specversion must be \"1.0\""},
-    {R"({"specversion":1.0,"id":"1","source":"/s","type":"t"})", errc::invalid_event,
-     "specversion must be a String"},
-    {R"({"specversion":"1.0","source":"/s","type":"t"})", errc::invalid_event, "id is required"},
-    {R"({"specversion":"1.0","id":"","source":"/s","type":"t"})", errc::invalid_event,
-     "id is required and must not be empty"},
-    {R"({"specversion":"1.0","id":1,"source":"/s","type":"t"})", errc::invalid_event,
-     "id must be a String"},
-    {R"({"specversion":"1.0","id":"1","type":"t"})", errc::invalid_event, "source is required"},
-    {R"({"specversion":"1.0","id":"1","source":"/s"})", errc::invalid_event, "type is required"},
-    {with(R"("time":"lunchtime")"), errc::invalid_time, "time must be RFC 3339"},
-    {with(R"("time":"")"), errc::invalid_time, "time must be RFC 3339"},
-    {with(R"("time":5)"), errc::invalid_event, "time must be a String"},
-    {with(R"("Subject":"x")"), errc::invalid_event, "Subject is not the name of an attribute"},
-    {with(R"("my_ext":"x")"), errc::invalid_event, "my_ext is not the name of an attribute"},
-    {with(R"("ext-":"x")"), errc::invalid_event, "ext- is not the name of an attribute"},
-    {with(R"("":"x")"), errc::invalid_event, "The name of an extension attribute has 1 to 64"},
-    {with(R"("ext":{})"), errc::invalid_event, "ext must be a String, a whole number"},
-    {with(R"("ext":[1])"), errc::invalid_event, "ext must be a String, a whole number"},
-    {with(R"("ext":1.5)"), errc::invalid_event, "ext must be a whole number"},
-    {with(R"("ext":1e3)"), errc::invalid_event, "ext must be a whole number"},
-    {with(R"("ext":2147483648)"), errc::invalid_event, "ext must be a whole number"},
-    {with(R"("data":1,"data_base64":"")"), errc::invalid_event, "data and data_base64 exclude"},
-    {with(R"("data":"","data_base64":"AA==")"), errc::invalid_event,
-     "data and data_base64 exclude"},
-    {with(R"("data_base64":"A")"), errc::invalid_event, "data_base64 must be base64"},
-    {with(R"("data_base64":{})"), errc::invalid_event, "data_base64 must be a String"},
-    {"[]", errc::invalid_event, "An event must be a JSON object"},
-    {"\"x\"", errc::invalid_event, "An event must be a JSON object"},
+      {R"({"id":"1","source":"/s","type":"t"})", errc::invalid_event, "specversion is required"},
+      {R"({"specversion":"0.3","id":"1","source":"/s","type":"t"})", errc::invalid_event,
+       "specversion must be \"1.0\""},
+      {R"({"specversion":1.0,"id":"1","source":"/s","type":"t"})", errc::invalid_event,
+       "specversion must be a String"},
+      {R"({"specversion":"1.0","source":"/s","type":"t"})", errc::invalid_event, "id is required"},
+      {R"({"specversion":"1.0","id":"","source":"/s","type":"t"})", errc::invalid_event,
+       "id is required and must not be empty"},
+      {R"({"specversion":"1.0","id":1,"source":"/s","type":"t"})", errc::invalid_event,
+       "id must be a String"},
+      {R"({"specversion":"1.0","id":"1","type":"t"})", errc::invalid_event, "source is required"},
+      {R"({"specversion":"1.0","id":"1","source":"/s"})", errc::invalid_event, "type is required"},
+      {with(R"("time":"lunchtime")"), errc::invalid_time, "time must be RFC 3339"},
+      {with(R"("time":"")"), errc::invalid_time, "time must be RFC 3339"},
+      {with(R"("time":5)"), errc::invalid_event, "time must be a String"},
+      {with(R"("Subject":"x")"), errc::invalid_event, "Subject is not the name of an attribute"},
+      {with(R"("my_ext":"x")"), errc::invalid_event, "my_ext is not the name of an attribute"},
+      {with(R"("ext-":"x")"), errc::invalid_event, "ext- is not the name of an attribute"},
+      {with(R"("":"x")"), errc::invalid_event, "The name of an extension attribute has 1 to 64"},
+      {with(R"("ext":{})"), errc::invalid_event, "ext must be a String, a whole number"},
+      {with(R"("ext":[1])"), errc::invalid_event, "ext must be a String, a whole number"},
+      {with(R"("ext":1.5)"), errc::invalid_event, "ext must be a whole number"},
+      {with(R"("ext":1e3)"), errc::invalid_event, "ext must be a whole number"},
+      {with(R"("ext":2147483648)"), errc::invalid_event, "ext must be a whole number"},
+      {with(R"("data":1,"data_base64":"")"), errc::invalid_event, "data and data_base64 exclude"},
+      {with(R"("data":"","data_base64":"AA==")"), errc::invalid_event,
+       "data and data_base64 exclude"},
+      {with(R"("data_base64":"A")"), errc::invalid_event, "data_base64 must be base64"},
+      {with(R"("data_base64":{})"), errc::invalid_event, "data_base64 must be a String"},
+      {"[]", errc::invalid_event, "An event must be a JSON object"},
+      {"\"x\"", errc::invalid_event, "An event must be a JSON object"},
   };
   for (const row& each : rows) {
     const error problem = refused(each.json);
@@ -154,7 +154,7 @@ TEST_CASE("what is not JSON is refused as such, not as an event") {
 
 TEST_CASE("data may be as deep as anywhere else") {
   const std::string deepest =
-    std::string(limits::json_depth_max, '[') + std::string(limits::json_depth_max, ']');
+      std::string(limits::json_depth_max, '[') + std::string(limits::json_depth_max, ']');
   CHECK(read(with("\"data\":" + deepest)).data == deepest);
   CHECK(read_batch("[" + with("\"data\":" + deepest) + "]").ok());
   CHECK(refused(with("\"data\":[" + deepest + "]")).code == errc::too_deep);
@@ -170,11 +170,14 @@ TEST_CASE("more extensions than allowed are refused while they are read") {
 
 TEST_CASE("an event is written in one line and read back unchanged") {
   const auto json = GENERATE(
-    R"({"specversion":"1.0","id":"1","source":"/s","type":"t"})",
-    R"({"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"a\"b","time":"2026-07-28T12:34:56Z","datacontenttype":"application/json","dataschema":"urn:x","b":true,"i":-5,"s":"","data":{"z":1.0,"a":[1,2]}})",
-    R"({"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","data":"line\nline"})",
-    R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"AAEC/w=="})",
-    R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data":null})");
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"t"})",
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"a\"b",)"
+      R"("time":"2026-07-28T12:34:56Z","datacontenttype":"application/json","dataschema":"urn:x",)"
+      R"("b":true,"i":-5,"s":"","data":{"z":1.0,"a":[1,2]}})",
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"t",)"
+      R"("datacontenttype":"text/plain","data":"line\nline"})",
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"AAEC/w=="})",
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data":null})");
   CHECK(write_structured(read(json)) == json);
 }
 
@@ -208,7 +211,8 @@ TEST_CASE("a batch is an array of events, and its errors name the event") {
     CHECK(read_batch("[" + std::string{"1"} + "]").error().detail ==
           "event 0: An event must be a JSON object.");
   }
-  for (const auto& json : {"[" + with("") + ",]", "[" + with(""), std::string{"[] x"}, std::string{}})
+  for (const auto& json :
+       {"[" + with("") + ",]", "[" + with(""), std::string{"[] x"}, std::string{}})
     CHECK(read_batch(json).error().code == errc::invalid_json);
 }
 
@@ -238,7 +242,9 @@ TEST_CASE("bytes that are no UTF-8 are written as replacement characters") {
     append_json_string(out, text);
     return out;
   };
-  CHECK(literal("a\xff" "b") == "\"a\xef\xbf\xbd" "b\"");
+  CHECK(literal("a\xff"
+                "b") == "\"a\xef\xbf\xbd"
+                        "b\"");
   CHECK(literal("\xc3") == "\"\xef\xbf\xbd\"");
   CHECK(literal("\xc3\xa9\xe2\x82") == "\"\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\"");
   CHECK(literal("\xff\"\n") == "\"\xef\xbf\xbd\\\"\\n\"");
@@ -258,9 +264,14 @@ TEST_CASE("a reply is written as the JSON value it is") {
 }
 
 TEST_CASE("base64 gives the vectors of RFC 4648 both ways") {
-  const std::vector<std::pair<std::string, std::string>> vectors{
-    {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},         {"foo", "Zm9v"},
-    {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "+/8="}};
+  const std::vector<std::pair<std::string, std::string>> vectors{{"", ""},
+                                                                 {"f", "Zg=="},
+                                                                 {"fo", "Zm8="},
+                                                                 {"foo", "Zm9v"},
+                                                                 {"foob", "Zm9vYg=="},
+                                                                 {"fooba", "Zm9vYmE="},
+                                                                 {"foobar", "Zm9vYmFy"},
+                                                                 {"\xfb\xff", "+/8="}};
   for (const auto& [bytes, text] : vectors) {
     CHECK(base64_encode(bytes) == text);
     CHECK(*base64_decode(text) == bytes);
@@ -268,8 +279,9 @@ TEST_CASE("base64 gives the vectors of RFC 4648 both ways") {
 }
 
 TEST_CASE("base64 in another spelling is refused") {
-  const auto text = GENERATE("Z", "Zg", "Zg=", "Zg===", "=", "==", "====", "Z===", "Zg==Zg==",
-                             "Zm9v\n", "Zm 9v", "Zm9-", "Zm9_", "Zh==", "Zm9=", "Zg=a", "=g==");
+  const auto text =
+      GENERATE("Z", "Zg", "Zg=", "Zg===", "=", "==", "====", "Z===", "Zg==Zg==", "Zm9v\n", "Zm 9v",
+               "Zm9-", "Zm9_", "Zh==", "Zm9=", "Zg=a", "=g==");
   CAPTURE(text);
   CHECK_FALSE(base64_decode(text).ok());
 }

@@ -11,7 +11,7 @@ using enum delivery_state;
 
 namespace {
 
-const std::vector<delivery_state> all{pending, running,    retrying, done,  dead,
+const std::vector<delivery_state> all{pending,   running,    retrying, done,  dead,
                                       cancelled, superseded, expired,  purged};
 
 delivery_state of(std::vector<delivery_state> deliveries) { return event_state(deliveries); }
@@ -20,10 +20,10 @@ delivery_state of(std::vector<delivery_state> deliveries) { return event_state(d
 
 TEST_CASE("exactly the drawn transitions are allowed") {
   const std::map<delivery_state, std::set<delivery_state>> drawn{
-    {pending, {running, dead, cancelled, superseded, expired}},
-    {running, {pending, retrying, done, dead, cancelled, superseded, expired}},
-    {retrying, {running, done, dead, cancelled, superseded, expired}},
-    {dead, {pending, purged}},
+      {pending, {running, dead, cancelled, superseded, expired}},
+      {running, {pending, retrying, done, dead, cancelled, superseded, expired}},
+      {retrying, {running, done, dead, cancelled, superseded, expired}},
+      {dead, {pending, purged}},
   };
   for (const auto from : all)
     for (const auto to : all) {

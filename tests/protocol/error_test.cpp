@@ -46,8 +46,7 @@ TEST_CASE("an unknown number is an internal error") {
 }
 
 TEST_CASE("an error reads as slug, sentence and what it was about") {
-  CHECK(to_string(error{errc::disk_full, {}}) ==
-        "disk-full: The disk has too little free space.");
+  CHECK(to_string(error{errc::disk_full, {}}) == "disk-full: The disk has too little free space.");
   CHECK(to_string(error{errc::invalid_event, "id is missing."}) ==
         "invalid-event: The event is not a valid CloudEvent. id is missing.");
 }

@@ -113,7 +113,10 @@ TEST_CASE("an encoded event that contradicts itself is refused") {
   const event value = small_event();
   const std::string good = encode_event(value);
   //            array  id  source        type  key ...
-  REQUIRE(good == std::string{"\x9b\xa1" "1\xa5/test\xa1t\xa1" "1\xc0\xc0\xc0\xc0\x80\x00\xc4\x00", 21});
+  REQUIRE(good == std::string{"\x9b\xa1"
+                              "1\xa5/test\xa1t\xa1"
+                              "1\xc0\xc0\xc0\xc0\x80\x00\xc4\x00",
+                              21});
 
   SECTION("a key that is not the event's") {
     std::string bad = good;
@@ -131,15 +134,30 @@ TEST_CASE("an encoded event that contradicts itself is refused") {
     CHECK_FALSE(decode_event(bad + "x").ok());
   }
   SECTION("extensions that are not in order") {
-    const std::string bad = good.substr(0, 17) + "\x82\xa1" "b\x01\xa1" "a\x01" + good.substr(18);
+    const std::string bad = good.substr(0, 17) +
+                            "\x82\xa1"
+                            "b\x01\xa1"
+                            "a\x01" +
+                            good.substr(18);
     CHECK_FALSE(decode_event(bad).ok());
-    const std::string twice = good.substr(0, 17) + "\x82\xa1" "a\x01\xa1" "a\x01" + good.substr(18);
+    const std::string twice = good.substr(0, 17) +
+                              "\x82\xa1"
+                              "a\x01\xa1"
+                              "a\x01" +
+                              good.substr(18);
     CHECK_FALSE(decode_event(twice).ok());
-    const std::string fine = good.substr(0, 17) + "\x82\xa1" "a\x01\xa1" "b\x01" + good.substr(18);
+    const std::string fine = good.substr(0, 17) +
+                             "\x82\xa1"
+                             "a\x01\xa1"
+                             "b\x01" +
+                             good.substr(18);
     CHECK(decode_event(fine).ok());
   }
   SECTION("an extension of a type there is not") {
-    const std::string bad = good.substr(0, 17) + "\x81\xa1" "b\xcb" + std::string(8, '\0') + good.substr(18);
+    const std::string bad = good.substr(0, 17) +
+                            "\x81\xa1"
+                            "b\xcb" +
+                            std::string(8, '\0') + good.substr(18);
     CHECK_FALSE(decode_event(bad).ok());
   }
 }

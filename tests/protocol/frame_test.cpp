@@ -24,8 +24,8 @@ slice exact(std::string_view bytes) {
 }
 
 bool lies_within(std::string_view part, std::string_view whole) {
-  return part.empty() || (part.data() >= whole.data() &&
-                          part.data() + part.size() <= whole.data() + whole.size());
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
 errc code_of(std::string bytes) {

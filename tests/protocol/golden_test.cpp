@@ -1,4 +1,5 @@
-// The bytes on the wire and on disk. A change here is a change of the protocol: give it a new version.
+// The bytes on the wire and on disk. A change here is a change of the protocol: give it a new
+// version.
 #include "sample_messages.hpp"
 
 #include <catch2/catch.hpp>

@@ -20,9 +20,9 @@ TEST_CASE("an event id is read back from its only spelling") {
 }
 
 TEST_CASE("anything else is no event id") {
-  const auto text = GENERATE("", "-", "17", "17-", "-42", "17-0", "017-42", "17-042", "00-1", "+17-42",
-                             "17--42", "17-+42", "17-42.bot", "17-42 ", " 17-42", "17-4x", "a-b",
-                             "4294967296-1", "1-18446744073709551616", "17_42");
+  const auto text = GENERATE("", "-", "17", "17-", "-42", "17-0", "017-42", "17-042", "00-1",
+                             "+17-42", "17--42", "17-+42", "17-42.bot", "17-42 ", " 17-42", "17-4x",
+                             "a-b", "4294967296-1", "1-18446744073709551616", "17_42");
   CAPTURE(text);
   CHECK_FALSE(parse_event_id(text));
 }

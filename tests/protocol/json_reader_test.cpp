@@ -35,22 +35,26 @@ bool nlohmann_accepts(const std::string& text) { return nlohmann::json::accept(t
 
 TEST_CASE("values of every type are JSON, with white space around every token") {
   const auto text = GENERATE(
-    "0", "-0", "10", "1.5", "-1.25e+10", "1E5", "0e-1", "123456789012345678901234567890", "1e999",
-    "true", "false", "null", "\"\"", "\"a\"", "[]", "{}", "[1,2]", "{\"a\":1,\"b\":[{}]}",
-    " \t\r\n[ 1 , { \"a\" : null } ] \n", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"",
-    "\"\\ud83d\\uDE00\"", "\"\xf0\x9f\x98\x80\"", "\"\x7f\"", "{\"\":1}");
+      "0", "-0", "10", "1.5", "-1.25e+10", "1E5", "0e-1", "123456789012345678901234567890", "1e999",
+      "true", "false", "null", "\"\"", "\"a\"", "[]", "{}", "[1,2]", "{\"a\":1,\"b\":[{}]}",
+      " \t\r\n[ 1 , { \"a\" : null } ] \n", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"",
+      "\"\\ud83d\\uDE00\"", "\"\xf0\x9f\x98\x80\"", "\"\x7f\"", "{\"\":1}");
   CAPTURE(text);
   CHECK(detail_of(text) == "valid");
 }
 
 TEST_CASE("what is not JSON is refused") {
   const auto text = GENERATE(
-    "", " ", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "NaN", "Infinity", "tru", "True",
-    "nul", "truex", "\"", "\"a", "'a'", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\t\"", "\"\n\"",
-    "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{\"a\"", "{\"a\":", "{\"a\":1",
-    "{\"a\":1,", "{\"a\":1,}", "{,}", "{a:1}", "{1:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "[}",
-    "{]", "[1}", "{\"a\":1]", "1 2", "[] []", "{}x", "//c\n1", "/* */1", "\xef\xbb\xbf""1",
-    "\xa0""1", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"");
+      "", " ", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "NaN", "Infinity", "tru", "True",
+      "nul", "truex", "\"", "\"a", "'a'", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\t\"", "\"\n\"",
+      "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{\"a\"", "{\"a\":", "{\"a\":1",
+      "{\"a\":1,", "{\"a\":1,}", "{,}", "{a:1}", "{1:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "[}",
+      "{]", "[1}", "{\"a\":1]", "1 2", "[] []", "{}x", "//c\n1", "/* */1",
+      "\xef\xbb\xbf"
+      "1",
+      "\xa0"
+      "1",
+      "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"");
   CAPTURE(text);
   CHECK_THAT(detail_of(text), Catch::StartsWith("invalid-json: "));
 }
@@ -121,7 +125,8 @@ TEST_CASE("every code point survives being written and read") {
       else if (point < 0x800)
         utf8 = {static_cast<char>(0xc0 | point >> 6), static_cast<char>(0x80 | (point & 0x3f))};
       else if (point < 0x10000)
-        utf8 = {static_cast<char>(0xe0 | point >> 12), static_cast<char>(0x80 | (point >> 6 & 0x3f)),
+        utf8 = {static_cast<char>(0xe0 | point >> 12),
+                static_cast<char>(0x80 | (point >> 6 & 0x3f)),
                 static_cast<char>(0x80 | (point & 0x3f))};
       else
         utf8 = {static_cast<char>(0xf0 | point >> 18),
@@ -180,7 +185,7 @@ TEST_CASE("after a failure nothing more is read and the first problem stays") {
 
 TEST_CASE("random changes to JSON are judged as another parser judges them") {
   const std::string base =
-    R"({"a":[1,-2.5e3,true,null,"x\n\u0041"],"b":{"c":"","d":[{}]},"e":0.1})";
+      R"({"a":[1,-2.5e3,true,null,"x\n\u0041"],"b":{"c":"","d":[{}]},"e":0.1})";
   constexpr std::string_view alphabet = "{}[]\",:\\truefalsn0123456789.-+eE u\n\t/";
   std::mt19937 random{20260728};
   int valid = 0;
@@ -190,9 +195,15 @@ TEST_CASE("random changes to JSON are judged as another parser judges them") {
       const std::size_t at = random() % text.size();
       const char c = alphabet[random() % alphabet.size()];
       switch (random() % 3) {
-        case 0: text[at] = c; break;
-        case 1: text.erase(at, 1); break;
-        default: text.insert(at, 1, c); break;
+        case 0:
+          text[at] = c;
+          break;
+        case 1:
+          text.erase(at, 1);
+          break;
+        default:
+          text.insert(at, 1, c);
+          break;
       }
     }
     const auto ours = check_json(text);

@@ -24,10 +24,18 @@ using type = msgpack_reader::type;
 /// One whole value as text, by our reader.
 void describe(msgpack_reader& in, std::ostream& out) {
   switch (in.next()) {
-    case type::nil: in.take_nil(), out << "nil"; return;
-    case type::boolean: out << (in.boolean() ? "true" : "false"); return;
-    case type::text: out << "text<" << in.text() << ">"; return;
-    case type::binary: out << "binary<" << in.binary() << ">"; return;
+    case type::nil:
+      in.take_nil(), out << "nil";
+      return;
+    case type::boolean:
+      out << (in.boolean() ? "true" : "false");
+      return;
+    case type::text:
+      out << "text<" << in.text() << ">";
+      return;
+    case type::binary:
+      out << "binary<" << in.binary() << ">";
+      return;
     case type::number: {
       msgpack_reader copy = in; // above what a signed number holds, or below zero
       const std::int64_t value = in.signed_number();
@@ -53,7 +61,9 @@ void describe(msgpack_reader& in, std::ostream& out) {
       out << "}";
       return;
     }
-    default: in.fail(); return;
+    default:
+      in.fail();
+      return;
   }
 }
 
@@ -61,12 +71,24 @@ void describe(msgpack_reader& in, std::ostream& out) {
 bool describe(const msgpack::object& value, std::ostream& out) {
   const auto bytes = [](const auto& view) { return std::string_view{view.ptr, view.size}; };
   switch (value.type) {
-    case msgpack::type::NIL: out << "nil"; return true;
-    case msgpack::type::BOOLEAN: out << (value.via.boolean ? "true" : "false"); return true;
-    case msgpack::type::STR: out << "text<" << bytes(value.via.str) << ">"; return true;
-    case msgpack::type::BIN: out << "binary<" << bytes(value.via.bin) << ">"; return true;
-    case msgpack::type::POSITIVE_INTEGER: out << value.via.u64; return true;
-    case msgpack::type::NEGATIVE_INTEGER: out << value.via.i64; return true;
+    case msgpack::type::NIL:
+      out << "nil";
+      return true;
+    case msgpack::type::BOOLEAN:
+      out << (value.via.boolean ? "true" : "false");
+      return true;
+    case msgpack::type::STR:
+      out << "text<" << bytes(value.via.str) << ">";
+      return true;
+    case msgpack::type::BIN:
+      out << "binary<" << bytes(value.via.bin) << ">";
+      return true;
+    case msgpack::type::POSITIVE_INTEGER:
+      out << value.via.u64;
+      return true;
+    case msgpack::type::NEGATIVE_INTEGER:
+      out << value.via.i64;
+      return true;
     case msgpack::type::ARRAY:
       out << "[";
       for (const auto& each : value.via.array) {
@@ -88,7 +110,8 @@ bool describe(const msgpack::object& value, std::ostream& out) {
       }
       out << "}";
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -102,27 +125,40 @@ std::string ours(std::string_view bytes) {
 
 std::string theirs(std::string_view bytes) {
   try {
-    const msgpack::unpack_limit limit{limits::frame_members_max, limits::frame_members_max,
-                                      bytes.size(), bytes.size(), 0, limits::frame_depth_max};
+    const msgpack::unpack_limit limit{
+        limits::frame_members_max, limits::frame_members_max, bytes.size(), bytes.size(), 0,
+        limits::frame_depth_max};
     std::size_t end = 0;
     const auto handle = msgpack::unpack(bytes.data(), bytes.size(), end, nullptr, nullptr, limit);
     std::ostringstream out;
     return end == bytes.size() && describe(handle.get(), out) ? out.str() : "refused";
-  } catch (const msgpack::unpack_error&) {
-    return "refused";
-  }
+  } catch (const msgpack::unpack_error&) { return "refused"; }
 }
 
 /// A random value, by msgpack-c's packer.
 void pack_any(msgpack::packer<msgpack::sbuffer>& out, std::mt19937_64& random, int depth) {
-  const auto size = [&random] { return static_cast<std::uint32_t>(random() % 4 == 0 ? random() % 70'000 : random() % 40); };
+  const auto size = [&random] {
+    return static_cast<std::uint32_t>(random() % 4 == 0 ? random() % 70'000 : random() % 40);
+  };
   switch (random() % (depth > 4 ? 6 : 8)) {
-    case 0: out.pack_nil(); return;
-    case 1: out.pack(random() % 2 == 0); return;
-    case 2: out.pack(random() >> random() % 64); return;
-    case 3: out.pack(static_cast<std::int64_t>(random()) >> random() % 64); return;
-    case 4: out.pack(std::string(size(), 's')); return;
-    case 5: out.pack(std::vector<char>(size(), 'b')); return;
+    case 0:
+      out.pack_nil();
+      return;
+    case 1:
+      out.pack(random() % 2 == 0);
+      return;
+    case 2:
+      out.pack(random() >> random() % 64);
+      return;
+    case 3:
+      out.pack(static_cast<std::int64_t>(random()) >> random() % 64);
+      return;
+    case 4:
+      out.pack(std::string(size(), 's'));
+      return;
+    case 5:
+      out.pack(std::vector<char>(size(), 'b'));
+      return;
     case 6: {
       const auto members = static_cast<std::uint32_t>(random() % 20);
       out.pack_array(members);
@@ -206,9 +242,8 @@ TEST_CASE("the writer writes what msgpack-c's packer writes") {
     const std::string bytes(size, 'x');
     CHECK(written([&](auto& out) { out.text(bytes); }) ==
           packed([&](auto& out) { out.pack(bytes); }));
-    CHECK(written([&](auto& out) { out.binary(bytes); }) == packed([&](auto& out) {
-            out.pack_bin(size), out.pack_bin_body(bytes.data(), size);
-          }));
+    CHECK(written([&](auto& out) { out.binary(bytes); }) ==
+          packed([&](auto& out) { out.pack_bin(size), out.pack_bin_body(bytes.data(), size); }));
     CHECK(written([&](auto& out) { out.array(size); }) ==
           packed([&](auto& out) { out.pack_array(size); }));
     CHECK(written([&](auto& out) { out.map(size); }) ==
@@ -219,11 +254,15 @@ TEST_CASE("the writer writes what msgpack-c's packer writes") {
 }
 
 TEST_CASE("a number is read in any width it may be written in") {
-  const std::vector<std::string> fives{
-    std::string{"\x05"}, std::string{"\xcc\x05", 2}, std::string{"\xcd\x00\x05", 3},
-    std::string{"\xce\x00\x00\x00\x05", 5}, std::string{"\xcf\0\0\0\0\0\0\0\x05", 9},
-    std::string{"\xd0\x05", 2}, std::string{"\xd1\x00\x05", 3},
-    std::string{"\xd2\x00\x00\x00\x05", 5}, std::string{"\xd3\0\0\0\0\0\0\0\x05", 9}};
+  const std::vector<std::string> fives{std::string{"\x05"},
+                                       std::string{"\xcc\x05", 2},
+                                       std::string{"\xcd\x00\x05", 3},
+                                       std::string{"\xce\x00\x00\x00\x05", 5},
+                                       std::string{"\xcf\0\0\0\0\0\0\0\x05", 9},
+                                       std::string{"\xd0\x05", 2},
+                                       std::string{"\xd1\x00\x05", 3},
+                                       std::string{"\xd2\x00\x00\x00\x05", 5},
+                                       std::string{"\xd3\0\0\0\0\0\0\0\x05", 9}};
   for (const std::string& bytes : fives) {
     CHECK(msgpack_reader{bytes}.number() == 5);
     CHECK(msgpack_reader{bytes}.signed_number() == 5);
@@ -267,7 +306,8 @@ TEST_CASE("depth, counts and lengths are limited") {
   msgpack_reader exact{"\x93\x01\x02\x03"};
   exact.array_of(2);
   CHECK(exact.failed());
-  msgpack_reader text{"\xa3" "abc"};
+  msgpack_reader text{"\xa3"
+                      "abc"};
   CHECK(text.text(2).empty());
   CHECK(text.problem() == errc::too_large);
 }

@@ -59,20 +59,20 @@ TEST_CASE("an offered event carries its encoded bytes and defaults") {
 TEST_CASE("identity is key, source and id") {
   const auto base = accepted(extension("partitionkey", "k")).identity;
   CHECK(base == accepted([](event& e) {
-          e.set_extension("partitionkey", "k");
-          e.type = "other";
-          e.data = "1";
-          e.kind = data_kind::json;
-        }).identity);
+                  e.set_extension("partitionkey", "k");
+                  e.type = "other";
+                  e.data = "1";
+                  e.kind = data_kind::json;
+                }).identity);
   CHECK(base != accepted(extension("partitionkey", "l")).identity);
   CHECK(base != accepted([](event& e) {
-          e.set_extension("partitionkey", "k");
-          e.id = "2";
-        }).identity);
+                  e.set_extension("partitionkey", "k");
+                  e.id = "2";
+                }).identity);
   CHECK(base != accepted([](event& e) {
-          e.set_extension("partitionkey", "k");
-          e.source = "/other";
-        }).identity);
+                  e.set_extension("partitionkey", "k");
+                  e.source = "/other";
+                }).identity);
 }
 
 TEST_CASE("identity does not depend on where one part ends and the next begins") {
@@ -82,7 +82,7 @@ TEST_CASE("identity does not depend on where one part ends and the next begins")
              e.source = source;
              e.id = id;
            })
-      .identity;
+        .identity;
   };
   CHECK(ids("ab", "c", "d") != ids("a", "bc", "d"));
   CHECK(ids("a", "bc", "d") != ids("a", "b", "cd"));
@@ -91,23 +91,23 @@ TEST_CASE("identity does not depend on where one part ends and the next begins")
 TEST_CASE("content changes with everything but the time and the trace context") {
   const auto base = accepted([](event&) {}).content;
   const std::vector<std::function<void(event&)>> same{
-    [](event& e) { e.time = "2026-07-28T11:00:00Z"; },
-    extension("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-    extension("tracestate", "a=b")};
+      [](event& e) { e.time = "2026-07-28T11:00:00Z"; },
+      extension("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+      extension("tracestate", "a=b")};
   for (const auto& change : same)
     CHECK(accepted(change).content == base);
   const std::vector<std::function<void(event&)>> other{
-    [](event& e) { e.type = "other"; },
-    [](event& e) { e.subject = "1"; },
-    [](event& e) { e.datacontenttype = "text/plain"; },
-    [](event& e) { e.dataschema = "urn:x"; },
-    [](event& e) { e.kind = data_kind::text; },
-    [](event& e) { e.kind = data_kind::text, e.data = "x"; },
-    [](event& e) { e.kind = data_kind::binary, e.data = "x"; },
-    extension("partitionkey", "1"),
-    extension("due", "+10s"),
-    extension("abc", "d"),
-    extension("abcd", "")};
+      [](event& e) { e.type = "other"; },
+      [](event& e) { e.subject = "1"; },
+      [](event& e) { e.datacontenttype = "text/plain"; },
+      [](event& e) { e.dataschema = "urn:x"; },
+      [](event& e) { e.kind = data_kind::text; },
+      [](event& e) { e.kind = data_kind::text, e.data = "x"; },
+      [](event& e) { e.kind = data_kind::binary, e.data = "x"; },
+      extension("partitionkey", "1"),
+      extension("due", "+10s"),
+      extension("abc", "d"),
+      extension("abcd", "")};
   std::vector<std::uint64_t> seen{base};
   for (const auto& change : other) {
     const auto content = accepted(change).content;
@@ -153,8 +153,8 @@ TEST_CASE("due is an instant or a time from now, and the past is at once") {
 TEST_CASE("expires is later than now") {
   CHECK(accepted(extension("expires", "+10s")).expires == now + 10s);
   CHECK(accepted(extension("expires", "2026-07-28T12:00:01Z")).expires == now + 1s);
-  for (const auto* text : {"+0s", "2026-07-28T12:00:00Z", "1999-01-01T00:00:00Z",
-                           "1970-01-01T00:00:00Z"}) {
+  for (const auto* text :
+       {"+0s", "2026-07-28T12:00:00Z", "1999-01-01T00:00:00Z", "1970-01-01T00:00:00Z"}) {
     const error problem = refused(extension("expires", text));
     CHECK(problem.code == errc::invalid_time);
     CHECK_THAT(problem.detail, Catch::StartsWith("expires"));
@@ -164,8 +164,8 @@ TEST_CASE("expires is later than now") {
 
 TEST_CASE("a due or expires that is no time is an error that shows how to write one") {
   for (const auto* name : {"due", "expires"})
-    for (const auto* text : {"soon", "10s", "+", "+10", "+-1s", "+1.5s", "2026-07-28",
-                             "+106751d", "++1s"}) {
+    for (const auto* text :
+         {"soon", "10s", "+", "+10", "+-1s", "+1.5s", "2026-07-28", "+106751d", "++1s"}) {
       CAPTURE(name, text);
       const error problem = refused(extension(name, text));
       CHECK(problem.code == errc::invalid_time);
@@ -210,44 +210,45 @@ TEST_CASE("an attribute of the wrong form is named in the error") {
     std::function<void(event&)> change;
   };
   const std::vector<bad> cases{
-    {"id", errc::invalid_event, [](event& e) { e.id = ""; }},
-    {"id", errc::too_large, [](event& e) { e.id.assign(limits::id_bytes_max + 1, 'x'); }},
-    {"id", errc::invalid_event, [](event& e) { e.id = "a\nb"; }},
-    {"id", errc::invalid_event, [](event& e) { e.id = "a\x7f"; }},
-    {"id", errc::invalid_event, [](event& e) { e.id = "long enough \x80 not UTF-8"; }},
-    {"id", errc::invalid_event, [](event& e) { e.id = "\xc2\x85"; }},
-    {"id", errc::invalid_event, [](event& e) { e.id = "\xef\xbf\xbf"; }},
-    {"id", errc::invalid_event, [](event& e) { e.id = "\xef\xb7\x90"; }},
-    {"id", errc::invalid_event, [](event& e) { e.id = "\xf0\x9f\xbf\xbe"; }},
-    {"source", errc::invalid_event, [](event& e) { e.source = ""; }},
-    {"source", errc::invalid_event, [](event& e) { e.source = "a b"; }},
-    {"source", errc::invalid_event, [](event& e) { e.source = "a%2"; }},
-    {"source", errc::invalid_event, [](event& e) { e.source = "a%zz"; }},
-    {"source", errc::too_large, [](event& e) { e.source.assign(limits::id_bytes_max + 1, 'x'); }},
-    {"type", errc::invalid_event, [](event& e) { e.type = ""; }},
-    {"type", errc::too_large, [](event& e) { e.type.assign(limits::id_bytes_max + 1, 'x'); }},
-    {"subject", errc::invalid_event, [](event& e) { e.subject = ""; }},
-    {"subject", errc::too_large,
-     [](event& e) { e.subject = std::string(limits::id_bytes_max + 1, 'x'); }},
-    {"time", errc::invalid_time, [](event& e) { e.time = "lunchtime"; }},
-    {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = "json"; }},
-    {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = "a/b c"; }},
-    {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = ""; }},
-    {"dataschema", errc::invalid_event, [](event& e) { e.dataschema = "order.json"; }},
-    {"dataschema", errc::invalid_event, [](event& e) { e.dataschema = ":x"; }},
-    {"dataschema", errc::too_large,
-     [](event& e) { e.dataschema = "urn:" + std::string(limits::attribute_bytes_max, 'x'); }},
-    {"partitionkey", errc::too_large,
-     extension("partitionkey", std::string(limits::id_bytes_max + 1, 'x'))},
-    {"other", errc::too_large, extension("other", std::string(limits::attribute_bytes_max + 1, 'x'))},
-    {"other", errc::invalid_event, extension("other", "tab\t")},
-    {"Other", errc::invalid_event, extension("Other", "x")},
-    {"an_other", errc::invalid_event, extension("an_other", "x")},
-    {"subject", errc::invalid_event, extension("subject", "x")},
-    {"specversion", errc::invalid_event, extension("specversion", "1.0")},
-    {"data", errc::invalid_event, [](event& e) { e.data = "x"; }},
-    {"data", errc::invalid_event, [](event& e) { e.kind = data_kind::json; }},
-    {"data", errc::invalid_event, [](event& e) { e.kind = data_kind::text, e.data = "\xff"; }},
+      {"id", errc::invalid_event, [](event& e) { e.id = ""; }},
+      {"id", errc::too_large, [](event& e) { e.id.assign(limits::id_bytes_max + 1, 'x'); }},
+      {"id", errc::invalid_event, [](event& e) { e.id = "a\nb"; }},
+      {"id", errc::invalid_event, [](event& e) { e.id = "a\x7f"; }},
+      {"id", errc::invalid_event, [](event& e) { e.id = "long enough \x80 not UTF-8"; }},
+      {"id", errc::invalid_event, [](event& e) { e.id = "\xc2\x85"; }},
+      {"id", errc::invalid_event, [](event& e) { e.id = "\xef\xbf\xbf"; }},
+      {"id", errc::invalid_event, [](event& e) { e.id = "\xef\xb7\x90"; }},
+      {"id", errc::invalid_event, [](event& e) { e.id = "\xf0\x9f\xbf\xbe"; }},
+      {"source", errc::invalid_event, [](event& e) { e.source = ""; }},
+      {"source", errc::invalid_event, [](event& e) { e.source = "a b"; }},
+      {"source", errc::invalid_event, [](event& e) { e.source = "a%2"; }},
+      {"source", errc::invalid_event, [](event& e) { e.source = "a%zz"; }},
+      {"source", errc::too_large, [](event& e) { e.source.assign(limits::id_bytes_max + 1, 'x'); }},
+      {"type", errc::invalid_event, [](event& e) { e.type = ""; }},
+      {"type", errc::too_large, [](event& e) { e.type.assign(limits::id_bytes_max + 1, 'x'); }},
+      {"subject", errc::invalid_event, [](event& e) { e.subject = ""; }},
+      {"subject", errc::too_large,
+       [](event& e) { e.subject = std::string(limits::id_bytes_max + 1, 'x'); }},
+      {"time", errc::invalid_time, [](event& e) { e.time = "lunchtime"; }},
+      {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = "json"; }},
+      {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = "a/b c"; }},
+      {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = ""; }},
+      {"dataschema", errc::invalid_event, [](event& e) { e.dataschema = "order.json"; }},
+      {"dataschema", errc::invalid_event, [](event& e) { e.dataschema = ":x"; }},
+      {"dataschema", errc::too_large,
+       [](event& e) { e.dataschema = "urn:" + std::string(limits::attribute_bytes_max, 'x'); }},
+      {"partitionkey", errc::too_large,
+       extension("partitionkey", std::string(limits::id_bytes_max + 1, 'x'))},
+      {"other", errc::too_large,
+       extension("other", std::string(limits::attribute_bytes_max + 1, 'x'))},
+      {"other", errc::invalid_event, extension("other", "tab\t")},
+      {"Other", errc::invalid_event, extension("Other", "x")},
+      {"an_other", errc::invalid_event, extension("an_other", "x")},
+      {"subject", errc::invalid_event, extension("subject", "x")},
+      {"specversion", errc::invalid_event, extension("specversion", "1.0")},
+      {"data", errc::invalid_event, [](event& e) { e.data = "x"; }},
+      {"data", errc::invalid_event, [](event& e) { e.kind = data_kind::json; }},
+      {"data", errc::invalid_event, [](event& e) { e.kind = data_kind::text, e.data = "\xff"; }},
   };
   for (const bad& each : cases) {
     const error problem = refused(each.change);
@@ -299,8 +300,6 @@ TEST_CASE("the number of extensions and the size of an event are limited") {
 }
 
 TEST_CASE("extensions that are not sorted or come twice are refused") {
-  CHECK(refused([](event& e) { e.extensions = {{"b", 1}, {"a", 1}}; }).code ==
-        errc::invalid_event);
-  CHECK(refused([](event& e) { e.extensions = {{"a", 1}, {"a", 1}}; }).code ==
-        errc::invalid_event);
+  CHECK(refused([](event& e) { e.extensions = {{"b", 1}, {"a", 1}}; }).code == errc::invalid_event);
+  CHECK(refused([](event& e) { e.extensions = {{"a", 1}, {"a", 1}}; }).code == errc::invalid_event);
 }

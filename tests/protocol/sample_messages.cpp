@@ -168,19 +168,32 @@ publish_result any_result(generator& random) {
 message any_message(generator& random, std::size_t kind) {
   const auto number = [&random] { return any<std::uint64_t>(random); };
   switch (kind) {
-    case 0: return hello{number()};
-    case 1: return welcome{number()};
-    case 2: return publish{any_list(random, any_offered)};
-    case 3: return publish_ack{number(), any_list(random, any_result)};
-    case 4: return credit{any_bytes(random), number()};
-    case 5: return demand{any_bytes(random), number(), number()};
-    case 6: return grant{any_bytes(random), number()};
-    case 7: return dispatch{any_bytes(random), any_list(random, any_dispatched)};
-    case 8: return ack{number()};
-    case 9: return outcomes{any_bytes(random), any_list(random, any_outcome)};
-    case 10: return cancel_turns{any_bytes(random), any_list(random, any_turn)};
-    case 11: return query{number(), any_bytes(random, 70'000)};
-    default: return answer{number(), any_code(random), any_bytes(random, 70'000)};
+    case 0:
+      return hello{number()};
+    case 1:
+      return welcome{number()};
+    case 2:
+      return publish{any_list(random, any_offered)};
+    case 3:
+      return publish_ack{number(), any_list(random, any_result)};
+    case 4:
+      return credit{any_bytes(random), number()};
+    case 5:
+      return demand{any_bytes(random), number(), number()};
+    case 6:
+      return grant{any_bytes(random), number()};
+    case 7:
+      return dispatch{any_bytes(random), any_list(random, any_dispatched)};
+    case 8:
+      return ack{number()};
+    case 9:
+      return outcomes{any_bytes(random), any_list(random, any_outcome)};
+    case 10:
+      return cancel_turns{any_bytes(random), any_list(random, any_turn)};
+    case 11:
+      return query{number(), any_bytes(random, 70'000)};
+    default:
+      return answer{number(), any_code(random), any_bytes(random, 70'000)};
   }
 }
 
@@ -210,21 +223,21 @@ std::vector<sample> golden_frames() {
   const address far_loop{"n2", "loop/0"};
   const address agents{"n1", "agents"};
   return {
-    {"hello", {{gateway, broker, 1}, hello{largest}}},
-    {"welcome", {{broker, gateway, 1}, welcome{255}}},
-    {"publish", {{gateway, far_loop, 4711}, publish{{golden_offered(), smallest_offered()}}}},
-    {"publish_ack", {{far_loop, gateway, 300}, golden_publish_ack()}},
-    {"credit", {{agents, broker, 70'000}, credit{"bot", std::uint64_t{1} << 32}}},
-    {"demand", {{loop, broker, 0}, demand{"bot", 128, 127}}},
-    {"grant", {{broker, loop, largest}, grant{"bot", 65'535}}},
-    {"dispatch", {{loop, agents, 4711}, golden_dispatch()}},
-    {"ack", {{agents, loop, 4711}, ack{4711}}},
-    {"outcomes", {{agents, loop, 4711}, golden_outcomes()}},
-    {"cancel_turns",
-     {{loop, agents, 4711},
-      cancel_turns{"bot", {turn(42), turn(std::uint64_t{1} << 40, 1, 255, 0)}}}},
-    {"query", {{gateway, loop, 4711}, query{7, R"({"op":"status"})"}}},
-    {"answer", {{loop, gateway, 4711}, answer{7, errc::not_found, "No event 17-42."}}},
+      {"hello", {{gateway, broker, 1}, hello{largest}}},
+      {"welcome", {{broker, gateway, 1}, welcome{255}}},
+      {"publish", {{gateway, far_loop, 4711}, publish{{golden_offered(), smallest_offered()}}}},
+      {"publish_ack", {{far_loop, gateway, 300}, golden_publish_ack()}},
+      {"credit", {{agents, broker, 70'000}, credit{"bot", std::uint64_t{1} << 32}}},
+      {"demand", {{loop, broker, 0}, demand{"bot", 128, 127}}},
+      {"grant", {{broker, loop, largest}, grant{"bot", 65'535}}},
+      {"dispatch", {{loop, agents, 4711}, golden_dispatch()}},
+      {"ack", {{agents, loop, 4711}, ack{4711}}},
+      {"outcomes", {{agents, loop, 4711}, golden_outcomes()}},
+      {"cancel_turns",
+       {{loop, agents, 4711},
+        cancel_turns{"bot", {turn(42), turn(std::uint64_t{1} << 40, 1, 255, 0)}}}},
+      {"query", {{gateway, loop, 4711}, query{7, R"({"op":"status"})"}}},
+      {"answer", {{loop, gateway, 4711}, answer{7, errc::not_found, "No event 17-42."}}},
   };
 }
 

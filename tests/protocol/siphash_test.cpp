@@ -42,9 +42,9 @@ hash128 openssl_siphash(std::string_view text, std::uint64_t high, std::uint64_t
   const std::array params{OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
                           OSSL_PARAM_construct_end()};
   const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> mac{
-    EVP_MAC_fetch(nullptr, "SIPHASH", nullptr), EVP_MAC_free};
+      EVP_MAC_fetch(nullptr, "SIPHASH", nullptr), EVP_MAC_free};
   const std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context{
-    EVP_MAC_CTX_new(mac.get()), EVP_MAC_CTX_free};
+      EVP_MAC_CTX_new(mac.get()), EVP_MAC_CTX_free};
   std::array<unsigned char, 16> out{};
   std::size_t written = 0;
   REQUIRE(EVP_MAC_init(context.get(), key.data(), key.size(), params.data()) == 1);

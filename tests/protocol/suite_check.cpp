@@ -46,7 +46,7 @@ constexpr std::array ours_to_refuse{"y_object_duplicated_key.json",
 void check_json_case(const std::string& name, const std::string& text) {
   const bool accepted = check_json(text).ok();
   const bool is_ours =
-    std::find(ours_to_refuse.begin(), ours_to_refuse.end(), name) != ours_to_refuse.end();
+      std::find(ours_to_refuse.begin(), ours_to_refuse.end(), name) != ours_to_refuse.end();
   if (name.starts_with("y_"))
     expect(accepted != is_ours, name + (accepted ? " was accepted" : " was refused"));
   else if (name.starts_with("n_"))
@@ -62,9 +62,13 @@ void check_json_case(const std::string& name, const std::string& text) {
 json read_value(msgpack_reader& in) {
   using type = msgpack_reader::type;
   switch (in.next()) {
-    case type::nil: in.take_nil(); return nullptr;
-    case type::boolean: return in.boolean();
-    case type::text: return std::string{in.text()};
+    case type::nil:
+      in.take_nil();
+      return nullptr;
+    case type::boolean:
+      return in.boolean();
+    case type::text:
+      return std::string{in.text()};
     case type::binary: {
       const std::string_view bytes = in.binary();
       return json::binary({bytes.begin(), bytes.end()});
@@ -93,7 +97,9 @@ json read_value(msgpack_reader& in) {
       in.close();
       return map;
     }
-    default: in.fail(); return nullptr;
+    default:
+      in.fail();
+      return nullptr;
   }
 }
 
@@ -126,8 +132,8 @@ void check_encoding(const json& test, const std::string& hex) {
   }
   const json value = read_value(in);
   if (test.contains("bignum")) {
-    expect(value.dump() == test["bignum"].get<std::string>(), hex + " should be " +
-                                                                test["bignum"].dump());
+    expect(value.dump() == test["bignum"].get<std::string>(),
+           hex + " should be " + test["bignum"].dump());
     return;
   }
   bool is_expected = false; // several names may say the same value
@@ -142,8 +148,8 @@ void check_msgpack_case(const json& test) {
   const auto& first = test["msgpack"].at(0); // the encoding that a writer should choose
   for (const auto* type : {"number", "string"})
     if (test.contains(type) && !test[type].is_null() && !test[type].is_number_float())
-      expect(written(test[type]) == from_hex(first), test[type].dump() + " was not written as " +
-                                                       first.dump());
+      expect(written(test[type]) == from_hex(first),
+             test[type].dump() + " was not written as " + first.dump());
 }
 
 } // namespace
