@@ -7,7 +7,7 @@
 #include "nodes/clock/real_clock.hpp"
 #include "nodes/config/version.hpp"
 #include "nodes/http/http_server.hpp"
-#include "nodes/logging/log.hpp"
+#include "nodes/logging/logging.hpp"
 #include "nodes/metrics/metrics.hpp"
 #include "nodes/signals.hpp"
 #include "nodes/store/store_threads.hpp"
@@ -282,6 +282,7 @@ constexpr useconds_t last_answers_us = 500'000; // for the answers "unknown" to 
 } // namespace
 
 int run_node(const node_options& options, const std::function<void(const node_options&, std::uint16_t)>& ready) {
+  set_up_logging(options.log);
   signals caught;
   auto started = node::start(options);
   if (!started) {

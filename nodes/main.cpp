@@ -1,0 +1,20 @@
+#include "nodes/cli/banner.hpp"
+#include "nodes/cli/cli.hpp"
+#include "nodes/node.hpp"
+
+#include <cstdio>
+
+namespace {
+
+void say_ready(const skein::node_options& options, std::uint16_t port) {
+  std::fputs(skein::cli::banner(options, port).c_str(), stdout);
+  std::fflush(stdout);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  return skein::cli::run(argc, argv, {[](const skein::node_options& options) {
+                           return skein::run_node(options, say_ready);
+                         }});
+}
