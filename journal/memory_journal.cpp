@@ -376,6 +376,8 @@ std::shared_ptr<memory_store> make_memory_store() { return std::make_shared<memo
 
 result<std::unique_ptr<engine>> open_memory(std::shared_ptr<memory_store> store,
                                             const open_options& options) {
+  if (auto valid = check_options(options); !valid)
+    return valid.error();
   const std::scoped_lock hold{store->mutex};
   if (store->open)
     return error{errc::store_locked, "the store in memory is open already"};

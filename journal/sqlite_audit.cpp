@@ -53,6 +53,8 @@ class audit {
         states[outcomes->natural(0) % 16] = static_cast<delivery_state>(outcomes->integer(1));
       count(std::span{states}.first(agents->size()));
     }
+    while (outcome == SQLITE_ROW) // of events that are not there
+      outcome = outcomes->step();
     return code == SQLITE_DONE && outcome == SQLITE_DONE
              ? result<void>{}
              : sqlite_error(db_.raw(), code, "counting events");

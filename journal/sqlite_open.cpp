@@ -180,6 +180,8 @@ result<void> open_store(sqlite_parts& parts) {
 std::string journal_file(const std::string& directory) { return directory + "/journal.db"; }
 
 result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
+  if (auto valid = check_options(options.store); !valid)
+    return valid.error();
   if (auto made = make_private_directory(options.directory); !made)
     return made.error();
   sqlite_parts parts;

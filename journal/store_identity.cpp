@@ -33,9 +33,13 @@ store_identity new_store_identity(const open_options& options) {
   return made;
 }
 
-result<void> check_identity(const store_identity& identity, const open_options& options) {
+result<void> check_options(const open_options& options) {
   if (options.shards == 0 || options.shards > limits::shards_max)
     return error{errc::invalid_argument, "a store has 1 to 65,536 shards"};
+  return {};
+}
+
+result<void> check_identity(const store_identity& identity, const open_options& options) {
   if (identity.hash.shards != options.shards)
     return error{errc::store_mismatch,
                  "the store has " + std::to_string(identity.hash.shards) +
