@@ -234,7 +234,7 @@ void http_server::impl::on_stop() {
     core_->ticker.cancel();
     return;
   }
-  pause_.expires_after(core_->settings.linger);
+  pause_.expires_after(core_->settings.stop_grace);
   pause_.async_wait([this](const error_code&) {
     for (const auto& each : all())
       each->close();

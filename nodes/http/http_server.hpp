@@ -29,8 +29,9 @@ class http_server {
   /// From start on: the port that was given, or chosen by the system.
   std::uint16_t port() const noexcept;
   void begin_drain();
-  /// Returns when the thread has ended: at once, or after http_settings::linger if a response is
-  /// being read slowly. May be called more than once.
+  /// Returns when the thread has ended: at once, or after http_settings::stop_grace if a response is
+  /// being read slowly. A request that the engine has not answered gets no answer. May be called
+  /// more than once.
   void stop();
 
  private:

@@ -30,6 +30,7 @@ struct http_settings {
   duration rate_grace = limits::http_rate_grace;
   std::size_t body_rate_min = limits::http_body_rate_min; // bytes a second, both ways
   duration linger = limits::http_linger;
+  duration stop_grace = limits::http_stop_grace; // for responses that are being read at stop
   duration reserved_timeout = std::chrono::seconds{1}; // a whole request on a reserved connection
   duration heartbeat = limits::stream_heartbeat;
   duration tick = std::chrono::milliseconds{250}; // how often deadlines are looked at; 0 connections = never

@@ -57,6 +57,15 @@ constexpr std::array rules{
 static_assert(std::is_sorted(rules.begin(), rules.end(),
                              [](const auto& a, const auto& b) { return a.code < b.code; }));
 
+/// What is wrong and what to do, as sentences.
+std::string join(std::string detail, std::string_view advice) {
+  if (!detail.empty() && !detail.ends_with('.'))
+    detail.push_back('.');
+  if (!detail.empty() && !advice.empty())
+    detail.push_back(' ');
+  return detail.append(advice);
+}
+
 std::chrono::seconds whole_seconds(duration wait) {
   return std::chrono::ceil<std::chrono::seconds>(wait);
 }
@@ -84,10 +93,7 @@ http_response make_problem(const error& problem, const problem_extras& extras) {
   if (out.retry_after.count() <= 0)
     out.retry_after = std::chrono::seconds{rule.retry_after_s};
 
-  std::string detail = problem.detail;
-  if (!detail.empty() && !rule.advice.empty())
-    detail.push_back(' ');
-  detail.append(rule.advice);
+  const std::string detail = join(problem.detail, rule.advice);
 
   out.body.append("{\"type\":\"urn:skein:problem:").append(slug(rule.code)).append("\",\"title\":");
   append_json_string(out.body, sentence(rule.code));

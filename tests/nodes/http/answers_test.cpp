@@ -51,7 +51,7 @@ bool has(const http_response& response, const std::string& text) {
 } // namespace
 
 TEST_CASE("a problem is a whole RFC 9457 document") {
-  const http_response out = make_problem({errc::not_found, "There is no event 1-2."},
+  const http_response out = make_problem({errc::not_found, "There is no event 1-2"},
                                          {.instance = "/v1/events/1-2"});
   CHECK(out.status == 404);
   CHECK(out.content_type == "application/problem+json");

@@ -18,6 +18,7 @@ inline http_settings test_settings() {
   settings.port = 0;
   settings.tick = std::chrono::milliseconds{5};
   settings.linger = std::chrono::milliseconds{200};
+  settings.stop_grace = std::chrono::milliseconds{200};
   return settings;
 }
 
