@@ -1,5 +1,5 @@
-// How many connections, of whom. Beyond the caps a few are still taken, for those routes alone by which
-// an operator sees what is going on; beyond these, none.
+// How many connections, of whom. Beyond the caps a few are still taken, for those routes alone by
+// which an operator sees what is going on; beyond these, none.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ enum class admitted : std::uint8_t { no, normal, reserved };
 class admission {
  public:
   struct caps {
-    std::size_t total = 0;    // the reserved ones included
+    std::size_t total = 0; // the reserved ones included
     std::size_t reserved = 0;
     std::size_t per_peer = 0;
   };

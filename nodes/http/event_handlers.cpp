@@ -1,7 +1,7 @@
 // POST /v1/events. A batch is validated whole before any of it is published; what is published is
 // answered from what the engine saw become durable, nothing else.
-#include "nodes/http/handlers.hpp"
 #include "nodes/http/event_mode.hpp"
+#include "nodes/http/handlers.hpp"
 #include "nodes/http/publish_answer.hpp"
 #include "nodes/http/routes.hpp"
 
@@ -33,8 +33,8 @@ result<std::vector<offered_event>> offer_all(const std::vector<event>& events, e
   for (const event& each : events) {
     auto offered = offer(each, api.hash(), api.event_bounds(), now);
     if (!offered && mode == event_mode::batch)
-      return error{offered.error().code, "event " + std::to_string(offers.size()) + ": " +
-                                           offered.error().detail};
+      return error{offered.error().code,
+                   "event " + std::to_string(offers.size()) + ": " + offered.error().detail};
     if (!offered)
       return offered.error();
     offers.push_back(std::move(*offered));
@@ -49,24 +49,26 @@ struct wait_request {
 
 /// The outcome as the look-up shows it. Whatever goes wrong from here on, the event is accepted.
 void describe(exchange& ex, event_id event, http_response accepted) {
-  ex.api().ask("event.describe", "{\"event\":\"" + to_string(event) + "\"}",
-               ex.back<api_answer>([accepted = std::move(accepted)](exchange& self, api_answer answer) {
-                 if (answer.code != errc::none)
-                   return self.respond(accepted);
-                 http_response response;
-                 response.body = std::move(answer.body);
-                 self.respond(std::move(response));
-               }));
+  ex.api().ask(
+      "event.describe", "{\"event\":\"" + to_string(event) + "\"}",
+      ex.back<api_answer>([accepted = std::move(accepted)](exchange& self, api_answer answer) {
+        if (answer.code != errc::none)
+          return self.respond(accepted);
+        http_response response;
+        response.body = std::move(answer.body);
+        self.respond(std::move(response));
+      }));
 }
 
 void await_outcome(exchange& ex, event_id event, duration time, http_response accepted) {
-  ex.api().await_event(event, time,
-                       ex.back<bool>([event, accepted = std::move(accepted)](exchange& self, bool ended) {
-                         if (ended)
-                           describe(self, event, accepted);
-                         else
-                           self.respond(accepted);
-                       }));
+  ex.api().await_event(
+      event, time,
+      ex.back<bool>([event, accepted = std::move(accepted)](exchange& self, bool ended) {
+        if (ended)
+          describe(self, event, accepted);
+        else
+          self.respond(accepted);
+      }));
 }
 
 } // namespace
@@ -96,13 +98,13 @@ void post_events(exchange& ex) {
   for (const offered_event& each : *offers)
     bodies.push_back(each.body);
   auto shared = std::make_shared<const std::vector<slice>>(std::move(bodies));
-  ex.api().publish(std::move(*offers),
-                   ex.back<publish_reply>([shared, wait](exchange& self, publish_reply reply) {
-                     http_response response = answer_publish(*shared, reply);
-                     if (!wait.wanted || response.status != 202)
-                       return self.respond(std::move(response));
-                     await_outcome(self, reply.members.front().event, wait.time, std::move(response));
-                   }));
+  ex.api().publish(std::move(*offers), ex.back<publish_reply>([shared, wait](exchange& self,
+                                                                             publish_reply reply) {
+    http_response response = answer_publish(*shared, reply);
+    if (!wait.wanted || response.status != 202)
+      return self.respond(std::move(response));
+    await_outcome(self, reply.members.front().event, wait.time, std::move(response));
+  }));
 }
 
 } // namespace skein

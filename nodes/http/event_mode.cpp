@@ -18,7 +18,8 @@ result<void> check_charset(std::string_view type) {
     const std::string_view parameter = trim(type.substr(mark + 1, end - mark - 1));
     const std::size_t equals = parameter.find('=');
     mark = end;
-    if (equals == std::string_view::npos || !equal_ignoring_case(parameter.substr(0, equals), "charset"))
+    if (equals == std::string_view::npos ||
+        !equal_ignoring_case(parameter.substr(0, equals), "charset"))
       continue;
     std::string_view value = parameter.substr(equals + 1);
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')

@@ -50,7 +50,9 @@ class exchange {
   template <class Value, class Then>
   std::function<void(Value)> back(Then then) {
     return [home = courier(), then = std::move(then)](Value value) {
-      home([then, value = std::move(value)](exchange& self) mutable { then(self, std::move(value)); });
+      home([then, value = std::move(value)](exchange& self) mutable {
+        then(self, std::move(value));
+      });
     };
   }
 

@@ -1,5 +1,5 @@
-// What happens for each route. A handler responds before it returns or leaves a callback behind that
-// does.
+// What happens for each route. A handler responds before it returns or leaves a callback behind
+// that does.
 #pragma once
 
 #include "nodes/http/exchange.hpp"

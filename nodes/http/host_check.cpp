@@ -11,7 +11,7 @@ namespace skein {
 namespace {
 
 struct host_and_port {
-  std::string_view host;          // without the brackets of an IPv6 address
+  std::string_view host;             // without the brackets of an IPv6 address
   std::optional<std::uint16_t> port; // absent: 80
   bool bracketed = false;
   bool valid = false;
@@ -67,7 +67,8 @@ bool is_local_name(std::string_view host) noexcept {
 
 std::string shown(std::string_view text) {
   std::string out{text.substr(0, 80)};
-  std::replace_if(out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return out;
 }
 
@@ -111,8 +112,8 @@ result<void> check_host(const request_head& head, const host_rules& rules) {
                  "Host \"" + shown(head.authority) + "\" is not this server." + advice(rules)};
   const std::string_view origin = head.field("origin");
   if (!origin.empty() && !origin_allowed(origin, head.authority, rules))
-    return error{errc::forbidden_origin,
-                 "Requests from the origin \"" + shown(origin) + "\" are not taken." + advice(rules)};
+    return error{errc::forbidden_origin, "Requests from the origin \"" + shown(origin) +
+                                             "\" are not taken." + advice(rules)};
   return {};
 }
 

@@ -17,12 +17,13 @@ struct host_rules {
   std::vector<std::string> names; // further names: "name" (any port) or "name:port"
 };
 
-/// Host may be a name in the rules; localhost, a name under .localhost or a loopback address with our port;
-/// and, unless bound to loopback, any literal address with any port (a stranger's page has a name).
+/// Host may be a name in the rules; localhost, a name under .localhost or a loopback address with
+/// our port; and, unless bound to loopback, any literal address with any port (a stranger's page
+/// has a name).
 bool host_allowed(std::string_view authority, const host_rules& rules);
 
-/// `origin` must be http or https at `host` itself, at a name in the rules, or at a loopback name or
-/// address with our port.
+/// `origin` must be http or https at `host` itself, at a name in the rules, or at a loopback name
+/// or address with our port.
 bool origin_allowed(std::string_view origin, std::string_view host, const host_rules& rules);
 
 /// Host, and Origin if there is one. Error: forbidden_origin, saying what would be allowed.

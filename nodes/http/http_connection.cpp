@@ -153,7 +153,8 @@ void http_connection::on_input_end() {
 
 void http_connection::make_plan() {
   const plan_context context{core_->hosts, core_->draining, admitted_ == admitted::reserved,
-                             core_->api.event_bounds().event_bytes, core_->settings.batch_bytes_max};
+                             core_->api.event_bounds().event_bytes,
+                             core_->settings.batch_bytes_max};
   plan_ = plan_request(reader_.head(), context);
   const request_head& head = reader_.head();
   const bool unwanted = plan_.refusal && (head.expects_continue || plan_.refusal->close ||
@@ -177,7 +178,8 @@ void http_connection::offer_continue() {
 void http_connection::dispatch() {
   if (plan_.refusal)
     return send(std::move(*plan_.refusal));
-  if (core_->draining && plan_.request.at->body != body_kind::none) // it began before the body was here
+  if (core_->draining &&
+      plan_.request.at->body != body_kind::none) // it began before the body was here
     return fail_request({errc::draining, ""});
   plan_.request.body = reader_.body();
   phase_ = phase::handling;
@@ -211,7 +213,8 @@ void http_connection::respond(http_response response) {
 
 void http_connection::send(http_response response) {
   if (core_->response_memory + response.body.size() > core_->settings.response_memory_max) {
-    response = make_problem({errc::no_capacity, "Too many large responses are being read at once."});
+    response =
+        make_problem({errc::no_capacity, "Too many large responses are being read at once."});
     response.close = true;
   }
   const bool whole = reader_.at() == request_reader::stage::complete;
@@ -257,8 +260,8 @@ bool http_connection::flush() {
     const std::size_t of_head = std::min(out_sent_, out_head_.size());
     const std::size_t of_body = out_sent_ - of_head;
     const std::array<asio::const_buffer, 2> parts{
-      asio::buffer(out_head_.data() + of_head, out_head_.size() - of_head),
-      asio::buffer(out_body_.data() + of_body, out_body_.size() - of_body)};
+        asio::buffer(out_head_.data() + of_head, out_head_.size() - of_head),
+        asio::buffer(out_body_.data() + of_body, out_body_.size() - of_body)};
     error_code problem;
     const std::size_t size = socket_.write_some(parts, problem);
     if (problem == asio::error::would_block) {

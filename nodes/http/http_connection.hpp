@@ -96,7 +96,8 @@ class http_connection final : public exchange,
   bool waits_write_ = false;
   bool close_after_ = false; // the response that is being written
 
-  std::string_view input_; // read, not yet used: in core_->scratch while on_readable runs, else in kept_
+  std::string_view
+      input_; // read, not yet used: in core_->scratch while on_readable runs, else in kept_
   std::string kept_;
   request_reader reader_;
   request_plan plan_;

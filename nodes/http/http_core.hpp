@@ -1,5 +1,5 @@
-// What the connections of one server share. Only its thread touches it, but for `io` (posting to it) and
-// `draining`.
+// What the connections of one server share. Only its thread touches it, but for `io` (posting to
+// it) and `draining`.
 #pragma once
 
 #include <utility> // Boost 1.74 needs it first
@@ -24,10 +24,9 @@ class http_connection;
 
 struct http_core {
   http_core(http_settings given, node_api& engine)
-    : settings{std::move(given)},
-      api{engine},
-      doors{{settings.connections_max, settings.connections_reserved,
-             settings.connections_per_ip_max}} {}
+    : settings{std::move(given)}, api{engine}, doors{{settings.connections_max,
+                                                      settings.connections_reserved,
+                                                      settings.connections_per_ip_max}} {}
 
   http_settings settings;
   node_api& api;

@@ -1,4 +1,5 @@
-// The times of a connection, looked at with each tick: requests must arrive, responses must be taken.
+// The times of a connection, looked at with each tick: requests must arrive, responses must be
+// taken.
 #include "nodes/http/http_connection.hpp"
 
 namespace skein {
@@ -50,12 +51,11 @@ bool http_connection::too_slow(std::size_t bytes, clock::duration elapsed) const
   const std::chrono::duration<double> seconds = elapsed;
   return elapsed >= core_->settings.rate_grace &&
          static_cast<double>(bytes) <
-           seconds.count() * static_cast<double>(core_->settings.body_rate_min);
+             seconds.count() * static_cast<double>(core_->settings.body_rate_min);
 }
 
 void http_connection::check_writing(clock::time_point now) {
-  if (now - progress_ < core_->settings.idle_timeout &&
-      !too_slow(out_sent_, now - write_started_))
+  if (now - progress_ < core_->settings.idle_timeout && !too_slow(out_sent_, now - write_started_))
     return;
   ++core_->counters.slow_readers;
   close();

@@ -11,7 +11,9 @@ namespace {
 
 error malformed(std::string detail) { return {errc::invalid_request, std::move(detail)}; }
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 /// A name for error texts: at most a few bytes of it, and only when they are harmless.
 std::string quoted(std::string_view text) {
@@ -24,8 +26,8 @@ std::string quoted(std::string_view text) {
 
 /// Fields that must not be repeated, because readers differ in which of them counts.
 constexpr std::array<std::string_view, 9> single_fields{
-  "host",   "content-length", "transfer-encoding", "content-type",  "content-encoding",
-  "expect", "origin",         "last-event-id",     "authorization",
+    "host",   "content-length", "transfer-encoding", "content-type",  "content-encoding",
+    "expect", "origin",         "last-event-id",     "authorization",
 };
 
 class head_reader {
@@ -111,7 +113,8 @@ class head_reader {
       return malformed("A header line has no colon.");
     const std::string_view name = line.substr(0, colon);
     if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
-      return malformed("The header name " + quoted(name) + " is not a token directly before a colon.");
+      return malformed("The header name " + quoted(name) +
+                       " is not a token directly before a colon.");
     const std::string_view value = trim(line.substr(colon + 1));
     if (!std::all_of(value.begin(), value.end(), is_value_char))
       return malformed("The header " + quoted(name) + " has a control character in its value.");

@@ -1,12 +1,12 @@
-// The head of an HTTP/1 request, judged by its raw bytes. One strict reading: what two servers could
-// understand differently is refused, so that no proxy before us can be made to disagree with us about
-// where a request ends. All functions are pure and total.
+// The head of an HTTP/1 request, judged by its raw bytes. One strict reading: what two servers
+// could understand differently is refused, so that no proxy before us can be made to disagree with
+// us about where a request ends. All functions are pure and total.
 //
-// Refused with invalid_request: Content-Length and Transfer-Encoding together; a Content-Length that
-// is repeated, signed, spaced, a list, or has leading zeros; a Transfer-Encoding other than exactly
-// "chunked", or with HTTP/1.0; a bare CR or LF; folded lines; white space around a field's name; NUL
-// and other control characters; names that are no token; a missing or repeated Host; a repetition of
-// any other field that may be there once only.
+// Refused with invalid_request: Content-Length and Transfer-Encoding together; a Content-Length
+// that is repeated, signed, spaced, a list, or has leading zeros; a Transfer-Encoding other than
+// exactly "chunked", or with HTTP/1.0; a bare CR or LF; folded lines; white space around a field's
+// name; NUL and other control characters; names that are no token; a missing or repeated Host; a
+// repetition of any other field that may be there once only.
 #pragma once
 
 #include "protocol/cloudevents.hpp"
@@ -35,7 +35,7 @@ class head_scanner {
 
  private:
   head_limits bounds_;
-  std::size_t next_ = 0;       // all before is scanned
+  std::size_t next_ = 0; // all before is scanned
   std::size_t line_start_ = 0;
 };
 

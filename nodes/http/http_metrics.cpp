@@ -18,7 +18,8 @@ void append_one(std::string& out, std::string_view name, std::string_view kind,
 
 } // namespace
 
-void append_http_metrics(std::string& out, const http_counters& counters, const http_gauges& gauges) {
+void append_http_metrics(std::string& out, const http_counters& counters,
+                         const http_gauges& gauges) {
   constexpr std::string_view responses = "skein_http_responses_total";
   append_family(out, responses, "counter", "Responses by method, route and status.");
   for (const auto& [labels, count] : counters.responses) {

@@ -11,11 +11,12 @@
 namespace skein {
 
 struct http_counters {
-  /// Responses by (method, route pattern, status); "other" where no route matched. Both are literals.
+  /// Responses by (method, route pattern, status); "other" where no route matched. Both are
+  /// literals.
   std::map<std::tuple<std::string_view, std::string_view, int>, std::uint64_t> responses;
-  std::uint64_t turned_away = 0;     // connections beyond all caps
-  std::uint64_t timed_out = 0;       // requests that did not arrive in time
-  std::uint64_t slow_readers = 0;    // connections closed because nobody took the response
+  std::uint64_t turned_away = 0;  // connections beyond all caps
+  std::uint64_t timed_out = 0;    // requests that did not arrive in time
+  std::uint64_t slow_readers = 0; // connections closed because nobody took the response
   std::uint64_t lagging_streams = 0;
 };
 
@@ -27,6 +28,7 @@ struct http_gauges {
   std::size_t response_bytes = 0;
 };
 
-void append_http_metrics(std::string& out, const http_counters& counters, const http_gauges& gauges);
+void append_http_metrics(std::string& out, const http_counters& counters,
+                         const http_gauges& gauges);
 
 } // namespace skein

@@ -12,22 +12,22 @@ struct phrase {
   std::string_view text;
 };
 constexpr std::array phrases{
-  phrase{200, "OK"},
-  phrase{202, "Accepted"},
-  phrase{400, "Bad Request"},
-  phrase{403, "Forbidden"},
-  phrase{404, "Not Found"},
-  phrase{405, "Method Not Allowed"},
-  phrase{408, "Request Timeout"},
-  phrase{409, "Conflict"},
-  phrase{413, "Content Too Large"},
-  phrase{415, "Unsupported Media Type"},
-  phrase{429, "Too Many Requests"},
-  phrase{431, "Request Header Fields Too Large"},
-  phrase{500, "Internal Server Error"},
-  phrase{503, "Service Unavailable"},
-  phrase{504, "Gateway Timeout"},
-  phrase{505, "HTTP Version Not Supported"},
+    phrase{200, "OK"},
+    phrase{202, "Accepted"},
+    phrase{400, "Bad Request"},
+    phrase{403, "Forbidden"},
+    phrase{404, "Not Found"},
+    phrase{405, "Method Not Allowed"},
+    phrase{408, "Request Timeout"},
+    phrase{409, "Conflict"},
+    phrase{413, "Content Too Large"},
+    phrase{415, "Unsupported Media Type"},
+    phrase{429, "Too Many Requests"},
+    phrase{431, "Request Header Fields Too Large"},
+    phrase{500, "Internal Server Error"},
+    phrase{503, "Service Unavailable"},
+    phrase{504, "Gateway Timeout"},
+    phrase{505, "HTTP Version Not Supported"},
 };
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
@@ -72,11 +72,11 @@ std::string format_http_date(instant at) {
   const hh_mm_ss time{second - day};
   std::array<char, 48> text{};
   const int size = std::snprintf(
-    text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT",
-    days[weekday{day}.c_encoding()], static_cast<unsigned>(date.day()),
-    months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-    static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-    static_cast<int>(time.seconds().count()));
+      text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT",
+      days[weekday{day}.c_encoding()], static_cast<unsigned>(date.day()),
+      months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+      static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+      static_cast<int>(time.seconds().count()));
   return {text.data(), static_cast<std::size_t>(size)};
 }
 

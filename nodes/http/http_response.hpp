@@ -27,8 +27,8 @@ struct http_response {
   bool close = false;                  // whatever the request asked for
 };
 
-/// The status line and header fields of `response`, with the empty line. `streamed`: the body follows in
-/// chunks (HTTP/1.1) or until the end of the connection (HTTP/1.0).
+/// The status line and header fields of `response`, with the empty line. `streamed`: the body
+/// follows in chunks (HTTP/1.1) or until the end of the connection (HTTP/1.0).
 struct head_options {
   instant now = no_instant;
   bool keep_alive = true;

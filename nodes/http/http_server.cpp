@@ -75,7 +75,8 @@ class http_server::impl {
 
   std::shared_ptr<http_core> core_;
   tcp::acceptor acceptor_{core_->io};
-  asio::steady_timer pause_{core_->io}; // after a failed accept; after stop: the time left to responses
+  asio::steady_timer pause_{
+      core_->io}; // after a failed accept; after stop: the time left to responses
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::thread thread_;
   bool accept_failed_ = false; // logged once until it works again
@@ -97,8 +98,9 @@ result<void> http_server::impl::listen() {
   error_code problem;
   const auto address = asio::ip::make_address(core_->settings.address, problem);
   if (problem)
-    return error{errc::invalid_config, "\"" + core_->settings.address +
-                                         "\" is no address to listen on; write one such as 127.0.0.1."};
+    return error{errc::invalid_config,
+                 "\"" + core_->settings.address +
+                     "\" is no address to listen on; write one such as 127.0.0.1."};
   const tcp::endpoint endpoint{address, core_->settings.port};
   acceptor_.open(endpoint.protocol(), problem);
   if (!problem)
@@ -117,8 +119,8 @@ result<void> http_server::impl::listen() {
 
 error http_server::impl::cannot_listen(const error_code& problem) const {
   return {errc::io_error, "Cannot listen on " + core_->settings.address + ":" +
-                            std::to_string(core_->settings.port) + ": " + problem.message() +
-                            ". Stop what uses it, or choose another port."};
+                              std::to_string(core_->settings.port) + ": " + problem.message() +
+                              ". Stop what uses it, or choose another port."};
 }
 
 void http_server::impl::run() {
@@ -219,7 +221,8 @@ void http_server::impl::stop() {
   core_->draining = true;
   asio::post(core_->io, [this] { on_stop(); });
   thread_.join();
-  core_->log(http_log_level::info, "http-stopped", "Port " + std::to_string(port()) + " is closed.");
+  core_->log(http_log_level::info, "http-stopped",
+             "Port " + std::to_string(port()) + " is closed.");
 }
 
 void http_server::impl::on_stop() {

@@ -1,5 +1,5 @@
-// The HTTP door of a node: docs/http-api.md over node_api. One thread runs all of it; a request costs
-// that thread its parsing, the engine does the rest.
+// The HTTP door of a node: docs/http-api.md over node_api. One thread runs all of it; a request
+// costs that thread its parsing, the engine does the rest.
 //
 //   server.start();          // the port is open; refused requests are answered from now on
 //   server.begin_drain();    // POSTs get 503, streams end, /readyz says no; look-ups still work
@@ -17,8 +17,8 @@ namespace skein {
 
 class http_server {
  public:
-  /// `api` must outlive the server. Callbacks that the engine makes after stop are ignored, but their
-  /// functions may be called.
+  /// `api` must outlive the server. Callbacks that the engine makes after stop are ignored, but
+  /// their functions may be called.
   http_server(http_settings settings, node_api& api);
   ~http_server(); // stops
   http_server(const http_server&) = delete;
@@ -29,8 +29,8 @@ class http_server {
   /// From start on: the port that was given, or chosen by the system.
   std::uint16_t port() const noexcept;
   void begin_drain();
-  /// Returns when the thread has ended: at once, or after http_settings::stop_grace if a response is
-  /// being read slowly. A request that the engine has not answered gets no answer. May be called
+  /// Returns when the thread has ended: at once, or after http_settings::stop_grace if a response
+  /// is being read slowly. A request that the engine has not answered gets no answer. May be called
   /// more than once.
   void stop();
 

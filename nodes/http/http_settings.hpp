@@ -14,8 +14,8 @@
 namespace skein {
 
 enum class http_log_level : std::uint8_t { info, warning, error };
-/// (level, stable kebab-case id, sentence). Called on the server's thread and on the caller's of start
-/// and stop.
+/// (level, stable kebab-case id, sentence). Called on the server's thread and on the caller's of
+/// start and stop.
 using http_log = std::function<void(http_log_level, std::string_view, const std::string&)>;
 
 struct http_settings {
@@ -26,14 +26,15 @@ struct http_settings {
 
   duration header_timeout = limits::http_header_timeout;   // first byte to the end of the head
   duration request_timeout = limits::http_request_timeout; // first byte to the end of the body
-  duration idle_timeout = limits::http_idle_timeout;       // between requests; a write without progress
+  duration idle_timeout = limits::http_idle_timeout; // between requests; a write without progress
   duration rate_grace = limits::http_rate_grace;
   std::size_t body_rate_min = limits::http_body_rate_min; // bytes a second, both ways
   duration linger = limits::http_linger;
-  duration stop_grace = limits::http_stop_grace; // for responses that are being read at stop
+  duration stop_grace = limits::http_stop_grace;       // for responses that are being read at stop
   duration reserved_timeout = std::chrono::seconds{1}; // a whole request on a reserved connection
   duration heartbeat = limits::stream_heartbeat;
-  duration tick = std::chrono::milliseconds{250}; // how often deadlines are looked at; 0 connections = never
+  duration tick =
+      std::chrono::milliseconds{250}; // how often deadlines are looked at; 0 connections = never
 
   std::size_t connections_max = limits::http_connections_max; // the reserved ones included
   std::size_t connections_reserved = limits::http_connections_reserved;

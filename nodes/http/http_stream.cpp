@@ -50,16 +50,17 @@ void http_connection::open_stream(stream_filter filter) {
   phase_ = phase::streaming;
   count_response(response.status);
   ++core_->streams;
-  feed_ = std::make_shared<stream_feed>(
-    core_->settings.stream_backlog_max, [core = core_, weak = weak_from_this()] {
-      asio::post(core->io, [weak] {
-        if (const auto self = weak.lock())
-          self->on_feed();
-      });
-    });
-  subscription_ = core_->api.subscribe(
-    std::move(filter),
-    [feed = feed_](const std::vector<stream_message>& messages) { return feed->deliver(messages); });
+  feed_ = std::make_shared<stream_feed>(core_->settings.stream_backlog_max,
+                                        [core = core_, weak = weak_from_this()] {
+                                          asio::post(core->io, [weak] {
+                                            if (const auto self = weak.lock())
+                                              self->on_feed();
+                                          });
+                                        });
+  subscription_ = core_->api.subscribe(std::move(filter),
+                                       [feed = feed_](const std::vector<stream_message>& messages) {
+                                         return feed->deliver(messages);
+                                       });
   pump();
 }
 

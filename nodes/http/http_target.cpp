@@ -1,7 +1,7 @@
 #include "nodes/http/http_target.hpp"
 
-#include "protocol/utf8.hpp"
 #include "protocol/limits.hpp"
+#include "protocol/utf8.hpp"
 
 #include <algorithm>
 

@@ -12,47 +12,49 @@ namespace {
 constexpr std::string_view later = "Send the request again after the time in Retry-After.";
 constexpr std::string_view correct = "Correct it and send it again; unchanged it will not succeed.";
 constexpr std::string_view repeat =
-  "Send it again with the same source and id: what was accepted is not accepted twice.";
+    "Send it again with the same source and id: what was accepted is not accepted twice.";
 constexpr std::string_view repair = "The node needs its operator: see its log.";
 
 // In order of number.
 constexpr std::array rules{
-  problem_rule{errc::invalid_json, 400, 0, correct},
-  problem_rule{errc::invalid_event, 400, 0, correct},
-  problem_rule{errc::too_large, 413, 0, "Send less, or keep the data elsewhere and send a link."},
-  problem_rule{errc::too_deep, 400, 0, correct},
-  problem_rule{errc::invalid_time, 400, 0, correct},
-  problem_rule{errc::unsupported_media_type, 415, 0, ""},
-  problem_rule{errc::batch_too_large, 413, 0, "Send it as several smaller batches."},
-  problem_rule{errc::invalid_argument, 400, 0, ""},
-  problem_rule{errc::identity_conflict, 409, 0,
-               "Use a new id for new content, or look up the event that has this one."},
-  problem_rule{errc::not_found, 404, 0, "Check its name; old events are removed after the retention time."},
-  problem_rule{errc::method_not_allowed, 405, 0, "Use one of the methods in Allow."},
-  problem_rule{errc::unsupported_version, 505, 0, ""},
-  problem_rule{errc::invalid_request, 400, 0, ""},
-  problem_rule{errc::header_too_large, 431, 0, "Send fewer or shorter header fields."},
-  problem_rule{errc::forbidden_origin, 403, 0, ""},
-  problem_rule{errc::data_not_json, 400, 0, correct},
-  problem_rule{errc::too_many_deliveries, 400, 0, "Let fewer routes match it."},
-  problem_rule{errc::state_conflict, 409, 0, "Look it up to see its present state."},
-  problem_rule{errc::request_timeout, 408, 0, "Send the whole request without pauses."},
-  problem_rule{errc::too_many_hops, 400, 0, "Look for agents that answer each other in a circle."},
-  problem_rule{errc::draining, 503, 5, later},
-  problem_rule{errc::overloaded, 429, 1, later},
-  problem_rule{errc::disk_full, 503, 30, later},
-  problem_rule{errc::not_owner, 503, 1, later},
-  problem_rule{errc::no_capacity, 503, 1, later},
-  problem_rule{errc::dedupe_full, 503, 30, later},
-  problem_rule{errc::timed_out, 504, 1, later},
-  problem_rule{errc::not_ready, 503, 1, later},
-  problem_rule{errc::unknown_outcome, 500, 1, repeat},
-  problem_rule{errc::store_corrupt, 500, 0, repair},
-  problem_rule{errc::io_error, 500, 0, repair},
-  problem_rule{errc::fenced, 503, 1, later},
-  problem_rule{errc::already_terminal, 409, 0, "Look it up to see its outcome."},
-  problem_rule{errc::agent_unknown, 404, 0, "See GET /v1/agents for the names there are."},
-  problem_rule{errc::internal, 500, 0, repair},
+    problem_rule{errc::invalid_json, 400, 0, correct},
+    problem_rule{errc::invalid_event, 400, 0, correct},
+    problem_rule{errc::too_large, 413, 0, "Send less, or keep the data elsewhere and send a link."},
+    problem_rule{errc::too_deep, 400, 0, correct},
+    problem_rule{errc::invalid_time, 400, 0, correct},
+    problem_rule{errc::unsupported_media_type, 415, 0, ""},
+    problem_rule{errc::batch_too_large, 413, 0, "Send it as several smaller batches."},
+    problem_rule{errc::invalid_argument, 400, 0, ""},
+    problem_rule{errc::identity_conflict, 409, 0,
+                 "Use a new id for new content, or look up the event that has this one."},
+    problem_rule{errc::not_found, 404, 0,
+                 "Check its name; old events are removed after the retention time."},
+    problem_rule{errc::method_not_allowed, 405, 0, "Use one of the methods in Allow."},
+    problem_rule{errc::unsupported_version, 505, 0, ""},
+    problem_rule{errc::invalid_request, 400, 0, ""},
+    problem_rule{errc::header_too_large, 431, 0, "Send fewer or shorter header fields."},
+    problem_rule{errc::forbidden_origin, 403, 0, ""},
+    problem_rule{errc::data_not_json, 400, 0, correct},
+    problem_rule{errc::too_many_deliveries, 400, 0, "Let fewer routes match it."},
+    problem_rule{errc::state_conflict, 409, 0, "Look it up to see its present state."},
+    problem_rule{errc::request_timeout, 408, 0, "Send the whole request without pauses."},
+    problem_rule{errc::too_many_hops, 400, 0,
+                 "Look for agents that answer each other in a circle."},
+    problem_rule{errc::draining, 503, 5, later},
+    problem_rule{errc::overloaded, 429, 1, later},
+    problem_rule{errc::disk_full, 503, 30, later},
+    problem_rule{errc::not_owner, 503, 1, later},
+    problem_rule{errc::no_capacity, 503, 1, later},
+    problem_rule{errc::dedupe_full, 503, 30, later},
+    problem_rule{errc::timed_out, 504, 1, later},
+    problem_rule{errc::not_ready, 503, 1, later},
+    problem_rule{errc::unknown_outcome, 500, 1, repeat},
+    problem_rule{errc::store_corrupt, 500, 0, repair},
+    problem_rule{errc::io_error, 500, 0, repair},
+    problem_rule{errc::fenced, 503, 1, later},
+    problem_rule{errc::already_terminal, 409, 0, "Look it up to see its outcome."},
+    problem_rule{errc::agent_unknown, 404, 0, "See GET /v1/agents for the names there are."},
+    problem_rule{errc::internal, 500, 0, repair},
 };
 static_assert(std::is_sorted(rules.begin(), rules.end(),
                              [](const auto& a, const auto& b) { return a.code < b.code; }));
@@ -73,8 +75,9 @@ std::chrono::seconds whole_seconds(duration wait) {
 } // namespace
 
 const problem_rule* find_problem_rule(errc code) noexcept {
-  const auto at = std::lower_bound(rules.begin(), rules.end(), code,
-                                   [](const auto& rule, errc wanted) { return rule.code < wanted; });
+  const auto at =
+      std::lower_bound(rules.begin(), rules.end(), code,
+                       [](const auto& rule, errc wanted) { return rule.code < wanted; });
   return at != rules.end() && at->code == code ? &*at : nullptr;
 }
 

@@ -28,11 +28,12 @@ int status_of(errc code) noexcept;
 struct problem_extras {
   std::string_view instance{}; // the path it is about; empty = none
   duration retry_after{0};
-  std::string members{};     // more JSON members, each with a leading comma
-  int status = 0;            // instead of the table's
+  std::string members{}; // more JSON members, each with a leading comma
+  int status = 0;        // instead of the table's
 };
 
-/// {"type","title","status","code","detail"[,"instance"]...}. A code without a rule becomes `internal`.
+/// {"type","title","status","code","detail"[,"instance"]...}. A code without a rule becomes
+/// `internal`.
 http_response make_problem(const error& problem, const problem_extras& extras = {});
 
 } // namespace skein

@@ -84,8 +84,8 @@ errc overall(const tally& counts, errc given) {
 }
 
 /// One of the three lists: {"index",...} for each member of that fate.
-void append_list(std::string& out, std::string_view name, fate wanted, std::span<const slice> bodies,
-                 std::span<const publish_result> members) {
+void append_list(std::string& out, std::string_view name, fate wanted,
+                 std::span<const slice> bodies, std::span<const publish_result> members) {
   out.append(",\"").append(name).append("\":[");
   bool first = true;
   for (std::size_t i = 0; i < members.size(); ++i) {
@@ -111,9 +111,11 @@ void append_list(std::string& out, std::string_view name, fate wanted, std::span
 
 http_response answer_publish(std::span<const slice> bodies, const publish_reply& reply) {
   std::vector<publish_result> members = reply.members;
-  if (members.size() != bodies.size()) // refused as a whole; a reply that fits nothing tells nothing
-    members.assign(bodies.size(),
-                   publish_result{reply.code == errc::none ? errc::unknown_outcome : reply.code, false, {}});
+  if (members.size() !=
+      bodies.size()) // refused as a whole; a reply that fits nothing tells nothing
+    members.assign(
+        bodies.size(),
+        publish_result{reply.code == errc::none ? errc::unknown_outcome : reply.code, false, {}});
   const tally counts = count(members);
   if (counts.accepted == members.size())
     return all_accepted(bodies, reply);

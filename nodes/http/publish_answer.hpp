@@ -8,8 +8,8 @@
 
 namespace skein {
 
-/// `bodies` are the encoded events in the order of the reply's members. All durable: 202. Else a problem
-/// that names each member as accepted, refused or unknown:
+/// `bodies` are the encoded events in the order of the reply's members. All durable: 202. Else a
+/// problem that names each member as accepted, refused or unknown:
 ///   an unknown one            500 unknown
 ///   only conflicts            409 identity-conflict
 ///   else                      the code of the refusal; 503 for "not now" when some are accepted

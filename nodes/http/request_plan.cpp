@@ -15,8 +15,8 @@ http_response refuse_path(const request_head& head, const route_match& match) {
   if (match.allow.empty())
     return make_problem({errc::not_found, "There is no such path."},
                         {.instance = path_of(head.target)});
-  http_response response = make_problem({errc::method_not_allowed, ""},
-                                        {.instance = path_of(head.target)});
+  http_response response =
+      make_problem({errc::method_not_allowed, ""}, {.instance = path_of(head.target)});
   response.allow = match.allow;
   return response;
 }
@@ -24,7 +24,8 @@ http_response refuse_path(const request_head& head, const route_match& match) {
 /// Whether the connection and the node are in a state to take it.
 std::optional<http_response> check_state(const route& at, const plan_context& context) {
   if (context.reserved_only && at.audience != route_class::reserved)
-    return closing(make_problem({errc::no_capacity, "The server has as many connections as it may."}));
+    return closing(
+        make_problem({errc::no_capacity, "The server has as many connections as it may."}));
   if (context.draining && at.body != body_kind::none)
     return closing(make_problem({errc::draining, ""}));
   return std::nullopt;

@@ -18,13 +18,13 @@ struct plan_context {
 };
 
 struct request_plan {
-  http_request request;                 // with a refusal: only the route, if one was found
+  http_request request; // with a refusal: only the route, if one was found
   std::size_t body_limit = 0;
   std::optional<http_response> refusal; // instead of running the handler
 };
 
-/// `head` must outlive the plan's request. A refusal whose body is small may still read that body away, so
-/// that the connection can be kept: body_limit then says how much.
+/// `head` must outlive the plan's request. A refusal whose body is small may still read that body
+/// away, so that the connection can be kept: body_limit then says how much.
 request_plan plan_request(const request_head& head, const plan_context& context);
 
 } // namespace skein

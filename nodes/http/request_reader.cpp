@@ -70,10 +70,11 @@ std::size_t request_reader::feed_body(std::string_view bytes) {
       stage_ = stage::complete;
     return *taken;
   }
-  const std::size_t taken = std::min<std::size_t>(head_.content_length - body_.size(), bytes.size());
+  const std::size_t taken =
+      std::min<std::size_t>(head_.content_length - body_.size(), bytes.size());
   if (body_.size() + taken > body_.capacity()) // doubling, but never beyond what was declared
-    body_.reserve(std::min<std::size_t>(
-      head_.content_length, std::max(body_.size() + taken, body_.capacity() * 2)));
+    body_.reserve(std::min<std::size_t>(head_.content_length,
+                                        std::max(body_.size() + taken, body_.capacity() * 2)));
   body_.append(bytes.substr(0, taken));
   if (body_.size() == head_.content_length)
     stage_ = stage::complete;

@@ -20,13 +20,13 @@ constexpr auto bare = body_kind::none;
 
 constexpr std::array wait_query{argument_rule{"wait", wait}};
 constexpr std::array events_query{
-  argument_rule{"source", text}, argument_rule{"id", text},     argument_rule{"key", text},
-  argument_rule{"type", text},   argument_rule{"state", state}, argument_rule{"agent", text},
-  argument_rule{"limit", count}, argument_rule{"after", text},
+    argument_rule{"source", text}, argument_rule{"id", text},     argument_rule{"key", text},
+    argument_rule{"type", text},   argument_rule{"state", state}, argument_rule{"agent", text},
+    argument_rule{"limit", count}, argument_rule{"after", text},
 };
 constexpr std::array dead_query{
-  argument_rule{"agent", text},  argument_rule{"key", text},   argument_rule{"type", text},
-  argument_rule{"limit", count}, argument_rule{"after", text},
+    argument_rule{"agent", text},  argument_rule{"key", text},   argument_rule{"type", text},
+    argument_rule{"limit", count}, argument_rule{"after", text},
 };
 constexpr std::array page_query{argument_rule{"limit", count}, argument_rule{"after", text}};
 constexpr std::array lanes_query{argument_rule{"agent", text}, argument_rule{"limit", count},
@@ -40,24 +40,31 @@ constexpr argument_rule the_agent{"agent", text};
 constexpr argument_rule the_key{"key", text};
 
 constexpr std::array table{
-  route{"POST", "/v1/events", post_events, normal, body_kind::events, "", no_parameter, wait_query},
-  route{"GET", "/v1/events", look_up, normal, bare, "event.list", no_parameter, events_query},
-  route{"GET", "/v1/events/{event}", look_up, normal, bare, "event.describe", the_event, {}},
-  route{"POST", "/v1/events/{event}/cancel", look_up, reserved, body_kind::command, "event.cancel",
-        the_event, {}},
-  route{"GET", "/v1/dead", look_up, normal, bare, "dead.list", no_parameter, dead_query},
-  route{"GET", "/v1/dead/{event}", look_up, normal, bare, "dead.show", the_event, {}},
-  route{"GET", "/v1/agents", look_up, reserved, bare, "agent.list", no_parameter, {}},
-  route{"GET", "/v1/agents/{name}", look_up, reserved, bare, "agent.describe", the_agent, {}},
-  route{"GET", "/v1/keys", look_up, normal, bare, "key.list", no_parameter, page_query},
-  route{"GET", "/v1/keys/{key}", look_up, normal, bare, "key.describe", the_key, {}},
-  route{"GET", "/v1/lanes", look_up, normal, bare, "key.list", no_parameter, lanes_query},
-  route{"GET", "/v1/loops", look_up, reserved, bare, "loop.list", no_parameter, {}},
-  route{"GET", "/v1/status", look_up, reserved, bare, "status", no_parameter, {}},
-  route{"GET", "/v1/stream", open_stream, normal, bare, "", no_parameter, stream_query},
-  route{"GET", "/healthz", show_health, reserved, bare, "", no_parameter, {}},
-  route{"GET", "/readyz", show_ready, reserved, bare, "", no_parameter, {}},
-  route{"GET", "/metrics", show_metrics, reserved, bare, "", no_parameter, {}},
+    route{"POST", "/v1/events", post_events, normal, body_kind::events, "", no_parameter,
+          wait_query},
+    route{"GET", "/v1/events", look_up, normal, bare, "event.list", no_parameter, events_query},
+    route{"GET", "/v1/events/{event}", look_up, normal, bare, "event.describe", the_event, {}},
+    route{"POST",
+          "/v1/events/{event}/cancel",
+          look_up,
+          reserved,
+          body_kind::command,
+          "event.cancel",
+          the_event,
+          {}},
+    route{"GET", "/v1/dead", look_up, normal, bare, "dead.list", no_parameter, dead_query},
+    route{"GET", "/v1/dead/{event}", look_up, normal, bare, "dead.show", the_event, {}},
+    route{"GET", "/v1/agents", look_up, reserved, bare, "agent.list", no_parameter, {}},
+    route{"GET", "/v1/agents/{name}", look_up, reserved, bare, "agent.describe", the_agent, {}},
+    route{"GET", "/v1/keys", look_up, normal, bare, "key.list", no_parameter, page_query},
+    route{"GET", "/v1/keys/{key}", look_up, normal, bare, "key.describe", the_key, {}},
+    route{"GET", "/v1/lanes", look_up, normal, bare, "key.list", no_parameter, lanes_query},
+    route{"GET", "/v1/loops", look_up, reserved, bare, "loop.list", no_parameter, {}},
+    route{"GET", "/v1/status", look_up, reserved, bare, "status", no_parameter, {}},
+    route{"GET", "/v1/stream", open_stream, normal, bare, "", no_parameter, stream_query},
+    route{"GET", "/healthz", show_health, reserved, bare, "", no_parameter, {}},
+    route{"GET", "/readyz", show_ready, reserved, bare, "", no_parameter, {}},
+    route{"GET", "/metrics", show_metrics, reserved, bare, "", no_parameter, {}},
 };
 
 std::string_view take_segment(std::string_view& path) noexcept {
@@ -67,7 +74,8 @@ std::string_view take_segment(std::string_view& path) noexcept {
   return segment;
 }
 
-bool matches(std::string_view pattern, std::string_view path, std::string_view& parameter) noexcept {
+bool matches(std::string_view pattern, std::string_view path,
+             std::string_view& parameter) noexcept {
   while (!pattern.empty() && !path.empty()) {
     const std::string_view wanted = take_segment(pattern);
     const std::string_view given = take_segment(path);
@@ -109,14 +117,14 @@ std::string expectation(argument_kind kind, std::string_view value) {
                                            "cancelled, superseded, expired, purged";
     case count:
       return is_number(value, number) && number >= 1 && number <= limits::page_rows_max
-               ? ""
-               : "must be a number from 1 to " + std::to_string(limits::page_rows_max);
+                 ? ""
+                 : "must be a number from 1 to " + std::to_string(limits::page_rows_max);
     case wait:
       wait_time = parse_duration(value);
       return wait_time && *wait_time <= limits::http_wait_max
-               ? ""
-               : "must be a duration of at most " + format_duration(limits::http_wait_max) +
-                   ", such as 10s";
+                 ? ""
+                 : "must be a duration of at most " + format_duration(limits::http_wait_max) +
+                       ", such as 10s";
     case cursor:
       return is_cursor(value) ? "" : "must be the id of a stream message, such as 17.0";
   }

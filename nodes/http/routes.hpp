@@ -52,7 +52,8 @@ struct route_match {
 /// HEAD matches GET.
 route_match match_route(std::string_view method, std::string_view path);
 
-/// Whether `value` is what `rule` asks for. Error: invalid_argument, naming it and what would be right.
+/// Whether `value` is what `rule` asks for. Error: invalid_argument, naming it and what would be
+/// right.
 result<void> check_argument(const argument_rule& rule, std::string_view value);
 
 /// Names and values against the route's rules.

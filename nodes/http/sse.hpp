@@ -18,15 +18,16 @@ void append_sse(std::string& out, const stream_message& one);
 inline constexpr std::string_view sse_heartbeat = ": heartbeat\n\n";
 /// The last message to a reader that is too far behind.
 inline constexpr std::string_view sse_lagging =
-  "event: lagging\ndata: {\"detail\":\"This reader was too far behind; connect again to go on "
-  "from the last id.\"}\n\n";
+    "event: lagging\ndata: {\"detail\":\"This reader was too far behind; connect again to go on "
+    "from the last id.\"}\n\n";
 
-/// Bounded: bytes delivered and not yet taken by the network. A message that would go beyond the bound makes
-/// the reader a lagging one: it still gets what waits, in order and without a gap, so that each
-/// connection makes progress; then nothing more.
+/// Bounded: bytes delivered and not yet taken by the network. A message that would go beyond the
+/// bound makes the reader a lagging one: it still gets what waits, in order and without a gap, so
+/// that each connection makes progress; then nothing more.
 class stream_feed {
  public:
-  /// `wake` is called, from a delivering thread, when there is something new after a time of nothing.
+  /// `wake` is called, from a delivering thread, when there is something new after a time of
+  /// nothing.
   stream_feed(std::size_t backlog_max, std::function<void()> wake)
     : backlog_max_{backlog_max}, wake_{std::move(wake)} {}
 

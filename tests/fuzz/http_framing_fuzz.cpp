@@ -1,6 +1,6 @@
 // Bytes of a connection: requests one behind the other, in pieces. The same requests must come out
-// of them whatever the pieces are, another parser must see the same in each, and every decision from a head must
-// be total.
+// of them whatever the pieces are, another parser must see the same in each, and every decision
+// from a head must be total.
 #include "tests/nodes/http/other_parser.hpp"
 
 #include "nodes/http/request_plan.hpp"
@@ -59,8 +59,8 @@ seen read_all(std::string_view bytes, std::size_t piece) {
         out.failed = reader.problem().code;
       return out;
     }
-    const std::string difference = test::compare_with_other_parser(
-      reader, before.substr(0, before.size() - bytes.size()));
+    const std::string difference =
+        test::compare_with_other_parser(reader, before.substr(0, before.size() - bytes.size()));
     SKEIN_CHECK(difference.empty());
     out.requests.push_back(std::string{reader.head().method} + " " +
                            std::string{reader.head().target} + " " + std::string{reader.body()});

@@ -41,8 +41,9 @@ struct refusal {
 } // namespace
 
 TEST_CASE("a chunked body is its data, in whatever pieces it comes") {
-  const std::string raw = "5\r\nhello\r\n1;name=\"va \\\"lue\";b;c=d\r\n \r\n00000A\r\n0123456789\r\n"
-                          "0;last\r\nX-Checksum: 1\r\nContent-Length: 7\r\n\r\n";
+  const std::string raw =
+      "5\r\nhello\r\n1;name=\"va \\\"lue\";b;c=d\r\n \r\n00000A\r\n0123456789\r\n"
+      "0;last\r\nX-Checksum: 1\r\nContent-Length: 7\r\n\r\n";
   const std::string next = "GET / HTTP/1.1\r\n";
   for (std::size_t piece = 1; piece <= raw.size() + next.size(); ++piece) {
     const outcome out = decode(raw + next, 100, piece);
@@ -56,39 +57,39 @@ TEST_CASE("a chunked body is its data, in whatever pieces it comes") {
 
 TEST_CASE("a malformed chunked body is refused") {
   const std::vector<refusal> refusals{
-    {"a size beyond 64 bits that wraps to 5", "10000000000000005\r\nhello\r\n0\r\n\r\n"},
-    {"a size beyond 64 bits that wraps to 0", "10000000000000000\r\n\r\n"},
-    {"a size of many digits", std::string(100, 'F') + "\r\nhello\r\n0\r\n\r\n"},
-    {"no size", "\r\nhello\r\n0\r\n\r\n"},
-    {"an extension without a size", ";a=b\r\nhello\r\n0\r\n\r\n"},
-    {"a size with a plus", "+5\r\nhello\r\n0\r\n\r\n"},
-    {"a size with a minus", "-5\r\nhello\r\n0\r\n\r\n"},
-    {"a size with 0x", "0x5\r\nhello\r\n0\r\n\r\n"},
-    {"a size with a space before", " 5\r\nhello\r\n0\r\n\r\n"},
-    {"a size with a space behind", "5 \r\nhello\r\n0\r\n\r\n"},
-    {"a size with an underscore", "5_\r\nhello\r\n0\r\n\r\n"},
-    {"a bare LF after the size", "5\nhello\r\n0\r\n\r\n"},
-    {"a bare CR after the size", "5\rhello\r\n0\r\n\r\n"},
-    {"a bare LF in an extension", "5;a\nhello\r\n0\r\n\r\n"},
-    {"a NUL in an extension", std::string("5;a\0\r\nhello\r\n0\r\n\r\n", 19)},
-    {"an extension without a name", "5;\r\nhello\r\n0\r\n\r\n"},
-    {"an extension with a space", "5;a b\r\nhello\r\n0\r\n\r\n"},
-    {"an extension without its value", "5;a=\r\nhello\r\n0\r\n\r\n"},
-    {"an extension with an open quote", "5;a=\"b\r\nhello\r\n0\r\n\r\n"},
-    {"an extension with an escaped last quote", "5;a=\"b\\\"\r\nhello\r\n0\r\n\r\n"},
-    {"an endless extension", "5;" + std::string(limits::http_chunk_line_bytes_max, 'a')},
-    {"a chunk longer than its size", "4\r\nhello\r\n0\r\n\r\n"},
-    {"a chunk shorter than its size", "6\r\nhello\r\n0\r\n\r\n"},
-    {"a bare LF after the data", "5\r\nhello\n0\r\n\r\n"},
-    {"a bare CR after the data", "5\r\nhello\r0\r\n\r\n"},
-    {"a trailer without a colon", "0\r\nX\r\n\r\n"},
-    {"a trailer with a space before the colon", "0\r\nX : 1\r\n\r\n"},
-    {"a folded trailer", "0\r\nX: 1\r\n 2\r\n\r\n"},
-    {"a trailer with an empty name", "0\r\n: 1\r\n\r\n"},
-    {"a bare LF after a trailer", "0\r\nX: 1\n\r\n"},
-    {"a bare LF as the last line", "0\r\n\n"},
-    {"a control character in a trailer", "0\r\nX: \x01\r\n\r\n"},
-    {"endless trailers", "0\r\nX: " + std::string(limits::http_trailer_bytes_max, 'a')},
+      {"a size beyond 64 bits that wraps to 5", "10000000000000005\r\nhello\r\n0\r\n\r\n"},
+      {"a size beyond 64 bits that wraps to 0", "10000000000000000\r\n\r\n"},
+      {"a size of many digits", std::string(100, 'F') + "\r\nhello\r\n0\r\n\r\n"},
+      {"no size", "\r\nhello\r\n0\r\n\r\n"},
+      {"an extension without a size", ";a=b\r\nhello\r\n0\r\n\r\n"},
+      {"a size with a plus", "+5\r\nhello\r\n0\r\n\r\n"},
+      {"a size with a minus", "-5\r\nhello\r\n0\r\n\r\n"},
+      {"a size with 0x", "0x5\r\nhello\r\n0\r\n\r\n"},
+      {"a size with a space before", " 5\r\nhello\r\n0\r\n\r\n"},
+      {"a size with a space behind", "5 \r\nhello\r\n0\r\n\r\n"},
+      {"a size with an underscore", "5_\r\nhello\r\n0\r\n\r\n"},
+      {"a bare LF after the size", "5\nhello\r\n0\r\n\r\n"},
+      {"a bare CR after the size", "5\rhello\r\n0\r\n\r\n"},
+      {"a bare LF in an extension", "5;a\nhello\r\n0\r\n\r\n"},
+      {"a NUL in an extension", std::string("5;a\0\r\nhello\r\n0\r\n\r\n", 19)},
+      {"an extension without a name", "5;\r\nhello\r\n0\r\n\r\n"},
+      {"an extension with a space", "5;a b\r\nhello\r\n0\r\n\r\n"},
+      {"an extension without its value", "5;a=\r\nhello\r\n0\r\n\r\n"},
+      {"an extension with an open quote", "5;a=\"b\r\nhello\r\n0\r\n\r\n"},
+      {"an extension with an escaped last quote", "5;a=\"b\\\"\r\nhello\r\n0\r\n\r\n"},
+      {"an endless extension", "5;" + std::string(limits::http_chunk_line_bytes_max, 'a')},
+      {"a chunk longer than its size", "4\r\nhello\r\n0\r\n\r\n"},
+      {"a chunk shorter than its size", "6\r\nhello\r\n0\r\n\r\n"},
+      {"a bare LF after the data", "5\r\nhello\n0\r\n\r\n"},
+      {"a bare CR after the data", "5\r\nhello\r0\r\n\r\n"},
+      {"a trailer without a colon", "0\r\nX\r\n\r\n"},
+      {"a trailer with a space before the colon", "0\r\nX : 1\r\n\r\n"},
+      {"a folded trailer", "0\r\nX: 1\r\n 2\r\n\r\n"},
+      {"a trailer with an empty name", "0\r\n: 1\r\n\r\n"},
+      {"a bare LF after a trailer", "0\r\nX: 1\n\r\n"},
+      {"a bare LF as the last line", "0\r\n\n"},
+      {"a control character in a trailer", "0\r\nX: \x01\r\n\r\n"},
+      {"endless trailers", "0\r\nX: " + std::string(limits::http_trailer_bytes_max, 'a')},
   };
   for (const refusal& each : refusals)
     for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, each.raw.size()}) {

@@ -59,7 +59,8 @@ TEST_CASE("the page has no section for a route that does not exist") {
   const std::string text = page();
   const std::regex heading{"\n### `(GET|POST) ([^`]+)`"};
   std::size_t sections = 0;
-  for (std::sregex_iterator at{text.begin(), text.end(), heading}, end; at != end; ++at, ++sections) {
+  for (std::sregex_iterator at{text.begin(), text.end(), heading}, end; at != end;
+       ++at, ++sections) {
     bool known = false;
     for (const route& each : all_routes())
       known = known || (each.method == (*at)[1].str() && each.pattern == (*at)[2].str());
@@ -89,7 +90,8 @@ TEST_CASE("the page says the limits that hold") {
   CHECK(settings.request_timeout == std::chrono::seconds{30});
   CHECK(settings.rate_grace == std::chrono::seconds{5});
   CHECK(settings.body_rate_min == 500);
-  CHECK(says("| request | 30 s from its first byte; after 5 s a body must come at 500 B/s on average |"));
+  CHECK(says(
+      "| request | 30 s from its first byte; after 5 s a body must come at 500 B/s on average |"));
   CHECK(settings.connections_max == 4'096);
   CHECK(settings.connections_per_ip_max == 2'048);
   CHECK(says("| connections | 4,096 in all, 2,048 of one address"));

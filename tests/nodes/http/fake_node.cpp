@@ -115,7 +115,8 @@ publish_reply fake_node::accept(const std::vector<offered_event>& events) {
   return reply;
 }
 
-void fake_node::publish(std::vector<offered_event> events, std::function<void(publish_reply)> done) {
+void fake_node::publish(std::vector<offered_event> events,
+                        std::function<void(publish_reply)> done) {
   std::function<void()> work;
   {
     const std::lock_guard lock{mutex_};

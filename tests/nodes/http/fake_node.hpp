@@ -1,5 +1,5 @@
-// An engine that does what a test tells it: answers at once or when told, from a thread of its own as the
-// real one does, and remembers what it was asked.
+// An engine that does what a test tells it: answers at once or when told, from a thread of its own
+// as the real one does, and remembers what it was asked.
 #pragma once
 
 #include "actors/api.hpp"

@@ -37,12 +37,31 @@ TEST_CASE("on loopback, Host is a loopback name or address with our port") {
   for (const char* host : {"127.0.0.1:7411", "127.8.8.8:7411", "localhost:7411", "LOCALHOST:7411",
                            "a.localhost:7411", "[::1]:7411"})
     CHECK(host_allowed(host, on_loopback));
-  for (const char* host :
-       {"", "example.org", "example.org:7411", "127.0.0.1", "127.0.0.1:80", "localhost",
-        "localhost:74110", "localhost:7411x", "localhost:", "localhost:+7411", "xlocalhost:7411",
-        "localhost.example.org:7411", "127.0.0.1.example.org:7411", "10.0.0.1:7411", "0.0.0.0:7411",
-        "[::2]:7411", "[::1:7411", "::1:7411", "[127.0.0.1]:7411", "[]:7411", ":7411", "[::1]7411",
-        "2130706433:7411", "0x7f000001:7411", "127.1:7411"}) {
+  for (const char* host : {"",
+                           "example.org",
+                           "example.org:7411",
+                           "127.0.0.1",
+                           "127.0.0.1:80",
+                           "localhost",
+                           "localhost:74110",
+                           "localhost:7411x",
+                           "localhost:",
+                           "localhost:+7411",
+                           "xlocalhost:7411",
+                           "localhost.example.org:7411",
+                           "127.0.0.1.example.org:7411",
+                           "10.0.0.1:7411",
+                           "0.0.0.0:7411",
+                           "[::2]:7411",
+                           "[::1:7411",
+                           "::1:7411",
+                           "[127.0.0.1]:7411",
+                           "[]:7411",
+                           ":7411",
+                           "[::1]7411",
+                           "2130706433:7411",
+                           "0x7f000001:7411",
+                           "127.1:7411"}) {
     INFO(host);
     CHECK_FALSE(host_allowed(host, on_loopback));
   }
@@ -75,10 +94,10 @@ TEST_CASE("a foreign Origin is refused, our own is not") {
   CHECK(passes("127.0.0.1:7411", "http://127.0.0.1:7411"));
   CHECK(passes("127.0.0.1:7411", "http://localhost:7411"));
   CHECK(passes("localhost:7411", "https://localhost:7411"));
-  for (const char* origin : {"null", "http://example.org", "http://example.org:7411",
-                             "http://localhost:8080", "http://localhost", "file://", "localhost:7411",
-                             "chrome-extension://localhost:7411", "http://localhost:7411/",
-                             "http://localhost:7411@example.org", "http://[::1:7411"}) {
+  for (const char* origin :
+       {"null", "http://example.org", "http://example.org:7411", "http://localhost:8080",
+        "http://localhost", "file://", "localhost:7411", "chrome-extension://localhost:7411",
+        "http://localhost:7411/", "http://localhost:7411@example.org", "http://[::1:7411"}) {
     INFO(origin);
     CHECK_FALSE(passes("127.0.0.1:7411", origin));
   }
@@ -90,8 +109,9 @@ TEST_CASE("a refused host is told what would be right") {
   const auto refused = check_host(head_with("evil\x01.example:7411"), on_loopback);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == errc::forbidden_origin);
-  CHECK(refused.error().detail == "Host \"evil?.example:7411\" is not this server. Use 127.0.0.1:7411 or "
-                                  "localhost:7411, or add the name to the server's host names.");
+  CHECK(refused.error().detail ==
+        "Host \"evil?.example:7411\" is not this server. Use 127.0.0.1:7411 or "
+        "localhost:7411, or add the name to the server's host names.");
 }
 
 TEST_CASE("only HTTP/1.0 may leave Host away") {
@@ -118,7 +138,9 @@ TEST_CASE("the mode of a publish is told by its content type, then by its ce- he
 
 TEST_CASE("a publish of no known content type is refused") {
   for (const header_list& fields :
-       {header_list{}, {{"Content-Type", "application/json"}}, {{"Content-Type", "text/plain"}},
+       {header_list{},
+        {{"Content-Type", "application/json"}},
+        {{"Content-Type", "text/plain"}},
         {{"Content-Type", "application/x-www-form-urlencoded"}},
         {{"Content-Type", "application/cloudevents+xml"}, {"ce-id", "1"}},
         {{"Content-Type", "application/cloudevents"}, {"ce-id", "1"}},

@@ -26,7 +26,8 @@ struct http_fixture {
   fake_node node;
   http_server server;
 
-  explicit http_fixture(http_settings settings = test_settings()) : server{std::move(settings), node} {
+  explicit http_fixture(http_settings settings = test_settings())
+    : server{std::move(settings), node} {
     const auto started = server.start();
     REQUIRE(started.ok());
   }

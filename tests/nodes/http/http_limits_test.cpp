@@ -1,5 +1,5 @@
-// Sizes at their edges, times that run out, connections beyond the caps. All times are made short by the
-// settings; none of it sleeps.
+// Sizes at their edges, times that run out, connections beyond the caps. All times are made short
+// by the settings; none of it sleeps.
 #include "tests/nodes/http/http_fixture.hpp"
 
 #include <sys/resource.h>
@@ -57,7 +57,8 @@ TEST_CASE("a body may have the size of an event and not one byte more") {
   CHECK(out.code() == "too-large");
   CHECK(out.body.find("The body may have at most 2097152 bytes.") != std::string::npos);
   CHECK(fixture.ask(chunked_event(fixture, max - 100)).status == 202);
-  CHECK(fixture.ask(chunked_event(fixture, max + 1)).body.find("The body may have") != std::string::npos);
+  CHECK(fixture.ask(chunked_event(fixture, max + 1)).body.find("The body may have") !=
+        std::string::npos);
   CHECK(fixture.node.publishes() == 2);
 }
 
@@ -111,7 +112,8 @@ TEST_CASE("a head that trickles in is refused at the same time") {
   client.patience = 2ms;
   client.send("GET /healthz HTTP/1.1\r\nX: ");
   raw_response out;
-  for (int i = 0; i < 5'000 && out.status == 0; ++i) { // each read that gives nothing takes its patience
+  for (int i = 0; i < 5'000 && out.status == 0;
+       ++i) { // each read that gives nothing takes its patience
     client.send_some("x");
     out = client.read();
   }
@@ -121,9 +123,10 @@ TEST_CASE("a head that trickles in is refused at the same time") {
 TEST_CASE("a request that does not end in time is refused") {
   http_fixture fixture{with([](auto& settings) { settings.request_timeout = 30ms; })};
   raw_client client = fixture.connect();
-  CHECK(client.ask("POST /v1/events HTTP/1.1\r\n" + fixture.host() +
-                   "Content-Type: application/cloudevents+json\r\nContent-Length: 100\r\n\r\n{")
-          .code() == "request-timeout");
+  CHECK(client
+            .ask("POST /v1/events HTTP/1.1\r\n" + fixture.host() +
+                 "Content-Type: application/cloudevents+json\r\nContent-Length: 100\r\n\r\n{")
+            .code() == "request-timeout");
 }
 
 TEST_CASE("a body slower than the minimum is refused after the grace time") {
@@ -132,9 +135,10 @@ TEST_CASE("a body slower than the minimum is refused after the grace time") {
     settings.body_rate_min = 1'000'000;
   })};
   raw_client client = fixture.connect();
-  CHECK(client.ask("POST /v1/events HTTP/1.1\r\n" + fixture.host() +
-                   "Content-Type: application/cloudevents+json\r\nContent-Length: 100000\r\n\r\n{")
-          .code() == "request-timeout");
+  CHECK(client
+            .ask("POST /v1/events HTTP/1.1\r\n" + fixture.host() +
+                 "Content-Type: application/cloudevents+json\r\nContent-Length: 100000\r\n\r\n{")
+            .code() == "request-timeout");
 }
 
 TEST_CASE("an idle connection is closed without a word") {
@@ -256,13 +260,15 @@ TEST_CASE("one address has its own cap") {
 
 TEST_CASE("bodies on their way in have a common limit") {
   http_fixture fixture{with([](auto& settings) { settings.body_memory_max = 100 << 10; })};
-  const std::string head = "POST /v1/events HTTP/1.1\r\n" + fixture.host() +
-                           "Content-Type: application/cloudevents+json\r\nContent-Length: 200000\r\n\r\n";
+  const std::string head =
+      "POST /v1/events HTTP/1.1\r\n" + fixture.host() +
+      "Content-Type: application/cloudevents+json\r\nContent-Length: 200000\r\n\r\n";
   raw_client first = fixture.connect();
   first.send(head + std::string(60 << 10, ' '));
   raw_client watch = fixture.connect();
   std::string metrics;
-  for (int i = 0; i < 5'000 && metrics.find("skein_http_body_bytes 65536\n") == std::string::npos; ++i)
+  for (int i = 0; i < 5'000 && metrics.find("skein_http_body_bytes 65536\n") == std::string::npos;
+       ++i)
     metrics = watch.ask(fixture.get("/metrics")).body;
   CHECK(metrics.find("skein_http_body_bytes 65536\n") != std::string::npos);
   const raw_response out = fixture.ask(head + std::string(60 << 10, ' '));
@@ -308,7 +314,8 @@ TEST_CASE("a server that cannot listen says why") {
   const auto started = second.start();
   REQUIRE_FALSE(started.ok());
   CHECK(started.error().code == errc::io_error);
-  CHECK(started.error().detail.find("127.0.0.1:" + std::to_string(settings.port)) != std::string::npos);
+  CHECK(started.error().detail.find("127.0.0.1:" + std::to_string(settings.port)) !=
+        std::string::npos);
   settings.address = "localhost";
   http_server third{settings, node};
   CHECK(third.start().error().code == errc::invalid_config);

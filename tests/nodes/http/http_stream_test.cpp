@@ -50,8 +50,9 @@ TEST_CASE("a stream carries each message with its id, event and data") {
   CHECK(fixture.node.filters().front().type == "a.*");
   CHECK(fixture.node.filters().front().after.empty());
   fixture.node.emit({{"5.0", "accepted", R"({"event":"1-1"})"}, {"5.1", "outcome", "{}"}});
-  CHECK(client.read_until("{}\n\n") == "50\r\nid: 5.0\nevent: accepted\ndata: {\"event\":\"1-1\"}\n\n"
-                                       "id: 5.1\nevent: outcome\ndata: {}\n\n");
+  CHECK(client.read_until("{}\n\n") ==
+        "50\r\nid: 5.0\nevent: accepted\ndata: {\"event\":\"1-1\"}\n\n"
+        "id: 5.1\nevent: outcome\ndata: {}\n\n");
   fixture.node.emit({{"6.0", "reset", "{}"}});
   CHECK(client.read_until("{}\n\n") == "\r\n1f\r\nid: 6.0\nevent: reset\ndata: {}\n\n");
 }
@@ -62,9 +63,11 @@ TEST_CASE("a stream goes on after the id that the client says") {
   raw_client by_header = open(fixture, "/v1/stream?after=5.1", "Last-Event-ID: 7.3\r\n");
   REQUIRE(fixture.node.wait_for_streams(2));
   CHECK(fixture.node.filters()[0].after == "5.1");
-  CHECK(fixture.node.filters()[1].after == "7.3"); // newer: what a browser sends when it connects again
+  CHECK(fixture.node.filters()[1].after ==
+        "7.3"); // newer: what a browser sends when it connects again
   CHECK(fixture.ask(fixture.get("/v1/stream?after=5")).code() == "invalid-argument");
-  CHECK(fixture.ask(fixture.get("/v1/stream", "Last-Event-ID: x\r\n")).code() == "invalid-argument");
+  CHECK(fixture.ask(fixture.get("/v1/stream", "Last-Event-ID: x\r\n")).code() ==
+        "invalid-argument");
 }
 
 TEST_CASE("a quiet stream says that it lives") {
@@ -95,7 +98,8 @@ TEST_CASE("a reader that is too far behind gets what fits, is told, and closed")
   REQUIRE(fixture.node.wait_for_streams(1));
   std::size_t taken = 0;
   const std::string data(1'000, 'x');
-  while (fixture.node.emit({{std::to_string(taken) + ".0", "accepted", data}}) == std::vector<bool>{true})
+  while (fixture.node.emit({{std::to_string(taken) + ".0", "accepted", data}}) ==
+         std::vector<bool>{true})
     REQUIRE(++taken < 100'000);
   CHECK(fixture.node.wait_for_streams(0));
   const auto rest = client.read_to_end();

@@ -26,8 +26,8 @@ inline bool has_trailers(const request_head& head, std::string_view raw) {
   return !std::regex_search(raw.begin(), raw.end(), last_chunk);
 }
 
-/// `raw`: exactly the bytes that `ours` took for its complete request. Empty when the other parser sees the
-/// same request in them, else in what they differ.
+/// `raw`: exactly the bytes that `ours` took for its complete request. Empty when the other parser
+/// sees the same request in them, else in what they differ.
 inline std::string compare_with_other_parser(const request_reader& ours, std::string_view raw) {
   namespace http = boost::beast::http;
   if (raw.starts_with("\r\n")) // the empty line that may come before

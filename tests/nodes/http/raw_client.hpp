@@ -1,5 +1,6 @@
 // A socket that says exactly the bytes it is told, and a strict reader of responses: what a test
-// must see is what a careful client would see. Every wait has an end, so a server that is silent fails a test.
+// must see is what a careful client would see. Every wait has an end, so a server that is silent
+// fails a test.
 #pragma once
 
 #include <chrono>

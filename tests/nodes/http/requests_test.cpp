@@ -24,8 +24,8 @@ asked_pair asked_by(http_fixture& fixture, const std::string& request) {
 
 TEST_CASE("a structured event is published and acknowledged with its number") {
   http_fixture fixture;
-  const raw_response out =
-    fixture.ask(fixture.post_event(event_json("a\\\"b", R"(,"partitionkey":"k","data":{"n":1})")));
+  const raw_response out = fixture.ask(
+      fixture.post_event(event_json("a\\\"b", R"(,"partitionkey":"k","data":{"n":1})")));
   CHECK(out.status == 202);
   CHECK(out.field("content-type") == "application/json");
   CHECK(out.field("connection").empty());
@@ -37,13 +37,14 @@ TEST_CASE("a structured event is published and acknowledged with its number") {
   CHECK(offered.head().key == "k");
   const std::string shard = std::to_string(raw(offered.shard));
   CHECK(out.body == R"({"accepted":[{"event":")" + shard +
-                      R"(-1","id":"a\"b","source":"/test","shard":)" + shard + R"(,"duplicate":false}]})");
+                        R"(-1","id":"a\"b","source":"/test","shard":)" + shard +
+                        R"(,"duplicate":false}]})");
 }
 
 TEST_CASE("a batch is published in one call, in its order") {
   http_fixture fixture;
   const raw_response out =
-    fixture.ask(fixture.post_batch("[" + event_json("1") + "," + event_json("2") + "]"));
+      fixture.ask(fixture.post_batch("[" + event_json("1") + "," + event_json("2") + "]"));
   CHECK(out.status == 202);
   CHECK(fixture.node.publishes() == 1);
   REQUIRE(fixture.node.published().size() == 2);
@@ -55,9 +56,9 @@ TEST_CASE("a batch is published in one call, in its order") {
 TEST_CASE("a binary event takes its attributes from the headers") {
   http_fixture fixture;
   const raw_response out = fixture.ask(
-    fixture.post("/v1/events", "application/json", R"({"a":1})",
-                 "CE-SpecVersion: 1.0\r\nce-id: b1\r\nCe-Source: /bin\r\nce-type: t\r\n"
-                 "ce-partitionkey: caf%C3%A9\r\n"));
+      fixture.post("/v1/events", "application/json", R"({"a":1})",
+                   "CE-SpecVersion: 1.0\r\nce-id: b1\r\nCe-Source: /bin\r\nce-type: t\r\n"
+                   "ce-partitionkey: caf%C3%A9\r\n"));
   CHECK(out.status == 202);
   REQUIRE(fixture.node.published().size() == 1);
   const auto value = decode_event(fixture.node.published().front().body.view());
@@ -70,9 +71,11 @@ TEST_CASE("a binary event takes its attributes from the headers") {
 
 TEST_CASE("a batch with one malformed member is refused whole, and names it") {
   http_fixture fixture;
-  for (const char* member : {R"({"specversion":"1.0"})", "5", R"({"specversion":"1.0","id":"x","source":"/s","type":"t","due":"never"})"}) {
-    const raw_response out =
-      fixture.ask(fixture.post_batch("[" + event_json("0") + "," + event_json("1") + "," + member + "]"));
+  for (const char* member :
+       {R"({"specversion":"1.0"})", "5",
+        R"({"specversion":"1.0","id":"x","source":"/s","type":"t","due":"never"})"}) {
+    const raw_response out = fixture.ask(
+        fixture.post_batch("[" + event_json("0") + "," + event_json("1") + "," + member + "]"));
     INFO(out.body);
     CHECK(out.status == 400);
     CHECK(out.field("content-type") == "application/problem+json");
@@ -92,13 +95,14 @@ TEST_CASE("each wrong publish has its code") {
   CHECK(code(fixture.post_event("{}")) == "400 invalid-event");
   CHECK(code(fixture.post_event(event_json("1", R"(,"due":"tomorrow")"))) == "400 invalid-time");
   CHECK(code(fixture.post_event(event_json("1", R"(,"data":)" + std::string(40, '[') +
-                                                  std::string(40, ']')))) == "400 too-deep");
+                                                    std::string(40, ']')))) == "400 too-deep");
   CHECK(code(fixture.post_event(event_json("1", R"(,"skeinhops":"65")"))) == "400 too-many-hops");
   CHECK(code(fixture.post("/v1/events", "application/json", event_json("1"))) ==
         "415 unsupported-media-type");
   CHECK(code(fixture.post_event(event_json("1"), "?wait=61s")) == "400 invalid-argument");
   CHECK(code(fixture.post_event(event_json("1"), "?wiat=1s")) == "400 invalid-argument");
-  CHECK(code(fixture.post_batch("[" + event_json("1") + "]", "?wait=1s")) == "400 invalid-argument");
+  CHECK(code(fixture.post_batch("[" + event_json("1") + "]", "?wait=1s")) ==
+        "400 invalid-argument");
   std::string many = "[" + event_json("0");
   for (std::size_t i = 1; i <= limits::batch_events_max; ++i)
     many += "," + event_json(std::to_string(i));
@@ -181,18 +185,23 @@ TEST_CASE("a publish that is refused does not wait") {
 
 TEST_CASE("each look-up asks for its operation with its arguments") {
   http_fixture fixture;
-  const auto asked = [&](const std::string& target) { return asked_by(fixture, fixture.get(target)); };
+  const auto asked = [&](const std::string& target) {
+    return asked_by(fixture, fixture.get(target));
+  };
   CHECK(asked("/v1/events/17-42") == asked_pair{"event.describe", R"({"event":"17-42"})"});
   CHECK(asked("/v1/events") == asked_pair{"event.list", "{}"});
-  CHECK(asked("/v1/events?source=%2Fs&id=a%22b&key=k&type=t&state=dead&agent=bot&limit=7&after=99") ==
-        asked_pair{"event.list", R"({"source":"/s","id":"a\"b","key":"k","type":"t","state":"dead",)"
-                                 R"("agent":"bot","limit":7,"after":"99"})"});
-  CHECK(asked("/v1/dead?agent=bot&limit=1") == asked_pair{"dead.list", R"({"agent":"bot","limit":1})"});
+  CHECK(
+      asked("/v1/events?source=%2Fs&id=a%22b&key=k&type=t&state=dead&agent=bot&limit=7&after=99") ==
+      asked_pair{"event.list", R"({"source":"/s","id":"a\"b","key":"k","type":"t","state":"dead",)"
+                               R"("agent":"bot","limit":7,"after":"99"})"});
+  CHECK(asked("/v1/dead?agent=bot&limit=1") ==
+        asked_pair{"dead.list", R"({"agent":"bot","limit":1})"});
   CHECK(asked("/v1/dead/3-4") == asked_pair{"dead.show", R"({"event":"3-4"})"});
   CHECK(asked("/v1/agents") == asked_pair{"agent.list", "{}"});
   CHECK(asked("/v1/agents/bot") == asked_pair{"agent.describe", R"({"agent":"bot"})"});
   CHECK(asked("/v1/keys?limit=2&after=x") == asked_pair{"key.list", R"({"limit":2,"after":"x"})"});
-  CHECK(asked("/v1/keys/chat%2F1%20%C3%A4+") == asked_pair{"key.describe", "{\"key\":\"chat/1 \xc3\xa4+\"}"});
+  CHECK(asked("/v1/keys/chat%2F1%20%C3%A4+") ==
+        asked_pair{"key.describe", "{\"key\":\"chat/1 \xc3\xa4+\"}"});
   CHECK(asked("/v1/lanes?agent=bot") == asked_pair{"key.list", R"({"agent":"bot"})"});
   CHECK(asked("/v1/loops") == asked_pair{"loop.list", "{}"});
   CHECK(asked("/v1/status") == asked_pair{"status", "{}"});
@@ -208,13 +217,15 @@ TEST_CASE("a command is a POST of JSON without arguments") {
   CHECK(cancel("application/json", " { } \n").status == 200);
   CHECK(cancel("application/json", R"({"now":true})").code() == "invalid-argument");
   CHECK(cancel("text/plain", "").code() == "unsupported-media-type");
-  CHECK(fixture.ask("POST /v1/events/17-42/cancel HTTP/1.1\r\n" + fixture.host() + "\r\n").status == 415);
+  CHECK(fixture.ask("POST /v1/events/17-42/cancel HTTP/1.1\r\n" + fixture.host() + "\r\n").status ==
+        415);
   CHECK(fixture.node.asked().size() == 2);
 }
 
 TEST_CASE("an answer of the engine that is an error is a problem about its path") {
   http_fixture fixture;
-  for (const errc code : {errc::not_found, errc::state_conflict, errc::timed_out, errc::overloaded}) {
+  for (const errc code :
+       {errc::not_found, errc::state_conflict, errc::timed_out, errc::overloaded}) {
     fixture.node.on_ask = [code](const std::string&, const std::string&) {
       return api_answer{code, "There is no event 1-2."};
     };
@@ -234,7 +245,8 @@ TEST_CASE("health, readiness and metrics are plain text") {
   out = fixture.ask(fixture.get("/metrics"));
   CHECK(out.field("content-type") == "text/plain; version=0.0.4; charset=utf-8");
   CHECK(out.body.starts_with("# TYPE fake gauge\nfake 1\n"));
-  CHECK(out.body.find(R"(skein_http_responses_total{method="GET",route="/healthz",status="200"} 1)") !=
+  CHECK(out.body.find(
+            R"(skein_http_responses_total{method="GET",route="/healthz",status="200"} 1)") !=
         std::string::npos);
   fixture.node.is_ready = false;
   out = fixture.ask(fixture.get("/readyz"));
@@ -249,13 +261,13 @@ TEST_CASE("a wrong path, method or argument is told and the connection is kept")
   CHECK(client.ask(fixture.get("/v1/events/17")).code() == "invalid-argument");
   CHECK(client.ask(fixture.get("/v1/agents?x=1")).code() == "invalid-argument");
   CHECK(client.ask(fixture.get("/v1/keys/%ff")).code() == "invalid-argument");
-  const raw_response out =
-    client.ask("DELETE /v1/events HTTP/1.1\r\n" + fixture.host() + "\r\n");
+  const raw_response out = client.ask("DELETE /v1/events HTTP/1.1\r\n" + fixture.host() + "\r\n");
   CHECK(out.status == 405);
   CHECK(out.code() == "method-not-allowed");
   CHECK(out.field("allow") == "POST, GET, HEAD");
   CHECK(client.ask("OPTIONS * HTTP/1.1\r\n" + fixture.host() + "\r\n").status == 404);
-  CHECK(client.ask(fixture.post("/v1/status", "text/plain", "x")).status == 405); // its body is read away
+  CHECK(client.ask(fixture.post("/v1/status", "text/plain", "x")).status ==
+        405); // its body is read away
   CHECK(client.ask(fixture.get("/healthz")).status == 200);
 }
 
@@ -272,7 +284,8 @@ TEST_CASE("a HEAD is a GET without the body") {
     if (std::string_view{target} != "/metrics") // which counts itself
       CHECK(head.field("content-length") == full.field("content-length"));
   }
-  const raw_response stream = client.ask("HEAD /v1/stream HTTP/1.1\r\n" + fixture.host() + "\r\n", true);
+  const raw_response stream =
+      client.ask("HEAD /v1/stream HTTP/1.1\r\n" + fixture.host() + "\r\n", true);
   CHECK(stream.field("content-type") == "text/event-stream");
   CHECK(client.ask(fixture.get("/healthz")).body == "ok\n");
 }
@@ -285,11 +298,13 @@ TEST_CASE("a foreign Host or Origin is refused before anything else is looked at
   CHECK(fixture.ask("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n").status == 403);
   CHECK(fixture.ask(fixture.get("/nothing", "Origin: http://evil.example\r\n")).code() ==
         "forbidden-origin");
-  const raw_response out = fixture.ask(fixture.post(
-    "/v1/events", "application/cloudevents+json", event_json("1"), "Origin: http://evil.example\r\n"));
+  const raw_response out =
+      fixture.ask(fixture.post("/v1/events", "application/cloudevents+json", event_json("1"),
+                               "Origin: http://evil.example\r\n"));
   CHECK(out.status == 403);
   CHECK(fixture.node.publishes() == 0);
-  CHECK(fixture.ask(fixture.get("/healthz", "Origin: http://localhost:" + port + "\r\n")).status == 200);
+  CHECK(fixture.ask(fixture.get("/healthz", "Origin: http://localhost:" + port + "\r\n")).status ==
+        200);
 }
 
 TEST_CASE("HTTP/1.0 is answered and closed, or kept when it asks for that") {
@@ -341,7 +356,8 @@ TEST_CASE("a client that asks is told to continue, and one that is refused is no
   raw_client client = fixture.connect();
   CHECK(client.ask(head("application/cloudevents+json", body.size())).status == 100);
   CHECK(client.ask(body).status == 202);
-  client.send(head("application/cloudevents+json", body.size()) + body); // did not wait: needs no 100
+  client.send(head("application/cloudevents+json", body.size()) +
+              body); // did not wait: needs no 100
   CHECK(client.read().status == 202);
   CHECK(client.ask(head("text/plain", 5)).status == 415);
   CHECK(client.read_to_end() == "");

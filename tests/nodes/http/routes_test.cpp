@@ -29,9 +29,10 @@ TEST_CASE("a path matches its pattern, whole and byte by byte") {
   CHECK(pattern_of("GET", "/v1/events/17-42") == "/v1/events/{event}");
   CHECK(pattern_of("POST", "/v1/events/17-42/cancel") == "/v1/events/{event}/cancel");
   CHECK(match_route("GET", "/v1/keys/a%2Fb").parameter == "a%2Fb");
-  for (const char* path : {"/", "", "*", "v1/events", "/v1", "/v1/", "/v1/events/", "/v1//events",
-                           "/v1/events/1-1/", "/v1/events/1-1/x", "/v1/events//cancel", "/V1/events",
-                           "/v1/%65vents", "/v1/events/../status", "/healthz/", "//healthz"})
+  for (const char* path :
+       {"/", "", "*", "v1/events", "/v1", "/v1/", "/v1/events/", "/v1//events", "/v1/events/1-1/",
+        "/v1/events/1-1/x", "/v1/events//cancel", "/V1/events", "/v1/%65vents",
+        "/v1/events/../status", "/healthz/", "//healthz"})
     CHECK(pattern_of("GET", path) == "");
 }
 
@@ -62,12 +63,13 @@ TEST_CASE("every route can be reached, and no two are the same") {
 TEST_CASE("a query is decoded once and strictly") {
   const auto query = read("a=1&b=x%2Fy%3D%26z&c=a+b%2Bc&d&&e=%C3%A4&f==");
   REQUIRE(query.ok());
-  CHECK(*query == query_list{{"a", "1"},   {"b", "x/y=&z"}, {"c", "a b+c"},
-                             {"d", ""},    {"e", "\xc3\xa4"}, {"f", "="}});
+  CHECK(*query ==
+        query_list{
+            {"a", "1"}, {"b", "x/y=&z"}, {"c", "a b+c"}, {"d", ""}, {"e", "\xc3\xa4"}, {"f", "="}});
   CHECK(read_query("/x").value().empty());
   CHECK(read_query("/x?").value().empty());
-  for (const char* wrong : {"a=%", "a=%4", "a=%zz", "a=%4g", "a=%-1", "%=1", "a=%00", "a=%0A", "a=%7f",
-                            "a=%ff", "a=%C3", "a=%ED%A0%80", "a=1&a=1", "a=1&%61=2"}) {
+  for (const char* wrong : {"a=%", "a=%4", "a=%zz", "a=%4g", "a=%-1", "%=1", "a=%00", "a=%0A",
+                            "a=%7f", "a=%ff", "a=%C3", "a=%ED%A0%80", "a=1&a=1", "a=1&%61=2"}) {
     INFO(wrong);
     REQUIRE_FALSE(read(wrong).ok());
     CHECK(read(wrong).error().code == errc::invalid_argument);
@@ -114,9 +116,10 @@ TEST_CASE("an unknown query parameter is named with those that are known") {
   const route& lanes = *match_route("GET", "/v1/lanes").found;
   const auto refused = check_query(lanes, {{"agnet", "bot"}});
   REQUIRE_FALSE(refused.ok());
-  CHECK(refused.error() == error{errc::invalid_argument,
-                                 "There is no query parameter \"agnet\" here; known are agent, limit, "
-                                 "after."});
+  CHECK(refused.error() ==
+        error{errc::invalid_argument,
+              "There is no query parameter \"agnet\" here; known are agent, limit, "
+              "after."});
   const auto none = check_query(*match_route("GET", "/healthz").found, {{"a", ""}});
   REQUIRE_FALSE(none.ok());
   CHECK(none.error().detail == "There is no query parameter \"a\" here; none is known.");

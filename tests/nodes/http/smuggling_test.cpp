@@ -1,5 +1,5 @@
-// Requests with another one hidden behind them, sent as raw bytes: one answer, then the end, whatever a
-// less strict reader would have seen.
+// Requests with another one hidden behind them, sent as raw bytes: one answer, then the end,
+// whatever a less strict reader would have seen.
 #include "tests/nodes/http/head_corpus.hpp"
 #include "tests/nodes/http/http_fixture.hpp"
 
@@ -13,7 +13,8 @@ namespace {
 std::size_t count_responses(std::string_view bytes) {
   std::size_t count = 0;
   constexpr std::string_view mark = "\r\nContent-Length: ";
-  for (std::size_t at = bytes.find(mark); at != std::string_view::npos; at = bytes.find(mark, at + 1))
+  for (std::size_t at = bytes.find(mark); at != std::string_view::npos;
+       at = bytes.find(mark, at + 1))
     ++count;
   return count;
 }
@@ -80,13 +81,13 @@ TEST_CASE("a body is never taken for a request") {
 
 TEST_CASE("a GET with a body is refused and closed") {
   http_fixture fixture;
-  const std::string came = all_that_comes(
-    fixture, "GET /healthz HTTP/1.1\r\n" + fixture.host() + "Content-Length: 5\r\n\r\nhello" +
-               fixture.get("/healthz"));
+  const std::string came =
+      all_that_comes(fixture, "GET /healthz HTTP/1.1\r\n" + fixture.host() +
+                                  "Content-Length: 5\r\n\r\nhello" + fixture.get("/healthz"));
   CHECK(came.starts_with("HTTP/1.1 400 "));
   CHECK(count_responses(came) == 1);
-  CHECK(fixture.ask("GET /healthz HTTP/1.1\r\n" + fixture.host() + "Content-Length: 0\r\n\r\n").status ==
-        200);
+  CHECK(fixture.ask("GET /healthz HTTP/1.1\r\n" + fixture.host() + "Content-Length: 0\r\n\r\n")
+            .status == 200);
 }
 
 TEST_CASE("random bytes are answered or closed, and the next client is served") {
