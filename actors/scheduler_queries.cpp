@@ -1,5 +1,5 @@
-// scheduler_core: look-ups of what is live, waiting for an event's end, cancelling. Questions and answers are
-// JSON, between the gateway and this loop only:
+// scheduler_core: look-ups of what is live, waiting for an event's end, cancelling. Questions and
+// answers are JSON, between the gateway and this loop only:
 //   live {"events":[...]}            what is live of these events
 //   await {"event","timeout_ms"}     answered when the event is not (or no longer) pending here
 //   cancel {"event"}                 answered when the journal has decided
@@ -30,7 +30,9 @@ constexpr std::string_view no_such_event = "no event of this number is pending";
 void scheduler_core::on_query(const frame_header& header, const query& body) {
   const json question = json::parse(body.json, nullptr, false);
   const std::string op = question.is_object() ? question.value("op", "") : "";
-  const auto reply = [&](const json& view) { answer_to(header.from, body.request, errc::none, view.dump()); };
+  const auto reply = [&](const json& view) {
+    answer_to(header.from, body.request, errc::none, view.dump(-1, ' ', false, json::error_handler_t::replace));
+  };
   if (op == "live") {
     json view = json::object();
     for (const auto& each : question.value("events", json::array()))
@@ -40,23 +42,27 @@ void scheduler_core::on_query(const frame_header& header, const query& body) {
     reply(view);
   } else if (op == "await") {
     if (const auto id = event_of(question))
-      watch(header.from, body.request, *id, std::chrono::milliseconds{question.value("timeout_ms", 0)});
+      watch(header.from, body.request, *id,
+            std::chrono::milliseconds{question.value("timeout_ms", 0)});
   } else if (op == "cancel") {
     if (const auto id = event_of(question))
       on_cancel(header.from, body.request, *id);
   } else if (op == "loop") {
-    json view{{"loop", raw(settings_.loop)}, {"pending", pending_events()}, {"running", running_},
-              {"lanes", lanes_.lane_count()}, {"turns", counted_.turns}, {"done", counted_.done},
-              {"failed", counted_.failed}, {"dead", counted_.dead}, {"retried", counted_.retried},
-              {"uncommitted", contexts_.size()}, {"accepted", counted_.accepted},
-              {"duplicates", counted_.duplicates}, {"unrouted", counted_.unrouted}};
+    json view{{"loop", raw(settings_.loop)},   {"pending", pending_events()},
+              {"running", running_},           {"lanes", lanes_.lane_count()},
+              {"turns", counted_.turns},       {"done", counted_.done},
+              {"failed", counted_.failed},     {"dead", counted_.dead},
+              {"retried", counted_.retried},   {"uncommitted", contexts_.size()},
+              {"accepted", counted_.accepted}, {"duplicates", counted_.duplicates},
+              {"unrouted", counted_.unrouted}};
     auto agents = json::object();
     for (std::size_t i = 0; i < settings_.agents.size(); ++i)
       agents[settings_.agents[i].name] = lanes_.waiting_count(static_cast<agent_no>(i));
     view["waiting"] = std::move(agents);
     reply(view);
   } else if (op == "keys") {
-    reply(keys_view(question.value("limit", limits::page_rows_default), question.value("after", "")));
+    reply(
+        keys_view(question.value("limit", limits::page_rows_default), question.value("after", "")));
   } else if (op == "key") {
     auto rows = json::array();
     lanes_.for_each_lane_of(question.value("key", ""), [&](std::uint32_t slot) {
@@ -75,22 +81,26 @@ nlohmann::json scheduler_core::keys_view(std::size_t limit, const std::string& a
       found.emplace_back(lanes_.lanes[slot].key, slot);
   });
   const std::size_t rows_max = std::min({limit, found.size(), limits::page_rows_max});
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(rows_max), found.end(),
-                    [this](const auto& a, const auto& b) {
-                      return a.first != b.first ? a.first < b.first
-                                                : lanes_.lanes[a.second].agent < lanes_.lanes[b.second].agent;
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(rows_max),
+                    found.end(), [this](const auto& a, const auto& b) {
+                      return a.first != b.first
+                                 ? a.first < b.first
+                                 : lanes_.lanes[a.second].agent < lanes_.lanes[b.second].agent;
                     });
   auto rows = json::array();
   for (std::size_t i = 0; i < rows_max; ++i)
-    rows.push_back(view_lane(lanes_, found[i].second, settings_.agents[raw(lanes_.lanes[found[i].second].agent)].name));
+    rows.push_back(view_lane(lanes_, found[i].second,
+                             settings_.agents[raw(lanes_.lanes[found[i].second].agent)].name));
   return {{"lanes", std::move(rows)}, {"total", found.size()}};
 }
 
-void scheduler_core::answer_to(const address& asker, std::uint64_t request, errc code, std::string text) {
+void scheduler_core::answer_to(const address& asker, std::uint64_t request, errc code,
+                               std::string text) {
   send(asker, answer{request, code, std::move(text)});
 }
 
-void scheduler_core::watch(const address& asker, std::uint64_t request, event_id event, duration timeout) {
+void scheduler_core::watch(const address& asker, std::uint64_t request, event_id event,
+                           duration timeout) {
   const std::uint32_t slot = lanes_.find_event(event.sequence);
   if (slot == no_slot || lanes_.events[slot].id != event) {
     answer_to(asker, request, errc::none, "{}");
@@ -115,7 +125,8 @@ void scheduler_core::on_cancel(const address& asker, std::uint64_t request, even
       return; // asked again
   asked.push_back({asker, request, 0});
   std::vector<std::uint32_t> of_event;
-  for (std::uint32_t at = lanes_.events[slot].first_delivery; at != no_slot; at = lanes_.deliveries[at].next_sibling)
+  for (std::uint32_t at = lanes_.events[slot].first_delivery; at != no_slot;
+       at = lanes_.deliveries[at].next_sibling)
     if (lanes_.deliveries[at].at != stage::closing)
       of_event.push_back(at);
   for (const std::uint32_t each : of_event) {
@@ -133,10 +144,12 @@ void scheduler_core::event_ended(event_id event, delivery_state state) {
   }
   if (const auto found = cancels_.find(event.sequence); found != cancels_.end()) {
     for (const cancel_context& each : found->second) {
-      const json view{{"event", to_string(event)}, {"state", to_string(state)}, {"cancelled", each.cancelled}};
+      const json view{
+          {"event", to_string(event)}, {"state", to_string(state)}, {"cancelled", each.cancelled}};
       answer_to(each.asker, each.request, each.cancelled > 0 ? errc::none : errc::state_conflict,
-                each.cancelled > 0 ? view.dump()
-                                   : "event " + to_string(event) + " was " + std::string{to_string(state)} + " first");
+                each.cancelled > 0 ? view.dump(-1, ' ', false, json::error_handler_t::replace)
+                                   : "event " + to_string(event) + " was " +
+                                         std::string{to_string(state)} + " first");
     }
     cancels_.erase(found);
   }
