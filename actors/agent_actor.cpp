@@ -14,7 +14,9 @@ struct performer {
   void operator()(start_effect& effect) const { parts.runner->start(std::move(effect.turns)); }
   void operator()(stop_effect& effect) const { parts.runner->stop(effect.turn, effect.stage); }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] { send_input(to, agent_input{tick_in{}}); });
+    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {
+      send_input(to, agent_input{tick_in{}});
+    });
   }
   void operator()(left_effect& effect) const {
     self->send(parts.shutdown, make_parcel(shutdown_input{left_in{std::move(effect.turns)}}));
@@ -43,7 +45,7 @@ caf::behavior agent_actor(self_ptr self, std::shared_ptr<agent_parts> parts) {
   self->state.parts->core->start(self->state.parts->clock->now(), self->state.effects);
   perform(self);
   return {
-    [self](const parcel<agent_input>& input) { step(self, *input.value); },
+      [self](const parcel<agent_input>& input) { step(self, *input.value); },
   };
 }
 

@@ -22,10 +22,8 @@ std::string cut(std::string text, std::size_t bytes_max) {
 } // namespace
 
 agent_core::agent_core(agent_core_settings settings)
-  : settings_{std::move(settings)},
-    courier_{{settings_.node, "agent/" + settings_.agent.name}},
-    broker_at_{settings_.node, "broker"},
-    opened_total_{settings_.agent.concurrency} {}
+  : settings_{std::move(settings)}, courier_{{settings_.node, "agent/" + settings_.agent.name}},
+    broker_at_{settings_.node, "broker"}, opened_total_{settings_.agent.concurrency} {}
 
 void agent_core::start(moment now, std::vector<agent_effect>& out) {
   now_ = now;
@@ -61,7 +59,8 @@ void agent_core::finish_step() {
 void agent_core::tell_credit() {
   told_total_ = opened_total_;
   told_at_ = now_.boot;
-  out_->push_back(send_effect{courier_.seal(broker_at_, credit{settings_.agent.name, opened_total_})});
+  out_->push_back(
+      send_effect{courier_.seal(broker_at_, credit{settings_.agent.name, opened_total_})});
   if (settings_.serves_alone_slot)
     out_->push_back(send_effect{courier_.seal(broker_at_, credit{std::string{alone_slot}, 1})});
 }
@@ -133,7 +132,8 @@ void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<tur
   begin.turn = turn.turn;
   begin.agent = settings_.agent.name;
   begin.name = name_of(turn.turn);
-  begin.token = settings_.store_id + "." + to_string(turn.turn.delivery.event, settings_.agent.name) + ".0";
+  begin.token =
+      settings_.store_id + "." + to_string(turn.turn.delivery.event, settings_.agent.name) + ".0";
   begin.deadline = now_.wall + settings_.agent.timeout;
   begin.has_state = turn.has_state;
   begin.state = std::move(turn.state);
@@ -159,10 +159,18 @@ void agent_core::on(reports_in& input) {
   for (const auto& [loop, turns] : outcomes_)
     for (const turn_outcome& each : turns)
       switch (each.verdict) {
-        case turn_verdict::done: ++counted_.done; break;
-        case turn_verdict::failed: ++counted_.failed; break;
-        case turn_verdict::rejected: ++counted_.rejected; break;
-        case turn_verdict::returned: ++counted_.returned; break;
+        case turn_verdict::done:
+          ++counted_.done;
+          break;
+        case turn_verdict::failed:
+          ++counted_.failed;
+          break;
+        case turn_verdict::rejected:
+          ++counted_.rejected;
+          break;
+        case turn_verdict::returned:
+          ++counted_.returned;
+          break;
       }
 }
 
@@ -179,7 +187,8 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
   if (report.verdict == turn_verdict::returned && entry.why == ending::timeout) {
     outcome.verdict = turn_verdict::failed;
     outcome.code = errc::agent_timeout;
-    outcome.error = "the turn took longer than " + format_duration(settings_.agent.timeout) + " and was stopped";
+    outcome.error = "the turn took longer than " + format_duration(settings_.agent.timeout) +
+                    " and was stopped";
   }
   if (outcome.verdict != turn_verdict::done)
     return outcome;
@@ -189,14 +198,16 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
     outcome.error = std::move(text);
   };
   if (report.reply.size() > limits::reply_bytes_max)
-    refuse(errc::agent_output_invalid, "the reply has " + std::to_string(report.reply.size()) + " bytes; at most "
-                                         + std::to_string(limits::reply_bytes_max) + " are kept");
+    refuse(errc::agent_output_invalid, "the reply has " + std::to_string(report.reply.size()) +
+                                           " bytes; at most " +
+                                           std::to_string(limits::reply_bytes_max) + " are kept");
   else if (report.state.size() > limits::state_bytes_max)
-    refuse(errc::state_too_large, "the state has " + std::to_string(report.state.size()) + " bytes; at most "
-                                    + std::to_string(limits::state_bytes_max) + " are kept");
+    refuse(errc::state_too_large, "the state has " + std::to_string(report.state.size()) +
+                                      " bytes; at most " + std::to_string(limits::state_bytes_max) +
+                                      " are kept");
   else if (report.emits.size() > limits::emits_per_turn_max)
-    refuse(errc::too_many_emits, std::to_string(report.emits.size()) + " events; at most "
-                                   + std::to_string(limits::emits_per_turn_max) + " a turn");
+    refuse(errc::too_many_emits, std::to_string(report.emits.size()) + " events; at most " +
+                                     std::to_string(limits::emits_per_turn_max) + " a turn");
   else
     complete_emits(entry, report, outcome);
   if (outcome.verdict != turn_verdict::done)
@@ -210,7 +221,8 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
 }
 
 /// What an agent leaves out of an emitted event is filled from its cause.
-void agent_core::complete_emits(const running_turn& entry, turn_report& report, turn_outcome& outcome) const {
+void agent_core::complete_emits(const running_turn& entry, turn_report& report,
+                                turn_outcome& outcome) const {
   if (report.emits.empty())
     return;
   const auto cause = decode_event(entry.body.view());
@@ -235,7 +247,8 @@ void agent_core::complete_emits(const running_turn& entry, turn_report& report, 
     auto offered = offer(each, settings_.hash, settings_.events, now_.wall);
     if (!offered) {
       outcome.verdict = turn_verdict::rejected;
-      outcome.code = offered.error().code == errc::too_many_hops ? errc::too_many_hops : errc::agent_output_invalid;
+      outcome.code = offered.error().code == errc::too_many_hops ? errc::too_many_hops
+                                                                 : errc::agent_output_invalid;
       outcome.error = cut("emitted event " + std::to_string(i) + ": " + to_string(offered.error()),
                           limits::error_text_bytes_max);
       outcome.emits.clear();
@@ -253,7 +266,8 @@ void agent_core::stop(const turn_id& turn, running_turn& entry, ending why) {
   entry.why = why;
   entry.stage = why == ending::timeout ? stop_stage::terminate : stop_stage::tell;
   out_->push_back(stop_effect{turn, entry.stage});
-  entry.next_step = now_.boot + (why == ending::timeout ? limits::terminate_grace : limits::cancel_grace);
+  entry.next_step =
+      now_.boot + (why == ending::timeout ? limits::terminate_grace : limits::cancel_grace);
   timers_.set(entry.next_step, turn);
 }
 

@@ -1,12 +1,15 @@
-// The pool of one agent on one node: takes dispatched turns, has them run, watches their time, and sends the
-// outcomes back to the loop that asked. `echo` and `noop` are answered right here; other kinds go to a runner.
+// The pool of one agent on one node: takes dispatched turns, has them run, watches their time, and
+// sends the outcomes back to the loop that asked. `echo` and `noop` are answered right here; other
+// kinds go to a runner.
 //
 //   dispatched -> running --report--> outcome sent (again until acknowledged)
 //                   |  timeout: terminate, then kill        -> failed (agent_timeout)
 //                   |  cancel:  tell, terminate, then kill  -> returned, nobody waits for it
-//                   |  drain in haste: as cancel            -> returned: not counted, run again later
+//                   |  drain in haste: as cancel            -> returned: not counted, run again
+//                   later
 //
-// Slots: the broker is told how many were ever opened: the concurrency, plus one for each turn that ended.
+// Slots: the broker is told how many were ever opened: the concurrency, plus one for each turn that
+// ended.
 #pragma once
 
 #include "actors/courier.hpp"
@@ -42,7 +45,8 @@ struct stop_effect {
 struct left_effect {
   std::vector<std::string> turns;
 };
-using agent_effect = std::variant<send_effect, start_effect, stop_effect, wake_effect, left_effect, log_effect>;
+using agent_effect =
+    std::variant<send_effect, start_effect, stop_effect, wake_effect, left_effect, log_effect>;
 
 struct agent_core_settings {
   agent_settings agent;

@@ -60,15 +60,16 @@ class node_api {
   virtual void await_event(event_id event, duration timeout, std::function<void(bool)> done) = 0;
 
   /// Look-ups and commands by name, with JSON arguments; docs/http-api.md lists them:
-  ///   event.describe {"event":"17-42"}     event.list {"source","id","key","type","state","agent","limit","after"}
-  ///   event.cancel {"event"}               dead.list {"agent","key","type","limit","after"}
-  ///   dead.show {"event"}                  agent.list, agent.describe {"agent"}
-  ///   key.list {"limit","after"}           key.describe {"key"}        loop.list        status
+  ///   event.describe {"event":"17-42"}     event.list
+  ///   {"source","id","key","type","state","agent","limit","after"} event.cancel {"event"}
+  ///   dead.list {"agent","key","type","limit","after"} dead.show {"event"} agent.list,
+  ///   agent.describe {"agent"} key.list {"limit","after"}           key.describe {"key"} loop.list
+  ///   status
   virtual void ask(std::string operation, std::string arguments_json,
                    std::function<void(api_answer)> done) = 0;
 
-  /// Messages arrive through `deliver` until unsubscribe; `deliver` returns false when its reader is too
-  /// far behind, which ends the subscription.
+  /// Messages arrive through `deliver` until unsubscribe; `deliver` returns false when its reader
+  /// is too far behind, which ends the subscription.
   using stream_sink = std::function<bool(const std::vector<stream_message>&)>;
   virtual std::uint64_t subscribe(stream_filter filter, stream_sink deliver) = 0;
   virtual void unsubscribe(std::uint64_t subscription) = 0;

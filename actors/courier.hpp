@@ -1,5 +1,6 @@
-// One part's correspondence with its peers: numbers and seals frames, sends the reliable ones again until
-// they are acknowledged, and tells new frames from repeated ones. Pure: it returns the bytes to send.
+// One part's correspondence with its peers: numbers and seals frames, sends the reliable ones again
+// until they are acknowledged, and tells new frames from repeated ones. Pure: it returns the bytes
+// to send.
 #pragma once
 
 #include "actors/resend_queue.hpp"
@@ -17,12 +18,14 @@ class courier {
 
   const address& self() const noexcept { return self_; }
 
-  /// For what may be lost: hints, answers that are asked for again, counters that are sent again anyway.
+  /// For what may be lost: hints, answers that are asked for again, counters that are sent again
+  /// anyway.
   slice seal(const address& to, const message& body) const {
     return encode_frame({self_, to, 0}, body);
   }
   /// For what must arrive; kept until acknowledged(). Returns the frame and its number.
-  std::pair<slice, std::uint64_t> seal_reliable(const address& to, const message& body, boot_time now);
+  std::pair<slice, std::uint64_t> seal_reliable(const address& to, const message& body,
+                                                boot_time now);
   /// The acknowledgement of a frame that arrived.
   slice receipt(const frame_header& received) const {
     return seal(received.from, ack{received.number});

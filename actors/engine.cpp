@@ -17,7 +17,8 @@ namespace {
 
 struct actor_config : caf::actor_system_config {
   explicit actor_config(bool testing) {
-    // `sharing` wakes a worker at once; the default policy polls, which costs latency and idle power.
+    // `sharing` wakes a worker at once; the default policy polls, which costs latency and idle
+    // power.
     set("scheduler.policy", testing ? caf::atom("testing") : caf::atom("sharing"));
     set("scheduler.max-threads", std::max(2u, std::thread::hardware_concurrency()));
   }
@@ -33,7 +34,8 @@ std::vector<std::string> link_names(const engine_settings& settings) {
 }
 
 struct engine::impl {
-  explicit impl(engine_setup given) : setup{std::move(given)}, config{setup.testing}, system{config} {
+  explicit impl(engine_setup given)
+    : setup{std::move(given)}, config{setup.testing}, system{config} {
     SKEIN_CHECK(setup.settings.loops > 0);
     for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
       cores.push_back(std::make_unique<scheduler_core>(scheduler_settings_of(i)));
@@ -61,14 +63,17 @@ struct engine::impl {
     of.warn_unrouted = setup.warn_unrouted;
     for (std::size_t number = 0; number < setup.agent_names.size(); ++number) {
       const agent_settings* agent = configured(setup.agent_names[number]);
-      const bool has_state = std::find(setup.agents_with_state.begin(), setup.agents_with_state.end(),
-                                       static_cast<agent_no>(number)) != setup.agents_with_state.end();
-      of.agents.push_back({setup.agent_names[number], agent != nullptr, agent != nullptr && agent->pure, has_state});
+      const bool has_state =
+          std::find(setup.agents_with_state.begin(), setup.agents_with_state.end(),
+                    static_cast<agent_no>(number)) != setup.agents_with_state.end();
+      of.agents.push_back({setup.agent_names[number], agent != nullptr,
+                           agent != nullptr && agent->pure, has_state});
     }
     for (const route_settings& each : setup.settings.routes) {
       const auto found = std::find(setup.agent_names.begin(), setup.agent_names.end(), each.agent);
       SKEIN_CHECK(found != setup.agent_names.end());
-      of.routes.push_back({each.type, each.source, each.key, static_cast<agent_no>(found - setup.agent_names.begin())});
+      of.routes.push_back({each.type, each.source, each.key,
+                           static_cast<agent_no>(found - setup.agent_names.begin())});
     }
     return of;
   }
@@ -111,7 +116,8 @@ struct engine::impl {
 
 void engine::impl::spawn_all() {
   auto drain = std::make_shared<shutdown_parts>();
-  drain->core = std::make_unique<shutdown_core>(shutdown_settings{setup.settings.loops, setup.settings.drain_deadline});
+  drain->core = std::make_unique<shutdown_core>(
+      shutdown_settings{setup.settings.loops, setup.settings.drain_deadline});
   drain->clock = setup.clock;
   drain->finished = setup.drained;
   drain->log = setup.log;
@@ -160,8 +166,8 @@ void engine::impl::spawn_loops() {
     parts->facts = loop_boards[i];
     schedulers.push_back(system.spawn(scheduler_actor, parts));
     // Emits come from turns, and no agent exists yet: every loop is attached before the first.
-    setup.store_at->attach(static_cast<loop_no>(i), [to = caf::actor_cast<caf::weak_actor_ptr>(schedulers.back())](
-                                                      foreign_events of) {
+    setup.store_at->attach(static_cast<loop_no>(i), [to = caf::actor_cast<caf::weak_actor_ptr>(
+                                                         schedulers.back())](foreign_events of) {
       send_input(to, scheduler_input{foreign_in{std::move(of)}});
     });
   }
@@ -171,8 +177,9 @@ void engine::impl::spawn_agents() {
   for (std::size_t i = 0; i < setup.settings.agents.size(); ++i) {
     const agent_settings& agent = setup.settings.agents[i];
     auto parts = std::make_shared<agent_parts>();
-    parts->core = std::make_unique<agent_core>(agent_core_settings{agent, setup.settings.node, setup.store.store_id,
-                                                                   setup.store.hash, setup.settings.events, i == 0});
+    parts->core = std::make_unique<agent_core>(
+        agent_core_settings{agent, setup.settings.node, setup.store.store_id, setup.store.hash,
+                            setup.settings.events, i == 0});
     parts->component = "agent/" + agent.name;
     parts->clock = setup.clock;
     parts->bus = bus("agents");
@@ -216,7 +223,9 @@ void engine::recover(const journal::pending_delivery& found) {
 }
 
 void engine::attach_bus(const std::string& link, bus_port& bus) { impl_->buses[link] = &bus; }
-void engine::attach_runner(const std::string& agent, runner_port& runner) { impl_->runners[agent] = &runner; }
+void engine::attach_runner(const std::string& agent, runner_port& runner) {
+  impl_->runners[agent] = &runner;
+}
 
 void engine::start() {
   impl_->hub->listen();
@@ -237,14 +246,16 @@ void engine::deliver(const slice& bytes) {
   if (!impl_->gateway)
     return; // stopped
   if (to == "gateway") {
-    caf::anon_send(impl_->gateway, make_parcel(gateway_call{frame_in{*std::move(decoded)}, {}, {}}));
+    caf::anon_send(impl_->gateway,
+                   make_parcel(gateway_call{frame_in{*std::move(decoded)}, {}, {}}));
   } else if (to.starts_with("agent/")) {
     if (const auto found = impl_->agents.find(to.substr(6)); found != impl_->agents.end())
       caf::anon_send(found->second, make_parcel(agent_input{frame_in{*std::move(decoded)}}));
   } else if (to.starts_with("loop/")) {
     const std::size_t loop = static_cast<std::size_t>(std::atoi(to.c_str() + 5));
     if (loop < impl_->schedulers.size())
-      caf::anon_send(impl_->schedulers[loop], make_parcel(scheduler_input{frame_in{*std::move(decoded)}}));
+      caf::anon_send(impl_->schedulers[loop],
+                     make_parcel(scheduler_input{frame_in{*std::move(decoded)}}));
   }
 }
 
@@ -305,21 +316,25 @@ instant engine::now() const { return impl_->setup.clock->now().wall; }
 
 void engine::publish(std::vector<offered_event> events, std::function<void(publish_reply)> done) {
   SKEIN_CHECK(events.size() <= limits::batch_events_max);
-  caf::anon_send(impl_->gateway, make_parcel(gateway_call{publish_in{0, std::move(events)}, std::move(done), {}}));
+  caf::anon_send(impl_->gateway,
+                 make_parcel(gateway_call{publish_in{0, std::move(events)}, std::move(done), {}}));
 }
 
 void engine::await_event(event_id event, duration timeout, std::function<void(bool)> done) {
   const auto wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
   ask_in question{0, static_cast<loop_no>(raw(event.shard) % impl_->setup.settings.loops),
-                  R"({"op":"await","event":")" + to_string(event) + R"(","timeout_ms":)" + std::to_string(wait_ms) + "}",
+                  R"({"op":"await","event":")" + to_string(event) + R"(","timeout_ms":)" +
+                      std::to_string(wait_ms) + "}",
                   timeout};
   auto answered = [done = std::move(done)](std::vector<answer> answers) {
     done(!answers.empty() && answers.front().code == errc::none);
   };
-  caf::anon_send(impl_->gateway, make_parcel(gateway_call{std::move(question), {}, std::move(answered)}));
+  caf::anon_send(impl_->gateway,
+                 make_parcel(gateway_call{std::move(question), {}, std::move(answered)}));
 }
 
-void engine::ask(std::string operation, std::string arguments_json, std::function<void(api_answer)> done) {
+void engine::ask(std::string operation, std::string arguments_json,
+                 std::function<void(api_answer)> done) {
   if (const auto look = impl_->look)
     look->ask(operation, arguments_json, std::move(done));
   else
@@ -332,8 +347,12 @@ std::uint64_t engine::subscribe(stream_filter filter, stream_sink deliver) {
 void engine::unsubscribe(std::uint64_t subscription) { impl_->hub->unsubscribe(subscription); }
 
 bool engine::ready() const { return impl_->serving.load() && !impl_->draining.load(); }
-std::string engine::metrics() const { return impl_->render_metrics ? impl_->render_metrics() : std::string{}; }
-void engine::set_metrics(std::function<std::string()> render) { impl_->render_metrics = std::move(render); }
+std::string engine::metrics() const {
+  return impl_->render_metrics ? impl_->render_metrics() : std::string{};
+}
+void engine::set_metrics(std::function<std::string()> render) {
+  impl_->render_metrics = std::move(render);
+}
 caf::actor_system& engine::system() { return impl_->system; }
 
 } // namespace skein

@@ -1,5 +1,6 @@
-// The actors of one node as one thing, without a word of CAF: what nodes/ composes and what the simulator
-// runs. Life: construct, recover() each pending delivery, attach buses and runners, start(), ..., stop().
+// The actors of one node as one thing, without a word of CAF: what nodes/ composes and what the
+// simulator runs. Life: construct, recover() each pending delivery, attach buses and runners,
+// start(), ..., stop().
 #pragma once
 
 #include "actors/api.hpp"
@@ -24,10 +25,11 @@ struct engine_setup {
   engine_settings settings;
   std::string version;
   journal::store_identity store;
-  std::vector<std::string> agent_names;   // by number, from the journal; every configured agent is among them
+  std::vector<std::string>
+      agent_names; // by number, from the journal; every configured agent is among them
   std::vector<agent_no> agents_with_state;
   commit_no last_commit{};
-  clock_port* clock = nullptr;             // the ports outlive the engine
+  clock_port* clock = nullptr; // the ports outlive the engine
   store_port* store_at = nullptr;
   log_sink log;
   /// Called once, when the drain has ended; on an actor's thread.
@@ -51,7 +53,8 @@ class engine : public node_api {
   void attach_runner(const std::string& agent, runner_port& runner);
   void start();
 
-  /// A frame came for a part of this node; any thread. Frames that do not decode are counted and dropped.
+  /// A frame came for a part of this node; any thread. Frames that do not decode are counted and
+  /// dropped.
   void deliver(const slice& frame);
   /// Turns of an agent ended; any thread.
   void report(const std::string& agent, std::vector<turn_report> reports);
@@ -77,7 +80,8 @@ class engine : public node_api {
   instant now() const override;
   void publish(std::vector<offered_event> events, std::function<void(publish_reply)> done) override;
   void await_event(event_id event, duration timeout, std::function<void(bool)> done) override;
-  void ask(std::string operation, std::string arguments_json, std::function<void(api_answer)> done) override;
+  void ask(std::string operation, std::string arguments_json,
+           std::function<void(api_answer)> done) override;
   std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override;
   void unsubscribe(std::uint64_t subscription) override;
   bool ready() const override;

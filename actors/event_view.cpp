@@ -35,9 +35,14 @@ json view_attempt(const journal::attempt_record& attempt) {
   return row;
 }
 
-json view_delivery(const journal::delivery_record& delivery, std::size_t index, const std::vector<std::string>& names) {
-  json row{{"index", index}, {"agent", name_of(delivery.agent, names)}, {"state", to_string(delivery.state)}};
-  row["attempt"] = is_terminal(delivery.state) ? delivery.attempt : static_cast<std::uint32_t>(delivery.attempts.size());
+json view_delivery(const journal::delivery_record& delivery, std::size_t index,
+                   const std::vector<std::string>& names) {
+  json row{{"index", index},
+           {"agent", name_of(delivery.agent, names)},
+           {"state", to_string(delivery.state)}};
+  row["attempt"] = is_terminal(delivery.state)
+                       ? delivery.attempt
+                       : static_cast<std::uint32_t>(delivery.attempts.size());
   row["attempts"] = json::array();
   for (const auto& each : delivery.attempts)
     row["attempts"].push_back(view_attempt(each));
@@ -67,10 +72,16 @@ json view_value(data_kind kind, std::string_view bytes) {
   return value.is_discarded() ? json{nullptr} : value;
 }
 
-json view_event(const journal::event_record& record, const std::vector<std::string>& agents, bool with_data) {
+json view_event(const journal::event_record& record, const std::vector<std::string>& agents,
+                bool with_data) {
   const event_head head = read_head(record.body.view());
-  json view{{"event", to_string(record.event)}, {"id", head.id}, {"source", head.source}, {"type", head.type},
-            {"key", head.key}, {"shard", raw(record.event.shard)}, {"state", to_string(record.state())},
+  json view{{"event", to_string(record.event)},
+            {"id", head.id},
+            {"source", head.source},
+            {"type", head.type},
+            {"key", head.key},
+            {"shard", raw(record.event.shard)},
+            {"state", to_string(record.state())},
             {"priority", to_string(record.priority)}};
   put_time(view, "accepted", record.accepted);
   put_time(view, "due", record.due);
@@ -100,7 +111,8 @@ void overlay_live(json& view, const json& live) {
   std::vector<delivery_state> states;
   for (json& row : view["deliveries"]) {
     for (const json& each : live["deliveries"]) {
-      if (each["index"] != row["index"] || is_terminal(*parse_delivery_state(row["state"].get<std::string>())))
+      if (each["index"] != row["index"] ||
+          is_terminal(*parse_delivery_state(row["state"].get<std::string>())))
         continue;
       row["state"] = each["state"];
       if (each.contains("next_due"))

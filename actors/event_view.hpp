@@ -10,8 +10,10 @@
 
 namespace skein {
 
-/// The body of GET /v1/events/{event}. `agents` are names by number. `with_data` adds the CloudEvent.
-nlohmann::json view_event(const journal::event_record& record, const std::vector<std::string>& agents, bool with_data);
+/// The body of GET /v1/events/{event}. `agents` are names by number. `with_data` adds the
+/// CloudEvent.
+nlohmann::json view_event(const journal::event_record& record,
+                          const std::vector<std::string>& agents, bool with_data);
 
 /// Puts what is live (live_view.hpp) over what is stored: running, retrying, positions.
 void overlay_live(nlohmann::json& view, const nlohmann::json& live);

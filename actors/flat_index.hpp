@@ -1,5 +1,5 @@
-// A map from a non-zero 64-bit number to a slot: open addressing with linear probing, no allocation an
-// entry, erasing by shifting back (Knuth, vol. 3, 6.4, algorithm R). At most 3/4 full.
+// A map from a non-zero 64-bit number to a slot: open addressing with linear probing, no allocation
+// an entry, erasing by shifting back (Knuth, vol. 3, 6.4, algorithm R). At most 3/4 full.
 #pragma once
 
 #include "actors/slab.hpp"

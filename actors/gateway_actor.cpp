@@ -54,7 +54,7 @@ void step(self_ptr self, gateway_call& call) {
 caf::behavior gateway_actor(self_ptr self, std::shared_ptr<gateway_parts> parts) {
   self->state.parts = std::move(parts);
   return {
-    [self](const parcel<gateway_call>& call) { step(self, *call.value); },
+      [self](const parcel<gateway_call>& call) { step(self, *call.value); },
   };
 }
 

@@ -74,8 +74,8 @@ void gateway_core::on(publish_in& input) {
   if (events_ + count > settings_.events_max || bytes_ + bytes > settings_.bytes_max) {
     counted_.overloaded += count;
     refuse(input.ticket, count, errc::overloaded,
-           std::to_string(events_) + " events wait for their commit; the limit is "
-             + std::to_string(settings_.events_max),
+           std::to_string(events_) + " events wait for their commit; the limit is " +
+               std::to_string(settings_.events_max),
            overload_pause);
     return;
   }

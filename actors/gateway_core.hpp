@@ -1,12 +1,12 @@
-// The node's front door: bounds what is in flight, splits offers by owner, sends them to the loops until
-// they answer, and puts the answers together. Also carries questions to loops.
+// The node's front door: bounds what is in flight, splits offers by owner, sends them to the loops
+// until they answer, and puts the answers together. Also carries questions to loops.
 //
-// A member is reported durable only on its loop's word, and the loop speaks after the commit. No answer in
-// time means unknown, never no.
+// A member is reported durable only on its loop's word, and the loop speaks after the commit. No
+// answer in time means unknown, never no.
 #pragma once
 
-#include "actors/courier.hpp"
 #include "actors/api.hpp"
+#include "actors/courier.hpp"
 #include "actors/scheduler_core.hpp"
 
 #include <map>
@@ -30,7 +30,8 @@ struct ask_in {
 };
 /// Drain: take nothing new.
 struct refuse_in {};
-using gateway_input = std::variant<publish_in, ask_in, frame_in, refuse_in, watch_progress_in, tick_in>;
+using gateway_input =
+    std::variant<publish_in, ask_in, frame_in, refuse_in, watch_progress_in, tick_in>;
 
 struct published_effect {
   std::uint64_t ticket = 0;
@@ -43,8 +44,8 @@ struct answered_effect {
 struct in_flight_effect {
   std::size_t events = 0;
 };
-using gateway_effect =
-  std::variant<send_effect, published_effect, answered_effect, in_flight_effect, wake_effect, log_effect>;
+using gateway_effect = std::variant<send_effect, published_effect, answered_effect,
+                                    in_flight_effect, wake_effect, log_effect>;
 
 struct gateway_settings {
   std::string node;
@@ -97,7 +98,8 @@ class gateway_core {
   void on(tick_in& input);
   void on_publish_ack(const address& from, const publish_ack& body);
   void on_answer(const address& from, const answer& body);
-  void refuse(std::uint64_t ticket, std::size_t members, errc code, std::string detail, duration retry_after);
+  void refuse(std::uint64_t ticket, std::size_t members, errc code, std::string detail,
+              duration retry_after);
   void complete(std::uint64_t ticket, request& which);
   void time_out_requests();
   void ask_again();

@@ -1,5 +1,5 @@
-// The actors of a node and what each needs. A shell receives inputs, steps its core, and carries out the
-// effects in order; it decides nothing.
+// The actors of a node and what each needs. A shell receives inputs, steps its core, and carries
+// out the effects in order; it decides nothing.
 //
 //        publish, ask                   frames (Bus)
 //   api ------------> gateway <------------------------> broker <---> agent (one an agent)
@@ -37,7 +37,8 @@ struct scheduler_state {
   std::vector<scheduler_effect> effects;
   duration cpu{0};
 };
-caf::behavior scheduler_actor(caf::stateful_actor<scheduler_state>* self, std::shared_ptr<scheduler_parts> parts);
+caf::behavior scheduler_actor(caf::stateful_actor<scheduler_state>* self,
+                              std::shared_ptr<scheduler_parts> parts);
 
 struct retry_parts {
   std::unique_ptr<retry_core> core;
@@ -49,7 +50,8 @@ struct retry_state {
   std::shared_ptr<retry_parts> parts;
   std::vector<retry_effect> effects;
 };
-caf::behavior retry_actor(caf::stateful_actor<retry_state>* self, std::shared_ptr<retry_parts> parts);
+caf::behavior retry_actor(caf::stateful_actor<retry_state>* self,
+                          std::shared_ptr<retry_parts> parts);
 
 struct agent_parts {
   std::unique_ptr<agent_core> core;
@@ -66,7 +68,8 @@ struct agent_state {
   std::shared_ptr<agent_parts> parts;
   std::vector<agent_effect> effects;
 };
-caf::behavior agent_actor(caf::stateful_actor<agent_state>* self, std::shared_ptr<agent_parts> parts);
+caf::behavior agent_actor(caf::stateful_actor<agent_state>* self,
+                          std::shared_ptr<agent_parts> parts);
 
 struct gateway_parts {
   std::unique_ptr<gateway_core> core;
@@ -84,7 +87,8 @@ struct gateway_state {
   std::map<std::uint64_t, std::function<void(publish_reply)>> published;
   std::map<std::uint64_t, std::function<void(std::vector<answer>)>> answered;
 };
-caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self, std::shared_ptr<gateway_parts> parts);
+caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self,
+                            std::shared_ptr<gateway_parts> parts);
 
 struct shutdown_parts {
   std::unique_ptr<shutdown_core> core;
@@ -100,7 +104,8 @@ struct shutdown_state {
   std::shared_ptr<shutdown_parts> parts;
   std::vector<shutdown_effect> effects;
 };
-caf::behavior shutdown_actor(caf::stateful_actor<shutdown_state>* self, std::shared_ptr<shutdown_parts> parts);
+caf::behavior shutdown_actor(caf::stateful_actor<shutdown_state>* self,
+                             std::shared_ptr<shutdown_parts> parts);
 
 /// To an actor that may be gone by then: nothing happens in that case.
 template <class T>

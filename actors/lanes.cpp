@@ -16,7 +16,8 @@ std::uint32_t lane_set::find_delivery(const delivery_id& id) const noexcept {
   const std::uint32_t event = by_sequence_.find(id.event.sequence);
   if (event == no_slot || events[event].id != id.event)
     return no_slot;
-  for (std::uint32_t at = events[event].first_delivery; at != no_slot; at = deliveries[at].next_sibling)
+  for (std::uint32_t at = events[event].first_delivery; at != no_slot;
+       at = deliveries[at].next_sibling)
     if (deliveries[at].index == id.index)
       return at;
   return no_slot;
@@ -89,10 +90,10 @@ void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at)
   lane& into = lanes[lane_slot];
   const std::uint64_t sequence = events[entering.event].id.sequence;
   std::uint32_t before = into.tail; // the one to stand behind
-  while (before != no_slot && deliveries[before].at == stage::waiting
-         && (deliveries[before].ready_at > ready_at
-             || (deliveries[before].ready_at == ready_at
-                 && events[deliveries[before].event].id.sequence > sequence)))
+  while (before != no_slot && deliveries[before].at == stage::waiting &&
+         (deliveries[before].ready_at > ready_at ||
+          (deliveries[before].ready_at == ready_at &&
+           events[deliveries[before].event].id.sequence > sequence)))
     before = deliveries[before].previous;
   entering.lane = lane_slot;
   entering.ready_at = ready_at;
@@ -127,14 +128,15 @@ void lane_set::deactivate(std::uint32_t slot, stage to) {
   SKEIN_CHECK(in.active > 0);
   if (in.queued_as != priority_classes)
     unqueue(in);
-  // A pure lane may have later turns in flight: they stay active behind the first waiting one, which
-  // is why `first_waiting` is found by walking and not by position alone.
+  // A pure lane may have later turns in flight: they stay active behind the first waiting one,
+  // which is why `first_waiting` is found by walking and not by position alone.
   which.at = to;
   --in.active;
   if (to == stage::waiting)
     count_waiting(in, slot, +1);
   std::uint32_t first = in.head;
-  while (first != no_slot && deliveries[first].at != stage::waiting && deliveries[first].at != stage::retrying)
+  while (first != no_slot && deliveries[first].at != stage::waiting &&
+         deliveries[first].at != stage::retrying)
     first = deliveries[first].next;
   in.first_waiting = first;
   offer_ready(which.lane);
@@ -209,8 +211,8 @@ void lane_set::offer_ready(std::uint32_t lane_slot) {
 }
 
 bool lane_set::may_start(const lane& which) const noexcept {
-  if (which.loading || which.first_waiting == no_slot
-      || deliveries[which.first_waiting].at != stage::waiting)
+  if (which.loading || which.first_waiting == no_slot ||
+      deliveries[which.first_waiting].at != stage::waiting)
     return false;
   if (which.active == 0)
     return true;
@@ -252,7 +254,8 @@ void lane_set::unlink(std::uint32_t slot) {
   agents_[raw(in.agent)].by_key.erase(in.key);
   const std::uint32_t ticket = in.ticket;
   lanes.release(lane_slot);
-  lanes[lane_slot].ticket = ticket; // entries of the old lane in the queues stay stale for the next one
+  lanes[lane_slot].ticket =
+      ticket; // entries of the old lane in the queues stay stale for the next one
 }
 
 void lane_set::count_waiting(lane& which, std::uint32_t slot, int by) {

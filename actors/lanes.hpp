@@ -1,15 +1,16 @@
 // The pending deliveries of one loop, in their lanes, and which lanes may start a turn.
 //
-// A lane is the FIFO of one (agent, key), in order of (ready_at, sequence). One turn at a time; a lane of
-// a pure agent may have up to limits::pipeline_depth in flight, whose outcomes are used in lane order.
+// A lane is the FIFO of one (agent, key), in order of (ready_at, sequence). One turn at a time; a
+// lane of a pure agent may have up to limits::pipeline_depth in flight, whose outcomes are used in
+// lane order.
 //
 //   lane:  [closing|held|running|starting ...][waiting waiting waiting ...]
 //          head                              first_waiting              tail
 //
-// Ready lanes stand in one FIFO an agent and class; a lane's class is the highest that waits in it. A lane
-// goes to the back after each start, so that inside a class lanes take turns.
-// An entry in those queues carries a ticket: when the lane's class rises it is queued again with a new
-// ticket, and the old entry is skipped when it comes to the front.
+// Ready lanes stand in one FIFO an agent and class; a lane's class is the highest that waits in it.
+// A lane goes to the back after each start, so that inside a class lanes take turns. An entry in
+// those queues carries a ticket: when the lane's class rises it is queued again with a new ticket,
+// and the old entry is skipped when it comes to the front.
 #pragma once
 
 #include "actors/flat_index.hpp"
@@ -84,12 +85,12 @@ struct lane {
   std::uint32_t tail = no_slot;
   std::uint32_t first_waiting = no_slot;
   std::uint32_t size = 0;
-  std::uint32_t active = 0; // from starting to closing
+  std::uint32_t active = 0;                              // from starting to closing
   std::array<std::uint32_t, priority_classes> waiting{}; // per class
-  std::uint32_t ticket = 0;  // of its valid entry in a ready queue
+  std::uint32_t ticket = 0;                              // of its valid entry in a ready queue
   std::uint8_t queued_as = priority_classes; // class of that entry; priority_classes = not queued
-  bool loading = false;      // waits for a body or its state from the store
-  std::uint64_t read_number = 0; // of the last state read asked for
+  bool loading = false;                      // waits for a body or its state from the store
+  std::uint64_t read_number = 0;             // of the last state read asked for
   bool state_known = false;
   bool has_state = false;
   slice state;
@@ -106,18 +107,22 @@ class lane_set {
   slab<live_delivery> deliveries;
   slab<lane> lanes;
 
-  std::uint32_t find_event(std::uint64_t sequence) const noexcept { return by_sequence_.find(sequence); }
+  std::uint32_t find_event(std::uint64_t sequence) const noexcept {
+    return by_sequence_.find(sequence);
+  }
   /// no_slot if the event or that delivery is not pending here.
   std::uint32_t find_delivery(const delivery_id& id) const noexcept;
   std::uint32_t find_lane(agent_no agent, std::string_view key) const noexcept;
 
-  std::uint32_t add_event(event_id id, priority_class priority, instant accepted, instant expires, slice body);
+  std::uint32_t add_event(event_id id, priority_class priority, instant accepted, instant expires,
+                          slice body);
   /// A new delivery, sleeping.
   std::uint32_t add_delivery(std::uint32_t event, std::uint8_t index, agent_no agent);
   /// Ends a delivery after its outcome is durable; the event goes with its last one.
   void remove_delivery(std::uint32_t delivery);
 
-  /// Puts a sleeping delivery into its lane at its place by (ready_at, sequence), behind what has started.
+  /// Puts a sleeping delivery into its lane at its place by (ready_at, sequence), behind what has
+  /// started.
   void enter(std::uint32_t delivery, std::string_view key, instant ready_at);
   /// waiting or retrying -> `to`: the delivery joins the active part of its lane.
   void activate(std::uint32_t delivery, stage to);
@@ -125,18 +130,19 @@ class lane_set {
   void deactivate(std::uint32_t delivery, stage to);
   /// retrying -> waiting: its time has come.
   void retry_ready(std::uint32_t delivery);
-  /// any stage -> closing: its outcome is with the journal. Nothing starts in the lane until it is removed
-  /// (of a pure agent: nothing from this place on).
+  /// any stage -> closing: its outcome is with the journal. Nothing starts in the lane until it is
+  /// removed (of a pure agent: nothing from this place on).
   void close(std::uint32_t delivery);
   void set_loading(std::uint32_t lane, bool loading);
 
-  /// The next lane that may start a turn of this agent, highest class first; no_slot if none. The lane
-  /// leaves its queue: the caller starts lanes[it].first_waiting or sets the lane loading.
+  /// The next lane that may start a turn of this agent, highest class first; no_slot if none. The
+  /// lane leaves its queue: the caller starts lanes[it].first_waiting or sets the lane loading.
   std::uint32_t take_ready(agent_no agent);
   /// Puts the lane back into its queue if it may start (another) turn.
   void offer_ready(std::uint32_t lane);
 
-  /// How many turns of this agent could start now, counting one a ready lane (pure: what fits its depth).
+  /// How many turns of this agent could start now, counting one a ready lane (pure: what fits its
+  /// depth).
   std::size_t ready_count(agent_no agent) const noexcept { return agents_[raw(agent)].ready; }
   std::size_t agent_count() const noexcept { return agents_.size(); }
   std::size_t pending_events() const noexcept { return by_sequence_.size(); }

@@ -11,18 +11,25 @@ delivery_state public_state(const live_delivery& delivery) noexcept {
     case stage::running:
     case stage::held:
     case stage::deciding:
-    case stage::closing: return delivery_state::running;
-    case stage::retrying: return delivery_state::retrying;
-    case stage::waiting: return delivery.attempts > 0 ? delivery_state::retrying : delivery_state::pending;
-    default: return delivery_state::pending;
+    case stage::closing:
+      return delivery_state::running;
+    case stage::retrying:
+      return delivery_state::retrying;
+    case stage::waiting:
+      return delivery.attempts > 0 ? delivery_state::retrying : delivery_state::pending;
+    default:
+      return delivery_state::pending;
   }
 }
 
 nlohmann::json view_live_event(const lane_set& lanes, std::uint32_t event) {
   auto rows = nlohmann::json::array();
-  for (std::uint32_t at = lanes.events[event].first_delivery; at != no_slot; at = lanes.deliveries[at].next_sibling) {
+  for (std::uint32_t at = lanes.events[event].first_delivery; at != no_slot;
+       at = lanes.deliveries[at].next_sibling) {
     const live_delivery& each = lanes.deliveries[at];
-    nlohmann::json row{{"index", each.index}, {"state", to_string(public_state(each))}, {"attempts", each.attempts}};
+    nlohmann::json row{{"index", each.index},
+                       {"state", to_string(public_state(each))},
+                       {"attempts", each.attempts}};
     if (each.at == stage::retrying && each.next_due != no_instant)
       row["next_due"] = format_rfc3339(each.next_due);
     if (each.lane != no_slot) {
@@ -39,7 +46,9 @@ nlohmann::json view_live_event(const lane_set& lanes, std::uint32_t event) {
 
 nlohmann::json view_lane(const lane_set& lanes, std::uint32_t slot, const std::string& agent) {
   const lane& which = lanes.lanes[slot];
-  nlohmann::json row{{"key", which.key}, {"agent", agent}, {"waiting", which.size - which.active},
+  nlohmann::json row{{"key", which.key},
+                     {"agent", agent},
+                     {"waiting", which.size - which.active},
                      {"running", which.active}};
   if (which.head != no_slot) {
     const live_delivery& head = lanes.deliveries[which.head];

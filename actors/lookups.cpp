@@ -15,19 +15,27 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds loop_answer_within{10};
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 void give(const lookups::reply& done, const json& body) { done({errc::none, dump(body)}); }
-void fail(const lookups::reply& done, errc code, std::string detail) { done({code, std::move(detail)}); }
-void fail(const lookups::reply& done, const error& problem) { done({problem.code, problem.detail}); }
+void fail(const lookups::reply& done, errc code, std::string detail) {
+  done({code, std::move(detail)});
+}
+void fail(const lookups::reply& done, const error& problem) {
+  done({problem.code, problem.detail});
+}
 
 std::optional<std::string> text_of(const json& arguments, const char* name) {
   const auto found = arguments.find(name);
-  if (found == arguments.end() || !found->is_string() || found->get_ref<const std::string&>().empty())
+  if (found == arguments.end() || !found->is_string() ||
+      found->get_ref<const std::string&>().empty())
     return std::nullopt;
   return found->get<std::string>();
 }
 
-/// A number that came as a number or as text (a query parameter); empty if absent, an error if malformed.
+/// A number that came as a number or as text (a query parameter); empty if absent, an error if
+/// malformed.
 result<std::optional<std::uint64_t>> number_of(const json& arguments, const char* name) {
   const auto found = arguments.find(name);
   if (found == arguments.end())
@@ -50,20 +58,30 @@ result<std::size_t> limit_of(const json& arguments) {
     return limit.error();
   const std::uint64_t rows = limit->value_or(limits::page_rows_default);
   if (rows == 0 || rows > limits::page_rows_max)
-    return error{errc::invalid_argument, "limit must be between 1 and " + std::to_string(limits::page_rows_max)};
+    return error{errc::invalid_argument,
+                 "limit must be between 1 and " + std::to_string(limits::page_rows_max)};
   return static_cast<std::size_t>(rows);
 }
 
 json view_ledger(const journal::ledger& of) {
-  return {{"accepted", of.accepted}, {"done", of.done}, {"dead", of.dead}, {"cancelled", of.cancelled},
-          {"superseded", of.superseded}, {"expired", of.expired}, {"purged", of.purged}, {"pending", of.pending}};
+  return {{"accepted", of.accepted},
+          {"done", of.done},
+          {"dead", of.dead},
+          {"cancelled", of.cancelled},
+          {"superseded", of.superseded},
+          {"expired", of.expired},
+          {"purged", of.purged},
+          {"pending", of.pending}};
 }
 
 std::string_view kind_name(agent_kind kind) {
   switch (kind) {
-    case agent_kind::echo: return "echo";
-    case agent_kind::exec: return "exec";
-    case agent_kind::noop: return "noop";
+    case agent_kind::echo:
+      return "echo";
+    case agent_kind::exec:
+      return "exec";
+    case agent_kind::noop:
+      return "noop";
   }
   return "unknown";
 }
@@ -71,14 +89,16 @@ std::string_view kind_name(agent_kind kind) {
 } // namespace
 
 void lookups::ask(const std::string& operation, const std::string& arguments_text, reply done) {
-  const json arguments = arguments_text.empty() ? json::object() : json::parse(arguments_text, nullptr, false);
+  const json arguments =
+      arguments_text.empty() ? json::object() : json::parse(arguments_text, nullptr, false);
   if (!arguments.is_object())
     return fail(done, errc::invalid_argument, "the arguments are not a JSON object");
   if (operation == "event.describe" || operation == "event.cancel" || operation == "dead.show") {
     const auto id = parse_event_id(text_of(arguments, "event").value_or(""));
     if (!id)
       return fail(done, errc::not_found, "an event's number looks like 17-42");
-    return operation == "event.cancel" ? cancel_event(*id, std::move(done)) : describe_event(*id, true, std::move(done));
+    return operation == "event.cancel" ? cancel_event(*id, std::move(done))
+                                       : describe_event(*id, true, std::move(done));
   }
   if (operation == "event.list" || operation == "dead.list")
     return list_events(arguments, operation == "dead.list", std::move(done));
@@ -109,31 +129,33 @@ loop_no lookups::loop_of(event_id event) const {
 // ---- events -----------------------------------------------------------------------------------
 
 void lookups::describe_event(event_id event, bool again, reply done) {
-  sources_.store->read([self = shared_from_this(), event, again, done = std::move(done)](journal::reader& reader) {
-    auto found = reader.find(event);
-    if (!found)
-      return fail(done, found.error());
-    if (!*found)
-      return fail(done, errc::not_found, "there is no event " + to_string(event));
-    json view = view_event(**found, self->sources_.agents, true);
-    if (is_terminal((**found).state()))
-      return give(done, view);
-    self->live({event}, [self, event, again, done, view = std::move(view)](json live) mutable {
-      // Neither live nor ended: it ended between the two looks, so the store now knows.
-      if (!live.contains(to_string(event)) && again)
-        return self->describe_event(event, false, std::move(done));
-      if (live.contains(to_string(event)))
-        overlay_live(view, live[to_string(event)]);
-      give(done, view);
-    });
-  });
+  sources_.store->read(
+      [self = shared_from_this(), event, again, done = std::move(done)](journal::reader& reader) {
+        auto found = reader.find(event);
+        if (!found)
+          return fail(done, found.error());
+        if (!*found)
+          return fail(done, errc::not_found, "there is no event " + to_string(event));
+        json view = view_event(**found, self->sources_.agents, true);
+        if (is_terminal((**found).state()))
+          return give(done, view);
+        self->live({event}, [self, event, again, done, view = std::move(view)](json live) mutable {
+          // Neither live nor ended: it ended between the two looks, so the store now knows.
+          if (!live.contains(to_string(event)) && again)
+            return self->describe_event(event, false, std::move(done));
+          if (live.contains(to_string(event)))
+            overlay_live(view, live[to_string(event)]);
+          give(done, view);
+        });
+      });
 }
 
 void lookups::live(const std::vector<event_id>& events, std::function<void(json)> done) {
   json names = json::array();
   for (const event_id each : events)
     names.push_back(to_string(each));
-  ask_in question{0, std::nullopt, dump({{"op", "live"}, {"events", std::move(names)}}), loop_answer_within};
+  ask_in question{0, std::nullopt, dump({{"op", "live"}, {"events", std::move(names)}}),
+                  loop_answer_within};
   if (events.size() == 1)
     question.loop = loop_of(events.front());
   sources_.ask_loops(std::move(question), [done = std::move(done)](std::vector<answer> answers) {
@@ -165,17 +187,21 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
   if (const auto state = text_of(arguments, "state")) {
     filter.state = parse_delivery_state(*state);
     if (!filter.state)
-      return fail(done, errc::invalid_argument,
-                  "state must be pending, running, retrying, done, dead, cancelled, superseded or expired");
+      return fail(
+          done, errc::invalid_argument,
+          "state must be pending, running, retrying, done, dead, cancelled, superseded or expired");
   }
-  sources_.store->read([self = shared_from_this(), filter, dead, done = std::move(done)](journal::reader& reader) {
+  sources_.store->read([self = shared_from_this(), filter, dead,
+                        done = std::move(done)](journal::reader& reader) {
     // Which of the pending ones run is known to the loops alone.
     journal::event_filter stored = filter;
     const bool running = filter.state == delivery_state::running;
     if (running)
       stored.state = delivery_state::pending;
-    auto page = dead ? reader.list_dead({filter.agent, filter.key, filter.type, filter.limit, filter.before})
-                     : reader.list(stored);
+    auto page =
+        dead
+            ? reader.list_dead({filter.agent, filter.key, filter.type, filter.limit, filter.before})
+            : reader.list(stored);
     if (!page)
       return fail(done, page.error());
     auto rows = std::make_shared<json>(json::array());
@@ -188,7 +214,8 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
     json body{{"scanned", page->scanned}, {"complete", !page->budget_spent}};
     if (page->next != 0)
       body["next"] = std::to_string(page->next);
-    auto finish = [rows, dead, state = filter.state, done, body = std::move(body)](const json& live) mutable {
+    auto finish = [rows, dead, state = filter.state, done,
+                   body = std::move(body)](const json& live) mutable {
       json kept = json::array();
       for (json& row : *rows) {
         if (const auto found = live.find(row["event"].get<std::string>()); found != live.end())
@@ -207,21 +234,24 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
 }
 
 void lookups::cancel_event(event_id event, reply done) {
-  ask_in question{0, loop_of(event), dump({{"op", "cancel"}, {"event", to_string(event)}}), loop_answer_within};
-  sources_.ask_loops(std::move(question), [self = shared_from_this(), event, done](std::vector<answer> answers) {
-    SKEIN_CHECK(answers.size() == 1);
-    if (answers[0].code != errc::not_found)
-      return done({answers[0].code, std::move(answers[0].json)});
-    self->sources_.store->read([event, done](journal::reader& reader) {
-      auto found = reader.find(event);
-      if (!found)
-        return fail(done, found.error());
-      if (!*found)
-        return fail(done, errc::not_found, "there is no event " + to_string(event));
-      fail(done, errc::state_conflict,
-           "event " + to_string(event) + " is " + std::string{to_string((**found).state())} + " already");
-    });
-  });
+  ask_in question{0, loop_of(event), dump({{"op", "cancel"}, {"event", to_string(event)}}),
+                  loop_answer_within};
+  sources_.ask_loops(
+      std::move(question), [self = shared_from_this(), event, done](std::vector<answer> answers) {
+        SKEIN_CHECK(answers.size() == 1);
+        if (answers[0].code != errc::not_found)
+          return done({answers[0].code, std::move(answers[0].json)});
+        self->sources_.store->read([event, done](journal::reader& reader) {
+          auto found = reader.find(event);
+          if (!found)
+            return fail(done, found.error());
+          if (!*found)
+            return fail(done, errc::not_found, "there is no event " + to_string(event));
+          fail(done, errc::state_conflict,
+               "event " + to_string(event) + " is " + std::string{to_string((**found).state())} +
+                   " already");
+        });
+      });
 }
 
 // ---- keys, loops, agents, status --------------------------------------------------------------
@@ -231,7 +261,8 @@ void lookups::list_keys(const json& arguments, reply done) {
   if (!limit)
     return fail(done, limit.error());
   const std::string after = text_of(arguments, "after").value_or("");
-  ask_in question{0, std::nullopt, dump({{"op", "keys"}, {"limit", *limit}, {"after", after}}), loop_answer_within};
+  ask_in question{0, std::nullopt, dump({{"op", "keys"}, {"limit", *limit}, {"after", after}}),
+                  loop_answer_within};
   sources_.ask_loops(std::move(question), [limit = *limit, done](std::vector<answer> answers) {
     std::multimap<std::string, json> rows;
     std::size_t total = 0;
@@ -260,7 +291,8 @@ void lookups::describe_key(const json& arguments, reply done) {
   if (!key)
     return fail(done, errc::invalid_argument, "key is missing");
   ask_in question{0, std::nullopt, dump({{"op", "key"}, {"key", *key}}), loop_answer_within};
-  sources_.ask_loops(std::move(question), [self = shared_from_this(), key = *key, done](std::vector<answer> answers) {
+  sources_.ask_loops(std::move(question), [self = shared_from_this(), key = *key,
+                                           done](std::vector<answer> answers) {
     json lanes = json::array();
     for (const answer& each : answers)
       if (each.code == errc::none) {
@@ -279,7 +311,8 @@ void lookups::describe_key(const json& arguments, reply done) {
         recent.push_back(view_event(record, self->sources_.agents, false));
       if (recent.empty() && lanes.empty())
         return fail(done, errc::not_found, "no event of key '" + key + "' was found");
-      give(done, {{"key", key}, {"lanes", lanes}, {"recent", recent}, {"complete", !page->budget_spent}});
+      give(done,
+           {{"key", key}, {"lanes", lanes}, {"recent", recent}, {"complete", !page->budget_spent}});
     });
   });
 }
@@ -291,10 +324,18 @@ json lookups::loops_view() const {
     const loop_facts facts = sources_.loops[i]->read();
     std::uint32_t shards = sources_.shards / sources_.settings.loops;
     shards += i < sources_.shards % sources_.settings.loops ? 1 : 0;
-    rows.push_back({{"loop", i}, {"node", sources_.settings.node}, {"shards", shards}, {"pending", facts.pending},
-                    {"running", facts.running}, {"lanes", facts.lanes}, {"accepted", facts.counted.accepted},
-                    {"turns", facts.counted.turns}, {"done", facts.counted.done}, {"failed", facts.counted.failed},
-                    {"dead", facts.counted.dead}, {"cpu_s", std::chrono::duration<double>(facts.cpu).count()},
+    rows.push_back({{"loop", i},
+                    {"node", sources_.settings.node},
+                    {"shards", shards},
+                    {"pending", facts.pending},
+                    {"running", facts.running},
+                    {"lanes", facts.lanes},
+                    {"accepted", facts.counted.accepted},
+                    {"turns", facts.counted.turns},
+                    {"done", facts.counted.done},
+                    {"failed", facts.counted.failed},
+                    {"dead", facts.counted.dead},
+                    {"cpu_s", std::chrono::duration<double>(facts.cpu).count()},
                     {"idle_s", std::chrono::duration<double>(now - facts.last_step).count()}});
   }
   return rows;
@@ -310,11 +351,19 @@ json lookups::agents_view() const {
       for (const auto& loop : sources_.loops)
         if (const auto of = loop->read(); raw(*number) < of.waiting.size())
           waiting += of.waiting[raw(*number)];
-    rows.push_back({{"name", agent.name}, {"kind", kind_name(agent.kind)}, {"pure", agent.pure},
-                    {"concurrency", agent.concurrency}, {"timeout", format_duration(agent.timeout)},
-                    {"attempts", agent.retry.attempts}, {"running", facts.running}, {"waiting", waiting},
-                    {"turns", facts.counted.turns}, {"done", facts.counted.done}, {"failed", facts.counted.failed},
-                    {"rejected", facts.counted.rejected}, {"timeouts", facts.counted.timeouts}});
+    rows.push_back({{"name", agent.name},
+                    {"kind", kind_name(agent.kind)},
+                    {"pure", agent.pure},
+                    {"concurrency", agent.concurrency},
+                    {"timeout", format_duration(agent.timeout)},
+                    {"attempts", agent.retry.attempts},
+                    {"running", facts.running},
+                    {"waiting", waiting},
+                    {"turns", facts.counted.turns},
+                    {"done", facts.counted.done},
+                    {"failed", facts.counted.failed},
+                    {"rejected", facts.counted.rejected},
+                    {"timeouts", facts.counted.timeouts}});
     if (agent.kind == agent_kind::exec)
       rows.back()["command"] = agent.exec.command;
   }
@@ -329,24 +378,36 @@ std::optional<agent_no> lookups::agent_named(const std::string& name) const {
 }
 
 void lookups::status(reply done) {
-  sources_.store->facts([self = shared_from_this(), done = std::move(done)](result<store_facts> facts) {
-    if (!facts)
-      return fail(done, facts.error());
-    const auto& from = self->sources_;
-    const gateway_facts gateway = from.gateway->read();
-    const duration uptime = from.clock->now().wall - from.started;
-    json body{{"version", from.version}, {"node", from.settings.node}, {"ready", from.ready()},
-              {"uptime_s", std::chrono::duration<double>(uptime).count()}, {"started", format_rfc3339(from.started)},
-              {"ledger", view_ledger(facts->events)}, {"deliveries", view_ledger(facts->deliveries)},
-              {"loops", self->loops_view()}, {"agents", self->agents_view()}};
-    body["gateway"] = {{"in_flight", gateway.events_in_flight}, {"bytes_in_flight", gateway.bytes_in_flight},
-                       {"offered", gateway.counted.offered}, {"refused", gateway.counted.refused},
-                       {"duplicates", gateway.counted.duplicates}};
-    body["store"] = {{"id", from.store_id}, {"shards", from.shards}, {"commit", raw(facts->last_commit)},
-                     {"commits", facts->io.commits}, {"syncs", facts->io.syncs},
-                     {"bytes_written", facts->io.bytes_written}, {"dedupe_entries", facts->io.dedupe_entries}};
-    give(done, body);
-  });
+  sources_.store->facts(
+      [self = shared_from_this(), done = std::move(done)](result<store_facts> facts) {
+        if (!facts)
+          return fail(done, facts.error());
+        const auto& from = self->sources_;
+        const gateway_facts gateway = from.gateway->read();
+        const duration uptime = from.clock->now().wall - from.started;
+        json body{{"version", from.version},
+                  {"node", from.settings.node},
+                  {"ready", from.ready()},
+                  {"uptime_s", std::chrono::duration<double>(uptime).count()},
+                  {"started", format_rfc3339(from.started)},
+                  {"ledger", view_ledger(facts->events)},
+                  {"deliveries", view_ledger(facts->deliveries)},
+                  {"loops", self->loops_view()},
+                  {"agents", self->agents_view()}};
+        body["gateway"] = {{"in_flight", gateway.events_in_flight},
+                           {"bytes_in_flight", gateway.bytes_in_flight},
+                           {"offered", gateway.counted.offered},
+                           {"refused", gateway.counted.refused},
+                           {"duplicates", gateway.counted.duplicates}};
+        body["store"] = {{"id", from.store_id},
+                         {"shards", from.shards},
+                         {"commit", raw(facts->last_commit)},
+                         {"commits", facts->io.commits},
+                         {"syncs", facts->io.syncs},
+                         {"bytes_written", facts->io.bytes_written},
+                         {"dedupe_entries", facts->io.dedupe_entries}};
+        give(done, body);
+      });
 }
 
 } // namespace skein

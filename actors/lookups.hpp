@@ -1,5 +1,5 @@
-// The named look-ups and commands of node_api::ask: each reads the store, asks the loops, or both, and puts
-// the answer together. Every call returns at once.
+// The named look-ups and commands of node_api::ask: each reads the store, asks the loops, or both,
+// and puts the answer together. Every call returns at once.
 #pragma once
 
 #include "actors/api.hpp"

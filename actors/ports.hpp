@@ -20,8 +20,8 @@ class clock_port {
  public:
   virtual ~clock_port() = default;
   virtual moment now() const = 0;
-  /// Calls `fire` once, at or after `at` by boot time, never earlier, and again when the wall clock was
-  /// set (timers on wall instants are kept as boot time and must then be looked at anew).
+  /// Calls `fire` once, at or after `at` by boot time, never earlier, and again when the wall clock
+  /// was set (timers on wall instants are kept as boot time and must then be looked at anew).
   virtual void wake_at(boot_time at, std::function<void()> fire) = 0;
   /// Processor time of the calling thread, for accounting only; constant in simulations.
   virtual duration thread_cpu() const = 0;
@@ -51,12 +51,14 @@ class store_port {
  public:
   virtual ~store_port() = default;
 
-  /// The outcome of a whole submit: a receipt for exactly these operations, or the error for all. The
-  /// operations come back, so that the submitter need not keep them.
-  using committed = std::function<void(result<journal::commit_receipt>, std::vector<journal::operation>)>;
+  /// The outcome of a whole submit: a receipt for exactly these operations, or the error for all.
+  /// The operations come back, so that the submitter need not keep them.
+  using committed =
+      std::function<void(result<journal::commit_receipt>, std::vector<journal::operation>)>;
   virtual void submit(loop_no loop, std::vector<journal::operation> batch, committed done) = 0;
 
-  /// Where the loop's foreign events go, in commit order with its own answers. Set before the first submit.
+  /// Where the loop's foreign events go, in commit order with its own answers. Set before the first
+  /// submit.
   virtual void attach(loop_no loop, std::function<void(foreign_events)> foreign) = 0;
 
   /// Called after each durable commit; for the stream.
@@ -91,7 +93,8 @@ struct turn_start {
 
 enum class stop_stage : std::uint8_t { tell = 0, terminate = 1, kill = 2 };
 
-/// What a runner reports. `emits` are events as the agent wrote them: the engine completes and checks them.
+/// What a runner reports. `emits` are events as the agent wrote them: the engine completes and
+/// checks them.
 struct turn_report {
   turn_id turn;
   turn_verdict verdict = turn_verdict::done;

@@ -1,8 +1,9 @@
 // Both ends of "sent again until acknowledged".
 //
-// resend_queue keeps the frames of one sender that still lack their acknowledgement, oldest first, and
-// says which are due to be sent again. seen_window tells a receiver whether a frame of one sender is new.
-// Numbers count from 1 for each pair of sender and receiver. Together: each frame is acted upon once as long as both ends live; a restart changes the sender's nonce.
+// resend_queue keeps the frames of one sender that still lack their acknowledgement, oldest first,
+// and says which are due to be sent again. seen_window tells a receiver whether a frame of one
+// sender is new. Numbers count from 1 for each pair of sender and receiver. Together: each frame is
+// acted upon once as long as both ends live; a restart changes the sender's nonce.
 #pragma once
 
 #include "protocol/limits.hpp"

@@ -10,17 +10,24 @@ struct performer {
   self_ptr self;
   retry_parts& parts;
 
-  void operator()(decided_in& effect) const { send_input(parts.scheduler, scheduler_input{std::move(effect)}); }
-  void operator()(retry_due_in& effect) const { send_input(parts.scheduler, scheduler_input{std::move(effect)}); }
+  void operator()(decided_in& effect) const {
+    send_input(parts.scheduler, scheduler_input{std::move(effect)});
+  }
+  void operator()(retry_due_in& effect) const {
+    send_input(parts.scheduler, scheduler_input{std::move(effect)});
+  }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] { send_input(to, retry_input{tick_in{}}); });
+    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {
+      send_input(to, retry_input{tick_in{}});
+    });
   }
 };
 
 void step(self_ptr self, retry_input& input) {
   auto& state = self->state;
   if (!state.parts->scheduler && self->current_sender())
-    state.parts->scheduler = caf::weak_actor_ptr{self->current_sender().get()}; // who asks is who is answered
+    state.parts->scheduler =
+        caf::weak_actor_ptr{self->current_sender().get()}; // who asks is who is answered
   state.parts->core->step(std::move(input), state.parts->clock->now(), state.effects);
   for (retry_effect& effect : state.effects)
     std::visit(performer{self, *state.parts}, effect);
@@ -32,7 +39,7 @@ void step(self_ptr self, retry_input& input) {
 caf::behavior retry_actor(self_ptr self, std::shared_ptr<retry_parts> parts) {
   self->state.parts = std::move(parts);
   return {
-    [self](const parcel<retry_input>& input) { step(self, *input.value); },
+      [self](const parcel<retry_input>& input) { step(self, *input.value); },
   };
 }
 

@@ -1,9 +1,11 @@
-// Decides whether and when a failed attempt is made again, and wakes it then. One beside each scheduler.
+// Decides whether and when a failed attempt is made again, and wakes it then. One beside each
+// scheduler.
 //
-//   failed attempt --ask--> decision (again at T, or dead) --[scheduler commits it]--> arm --T--> due
+//   failed attempt --ask--> decision (again at T, or dead) --[scheduler commits it]--> arm --T-->
+//   due
 //
-// The decision is made before it is durable and the timer set after: a crash between the two loses nothing, since
-// the scheduler arms again what it finds in the journal.
+// The decision is made before it is durable and the timer set after: a crash between the two loses
+// nothing, since the scheduler arms again what it finds in the journal.
 #pragma once
 
 #include "actors/retry_policy.hpp"

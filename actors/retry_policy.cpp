@@ -25,17 +25,17 @@ std::optional<duration> retry_delay(const retry_settings& policy, std::uint32_t 
   if (asked > duration{0})
     return std::min(asked, asked_max);
   const double steps = static_cast<double>(attempt > 0 ? attempt - 1 : 0);
-  const double bound = std::min(static_cast<double>(policy.max.count()),
-                                static_cast<double>(policy.initial.count())
-                                  * std::pow(policy.factor, steps));
+  const double bound =
+      std::min(static_cast<double>(policy.max.count()),
+               static_cast<double>(policy.initial.count()) * std::pow(policy.factor, steps));
   const double part = policy.jitter ? static_cast<double>(dice >> 11) * 0x1.0p-53 : 1.0;
   return duration{static_cast<duration::rep>(bound * part)};
 }
 
 std::uint64_t retry_dice(std::uint64_t seed, const turn_id& turn) noexcept {
-  return mix(mix(seed ^ turn.delivery.event.sequence)
-             ^ (static_cast<std::uint64_t>(raw(turn.delivery.event.shard)) << 40)
-             ^ (static_cast<std::uint64_t>(turn.delivery.index) << 32) ^ turn.attempt);
+  return mix(mix(seed ^ turn.delivery.event.sequence) ^
+             (static_cast<std::uint64_t>(raw(turn.delivery.event.shard)) << 40) ^
+             (static_cast<std::uint64_t>(turn.delivery.index) << 32) ^ turn.attempt);
 }
 
 } // namespace skein

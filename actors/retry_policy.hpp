@@ -11,12 +11,14 @@
 
 namespace skein {
 
-/// The delay before the attempt after `attempt` (1-based), empty when that was the last one. `asked` > 0 is
-/// what the agent asked for and wins over the computed delay, up to 24 h. `dice` is 64 random bits.
+/// The delay before the attempt after `attempt` (1-based), empty when that was the last one.
+/// `asked` > 0 is what the agent asked for and wins over the computed delay, up to 24 h. `dice` is
+/// 64 random bits.
 std::optional<duration> retry_delay(const retry_settings& policy, std::uint32_t attempt,
                                     duration asked, std::uint64_t dice) noexcept;
 
-/// 64 bits that depend on the seed, the delivery and the attempt only, so that runs can be repeated.
+/// 64 bits that depend on the seed, the delivery and the attempt only, so that runs can be
+/// repeated.
 std::uint64_t retry_dice(std::uint64_t seed, const turn_id& turn) noexcept;
 
 } // namespace skein

@@ -67,8 +67,9 @@ result<journal::delivery_list> route_table::match(const event_head& head) {
 journal::delivery_list route_table::match_all(const event_head& head, bool& overflow) const {
   journal::delivery_list agents;
   for (const route& each : routes_) {
-    if (!type_matches(each.type, head.type) || !(any(each.source) || glob_matches(each.source, head.source))
-        || !(any(each.key) || glob_matches(each.key, head.key)))
+    if (!type_matches(each.type, head.type) ||
+        !(any(each.source) || glob_matches(each.source, head.source)) ||
+        !(any(each.key) || glob_matches(each.key, head.key)))
       continue;
     if (std::find(agents.begin(), agents.end(), each.agent) != agents.end())
       continue;

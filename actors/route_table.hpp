@@ -14,8 +14,8 @@ namespace skein {
 /// "*" matches any run, "?" one byte, anything else itself. Linear in text times stars.
 bool glob_matches(std::string_view pattern, std::string_view text) noexcept;
 
-/// As glob_matches, but a pattern with a wildcard never matches a type that begins "skein." other than
-/// skein.message: what the engine says of itself goes only to those who name it.
+/// As glob_matches, but a pattern with a wildcard never matches a type that begins "skein." other
+/// than skein.message: what the engine says of itself goes only to those who name it.
 bool type_matches(std::string_view pattern, std::string_view type) noexcept;
 
 class route_table {

@@ -13,21 +13,25 @@ struct performer {
   scheduler_parts& parts;
 
   void operator()(submit_effect& effect) const {
-    parts.store->submit(parts.loop, std::move(effect.batch),
-                        [to = weak(self)](result<journal::commit_receipt> receipt, std::vector<journal::operation> batch) {
-                          send_input(to, scheduler_input{committed_in{std::move(receipt), std::move(batch)}});
-                        });
+    parts.store->submit(
+        parts.loop, std::move(effect.batch),
+        [to = weak(self)](result<journal::commit_receipt> receipt,
+                          std::vector<journal::operation> batch) {
+          send_input(to, scheduler_input{committed_in{std::move(receipt), std::move(batch)}});
+        });
   }
   void operator()(send_effect& effect) const { parts.bus->send(std::move(effect.bytes)); }
   void operator()(read_state_effect& effect) const {
     parts.store->read([to = weak(self), asked = std::move(effect)](journal::reader& reader) {
-      send_input(to, scheduler_input{state_in{asked.agent, asked.key, asked.number, reader.state_of(asked.agent, asked.key)}});
+      send_input(to, scheduler_input{state_in{asked.agent, asked.key, asked.number,
+                                              reader.state_of(asked.agent, asked.key)}});
     });
   }
   void operator()(read_bodies_effect& effect) const {
-    parts.store->read([to = weak(self), events = std::move(effect.events)](journal::reader& reader) {
-      send_input(to, scheduler_input{bodies_in{events, reader.bodies(events)}});
-    });
+    parts.store->read(
+        [to = weak(self), events = std::move(effect.events)](journal::reader& reader) {
+          send_input(to, scheduler_input{bodies_in{events, reader.bodies(events)}});
+        });
   }
   void operator()(ask_retry_effect& effect) const {
     self->send(parts.retry, make_parcel(retry_input{ask_retry_in{std::move(effect.attempts)}}));
@@ -36,12 +40,16 @@ struct performer {
     self->send(parts.retry, make_parcel(retry_input{arm_retry_in{std::move(effect.retries)}}));
   }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = weak(self)] { send_input(to, scheduler_input{tick_in{}}); });
+    parts.clock->wake_at(effect.at,
+                         [to = weak(self)] { send_input(to, scheduler_input{tick_in{}}); });
   }
   void operator()(progress_effect& effect) const {
-    self->send(parts.shutdown, make_parcel(shutdown_input{loop_progress_in{raw(parts.loop), effect}}));
+    self->send(parts.shutdown,
+               make_parcel(shutdown_input{loop_progress_in{raw(parts.loop), effect}}));
   }
-  void operator()(log_effect& effect) const { parts.log("loop/" + std::to_string(raw(parts.loop)), effect); }
+  void operator()(log_effect& effect) const {
+    parts.log("loop/" + std::to_string(raw(parts.loop)), effect);
+  }
 };
 
 void perform(self_ptr self) {
@@ -77,7 +85,7 @@ void begin(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
 caf::behavior scheduler_actor(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
   begin(self, std::move(parts));
   return {
-    [self](const parcel<scheduler_input>& input) { step(self, *input.value); },
+      [self](const parcel<scheduler_input>& input) { step(self, *input.value); },
   };
 }
 

@@ -1,5 +1,6 @@
-// Construction, recovery, and the frame of a step. The rest by subject: scheduler_intake.cpp (events in, commits
-// back), scheduler_turns.cpp (turns and their outcomes), scheduler_queries.cpp (look-ups, commands).
+// Construction, recovery, and the frame of a step. The rest by subject: scheduler_intake.cpp
+// (events in, commits back), scheduler_turns.cpp (turns and their outcomes), scheduler_queries.cpp
+// (look-ups, commands).
 #include "actors/scheduler_core.hpp"
 
 #include "protocol/check.hpp"
@@ -23,20 +24,19 @@ std::vector<lane_set::agent_traits> traits_of(const scheduler_settings& settings
 } // namespace
 
 scheduler_core::scheduler_core(scheduler_settings settings)
-  : settings_{std::move(settings)},
-    routes_{settings_.routes},
-    lanes_{traits_of(settings_)},
-    courier_{settings_.self},
-    broker_at_{settings_.self.node, "broker"},
+  : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_)},
+    courier_{settings_.self}, broker_at_{settings_.self.node, "broker"},
     slots_(settings_.agents.size()) {}
 
 void scheduler_core::recover(const journal::pending_delivery& found, instant now) {
   std::uint32_t event = lanes_.find_event(found.delivery.event.sequence);
   if (event == no_slot) {
-    event = lanes_.add_event(found.delivery.event, found.priority, found.accepted, found.expires, {});
+    event =
+        lanes_.add_event(found.delivery.event, found.priority, found.accepted, found.expires, {});
     for (std::size_t i = 0; i < found.siblings.size(); ++i)
       if (is_terminal(found.sibling_states[i]))
-        lanes_.events[event].ended_as |= static_cast<std::uint16_t>(1u << raw(found.sibling_states[i]));
+        lanes_.events[event].ended_as |=
+            static_cast<std::uint16_t>(1u << raw(found.sibling_states[i]));
     if (found.expires != no_instant)
       timers_.set(found.expires, {found.delivery.event.sequence, true});
   }
@@ -64,8 +64,8 @@ void scheduler_core::start(moment now, scheduler_effects& out) {
   finish_step();
 }
 
-/// After an unclean stop: what stands first in a lane may have been running. Whoever crashed the process
-/// three times while it ran alone is not run again.
+/// After an unclean stop: what stands first in a lane may have been running. Whoever crashed the
+/// process three times while it ran alone is not run again.
 void scheduler_core::look_at_suspects(agent_no agent) {
   if (lanes_.pure(agent) || !settings_.unclean)
     return;
@@ -78,8 +78,9 @@ void scheduler_core::look_at_suspects(agent_no agent) {
     if (delivery.suspected == suspicion::none)
       delivery.suspected = suspicion::suspect;
     if (delivery.crashes >= crashes_max)
-      finish_without_turn(first, delivery_state::dead, errc::agent_crashed,
-                          "the process died three times while it ran; nothing else suspected ran then");
+      finish_without_turn(
+          first, delivery_state::dead, errc::agent_crashed,
+          "the process died three times while it ran; nothing else suspected ran then");
     else
       lanes_.offer_ready(at);
   }
@@ -109,7 +110,8 @@ void scheduler_core::finish_step() {
   }
   if (watched_) {
     const progress_effect progress = progress_now();
-    if (progress.running != last_progress_.running || progress.uncommitted != last_progress_.uncommitted) {
+    if (progress.running != last_progress_.running ||
+        progress.uncommitted != last_progress_.uncommitted) {
       last_progress_ = progress;
       out_->push_back(progress);
     }
@@ -167,7 +169,8 @@ void scheduler_core::fire_timer(std::uint64_t sequence, bool expiry) {
   if (event == no_slot)
     return; // over already: a stale key
   std::vector<std::uint32_t> of_event;
-  for (std::uint32_t at = lanes_.events[event].first_delivery; at != no_slot; at = lanes_.deliveries[at].next_sibling)
+  for (std::uint32_t at = lanes_.events[event].first_delivery; at != no_slot;
+       at = lanes_.deliveries[at].next_sibling)
     of_event.push_back(at);
   std::reverse(of_event.begin(), of_event.end()); // in order of index
   const std::string key = lanes_.events[event].sleeping_key;
@@ -216,7 +219,8 @@ void scheduler_core::send_reliable(const address& to, const message& body) {
   out_->push_back(send_effect{courier_.seal_reliable(to, body, now_.boot).first});
 }
 
-void scheduler_core::log(log_severity severity, std::string_view id, std::string text, std::uint32_t delivery) {
+void scheduler_core::log(log_severity severity, std::string_view id, std::string text,
+                         std::uint32_t delivery) {
   log_effect line{severity, id, std::move(text), {}, {}, {}};
   if (delivery != no_slot) {
     const live_delivery& which = lanes_.deliveries[delivery];

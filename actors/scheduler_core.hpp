@@ -1,11 +1,12 @@
-// The heart of a loop: takes events in, keeps the lanes of its shards, starts turns when their lane, their
-// agent's slots and the disk allow it, and turns outcomes into commits.
+// The heart of a loop: takes events in, keeps the lanes of its shards, starts turns when their
+// lane, their agent's slots and the disk allow it, and turns outcomes into commits.
 //
-// Pure: step(input, now) appends effects; the shell (scheduler_actor) carries them out in order. The world answers
-// with further inputs. Nothing here waits, reads a clock, logs or throws.
+// Pure: step(input, now) appends effects; the shell (scheduler_actor) carries them out in order.
+// The world answers with further inputs. Nothing here waits, reads a clock, logs or throws.
 //
 // What must hold
-//   - Nothing is acknowledged, and no turn's successor started, before the commit that it stands on.
+//   - Nothing is acknowledged, and no turn's successor started, before the commit that it stands
+//   on.
 //   - Submits are answered in order, so contexts_ is a queue that mirrors what is with the journal.
 //   - Every delivery here is in exactly one stage (lanes.hpp); a delivery that is closing takes no
 //     further outcome: the first one submitted is the one the journal will see first.
@@ -77,8 +78,9 @@ struct stop_starting_in {};
 /// Drain: how much is left? Answered with a progress effect now and at each change.
 struct watch_progress_in {};
 
-using scheduler_input = std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, decided_in,
-                                     retry_due_in, tick_in, stop_starting_in, watch_progress_in>;
+using scheduler_input =
+    std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, decided_in, retry_due_in,
+                 tick_in, stop_starting_in, watch_progress_in>;
 
 // ---- effects ----------------------------------------------------------------------------------
 
@@ -129,9 +131,9 @@ struct log_effect {
   std::string event, agent, key;
 };
 
-using scheduler_effect = std::variant<submit_effect, send_effect, read_state_effect, read_bodies_effect,
-                                      ask_retry_effect, arm_retry_effect, wake_effect,
-                                      progress_effect, log_effect>;
+using scheduler_effect =
+    std::variant<submit_effect, send_effect, read_state_effect, read_bodies_effect,
+                 ask_retry_effect, arm_retry_effect, wake_effect, progress_effect, log_effect>;
 using scheduler_effects = std::vector<scheduler_effect>;
 
 // ---- the core ---------------------------------------------------------------------------------
@@ -140,7 +142,7 @@ using scheduler_effects = std::vector<scheduler_effect>;
 inline constexpr std::string_view alone_slot = "!alone";
 
 struct scheduler_settings {
-  address self;   // {node, "loop/N"}
+  address self; // {node, "loop/N"}
   loop_no loop{};
   std::uint32_t loops = 1; // a shard belongs to loop (shard mod loops)
   epoch_no epoch{};
@@ -169,14 +171,16 @@ class scheduler_core {
   void step(scheduler_input input, moment now, scheduler_effects& out);
 
   struct counters {
-    std::uint64_t turns = 0, done = 0, failed = 0, dead = 0, cancelled = 0, expired = 0, retried = 0;
+    std::uint64_t turns = 0, done = 0, failed = 0, dead = 0, cancelled = 0, expired = 0,
+                  retried = 0;
     std::uint64_t accepted = 0, duplicates = 0, unrouted = 0;
   };
   const counters& counted() const noexcept { return counted_; }
   std::size_t pending_events() const noexcept { return lanes_.pending_events(); }
   std::size_t running_turns() const noexcept { return running_; }
   /// For the board: pending events, running turns, lanes, waiting deliveries by agent number.
-  void describe(std::size_t& pending, std::size_t& running, std::size_t& lanes, std::vector<std::size_t>& waiting) const;
+  void describe(std::size_t& pending, std::size_t& running, std::size_t& lanes,
+                std::vector<std::size_t>& waiting) const;
 
  private:
   struct publish_context {
@@ -202,11 +206,14 @@ class scheduler_core {
   void on(committed_in& input);
   void on(foreign_in& input);
   void settle_publish(const publish_context& request, committed_in& input, std::size_t first);
-  publish_result settle_accept(const journal::accept_op& op, const journal::op_result& verdict, instant at);
+  publish_result settle_accept(const journal::accept_op& op, const journal::op_result& verdict,
+                               instant at);
   void settle_failed_submit(committed_in& input, const std::vector<context>& contexts);
   void remember_answer(const frame_header& request, slice answer);
-  void take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries, instant at);
-  void enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key, instant due);
+  void take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries,
+               instant at);
+  void enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key,
+                      instant due);
   slice body_to_keep(const slice& body);
 
   // turns (scheduler_turns.cpp)
@@ -222,11 +229,15 @@ class scheduler_core {
   void settle_lane(std::uint32_t lane_slot);
   void finish_turn(std::uint32_t delivery);
   result<std::vector<journal::accept_op>> route_emits(std::vector<offered_event>& emits);
-  void finish_without_turn(std::uint32_t delivery, delivery_state state, errc code, std::string text);
+  void finish_without_turn(std::uint32_t delivery, delivery_state state, errc code,
+                           std::string text);
   void submit_finish(std::uint32_t delivery, journal::finish_op op);
-  void settle_outcome(std::uint32_t delivery, journal::operation& op, const journal::op_result& verdict, instant at);
-  void settle_finish(std::uint32_t delivery, journal::finish_op& op, const journal::op_result& verdict, instant at);
-  void settle_attempt(std::uint32_t delivery, const journal::attempt_op& op, const journal::op_result& verdict);
+  void settle_outcome(std::uint32_t delivery, journal::operation& op,
+                      const journal::op_result& verdict, instant at);
+  void settle_finish(std::uint32_t delivery, journal::finish_op& op,
+                     const journal::op_result& verdict, instant at);
+  void settle_attempt(std::uint32_t delivery, const journal::attempt_op& op,
+                      const journal::op_result& verdict);
   void settle_start(std::uint32_t delivery, const journal::op_result& verdict);
   void count_outcome(delivery_state state);
   void on_grant(const grant& given);
@@ -253,7 +264,8 @@ class scheduler_core {
   address agent_at(agent_no agent) const;
   void send_reliable(const address& to, const message& body);
   void send(const address& to, const message& body);
-  void log(log_severity severity, std::string_view id, std::string text, std::uint32_t delivery = no_slot);
+  void log(log_severity severity, std::string_view id, std::string text,
+           std::uint32_t delivery = no_slot);
   progress_effect progress_now() const;
   void finish_step();
   void arm_wake();
@@ -285,16 +297,16 @@ class scheduler_core {
   courier courier_;
   address broker_at_;
 
-  std::vector<agent_slots> slots_; // by agent number
-  slot_account alone_;             // the node's one slot for accused deliveries
+  std::vector<agent_slots> slots_;    // by agent number
+  slot_account alone_;                // the node's one slot for accused deliveries
   std::deque<std::uint32_t> accused_; // deliveries that wait for it
   timer_queue<instant, timer_key> timers_;
-  std::map<std::uint64_t, std::vector<watcher>> watchers_; // by event sequence
+  std::map<std::uint64_t, std::vector<watcher>> watchers_;       // by event sequence
   std::map<std::uint64_t, std::vector<cancel_context>> cancels_; // by event sequence
-  std::deque<std::vector<context>> contexts_; // per unanswered submit
-  std::vector<journal::operation> submit_;    // of this step
+  std::deque<std::vector<context>> contexts_;                    // per unanswered submit
+  std::vector<journal::operation> submit_;                       // of this step
   std::vector<context> submit_contexts_;
-  std::vector<failed_attempt> failed_;        // of this step
+  std::vector<failed_attempt> failed_; // of this step
   std::deque<deferred_finish> deferred_;
   struct remembered {
     frame_header request;
@@ -312,7 +324,8 @@ class scheduler_core {
   std::optional<boot_time> armed_;
   boot_time demand_told_{};
   std::vector<armed_retry> armed_retries_; // of this step
-  std::vector<std::pair<agent_no, std::string>> stalled_; // lanes whose read failed: tried again at the next tick
+  std::vector<std::pair<agent_no, std::string>>
+      stalled_; // lanes whose read failed: tried again at the next tick
 
   // of the step under way
   moment now_{};

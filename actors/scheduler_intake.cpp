@@ -24,7 +24,8 @@ void scheduler_core::on(frame_in& input) {
   } else if (auto* question = std::get_if<query>(&input.value.body)) {
     on_query(header, *question);
   } else {
-    log(log_severity::warning, "frame-unexpected", "a frame of a kind that loops do not take was dropped");
+    log(log_severity::warning, "frame-unexpected",
+        "a frame of a kind that loops do not take was dropped");
   }
 }
 
@@ -40,7 +41,8 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
   for (std::size_t i = 0; i < body.events.size(); ++i) {
     auto deliveries = routes_.match(body.events[i].head());
     if (deliveries)
-      submit_.push_back(journal::accept_op{settings_.epoch, std::move(body.events[i]), *deliveries});
+      submit_.push_back(
+          journal::accept_op{settings_.epoch, std::move(body.events[i]), *deliveries});
     else
       request.unroutable.push_back(i);
   }
@@ -70,7 +72,8 @@ void scheduler_core::on(committed_in& input) {
   SKEIN_CHECK(at == input.batch.size());
 }
 
-void scheduler_core::settle_publish(const publish_context& request, committed_in& input, std::size_t first) {
+void scheduler_core::settle_publish(const publish_context& request, committed_in& input,
+                                    std::size_t first) {
   publish_ack answer{request.request.number, {}};
   answer.results.reserve(request.members);
   auto unroutable = request.unroutable.begin();
@@ -89,8 +92,8 @@ void scheduler_core::settle_publish(const publish_context& request, committed_in
   out_->push_back(send_effect{std::move(bytes)});
 }
 
-publish_result scheduler_core::settle_accept(const journal::accept_op& op, const journal::op_result& verdict,
-                                             instant at) {
+publish_result scheduler_core::settle_accept(const journal::accept_op& op,
+                                             const journal::op_result& verdict, instant at) {
   publish_result member{errc::none, false, verdict.event};
   switch (verdict.status) {
     case journal::op_status::applied:
@@ -101,17 +104,26 @@ publish_result scheduler_core::settle_accept(const journal::accept_op& op, const
       member.duplicate = true;
       ++counted_.duplicates;
       break;
-    case journal::op_status::conflict: member.code = errc::identity_conflict; break;
-    case journal::op_status::fenced: member.code = errc::not_owner; break;
-    case journal::op_status::dedupe_full: member.code = errc::dedupe_full; break;
-    default: member.code = errc::internal; break;
+    case journal::op_status::conflict:
+      member.code = errc::identity_conflict;
+      break;
+    case journal::op_status::fenced:
+      member.code = errc::not_owner;
+      break;
+    case journal::op_status::dedupe_full:
+      member.code = errc::dedupe_full;
+      break;
+    default:
+      member.code = errc::internal;
+      break;
   }
   return member;
 }
 
-/// The whole submit failed. After an unknown outcome the process is about to stop (the store's owner sees to it),
-/// so the only duty is to claim nothing. With a full disk it was a definite no.
-void scheduler_core::settle_failed_submit(committed_in& input, const std::vector<context>& contexts) {
+/// The whole submit failed. After an unknown outcome the process is about to stop (the store's
+/// owner sees to it), so the only duty is to claim nothing. With a full disk it was a definite no.
+void scheduler_core::settle_failed_submit(committed_in& input,
+                                          const std::vector<context>& contexts) {
   const errc why = input.receipt.error().code;
   const bool definite = why == errc::disk_full;
   std::size_t at = 0;
@@ -149,28 +161,35 @@ void scheduler_core::on(foreign_in& input) {
 }
 
 /// A durable event becomes pending deliveries.
-void scheduler_core::take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries,
-                             instant at) {
+void scheduler_core::take_in(event_id id, const offered_event& offered,
+                             const journal::delivery_list& deliveries, instant at) {
   const event_head head = offered.head();
   if (deliveries.empty()) {
     ++counted_.unrouted;
     if (settings_.warn_unrouted)
-      out_->push_back(log_effect{log_severity::warning, "event-unrouted",
-                                 "no route matches type '" + std::string{head.type}
-                                   + "': the event is done without any work; add a [[route]] if that is not meant",
-                                 to_string(id), {}, std::string{head.key}});
+      out_->push_back(log_effect{
+          log_severity::warning,
+          "event-unrouted",
+          "no route matches type '" + std::string{head.type} +
+              "': the event is done without any work; add a [[route]] if that is not meant",
+          to_string(id),
+          {},
+          std::string{head.key}});
     return;
   }
-  const std::uint32_t event = lanes_.add_event(id, offered.priority, at, offered.expires, body_to_keep(offered.body));
+  const std::uint32_t event =
+      lanes_.add_event(id, offered.priority, at, offered.expires, body_to_keep(offered.body));
   for (std::size_t i = 0; i < deliveries.size(); ++i) {
-    const std::uint32_t slot = lanes_.add_delivery(event, static_cast<std::uint8_t>(i), deliveries[i]);
+    const std::uint32_t slot =
+        lanes_.add_delivery(event, static_cast<std::uint8_t>(i), deliveries[i]);
     enter_or_sleep(event, slot, head.key, offered.due);
   }
   if (offered.expires != no_instant)
     timers_.set(offered.expires, {id.sequence, true});
 }
 
-void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key, instant due) {
+void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
+                                    std::string_view key, instant due) {
   live_event& owner = lanes_.events[event];
   const instant ready_at = std::max(owner.accepted, due);
 #ifdef SKEIN_BUG_EARLY_TIMER

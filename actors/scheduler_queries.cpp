@@ -31,7 +31,8 @@ void scheduler_core::on_query(const frame_header& header, const query& body) {
   const json question = json::parse(body.json, nullptr, false);
   const std::string op = question.is_object() ? question.value("op", "") : "";
   const auto reply = [&](const json& view) {
-    answer_to(header.from, body.request, errc::none, view.dump(-1, ' ', false, json::error_handler_t::replace));
+    answer_to(header.from, body.request, errc::none,
+              view.dump(-1, ' ', false, json::error_handler_t::replace));
   };
   if (op == "live") {
     json view = json::object();

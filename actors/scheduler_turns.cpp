@@ -1,8 +1,9 @@
 // scheduler_core: starting turns, and what becomes of their outcomes.
 //
 //   ready lane --slot--> [body, state read] --> [suspect: durable start] --> dispatched
-//   outcome --> held until the lane's earlier ones are submitted --> finish submitted --> durable: next in lane
-//   failure --> the retry actor decides --> attempt submitted --> durable: waits, or dead letter
+//   outcome --> held until the lane's earlier ones are submitted --> finish submitted --> durable:
+//   next in lane failure --> the retry actor decides --> attempt submitted --> durable: waits, or
+//   dead letter
 #include "actors/scheduler_core.hpp"
 
 #include "protocol/check.hpp"
@@ -18,8 +19,9 @@ constexpr std::size_t dispatch_bytes_max = 4 << 20;
 
 /// The state of an event whose deliveries have all ended, from the set of their ends.
 delivery_state ended_state(std::uint16_t ended_as) noexcept {
-  for (const delivery_state each : {delivery_state::dead, delivery_state::done, delivery_state::cancelled,
-                                    delivery_state::superseded, delivery_state::expired})
+  for (const delivery_state each :
+       {delivery_state::dead, delivery_state::done, delivery_state::cancelled,
+        delivery_state::superseded, delivery_state::expired})
     if ((ended_as & (1u << raw(each))) != 0)
       return each;
   return delivery_state::purged;
@@ -64,14 +66,18 @@ void scheduler_core::start_turns_of(agent_no agent) {
     out_->push_back(read_bodies_effect{std::move(missing)});
 }
 
-/// Whether the delivery has all that a turn needs. If not, what lacks is asked for and the lane is parked.
-bool scheduler_core::prepare(std::uint32_t lane_slot, std::uint32_t slot, std::vector<event_id>& missing) {
+/// Whether the delivery has all that a turn needs. If not, what lacks is asked for and the lane is
+/// parked.
+bool scheduler_core::prepare(std::uint32_t lane_slot, std::uint32_t slot,
+                             std::vector<event_id>& missing) {
   live_delivery& delivery = lanes_.deliveries[slot];
   lane& in = lanes_.lanes[lane_slot];
   if (delivery.next_due > now_.wall) { // found so at start: its retry is not due yet
     lanes_.activate(slot, stage::deciding);
     lanes_.deactivate(slot, stage::retrying);
-    armed_retries_.push_back({{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts}, delivery.next_due});
+    armed_retries_.push_back(
+        {{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts},
+         delivery.next_due});
     return false;
   }
   if (lanes_.events[delivery.event].body.empty()) {
@@ -151,7 +157,8 @@ void scheduler_core::flush_dispatch(agent_no agent) {
   if (of.batch.empty())
     return;
   of.batch_bytes = 0;
-  send_reliable(agent_at(agent), dispatch{settings_.agents[raw(agent)].name, std::exchange(of.batch, {})});
+  send_reliable(agent_at(agent),
+                dispatch{settings_.agents[raw(agent)].name, std::exchange(of.batch, {})});
 }
 
 void scheduler_core::tell_demand(agent_no agent, bool always) {
@@ -160,7 +167,8 @@ void scheduler_core::tell_demand(agent_no agent, bool always) {
   agent_slots& of = slots_[raw(agent)];
   std::uint64_t startable = starting_ ? lanes_.ready_count(agent) : 0;
   if (startable > 0 && lanes_.pure(agent))
-    startable = std::min<std::uint64_t>(lanes_.waiting_count(agent), startable * limits::pipeline_depth);
+    startable =
+        std::min<std::uint64_t>(lanes_.waiting_count(agent), startable * limits::pipeline_depth);
   if (of.slots.adjust(startable) || always)
     send(broker_at_, of.slots.told(settings_.agents[raw(agent)].name));
 }
@@ -181,8 +189,8 @@ void scheduler_core::take_outcome(turn_outcome& outcome) {
   if (slot == no_slot)
     return; // cancelled or expired in the meantime, and already gone
   live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt
-      || outcome.epoch != settings_.epoch)
+  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt ||
+      outcome.epoch != settings_.epoch)
     return;
   --running_;
   if (outcome.verdict == turn_verdict::returned) {
@@ -220,10 +228,13 @@ void scheduler_core::finish_turn(std::uint32_t slot) {
   live_delivery& delivery = lanes_.deliveries[slot];
   turn_outcome& outcome = *delivery.outcome;
   auto emits = route_emits(outcome.emits);
-  const bool forbidden_state = lanes_.pure(delivery.agent) && (outcome.sets_state || outcome.deletes_state);
+  const bool forbidden_state =
+      lanes_.pure(delivery.agent) && (outcome.sets_state || outcome.deletes_state);
   if (!emits || forbidden_state) {
-    finish_without_turn(slot, delivery_state::dead, forbidden_state ? errc::agent_output_invalid : emits.error().code,
-                        forbidden_state ? "an agent declared pure may not have state" : emits.error().detail);
+    finish_without_turn(slot, delivery_state::dead,
+                        forbidden_state ? errc::agent_output_invalid : emits.error().code,
+                        forbidden_state ? "an agent declared pure may not have state"
+                                        : emits.error().detail);
     return;
   }
   journal::finish_op op;
@@ -240,7 +251,8 @@ void scheduler_core::finish_turn(std::uint32_t slot) {
   submit_finish(slot, std::move(op));
 }
 
-result<std::vector<journal::accept_op>> scheduler_core::route_emits(std::vector<offered_event>& emits) {
+result<std::vector<journal::accept_op>>
+scheduler_core::route_emits(std::vector<offered_event>& emits) {
   std::vector<journal::accept_op> routed;
   routed.reserve(emits.size());
   for (offered_event& each : emits) {
@@ -253,7 +265,8 @@ result<std::vector<journal::accept_op>> scheduler_core::route_emits(std::vector<
 }
 
 /// Ends a delivery by our own word: cancelled, expired, dead.
-void scheduler_core::finish_without_turn(std::uint32_t slot, delivery_state state, errc code, std::string text) {
+void scheduler_core::finish_without_turn(std::uint32_t slot, delivery_state state, errc code,
+                                         std::string text) {
   const live_delivery& delivery = lanes_.deliveries[slot];
   journal::finish_op op;
   op.state = state;
@@ -281,8 +294,8 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
   op.event_state = event.open > 0 ? delivery_state::pending : ended_state(event.ended_as);
   std::erase(accused_, slot);
   const std::uint32_t lane_slot = delivery.lane;
-  const bool parked = lane_slot != no_slot && lanes_.lanes[lane_slot].loading
-                      && lanes_.lanes[lane_slot].first_waiting == slot;
+  const bool parked = lane_slot != no_slot && lanes_.lanes[lane_slot].loading &&
+                      lanes_.lanes[lane_slot].first_waiting == slot;
   lanes_.close(slot);
   if (parked) // what it waited for was for this delivery
     lanes_.set_loading(lane_slot, false);
@@ -296,13 +309,14 @@ void scheduler_core::stop_turn(std::uint32_t slot) {
     return;
   --running_;
   const turn_id turn{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts + 1};
-  send_reliable(agent_at(delivery.agent), cancel_turns{settings_.agents[raw(delivery.agent)].name, {turn}});
+  send_reliable(agent_at(delivery.agent),
+                cancel_turns{settings_.agents[raw(delivery.agent)].name, {turn}});
 }
 
 // ---- what the journal said --------------------------------------------------------------------
 
-void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op, const journal::op_result& verdict,
-                                    instant at) {
+void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
+                                    const journal::op_result& verdict, instant at) {
   if (auto* finish = std::get_if<journal::finish_op>(&op))
     settle_finish(slot, *finish, verdict, at);
   else if (const auto* attempt = std::get_if<journal::attempt_op>(&op))
@@ -311,22 +325,24 @@ void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op, 
     settle_start(slot, verdict);
 }
 
-void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op, const journal::op_result& verdict,
-                                   instant at) {
+void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
+                                   const journal::op_result& verdict, instant at) {
   live_delivery& delivery = lanes_.deliveries[slot];
   live_event& event = lanes_.events[delivery.event];
   if (verdict.status == journal::op_status::emit_conflict) {
     ++event.open; // nothing of it was applied: the delivery ends otherwise
     event.ended_as &= static_cast<std::uint16_t>(~(1u << raw(op.state)));
     finish_without_turn(slot, delivery_state::dead, errc::identity_conflict,
-                        "emitted event " + std::to_string(verdict.emit) + " has the identity of another event");
+                        "emitted event " + std::to_string(verdict.emit) +
+                            " has the identity of another event");
     return;
   }
   delivery_state ended = op.state;
   if (verdict.status == journal::op_status::applied) {
     count_outcome(op.state);
     if (op.state == delivery_state::dead)
-      log(log_severity::warning, "delivery-dead", "dead letter: " + to_string(error{op.code, op.error}), slot);
+      log(log_severity::warning, "delivery-dead",
+          "dead letter: " + to_string(error{op.code, op.error}), slot);
     if (op.state_of_key && delivery.lane != no_slot) {
       lane& in = lanes_.lanes[delivery.lane];
       in.state_known = true;
@@ -345,7 +361,8 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op, c
   const bool last = event.live == 1;
   if (last)
     body_bytes_ -= event.body.size();
-  const delivery_state event_ended_as = op.event_state == delivery_state::pending ? ended : op.event_state;
+  const delivery_state event_ended_as =
+      op.event_state == delivery_state::pending ? ended : op.event_state;
   if (op.state == delivery_state::cancelled && verdict.status == journal::op_status::applied)
     if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
       for (cancel_context& each : asked->second)
@@ -354,13 +371,15 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op, c
   if (last)
     event_ended(id, event_ended_as);
   for (std::size_t i = 0; i < verdict.emits.size(); ++i)
-    if (!verdict.emits[i].duplicate && raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {
+    if (!verdict.emits[i].duplicate &&
+        raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {
       ++counted_.accepted;
       take_in(verdict.emits[i].event, op.emits[i].event, op.emits[i].deliveries, at);
     }
 }
 
-void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_op& op, const journal::op_result& verdict) {
+void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_op& op,
+                                    const journal::op_result& verdict) {
   live_delivery& delivery = lanes_.deliveries[slot];
   if (delivery.at != stage::deciding)
     return; // cancelled or expired meanwhile: that outcome is on its way
@@ -381,9 +400,11 @@ void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_o
 
 void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {
   live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::starting || !starting_ || verdict.status != journal::op_status::applied) {
+  if (delivery.at != stage::starting || !starting_ ||
+      verdict.status != journal::op_status::applied) {
     slots_[raw(delivery.agent)].slots.put_back();
-    send(broker_at_, slots_[raw(delivery.agent)].slots.told(settings_.agents[raw(delivery.agent)].name));
+    send(broker_at_,
+         slots_[raw(delivery.agent)].slots.told(settings_.agents[raw(delivery.agent)].name));
     if (delivery.at == stage::starting)
       lanes_.deactivate(slot, stage::waiting);
     return;
@@ -396,11 +417,20 @@ void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& 
 
 void scheduler_core::count_outcome(delivery_state state) {
   switch (state) {
-    case delivery_state::done: ++counted_.done; break;
-    case delivery_state::dead: ++counted_.dead; break;
-    case delivery_state::cancelled: ++counted_.cancelled; break;
-    case delivery_state::expired: ++counted_.expired; break;
-    default: break;
+    case delivery_state::done:
+      ++counted_.done;
+      break;
+    case delivery_state::dead:
+      ++counted_.dead;
+      break;
+    case delivery_state::cancelled:
+      ++counted_.cancelled;
+      break;
+    case delivery_state::expired:
+      ++counted_.expired;
+      break;
+    default:
+      break;
   }
 }
 
@@ -433,7 +463,8 @@ void scheduler_core::on(bodies_in& input) {
       body_bytes_ += event.body.size();
     }
     std::vector<std::uint32_t> of_event;
-    for (std::uint32_t at = event.first_delivery; at != no_slot; at = lanes_.deliveries[at].next_sibling)
+    for (std::uint32_t at = event.first_delivery; at != no_slot;
+         at = lanes_.deliveries[at].next_sibling)
       if (lanes_.deliveries[at].lane != no_slot && lanes_.deliveries[at].at == stage::waiting)
         of_event.push_back(at);
     for (const std::uint32_t each : of_event) {
@@ -445,7 +476,8 @@ void scheduler_core::on(bodies_in& input) {
     }
     if (input.bodies && (*input.bodies)[i].empty())
       for (const std::uint32_t each : of_event)
-        finish_without_turn(each, delivery_state::dead, errc::store_corrupt, "the event's body is not in the store");
+        finish_without_turn(each, delivery_state::dead, errc::store_corrupt,
+                            "the event's body is not in the store");
   }
   if (!input.bodies)
     log(log_severity::error, "bodies-unread", to_string(input.bodies.error()));
@@ -490,7 +522,7 @@ void scheduler_core::on(retry_due_in& input) {
       continue;
     live_delivery& delivery = lanes_.deliveries[slot];
     if (delivery.at != stage::retrying || delivery.attempts != failed.attempt)
-      continue; // a stale timer
+      continue;                     // a stale timer
     delivery.next_due = no_instant; // the retry actor waited by boot time; the wall may lag behind
     lanes_.retry_ready(slot);
   }

@@ -37,14 +37,15 @@ struct exec_settings {
 struct agent_settings {
   std::string name;
   agent_kind kind = agent_kind::echo;
-  bool pure = false;              // may be pipelined: outcomes do not depend on an earlier turn's commit
+  bool pure = false; // may be pipelined: outcomes do not depend on an earlier turn's commit
   std::uint32_t concurrency = 64; // turns at once on this node
   duration timeout = std::chrono::seconds{60};
   retry_settings retry;
   exec_settings exec;
 };
 
-/// An event goes to `agent` if all globs match ("*" any run, "?" one character). An empty glob is "*".
+/// An event goes to `agent` if all globs match ("*" any run, "?" one character). An empty glob is
+/// "*".
 /// "*" never matches a type that begins "skein." except skein.message.
 struct route_settings {
   std::string type;

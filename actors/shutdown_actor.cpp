@@ -26,7 +26,9 @@ struct performer {
   }
   void operator()(finish_effect& effect) const { parts.finished(std::move(effect)); }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] { send_input(to, shutdown_input{tick_in{}}); });
+    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {
+      send_input(to, shutdown_input{tick_in{}});
+    });
   }
   void operator()(log_effect& effect) const { parts.log("shutdown", effect); }
 };
@@ -44,7 +46,7 @@ void step(self_ptr self, shutdown_input& input) {
 caf::behavior shutdown_actor(self_ptr self, std::shared_ptr<shutdown_parts> parts) {
   self->state.parts = std::move(parts);
   return {
-    [self](const parcel<shutdown_input>& input) { step(self, *input.value); },
+      [self](const parcel<shutdown_input>& input) { step(self, *input.value); },
   };
 }
 

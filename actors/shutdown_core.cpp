@@ -6,16 +6,19 @@ namespace skein {
 
 namespace {
 
-/// The end of the drain's time that is kept for stopping what does not end by itself.
-constexpr duration stop_reserve = limits::cancel_grace + limits::terminate_grace + std::chrono::seconds{1};
+/// What stopping a turn that does not end by itself may take.
+constexpr duration stop_takes =
+    limits::cancel_grace + limits::terminate_grace + std::chrono::seconds{1};
 
 std::string seconds_of(duration value) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(value).count()) + " ms";
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(value).count()) +
+         " ms";
 }
 
 } // namespace
 
-shutdown_core::shutdown_core(shutdown_settings settings) : settings_{settings}, loops_(settings.loops) {}
+shutdown_core::shutdown_core(shutdown_settings settings)
+  : settings_{settings}, loops_(settings.loops) {}
 
 void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_effect>& out) {
   if (phase_ == phase::finished)
@@ -30,17 +33,22 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
   } else if (const auto* gateway = std::get_if<gateway_progress_in>(&input)) {
     gateway_events_ = gateway->events;
   } else if (auto* left = std::get_if<left_in>(&input)) {
-    left_.insert(left_.end(), std::make_move_iterator(left->turns.begin()), std::make_move_iterator(left->turns.end()));
+    left_.insert(left_.end(), std::make_move_iterator(left->turns.begin()),
+                 std::make_move_iterator(left->turns.end()));
   }
   if (phase_ == phase::serving || phase_ == phase::finished)
     return;
   if (quiet()) {
     finish(overrun_ ? exit_overrun : 0, out);
   } else if (now.boot >= began_ + settings_.deadline) {
-    out.push_back(log_effect{log_severity::error, "drain-overrun",
-                             "the drain took longer than " + seconds_of(settings_.deadline), {}, {}, {}});
+    out.push_back(log_effect{log_severity::error,
+                             "drain-overrun",
+                             "the drain took longer than " + seconds_of(settings_.deadline),
+                             {},
+                             {},
+                             {}});
     finish(exit_overrun, out);
-  } else if (phase_ == phase::finishing && now.boot >= began_ + settings_.deadline - stop_reserve) {
+  } else if (phase_ == phase::finishing && now.boot >= began_ + settings_.deadline - stop_reserve()) {
     overrun_ = true;
     hasten(now, out, "the time for running turns is over");
   }
@@ -49,21 +57,34 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
 void shutdown_core::begin(moment now, std::vector<shutdown_effect>& out) {
   phase_ = phase::finishing;
   began_ = now.boot;
-  out.push_back(log_effect{log_severity::info, "drain-began",
-                           "refusing new work; running turns have "
-                             + seconds_of(settings_.deadline - stop_reserve),
-                           {}, {}, {}});
+  out.push_back(log_effect{log_severity::info,
+                           "drain-began",
+                           "refusing new work; running turns have " +
+                               seconds_of(settings_.deadline - stop_reserve()),
+                           {},
+                           {},
+                           {}});
   out.push_back(refuse_effect{});
   out.push_back(stop_starting_effect{});
-  out.push_back(wake_effect{began_ + settings_.deadline - stop_reserve});
+  out.push_back(wake_effect{began_ + settings_.deadline - stop_reserve()});
   out.push_back(wake_effect{began_ + settings_.deadline});
 }
 
 void shutdown_core::hasten(moment, std::vector<shutdown_effect>& out, std::string why) {
   phase_ = phase::hastened;
-  out.push_back(log_effect{log_severity::warning, "drain-hastened", why + ": running turns are stopped and given back",
-                           {}, {}, {}});
+  out.push_back(log_effect{log_severity::warning,
+                           "drain-hastened",
+                           why + ": running turns are stopped and given back",
+                           {},
+                           {},
+                           {}});
   out.push_back(hasten_effect{});
+}
+
+/// The end of the drain's time that is kept for stopping what does not end by itself. A short drain gives
+/// running turns half of it, so that it is an overrun only when something did run that long.
+duration shutdown_core::stop_reserve() const {
+  return std::min(stop_takes, settings_.deadline / 2);
 }
 
 bool shutdown_core::quiet() const {
@@ -82,10 +103,13 @@ void shutdown_core::finish(int code, std::vector<shutdown_effect>& out) {
       pending += each->pending;
       running += each->running;
     }
-  out.push_back(log_effect{log_severity::info, "drain-ended",
-                           std::to_string(pending) + " events wait for the next start, " + std::to_string(running)
-                             + " turns still ran",
-                           {}, {}, {}});
+  out.push_back(log_effect{log_severity::info,
+                           "drain-ended",
+                           std::to_string(pending) + " events wait for the next start, " +
+                               std::to_string(running) + " turns still ran",
+                           {},
+                           {},
+                           {}});
   out.push_back(finish_effect{code, std::move(left_), pending});
 }
 

@@ -1,13 +1,14 @@
 // The drain: refuse, finish, flush, stop; each phase has its deadline and says what it left.
 //
-//   serving --signal--> refusing+finishing --all quiet--> flushing --store closed--> stopped, exit 0
+//   serving --signal--> refusing+finishing --all quiet--> flushing --store closed--> stopped, exit
+//   0
 //                           | second signal: what runs is stopped and given back
 //                           | finish deadline: the same, and what was left is listed -> exit 75
 //                           +-- drain deadline: whatever is going on -> exit 75
 #pragma once
 
-#include "actors/scheduler_core.hpp"
 #include "actors/gateway_core.hpp"
+#include "actors/scheduler_core.hpp"
 
 #include <string>
 #include <variant>
@@ -26,7 +27,8 @@ struct gateway_progress_in {
 struct left_in {
   std::vector<std::string> turns;
 };
-using shutdown_input = std::variant<signal_in, loop_progress_in, gateway_progress_in, left_in, tick_in>;
+using shutdown_input =
+    std::variant<signal_in, loop_progress_in, gateway_progress_in, left_in, tick_in>;
 
 /// To the gateway: refuse. To the loops: start nothing, tell what is left.
 struct refuse_effect {};
@@ -39,8 +41,8 @@ struct finish_effect {
   std::vector<std::string> left; // turns that were cut off
   std::size_t pending = 0;       // events that wait for the next start
 };
-using shutdown_effect =
-  std::variant<refuse_effect, stop_starting_effect, hasten_effect, finish_effect, wake_effect, log_effect>;
+using shutdown_effect = std::variant<refuse_effect, stop_starting_effect, hasten_effect,
+                                     finish_effect, wake_effect, log_effect>;
 
 inline constexpr int exit_overrun = 75;
 
@@ -60,6 +62,7 @@ class shutdown_core {
 
   void begin(moment now, std::vector<shutdown_effect>& out);
   void hasten(moment now, std::vector<shutdown_effect>& out, std::string why);
+  duration stop_reserve() const;
   bool quiet() const;
   void finish(int code, std::vector<shutdown_effect>& out);
 

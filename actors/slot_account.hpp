@@ -37,7 +37,8 @@ class slot_account {
     ++returned_;
   }
 
-  /// Adjusts the numbers to `startable` turns that could start now. True if the broker must be told.
+  /// Adjusts the numbers to `startable` turns that could start now. True if the broker must be
+  /// told.
   bool adjust(std::uint64_t startable) noexcept {
     const std::uint64_t coming = free() + outstanding();
     if (startable > coming) {

@@ -19,7 +19,8 @@ bool parse_cursor(std::string_view text, std::uint64_t& commit, std::uint64_t& d
   if (dot == std::string_view::npos)
     return false;
   const auto whole = [](std::string_view digits, std::uint64_t& value) {
-    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const auto [end, problem] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value);
     return problem == std::errc{} && end == digits.data() + digits.size() && !digits.empty();
   };
   std::uint64_t index = 0;
@@ -31,8 +32,8 @@ bool parse_cursor(std::string_view text, std::uint64_t& commit, std::uint64_t& d
 }
 
 bool wanted(const stream_filter& filter, const event_head& head) {
-  return (filter.key.empty() || filter.key == head.key)
-         && (filter.type.empty() || glob_matches(filter.type, head.type));
+  return (filter.key.empty() || filter.key == head.key) &&
+         (filter.type.empty() || glob_matches(filter.type, head.type));
 }
 
 } // namespace
@@ -129,8 +130,8 @@ bool stream_hub::pump_one(journal::reader& reader, subscription& to, bool& more)
   return messages.empty() || to.deliver(messages);
 }
 
-bool stream_hub::append(journal::reader& reader, const subscription& to, const journal::feed_item& item,
-                        std::vector<stream_message>& out) const {
+bool stream_hub::append(journal::reader& reader, const subscription& to,
+                        const journal::feed_item& item, std::vector<stream_message>& out) const {
   const auto found = reader.find(item.delivery.event);
   if (!found || !*found)
     return false; // expired from retention between the commit and now
@@ -139,18 +140,24 @@ bool stream_hub::append(journal::reader& reader, const subscription& to, const j
     return false;
   const bool accepted = item.kind == journal::feed_item::what::accepted;
   json view = view_event(record, agents_, accepted);
-  json line{{"event", view["event"]}, {"id", view["id"]}, {"source", view["source"]}, {"type", view["type"]},
+  json line{{"event", view["event"]},
+            {"id", view["id"]},
+            {"source", view["source"]},
+            {"type", view["type"]},
             {"key", view["key"]}};
   if (accepted) {
     line["accepted"] = view["accepted"];
     line["data"] = view.value("data", json{});
   } else if (item.delivery.index < view["deliveries"].size()) {
     json& delivery = view["deliveries"][item.delivery.index];
-    for (const char* name : {"agent", "state", "attempt", "finished", "code", "error", "reply", "emitted"})
+    for (const char* name :
+         {"agent", "state", "attempt", "finished", "code", "error", "reply", "emitted"})
       if (delivery.contains(name))
         line[name] = std::move(delivery[name]);
   }
-  out.push_back({{}, accepted ? "accepted" : "outcome", line.dump(-1, ' ', false, json::error_handler_t::replace)});
+  out.push_back({{},
+                 accepted ? "accepted" : "outcome",
+                 line.dump(-1, ' ', false, json::error_handler_t::replace)});
   return true;
 }
 

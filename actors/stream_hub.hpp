@@ -1,6 +1,6 @@
-// The stream: tells subscribers what each commit made durable, by reading the journal after the commit.
-// Nothing is kept for a subscriber but its cursor ("<commit>.<index>"), so a slow reader costs no memory here,
-// and resuming is the same as going on.
+// The stream: tells subscribers what each commit made durable, by reading the journal after the
+// commit. Nothing is kept for a subscriber but its cursor ("<commit>.<index>"), so a slow reader
+// costs no memory here, and resuming is the same as going on.
 #pragma once
 
 #include "actors/api.hpp"

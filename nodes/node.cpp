@@ -30,20 +30,23 @@ std::uint64_t random_bits() {
 }
 
 void write_log(std::string_view component, const log_effect& line) {
-  static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn, log_level::error};
+  static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn,
+                                     log_level::error};
   const log_level level = levels[static_cast<std::size_t>(line.severity)];
   if (!log_enabled(level))
     return;
   log_fields fields;
-  for (const auto& [name, value] : {std::pair{"event", &line.event}, {"agent", &line.agent}, {"key", &line.key}})
+  for (const auto& [name, value] :
+       {std::pair{"event", &line.event}, {"agent", &line.agent}, {"key", &line.key}})
     if (!value->empty())
       fields.push_back({name, *value});
   log(level, component, line.id, line.text, fields);
 }
 
-void write_exec_log(const std::string& agent, exec_log_level level, std::string_view id, std::string_view text,
-                    std::string_view turn) {
-  static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn, log_level::error};
+void write_exec_log(const std::string& agent, exec_log_level level, std::string_view id,
+                    std::string_view text, std::string_view turn) {
+  static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn,
+                                     log_level::error};
   log_fields fields{{"agent", agent}};
   if (!turn.empty())
     fields.push_back({"turn", std::string{turn}});
@@ -118,8 +121,9 @@ result<void> node::impl::open_store() {
   auto reader = store->new_reader();
   if (!reader)
     return reader.error();
-  threads = std::make_unique<store_threads>(*store, *std::move(reader), *clock, options.settings.loops,
-                                            [this](const error& problem) { store_broke(problem); });
+  threads =
+      std::make_unique<store_threads>(*store, *std::move(reader), *clock, options.settings.loops,
+                                      [this](const error& problem) { store_broke(problem); });
   return {};
 }
 
@@ -158,7 +162,8 @@ result<void> node::impl::recover() {
     return done;
   if (found > 0 || !store->identity().clean)
     log(log_level::info, "store", "store-recovered",
-        std::to_string(found) + " pending deliveries were found" + (store->identity().clean ? "" : " after an unclean stop"));
+        std::to_string(found) + " pending deliveries were found" +
+            (store->identity().clean ? "" : " after an unclean stop"));
   threads->start();
   return {};
 }
@@ -179,12 +184,13 @@ result<void> node::impl::open_agents() {
       reactor = *std::move(opened);
     }
     runners[agent.name] = std::make_unique<exec_runner>(
-      reactor, agent,
-      [this, name = agent.name](std::vector<turn_report> reports) { actors->report(name, std::move(reports)); },
-      [name = agent.name](exec_log_level level, std::string_view id, std::string_view text, std::string_view turn) {
-        write_exec_log(name, level, id, text, turn);
-      },
-      [this] { return clock->now().wall; });
+        reactor, agent,
+        [this, name = agent.name](std::vector<turn_report> reports) {
+          actors->report(name, std::move(reports));
+        },
+        [name = agent.name](exec_log_level level, std::string_view id, std::string_view text,
+                            std::string_view turn) { write_exec_log(name, level, id, text, turn); },
+        [this] { return clock->now().wall; });
     actors->attach_runner(agent.name, *runners[agent.name]);
   }
   actors->set_metrics([this] { return metrics_page(); });
@@ -218,8 +224,9 @@ std::string node::impl::metrics_page() {
 /// Whoever waits for the broken commit is told "unknown" first; then the process must go.
 void node::impl::store_broke(const error& problem) {
   log(log_level::error, "store", "store-failed",
-      "a commit failed and its outcome is unknown; the process ends and reads the disk anew at its next start: "
-        + to_string(problem));
+      "a commit failed and its outcome is unknown; the process ends and reads the disk anew at its "
+      "next start: " +
+          to_string(problem));
   broken.store(true);
   ended.raise();
 }
@@ -281,7 +288,8 @@ constexpr useconds_t last_answers_us = 500'000; // for the answers "unknown" to 
 
 } // namespace
 
-int run_node(const node_options& options, const std::function<void(const node_options&, std::uint16_t)>& ready) {
+int run_node(const node_options& options,
+             const std::function<void(const node_options&, std::uint16_t)>& ready) {
   set_up_logging(options.log);
   signals caught;
   auto started = node::start(options);
@@ -298,8 +306,10 @@ int run_node(const node_options& options, const std::function<void(const node_op
   }
   const node_end end = running->finish();
   for (const std::string& turn : end.left)
-    log(log_level::warn, "node", "turn-left", "was still running and will run again", {{"turn", turn}});
-  log(log_level::info, "node", "stopped", std::to_string(end.pending) + " events wait for the next start",
+    log(log_level::warn, "node", "turn-left", "was still running and will run again",
+        {{"turn", turn}});
+  log(log_level::info, "node", "stopped",
+      std::to_string(end.pending) + " events wait for the next start",
       {{"code", std::to_string(end.code)}});
   return end.code;
 }

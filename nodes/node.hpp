@@ -1,6 +1,8 @@
-// One node: the composition root. Parts are built in the order of their dependencies and end in reverse:
+// One node: the composition root. Parts are built in the order of their dependencies and end in
+// reverse:
 //
-//   clock -> journal -> engine (recovers) -> store threads -> broker, links -> exec runners -> actors -> HTTP
+//   clock -> journal -> engine (recovers) -> store threads -> broker, links -> exec runners ->
+//   actors -> HTTP
 #pragma once
 
 #include "nodes/config/node_options.hpp"
@@ -23,7 +25,8 @@ struct node_end {
   std::size_t pending = 0;       // events that wait for the next start
 };
 
-/// The process ends with this code when a commit's outcome is unknown: what is on disk must be read anew.
+/// The process ends with this code when a commit's outcome is unknown: what is on disk must be read
+/// anew.
 inline constexpr int exit_store_failed = 74;
 
 class node {
@@ -52,8 +55,9 @@ class node {
   std::unique_ptr<impl> impl_;
 };
 
-/// Starts a node, tells `ready` its port, and serves until it has drained after a signal. Returns the
-/// process's exit code. For main.
-int run_node(const node_options& options, const std::function<void(const node_options&, std::uint16_t port)>& ready);
+/// Starts a node, tells `ready` its port, and serves until it has drained after a signal. Returns
+/// the process's exit code. For main.
+int run_node(const node_options& options,
+             const std::function<void(const node_options&, std::uint16_t port)>& ready);
 
 } // namespace skein

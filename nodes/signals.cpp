@@ -23,7 +23,9 @@ signals::~signals() { close(fd_); }
 
 int signals::take() noexcept {
   signalfd_siginfo info{};
-  return read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info) ? static_cast<int>(info.ssi_signo) : 0;
+  return read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)
+             ? static_cast<int>(info.ssi_signo)
+             : 0;
 }
 
 } // namespace skein

@@ -1,5 +1,5 @@
-// SIGTERM and SIGINT as something to wait for. The mask is set before any thread starts, so that the
-// signals come to nobody else.
+// SIGTERM and SIGINT as something to wait for. The mask is set before any thread starts, so that
+// the signals come to nobody else.
 #pragma once
 
 #include <cstdint>

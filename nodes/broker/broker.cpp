@@ -19,7 +19,8 @@ constexpr int frames_a_round = 256; // taken from the ROUTER before control is l
 struct broker::impl {
   explicit impl(std::string node_name)
     : node{std::move(node_name)}, endpoint{"inproc://broker-" + node}, core{node} {
-    router.set(zmq::sockopt::router_mandatory, true); // an unknown peer is an error, not a silent loss
+    router.set(zmq::sockopt::router_mandatory,
+               true); // an unknown peer is an error, not a silent loss
     router.set(zmq::sockopt::sndhwm, limits::broker_high_water);
     router.set(zmq::sockopt::rcvhwm, limits::broker_high_water);
     router.set(zmq::sockopt::linger, 0);
@@ -34,7 +35,8 @@ struct broker::impl {
 
   void run() {
     pthread_setname_np(pthread_self(), "skein-broker");
-    std::array<zmq::pollitem_t, 2> items{{{router.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, stop.fd(), ZMQ_POLLIN, 0}}};
+    std::array<zmq::pollitem_t, 2> items{
+        {{router.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, stop.fd(), ZMQ_POLLIN, 0}}};
     while (true) {
       if (!poll_forever(items.data(), items.size()))
         continue;
@@ -89,12 +91,13 @@ broker::broker(std::string node) : impl_{std::make_unique<impl>(std::move(node))
 broker::~broker() = default;
 
 std::unique_ptr<bus_port> broker::connect(std::string name, frame_sink sink) {
-  return std::make_unique<link>(impl_->context, impl_->endpoint, address{impl_->node, std::move(name)}, std::move(sink));
+  return std::make_unique<link>(impl_->context, impl_->endpoint,
+                                address{impl_->node, std::move(name)}, std::move(sink));
 }
 
 broker::counters broker::counted() const {
-  return {impl_->forwarded.load(), impl_->malformed.load(), impl_->unroutable.load(), impl_->impostors.load(),
-          impl_->not_sent.load()};
+  return {impl_->forwarded.load(), impl_->malformed.load(), impl_->unroutable.load(),
+          impl_->impostors.load(), impl_->not_sent.load()};
 }
 
 } // namespace skein

@@ -1,10 +1,11 @@
 // The node's ZeroMQ side: one context, the broker thread that owns the ROUTER, and the links.
 //
-//   actor --send()--> bounded queue + eventfd --> link thread (DEALER) --> broker thread (ROUTER) --> ...
+//   actor --send()--> bounded queue + eventfd --> link thread (DEALER) --> broker thread (ROUTER)
+//   --> ...
 //
 // ZeroMQ sockets are not thread-safe and actors move between threads, hence a thread that owns each
-// socket. A link that is slow to take its frames fills its own pipe only: the broker drops (and counts) what
-// does not fit, never waits, and the sender sends again.
+// socket. A link that is slow to take its frames fills its own pipe only: the broker drops (and
+// counts) what does not fit, never waits, and the sender sends again.
 #pragma once
 
 #include "actors/ports.hpp"
@@ -27,15 +28,16 @@ class broker {
   broker(const broker&) = delete;
   broker& operator=(const broker&) = delete;
 
-  /// A link that speaks for `name`. It must be destroyed before the broker. Its sink is called until then.
+  /// A link that speaks for `name`. It must be destroyed before the broker. Its sink is called
+  /// until then.
   std::unique_ptr<bus_port> connect(std::string name, frame_sink sink);
 
   struct counters {
-    std::uint64_t forwarded = 0;    // frames handed on
-    std::uint64_t malformed = 0;    // frames that were none
-    std::uint64_t unroutable = 0;   // for parts that are not connected
-    std::uint64_t impostors = 0;    // from links that do not speak for their sender
-    std::uint64_t not_sent = 0;     // the target's pipe was full
+    std::uint64_t forwarded = 0;  // frames handed on
+    std::uint64_t malformed = 0;  // frames that were none
+    std::uint64_t unroutable = 0; // for parts that are not connected
+    std::uint64_t impostors = 0;  // from links that do not speak for their sender
+    std::uint64_t not_sent = 0;   // the target's pipe was full
   };
   counters counted() const;
 

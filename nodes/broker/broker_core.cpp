@@ -15,8 +15,8 @@ std::vector<delivery_to> broker_core::on_frame(const std::string& link, const sl
   if (peek->header.to == self_)
     return on_own(link, bytes);
   const auto known = names_.find(link);
-  if (known == names_.end() || peek->header.from.node != self_.node
-      || link_name(peek->header.from.name) != known->second) {
+  if (known == names_.end() || peek->header.from.node != self_.node ||
+      link_name(peek->header.from.name) != known->second) {
     ++counted_.impostors;
     return {};
   }

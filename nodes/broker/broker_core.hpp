@@ -1,10 +1,10 @@
-// The broker's decisions: who is connected, where a frame goes, who gets slots. Pure; the sockets are
-// in broker.cpp.
+// The broker's decisions: who is connected, where a frame goes, who gets slots. Pure; the sockets
+// are in broker.cpp.
 //
-// A link is known by its routing id (chosen by us on inproc, bound to the key later on tcp) and speaks for
-// one name: "gateway", "loop/N" or "agents" (for every "agent/NAME"). It says so in its hello; a frame from a
-// link that speaks for another name is refused. A frame that cannot be delivered is dropped and
-// counted: whoever must not lose it sends it again.
+// A link is known by its routing id (chosen by us on inproc, bound to the key later on tcp) and
+// speaks for one name: "gateway", "loop/N" or "agents" (for every "agent/NAME"). It says so in its
+// hello; a frame from a link that speaks for another name is refused. A frame that cannot be
+// delivered is dropped and counted: whoever must not lose it sends it again.
 #pragma once
 
 #include "nodes/broker/credit_book.hpp"

@@ -32,7 +32,8 @@ credit_book::grants credit_book::on_demand(const address& loop, const demand& to
   // More cannot come back than was given: a number beyond it would invent slots.
   by.returned = std::max(by.returned, std::min(told.returned_total, by.granted));
   give(told.agent, of, out);
-  const bool served = std::any_of(out.begin(), out.end(), [&](const auto& each) { return each.first == loop; });
+  const bool served =
+      std::any_of(out.begin(), out.end(), [&](const auto& each) { return each.first == loop; });
   if (repeat && !served && by.granted > 0)
     out.emplace_back(loop, grant{told.agent, by.granted}); // it may have missed the last one
   return out;
@@ -49,7 +50,9 @@ void credit_book::give(const std::string& agent, account& from, grants& out) {
   if (wanting.empty())
     return;
   // Whoever is served first changes, so that one slot at a time goes around.
-  std::rotate(wanting.begin(), wanting.begin() + static_cast<std::ptrdiff_t>(from.next++ % wanting.size()), wanting.end());
+  std::rotate(wanting.begin(),
+              wanting.begin() + static_cast<std::ptrdiff_t>(from.next++ % wanting.size()),
+              wanting.end());
   std::vector<std::uint64_t> given(wanting.size(), 0);
   std::size_t open = wanting.size();
   while (left > 0 && open > 0) {

@@ -11,7 +11,7 @@ namespace skein {
 namespace {
 constexpr int frames_a_round = 64; // received before the queue is looked at again
 const std::size_t welcome_kind = message{welcome{}}.index();
-}
+} // namespace
 
 link::link(zmq::context_t& context, const std::string& endpoint, address self, frame_sink sink)
   : self_{std::move(self)}, sink_{std::move(sink)}, dealer_{context, zmq::socket_type::dealer} {
@@ -53,7 +53,8 @@ void link::run() {
   while (true) {
     flush();
     const short wanted = static_cast<short>(ZMQ_POLLIN | (sending_.empty() ? 0 : ZMQ_POLLOUT));
-    std::array<zmq::pollitem_t, 2> items{{{dealer_.handle(), 0, wanted, 0}, {nullptr, wake_.fd(), ZMQ_POLLIN, 0}}};
+    std::array<zmq::pollitem_t, 2> items{
+        {{dealer_.handle(), 0, wanted, 0}, {nullptr, wake_.fd(), ZMQ_POLLIN, 0}}};
     if (!poll_forever(items.data(), items.size()))
       continue;
     if ((items[1].revents & ZMQ_POLLIN) != 0) {

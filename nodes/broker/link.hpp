@@ -31,8 +31,8 @@ class link : public bus_port {
   zmq::socket_t dealer_;
   wake_fd wake_;
   std::mutex mutex_;
-  std::vector<slice> queue_; // guarded by mutex_
-  bool stopping_ = false;    // guarded by mutex_
+  std::vector<slice> queue_;  // guarded by mutex_
+  bool stopping_ = false;     // guarded by mutex_
   std::deque<slice> sending_; // the thread's own
   std::thread thread_;
 };

@@ -18,7 +18,8 @@ wake_fd::~wake_fd() { close(fd_); }
 
 void wake_fd::raise() noexcept {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = write(fd_, &one, sizeof one); // full counter = raised anyway
+  [[maybe_unused]] const auto written =
+      write(fd_, &one, sizeof one); // full counter = raised anyway
 }
 
 void wake_fd::clear() noexcept {
@@ -39,7 +40,8 @@ bool send_now(zmq::socket_t& to, zmq::message_t& part) noexcept {
 }
 
 bool send_parts(zmq::socket_t& to, zmq::message_t& target, zmq::message_t& body) noexcept {
-  // A ROUTER decides on the address part; once that is taken the rest of the message is taken as well.
+  // A ROUTER decides on the address part; once that is taken the rest of the message is taken as
+  // well.
   if (zmq_msg_send(target.handle(), to.handle(), ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
     return false;
   return zmq_msg_send(body.handle(), to.handle(), ZMQ_DONTWAIT) >= 0;

@@ -1,4 +1,5 @@
-// The few ZeroMQ calls that broker and links share, with errors as values, and frames without copies.
+// The few ZeroMQ calls that broker and links share, with errors as values, and frames without
+// copies.
 #pragma once
 
 #include "protocol/slice.hpp"

@@ -3,9 +3,9 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
-#include <unistd.h>
 #include <cstdio>
 #include <initializer_list>
+#include <unistd.h>
 #include <utility>
 
 namespace skein {
@@ -35,7 +35,9 @@ class page {
     families_.back().metric.push_back(std::move(metric));
     return *this;
   }
-  page& counter(const char* name, const char* help) { return family(MetricType::Counter, name, help); }
+  page& counter(const char* name, const char* help) {
+    return family(MetricType::Counter, name, help);
+  }
   page& gauge(const char* name, const char* help) { return family(MetricType::Gauge, name, help); }
   std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
 
@@ -57,32 +59,44 @@ double resident_bytes() {
 
 void put_ledger(page& out, const char* name, const char* help, const journal::ledger& of) {
   out.gauge(name, help)
-    .value(number(of.accepted), {{"state", "accepted"}})
-    .value(number(of.done), {{"state", "done"}})
-    .value(number(of.dead), {{"state", "dead"}})
-    .value(number(of.cancelled), {{"state", "cancelled"}})
-    .value(number(of.superseded), {{"state", "superseded"}})
-    .value(number(of.expired), {{"state", "expired"}})
-    .value(number(of.purged), {{"state", "purged"}})
-    .value(number(of.pending), {{"state", "pending"}});
+      .value(number(of.accepted), {{"state", "accepted"}})
+      .value(number(of.done), {{"state", "done"}})
+      .value(number(of.dead), {{"state", "dead"}})
+      .value(number(of.cancelled), {{"state", "cancelled"}})
+      .value(number(of.superseded), {{"state", "superseded"}})
+      .value(number(of.expired), {{"state", "expired"}})
+      .value(number(of.purged), {{"state", "purged"}})
+      .value(number(of.pending), {{"state", "pending"}});
 }
 
 void put_store(page& out, const store_facts& store) {
-  put_ledger(out, "skein_events", "Events in the store, by state; accepted is their sum.", store.events);
-  put_ledger(out, "skein_deliveries", "Deliveries in the store, by state; accepted is their sum.", store.deliveries);
-  out.counter("skein_journal_commits_total", "Commits made durable.").value(number(store.io.commits));
-  out.counter("skein_journal_syncs_total", "Times the journal was synced to disk.").value(number(store.io.syncs));
-  out.counter("skein_journal_written_bytes_total", "Bytes handed to the journal's files.").value(number(store.io.bytes_written));
-  out.counter("skein_journal_checkpoints_total", "Checkpoints of the journal.").value(number(store.io.checkpoints));
-  out.gauge("skein_dedupe_identities", "Identities in the dedupe window.").value(number(store.io.dedupe_entries));
+  put_ledger(out, "skein_events", "Events in the store, by state; accepted is their sum.",
+             store.events);
+  put_ledger(out, "skein_deliveries", "Deliveries in the store, by state; accepted is their sum.",
+             store.deliveries);
+  out.counter("skein_journal_commits_total", "Commits made durable.")
+      .value(number(store.io.commits));
+  out.counter("skein_journal_syncs_total", "Times the journal was synced to disk.")
+      .value(number(store.io.syncs));
+  out.counter("skein_journal_written_bytes_total", "Bytes handed to the journal's files.")
+      .value(number(store.io.bytes_written));
+  out.counter("skein_journal_checkpoints_total", "Checkpoints of the journal.")
+      .value(number(store.io.checkpoints));
+  out.gauge("skein_dedupe_identities", "Identities in the dedupe window.")
+      .value(number(store.io.dedupe_entries));
 }
 
 void put_gateway(page& out, const gateway_facts& gateway) {
-  out.counter("skein_offered_events_total", "Events offered to this node.").value(number(gateway.counted.offered));
-  out.counter("skein_accepted_events_total", "Events acknowledged as durable, first time.").value(number(gateway.counted.accepted));
-  out.counter("skein_duplicate_events_total", "Events that were known already.").value(number(gateway.counted.duplicates));
-  out.counter("skein_refused_events_total", "Events not accepted, for any reason.").value(number(gateway.counted.refused));
-  out.gauge("skein_in_flight_events", "Events that wait for their commit.").value(number(gateway.events_in_flight));
+  out.counter("skein_offered_events_total", "Events offered to this node.")
+      .value(number(gateway.counted.offered));
+  out.counter("skein_accepted_events_total", "Events acknowledged as durable, first time.")
+      .value(number(gateway.counted.accepted));
+  out.counter("skein_duplicate_events_total", "Events that were known already.")
+      .value(number(gateway.counted.duplicates));
+  out.counter("skein_refused_events_total", "Events not accepted, for any reason.")
+      .value(number(gateway.counted.refused));
+  out.gauge("skein_in_flight_events", "Events that wait for their commit.")
+      .value(number(gateway.events_in_flight));
   out.gauge("skein_in_flight_bytes", "Their bytes.").value(number(gateway.bytes_in_flight));
 }
 
@@ -129,28 +143,33 @@ void put_agents(page& out, const metrics_sources& from) {
 }
 
 void put_broker(page& out, const broker::counters& broker) {
-  out.counter("skein_broker_forwarded_frames_total", "Frames handed on.").value(number(broker.forwarded));
-  out.counter("skein_broker_dropped_frames_total", "Frames not handed on; reliable ones are sent again.")
-    .value(number(broker.not_sent), {{"reason", "full"}})
-    .value(number(broker.unroutable), {{"reason", "unroutable"}})
-    .value(number(broker.malformed), {{"reason", "malformed"}})
-    .value(number(broker.impostors), {{"reason", "impostor"}});
+  out.counter("skein_broker_forwarded_frames_total", "Frames handed on.")
+      .value(number(broker.forwarded));
+  out.counter("skein_broker_dropped_frames_total",
+              "Frames not handed on; reliable ones are sent again.")
+      .value(number(broker.not_sent), {{"reason", "full"}})
+      .value(number(broker.unroutable), {{"reason", "unroutable"}})
+      .value(number(broker.malformed), {{"reason", "malformed"}})
+      .value(number(broker.impostors), {{"reason", "impostor"}});
 }
 
 } // namespace
 
 std::string render_metrics(const metrics_sources& from) {
   page out;
-  out.gauge("skein_info", "Which Skein this is; always 1.").value(1, {{"version", from.version}, {"node", from.settings->node}});
+  out.gauge("skein_info", "Which Skein this is; always 1.")
+      .value(1, {{"version", from.version}, {"node", from.settings->node}});
   out.gauge("skein_uptime_seconds", "Time since the start.").value(from.uptime_s);
-  out.gauge("skein_resident_memory_bytes", "Resident memory of the process.").value(resident_bytes());
+  out.gauge("skein_resident_memory_bytes", "Resident memory of the process.")
+      .value(resident_bytes());
   if (from.store)
     put_store(out, *from.store);
   put_gateway(out, from.parts.gateway);
   put_loops(out, from.parts.loops);
   put_agents(out, from);
   put_broker(out, from.frames);
-  out.gauge("skein_stream_readers", "Readers of the event stream.").value(number(from.parts.stream_readers));
+  out.gauge("skein_stream_readers", "Readers of the event stream.")
+      .value(number(from.parts.stream_readers));
   return out.text();
 }
 

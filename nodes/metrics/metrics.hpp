@@ -1,4 +1,5 @@
-// The metrics page: Prometheus text from what the node's parts say of themselves. Never labelled by key.
+// The metrics page: Prometheus text from what the node's parts say of themselves. Never labelled by
+// key.
 #pragma once
 
 #include "actors/engine.hpp"

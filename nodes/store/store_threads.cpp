@@ -13,9 +13,11 @@ namespace {
 constexpr std::chrono::seconds upkeep_every{1};
 }
 
-store_threads::store_threads(journal::engine& engine, std::unique_ptr<journal::reader> reader, const clock_port& clock,
-                             std::uint32_t loops, std::function<void(error)> fatal)
-  : engine_{engine}, reader_{std::move(reader)}, clock_{clock}, loops_{loops}, fatal_{std::move(fatal)} {}
+store_threads::store_threads(journal::engine& engine, std::unique_ptr<journal::reader> reader,
+                             const clock_port& clock, std::uint32_t loops,
+                             std::function<void(error)> fatal)
+  : engine_{engine}, reader_{std::move(reader)}, clock_{clock}, loops_{loops}, fatal_{std::move(
+                                                                                   fatal)} {}
 
 store_threads::~store_threads() {
   if (writer_.joinable())
@@ -96,12 +98,15 @@ void store_threads::write_loop() {
     bool timed_out = false;
     {
       std::unique_lock lock{write_mutex_};
-      const auto anything = [this] { return !requests_.empty() || !fact_calls_.empty() || closing_; };
+      const auto anything = [this] {
+        return !requests_.empty() || !fact_calls_.empty() || closing_;
+      };
       if (!more_upkeep)
         timed_out = !write_ready_.wait_for(lock, upkeep_every, anything);
       std::size_t operations = 0;
-      while (!requests_.empty()
-             && (gathered.empty() || operations + requests_.front().batch.size() <= limits::commit_operations_max)) {
+      while (!requests_.empty() &&
+             (gathered.empty() ||
+              operations + requests_.front().batch.size() <= limits::commit_operations_max)) {
         operations += requests_.front().batch.size();
         gathered.push_back(std::move(requests_.front()));
         requests_.pop_front();
@@ -147,7 +152,8 @@ void store_threads::commit_gathered(std::vector<request> requests) {
 }
 
 /// Each loop gets its own answers and the foreign events of others in the order of the commit.
-void store_threads::answer_all(std::vector<request>& requests, result<journal::commit_receipt> receipt,
+void store_threads::answer_all(std::vector<request>& requests,
+                               result<journal::commit_receipt> receipt,
                                std::vector<journal::operation>& operations) {
   std::size_t at = 0;
   for (request& each : requests) {
@@ -195,7 +201,8 @@ void store_threads::tell_foreign(loop_no by, const std::vector<journal::operatio
       const auto owner = static_cast<loop_no>(raw(made.event.shard) % loops_);
       if (made.duplicate || owner == by)
         continue;
-      told[owner].events.push_back({made.event, finish->emits[emit].event, finish->emits[emit].deliveries});
+      told[owner].events.push_back(
+          {made.event, finish->emits[emit].event, finish->emits[emit].deliveries});
     }
   }
   for (auto& [owner, events] : told) {

@@ -1,12 +1,13 @@
 // The journal behind the store port: one thread that writes, one that reads.
 //
-//   submit() --> queue --> writer: gathers all that waits into one commit --> answers, foreign events,
+//   submit() --> queue --> writer: gathers all that waits into one commit --> answers, foreign
+//   events,
 //                          listeners, in commit order
 //
-// While one commit syncs, the next one gathers: that is the whole group commit. The queue is bounded by what
-// the gateway and the agents' slots let be in flight.
-// When a commit's outcome is unknown the writer answers so, calls `fatal` once, and commits no more: the process must
-// stop and find out from the disk (a failed sync is never repeated).
+// While one commit syncs, the next one gathers: that is the whole group commit. The queue is
+// bounded by what the gateway and the agents' slots let be in flight. When a commit's outcome is
+// unknown the writer answers so, calls `fatal` once, and commits no more: the process must stop and
+// find out from the disk (a failed sync is never repeated).
 #pragma once
 
 #include "actors/ports.hpp"
@@ -27,8 +28,8 @@ class store_threads final : public store_port {
  public:
   /// `engine` is used by the writer alone from start() until close(). `loops`: a shard's loop is
   /// (shard mod loops). `fatal` may be called on the writer's thread.
-  store_threads(journal::engine& engine, std::unique_ptr<journal::reader> reader, const clock_port& clock,
-                std::uint32_t loops, std::function<void(error)> fatal);
+  store_threads(journal::engine& engine, std::unique_ptr<journal::reader> reader,
+                const clock_port& clock, std::uint32_t loops, std::function<void(error)> fatal);
   ~store_threads() override;
 
   void start();
@@ -66,12 +67,12 @@ class store_threads final : public store_port {
 
   std::mutex write_mutex_;
   std::condition_variable write_ready_;
-  std::deque<request> requests_;       // guarded by write_mutex_
-  std::vector<fact_call> fact_calls_;  // guarded by write_mutex_
-  bool closing_ = false;               // guarded by write_mutex_
+  std::deque<request> requests_;                                   // guarded by write_mutex_
+  std::vector<fact_call> fact_calls_;                              // guarded by write_mutex_
+  bool closing_ = false;                                           // guarded by write_mutex_
   std::map<loop_no, std::function<void(foreign_events)>> foreign_; // set before the first submit
   std::vector<std::function<void(commit_no)>> listeners_;          // set before the first submit
-  bool broken_ = false;                // the writer's own
+  bool broken_ = false;                                            // the writer's own
 
   std::mutex read_mutex_;
   std::condition_variable read_ready_;
