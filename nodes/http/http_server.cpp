@@ -69,6 +69,7 @@ class http_server::impl {
   void accept();
   void on_accept(const error_code& problem, tcp::socket socket);
   void serve(tcp::socket socket);
+  void tell_full(const asio::ip::address& from);
   void tick();
   void on_stop();
   std::vector<std::shared_ptr<http_connection>> all() const;
@@ -79,7 +80,8 @@ class http_server::impl {
       core_->io}; // after a failed accept; after stop: the time left to responses
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::thread thread_;
-  bool accept_failed_ = false; // logged once until it works again
+  bool accept_failed_ = false;                                  // logged once until it works again
+  std::optional<http_connection::clock::time_point> told_full_; // at most once a minute
 };
 
 result<void> http_server::impl::start() {
@@ -167,6 +169,8 @@ void http_server::impl::serve(tcp::socket socket) {
     return; // it left already
   const peer_key peer = key_of(from.address());
   const admitted as = core_->doors.enter(peer);
+  if (as != admitted::normal)
+    tell_full(from.address());
   if (as == admitted::no) {
     ++core_->counters.turned_away;
     if (core_->turned_away >= core_->settings.connections_reserved)
@@ -177,6 +181,16 @@ void http_server::impl::serve(tcp::socket socket) {
   core_->connections.insert(connection);
   connection->start();
   tick();
+}
+
+void http_server::impl::tell_full(const asio::ip::address& from) {
+  const auto now = http_connection::clock::now();
+  if (told_full_ && now - *told_full_ < std::chrono::minutes{1})
+    return;
+  told_full_ = now;
+  core_->log(http_log_level::warning, "http-connections-full",
+             "The connections, in all or of " + from.to_string() +
+                 ", are at their limit; beyond it only health, status and commands are served.");
 }
 
 // -- time ----------------------------------------------------------------------------------------

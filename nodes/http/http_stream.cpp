@@ -40,7 +40,7 @@ void http_connection::open_stream(stream_filter filter) {
     return respond(std::move(response));
   head_options options;
   options.now = core_->api.now();
-  options.keep_alive = !reader_.head().http_1_0;
+  options.keep_alive = false; // its end is the connection's
   options.http_1_0 = reader_.head().http_1_0;
   options.streamed = true;
   out_head_ = write_head(response, options);

@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,6 @@ inline http_settings test_settings() {
   http_settings settings;
   settings.port = 0;
   settings.tick = std::chrono::milliseconds{5};
-  settings.linger = std::chrono::milliseconds{200};
   settings.stop_grace = std::chrono::milliseconds{200};
   return settings;
 }
@@ -53,6 +53,15 @@ struct http_fixture {
   /// One request on a connection of its own.
   raw_response ask(const std::string& request) { return connect().ask(request); }
 };
+
+/// Asks until the metrics have that line; false when they do not get it.
+inline bool wait_for_metric(http_fixture& fixture, raw_client& client, const std::string& line) {
+  const auto end = std::chrono::steady_clock::now() + client.patience;
+  while (std::chrono::steady_clock::now() < end)
+    if (client.ask(fixture.get("/metrics")).body.find("\n" + line + "\n") != std::string::npos)
+      return true;
+  return false;
+}
 
 inline std::string event_json(const std::string& id, const std::string& more = "") {
   return R"({"specversion":"1.0","id":")" + id + R"(","source":"/test","type":"test.made")" + more +

@@ -142,7 +142,7 @@ TEST_CASE("a body slower than the minimum is refused after the grace time") {
 }
 
 TEST_CASE("an idle connection is closed without a word") {
-  http_fixture fixture{with([](auto& settings) { settings.idle_timeout = 30ms; })};
+  http_fixture fixture{with([](auto& settings) { settings.idle_timeout = 250ms; })};
   raw_client fresh = fixture.connect();
   CHECK(fresh.read_to_end() == "");
   raw_client used = fixture.connect();
@@ -152,7 +152,7 @@ TEST_CASE("an idle connection is closed without a word") {
 
 TEST_CASE("the engine's time is not the client's: a request that is handled has no deadline") {
   http_fixture fixture{with([](auto& settings) {
-    settings.idle_timeout = settings.header_timeout = settings.request_timeout = 20ms;
+    settings.idle_timeout = settings.header_timeout = settings.request_timeout = 250ms;
   })};
   fixture.node.holds_publishes = true;
   raw_client client = fixture.connect();
@@ -166,7 +166,8 @@ TEST_CASE("the engine's time is not the client's: a request that is handled has 
 
 TEST_CASE("a reader that does not take its response is dropped") {
   http_fixture fixture{with([](auto& settings) {
-    settings.idle_timeout = 50ms;
+    settings.rate_grace = 250ms;
+    settings.body_rate_min = 1'000'000'000;
     settings.send_buffer = 4'096;
   })};
   fixture.node.on_ask = [](const std::string&, const std::string&) {
@@ -175,10 +176,7 @@ TEST_CASE("a reader that does not take its response is dropped") {
   raw_client client{fixture.server.port(), "127.0.0.1", 4'096};
   client.send(fixture.get("/v1/status"));
   raw_client watch = fixture.connect();
-  std::string metrics;
-  for (int i = 0; i < 5'000 && metrics.find("slow_readers_total 1\n") == std::string::npos; ++i)
-    metrics = watch.ask(fixture.get("/metrics")).body;
-  CHECK(metrics.find("skein_http_slow_readers_total 1\n") != std::string::npos);
+  CHECK(wait_for_metric(fixture, watch, "skein_http_slow_readers_total 1"));
   const auto rest = client.read_to_end();
   REQUIRE(rest.has_value());
   CHECK(rest->size() < 4 << 20);
@@ -198,6 +196,7 @@ TEST_CASE("beyond the caps only health, status and commands are served, then not
   http_fixture fixture{with([](auto& settings) {
     settings.connections_max = 6;
     settings.connections_reserved = 4;
+    settings.reserved_timeout = 10s;
   })};
   std::vector<raw_client> normal;
   for (int i = 0; i < 2; ++i) {
@@ -218,6 +217,7 @@ TEST_CASE("beyond the caps only health, status and commands are served, then not
     CHECK(reserved.read_to_end() == "");
   }
   // The reserved ones are limited too: half of them for one address, and more are told at once.
+  CHECK(wait_for_metric(fixture, normal.front(), "skein_http_reserved_connections 0"));
   std::vector<raw_client> silent;
   for (int i = 0; i < 2; ++i) {
     silent.push_back(fixture.connect());
@@ -239,7 +239,7 @@ TEST_CASE("a reserved connection has little time") {
   http_fixture fixture{with([](auto& settings) {
     settings.connections_max = 1;
     settings.connections_reserved = 1;
-    settings.reserved_timeout = 30ms;
+    settings.reserved_timeout = 250ms;
   })};
   raw_client silent = fixture.connect();
   CHECK(silent.read_to_end() == "");
@@ -266,11 +266,7 @@ TEST_CASE("bodies on their way in have a common limit") {
   raw_client first = fixture.connect();
   first.send(head + std::string(60 << 10, ' '));
   raw_client watch = fixture.connect();
-  std::string metrics;
-  for (int i = 0; i < 5'000 && metrics.find("skein_http_body_bytes 65536\n") == std::string::npos;
-       ++i)
-    metrics = watch.ask(fixture.get("/metrics")).body;
-  CHECK(metrics.find("skein_http_body_bytes 65536\n") != std::string::npos);
+  CHECK(wait_for_metric(fixture, watch, "skein_http_body_bytes 65536"));
   const raw_response out = fixture.ask(head + std::string(60 << 10, ' '));
   CHECK(out.status == 503);
   CHECK(out.code() == "no-capacity");

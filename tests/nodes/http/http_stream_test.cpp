@@ -37,6 +37,7 @@ raw_client open(http_fixture& fixture, const std::string& target = "/v1/stream",
   CHECK(out.status == 200);
   CHECK(out.field("content-type") == "text/event-stream");
   CHECK(out.field("transfer-encoding") == "chunked");
+  CHECK(out.field("connection") == "close");
   return client;
 }
 
@@ -120,7 +121,7 @@ TEST_CASE("a reader that is too far behind gets what fits, is told, and closed")
 TEST_CASE("a stream that nobody reads is dropped") {
   http_settings settings = test_settings();
   settings.send_buffer = 4'096;
-  settings.idle_timeout = 50ms;
+  settings.idle_timeout = 250ms;
   http_fixture fixture{settings};
   raw_client client{fixture.server.port(), "127.0.0.1", 4'096};
   CHECK(client.ask(fixture.get("/v1/stream")).status == 200);
@@ -131,7 +132,7 @@ TEST_CASE("a stream that nobody reads is dropped") {
 
 TEST_CASE("a stream has no idle time while it is quiet") {
   http_settings settings = test_settings();
-  settings.idle_timeout = 20ms;
+  settings.idle_timeout = 250ms;
   settings.heartbeat = 10s;
   http_fixture fixture{settings};
   raw_client client = open(fixture);
