@@ -1,0 +1,87 @@
+#include "nodes/cli/commands.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::array table{
+    command{"dev", "", "", "Run one node on this machine to try things out.",
+            "skein dev\nskein dev --config bots.toml --ephemeral --port 0", define_dev},
+    command{"start", "", "", "Run one node of a configuration.",
+            "skein start --config cluster.toml --node n1", define_start},
+    command{"send", "", "[TEXT]", "Publish an event; with --wait, print what came of it.",
+            "skein send \"hello\" --key demo --wait\n"
+            "skein send --key order-7 --type order.paid --data-file order.json\n"
+            "skein send \"tea is ready\" --key demo --due +3m",
+            define_send},
+    command{"status", "", "", "Show a node's health, counts, loops and agents.", "skein status",
+            define_status},
+    command{"event", "list", "", "List events, newest first.",
+            "skein event list --state retrying\nskein event list --key order-7 -o jsonl",
+            define_event_list},
+    command{"event", "describe", "EVENT", "Show all that is known of an event.",
+            "skein event describe 17-42", define_event_describe},
+    command{"event", "cancel", "EVENT...", "Cancel what has not ended of events.",
+            "skein event cancel 17-42", define_event_cancel},
+    command{"key", "list", "", "List the keys at which something waits or runs.", "skein key list",
+            define_key_list},
+    command{"key", "describe", "KEY", "Show a key's lanes and its latest events.",
+            "skein key describe order-7", define_key_describe},
+    command{"dead", "list", "", "List dead letters, newest first.", "skein dead list --agent bot",
+            define_dead_list},
+    command{"dead", "show", "EVENT", "Show a dead letter with its payload and every error.",
+            "skein dead show 17-42", define_dead_show},
+    command{"agent", "list", "", "List agents with what they do.", "skein agent list",
+            define_agent_list},
+    command{"agent", "describe", "NAME", "Show an agent's settings and counts.",
+            "skein agent describe bot", define_agent_describe},
+    command{"loop", "list", "", "List event loops with their shards, turns and processor time.",
+            "skein loop list", define_loop_list},
+    command{"config", "check", "FILE", "Check a configuration and report every mistake.",
+            "skein config check cluster.toml", define_config_check},
+    command{"config", "show", "[FILE]", "Show every setting in force and where it comes from.",
+            "skein config show cluster.toml", define_config_show},
+    command{"version", "", "", "Show which Skein this is.", "skein version", define_version},
+    command{"help", "", "[TOPIC...]",
+            "Explain a command or a topic: exit-codes, errors, environment.",
+            "skein help send\nskein help exit-codes", define_help},
+};
+
+} // namespace
+
+std::span<const command> all_commands() { return table; }
+
+std::string full_name(const command& which) {
+  std::string name{which.noun};
+  if (!which.verb.empty())
+    name.append(1, ' ').append(which.verb);
+  return name;
+}
+
+const command* find_command(std::string_view noun, std::string_view verb) {
+  const auto at = std::find_if(table.begin(), table.end(), [&](const command& each) {
+    return each.noun == noun && each.verb == verb;
+  });
+  return at == table.end() ? nullptr : &*at;
+}
+
+std::vector<std::string_view> verbs_of(std::string_view noun) {
+  std::vector<std::string_view> verbs;
+  for (const command& each : table)
+    if (each.noun == noun && !each.verb.empty())
+      verbs.push_back(each.verb);
+  return verbs;
+}
+
+std::vector<std::string_view> all_nouns() {
+  std::vector<std::string_view> nouns;
+  for (const command& each : table)
+    if (std::find(nouns.begin(), nouns.end(), each.noun) == nouns.end())
+      nouns.push_back(each.noun);
+  return nouns;
+}
+
+} // namespace skein::cli

@@ -1,0 +1,27 @@
+// What each command's file gives to the table.
+#pragma once
+
+#include "nodes/cli/command.hpp"
+
+namespace skein::cli {
+
+handler define_dev(CLI::App& app);
+handler define_start(CLI::App& app);
+handler define_send(CLI::App& app);
+handler define_status(CLI::App& app);
+handler define_event_list(CLI::App& app);
+handler define_event_describe(CLI::App& app);
+handler define_event_cancel(CLI::App& app);
+handler define_key_list(CLI::App& app);
+handler define_key_describe(CLI::App& app);
+handler define_dead_list(CLI::App& app);
+handler define_dead_show(CLI::App& app);
+handler define_agent_list(CLI::App& app);
+handler define_agent_describe(CLI::App& app);
+handler define_loop_list(CLI::App& app);
+handler define_config_check(CLI::App& app);
+handler define_config_show(CLI::App& app);
+handler define_version(CLI::App& app);
+handler define_help(CLI::App& app);
+
+} // namespace skein::cli

@@ -1,0 +1,103 @@
+// skein config check | show
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/cli/output.hpp"
+#include "nodes/config/load_config.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <ostream>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::array columns{column{"SECTION", "section"}, column{"KEY", "key"},
+                             column{"VALUE", "value"}, column{"ORIGIN", "origin"},
+                             column{"TAKES EFFECT", "effect"}};
+
+std::string counted(std::size_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+json view_problem(const config_problem& problem) {
+  return {{"level", problem.level == problem_level::error ? "error" : "warning"},
+          {"line", problem.at.line},
+          {"column", problem.at.column},
+          {"where", problem.where},
+          {"what", problem.what},
+          {"legal", problem.legal}};
+}
+
+json view_problems(const loaded_config& loaded) {
+  json rows = json::array();
+  for (const config_problem& each : loaded.problems)
+    rows.push_back(view_problem(each));
+  return rows;
+}
+
+int complain_of(context& at, const loaded_config& loaded) {
+  return complain(at, exit_code::failed,
+                  {fmt::format("{} has {}", loaded.file,
+                               counted(count_of(loaded.problems, problem_level::error), "error")),
+                   "", "correct the lines above", "invalid-config"});
+}
+
+int check(context& at, const std::string& file) {
+  const loaded_config loaded = load_config_file(file);
+  if (at.global.output != output_format::table)
+    print_json(at,
+               {{"file", loaded.file}, {"ok", loaded.ok()}, {"problems", view_problems(loaded)}});
+  else
+    at.world.err << problem_lines(loaded);
+  if (!loaded.ok())
+    return complain_of(at, loaded);
+  if (at.global.output == output_format::table)
+    at.world.out << fmt::format("{}: ok: {}, {}, {}\n", loaded.file,
+                                counted(loaded.config.nodes.size(), "node"),
+                                counted(loaded.config.agents.size(), "agent"),
+                                counted(loaded.config.routes.size(), "route"));
+  return exit_code::done;
+}
+
+json view_value(const loaded_config& loaded, const configured_section& section,
+                const configured& value) {
+  const bool hidden = value.key->secret && value.given;
+  return {{"section", section.title()},
+          {"key", value.key->name},
+          {"value", hidden ? "(hidden)" : to_toml(value.value, value.key->kind)},
+          {"origin", value.given ? fmt::format("{}:{}", loaded.file, value.at.line) : "default"},
+          {"effect", to_string(value.key->effect)}};
+}
+
+int show(context& at, const std::string& file) {
+  const loaded_config loaded = file.empty() ? load_config("", "", {}) : load_config_file(file);
+  if (!loaded.ok()) {
+    at.world.err << problem_lines(loaded);
+    return complain_of(at, loaded);
+  }
+  json rows = json::array();
+  for (const configured_section& section : loaded.values)
+    for (const configured& each : section.values)
+      rows.push_back(view_value(loaded, section, each));
+  print_list(at, {{"config", rows}}, "config", columns, "");
+  return exit_code::done;
+}
+
+} // namespace
+
+handler define_config_check(CLI::App& app) {
+  auto file = std::make_shared<std::string>();
+  add_argument(app, "FILE", *file, "the configuration");
+  return [file](context& at) { return check(at, *file); };
+}
+
+handler define_config_show(CLI::App& app) {
+  auto file = std::make_shared<std::optional<std::string>>();
+  add_optional_argument(app, "FILE", *file, "the configuration; without it, the defaults");
+  return [file](context& at) { return show(at, file->value_or("")); };
+}
+
+} // namespace skein::cli

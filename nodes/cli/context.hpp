@@ -1,0 +1,61 @@
+// What a command works with: where it reads and writes, the options that every command has, and the
+// hook that runs a node.
+#pragma once
+
+#include "nodes/cli/cli.hpp"
+#include "protocol/time.hpp"
+
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace skein::cli {
+
+/// The process around a command; tests give their own.
+struct surroundings {
+  std::istream& in;
+  std::ostream& out; // data, and nothing else
+  std::ostream& err; // talk
+  bool in_is_terminal = false;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  std::function<std::optional<std::string>(const char* name)> environment;
+};
+
+enum class output_format { table, json, jsonl };
+
+/// Options of every command, after the environment was looked at.
+struct global_options {
+  std::string server = "http://127.0.0.1:7411";
+  std::string token_file;
+  output_format output = output_format::table;
+  duration timeout = std::chrono::seconds{30}; // of one request
+  bool yes = false;
+  bool dry_run = false;
+  bool no_color = false;
+  bool no_headers = false;
+};
+
+struct context {
+  surroundings& world;
+  global_options global;
+  const cli_hooks& hooks;
+};
+
+/// An error as a person reads it; empty parts are left out.
+struct complaint {
+  std::string what; // "no node answers at http://127.0.0.1:7411"
+  std::string why;  // "Connection refused"
+  std::string todo; // "start one with: skein dev"
+  std::string code; // stable: "unreachable", "not-found", a problem's code
+};
+
+/// To standard error, without control characters. Returns `exit` so that a handler can return it.
+int complain(context& at, int exit, const complaint& problem);
+
+/// A line of talk on standard error.
+void say(context& at, std::string_view line);
+
+} // namespace skein::cli

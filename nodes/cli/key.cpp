@@ -1,0 +1,66 @@
+// skein key list | describe
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/event_page.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/options.hpp"
+
+#include <array>
+#include <memory>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::array columns{column{"KEY", "key"},         column{"AGENT", "agent"},
+                             column{"WAITING", "waiting"}, column{"RUNNING", "running"},
+                             column{"HEAD", "event"},      column{"STATE", "state"},
+                             column{"SINCE", "since"}};
+
+int list_keys(context& at, const page_options& page) {
+  const auto answer =
+      look_up(at, with_query("/v1/keys", {{"limit", page.limit_text()}, {"after", page.after}}));
+  if (!answer)
+    return answer.exit;
+  print_list(at, answer.body, "keys", columns,
+             "nothing waits or runs at any key; see past events with: skein event list");
+  return exit_code::done;
+}
+
+int describe_key(context& at, const std::string& key) {
+  auto answer = look_up(at, "/v1/keys/" + percent_encode(key));
+  if (!answer)
+    return answer.exit;
+  if (at.global.output != output_format::table) {
+    print_json(at, answer.body);
+    return exit_code::done;
+  }
+  text_values head;
+  head.add("key", answer.body, "key");
+  head.print(at);
+  if (const json lanes = answer.body.value("lanes", json::array()); !lanes.empty()) {
+    print_heading(at, "LANES");
+    print_rows(at, lanes, columns);
+  }
+  if (json recent = answer.body.value("recent", json::array()); !recent.empty()) {
+    add_agents(recent);
+    print_heading(at, "LATEST EVENTS");
+    print_rows(at, recent, event_columns());
+  }
+  return exit_code::done;
+}
+
+} // namespace
+
+handler define_key_list(CLI::App& app) {
+  auto page = std::make_shared<page_options>();
+  add_page(app, *page);
+  return [page](context& at) { return list_keys(at, *page); };
+}
+
+handler define_key_describe(CLI::App& app) {
+  auto key = std::make_shared<std::string>();
+  add_argument(app, "KEY", *key, "the key");
+  return [key](context& at) { return describe_key(at, *key); };
+}
+
+} // namespace skein::cli

@@ -1,0 +1,110 @@
+#include "nodes/cli/node_flags.hpp"
+
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/config/http_address.hpp"
+#include "nodes/config/load_config.hpp"
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::uint32_t port_max = 65'535;
+constexpr std::uint32_t loops_max = 256; // as of the key `loops`
+
+std::optional<node_options> from_file(context& at, const node_flags& flags, int& exit) {
+  const loaded_config loaded = load_config_file(*flags.config);
+  at.world.err << problem_lines(loaded);
+  if (!loaded.ok()) {
+    exit = complain(at, exit_code::failed,
+                    {fmt::format("{} has {} error{}", *flags.config,
+                                 count_of(loaded.problems, problem_level::error),
+                                 count_of(loaded.problems, problem_level::error) == 1 ? "" : "s"),
+                     "", "correct the lines above", "invalid-config"});
+    return std::nullopt;
+  }
+  auto options = options_for(loaded.config, flags.node.value_or(""));
+  if (!options) {
+    exit = complain(at, exit_code::usage,
+                    {options.error().detail, "", "name the node with --node", "invalid-config"});
+    return std::nullopt;
+  }
+  options->config_file = *flags.config;
+  return std::move(*options);
+}
+
+bool set_log_level(context& at, node_options& options, const node_flags& flags, int& exit) {
+  const auto text = flags.log_level ? flags.log_level : at.world.environment("SKEIN_LOG_LEVEL");
+  if (!text)
+    return true;
+  const auto level = parse_log_level(*text);
+  if (level) {
+    options.log.level = *level;
+    return true;
+  }
+  exit = complain(at, exit_code::usage,
+                  {fmt::format("SKEIN_LOG_LEVEL is \"{}\"", *text), "",
+                   "trace, debug, info, warn, error or off", "invalid-argument"});
+  return false;
+}
+
+} // namespace
+
+void add_node_flags(CLI::App& app, node_flags& into) {
+  add_text(app, "--config", into.config, "FILE", "configuration (cluster.toml)");
+  add_text(app, "--node", into.node, "NAME", "which of the file's nodes this is");
+  add_text(app, "--data", into.data, "DIR", "folder of the store (default ./skein-data)");
+  add_flag(app, "--ephemeral", into.ephemeral, "keep nothing: the store is in memory");
+  add_number(app, "--port", into.port, 0, port_max, "of the HTTP API; 0: the system chooses");
+  add_number(app, "--loops", into.loops, 0, loops_max, "event loops; 0: one a processor core");
+  add_choice(app, "--log-level", into.log_level, "trace|debug|info|warn|error|off",
+             "least important lines written (SKEIN_LOG_LEVEL)");
+  add_choice(app, "--log-format", into.log_format, "text|json", "form of the log");
+}
+
+std::optional<node_options> read_node_options(context& at, const node_flags& flags, bool dev,
+                                              int& exit) {
+  if (flags.data && flags.ephemeral) {
+    exit = complain(at, exit_code::usage,
+                    {"--data and --ephemeral are both given", "an ephemeral node keeps nothing",
+                     "leave one of them out", "invalid-argument"});
+    return std::nullopt;
+  }
+  auto options = flags.config ? from_file(at, flags, exit) : std::optional{dev_options()};
+  if (!options || !set_log_level(at, *options, flags, exit))
+    return std::nullopt;
+  options->dev = dev;
+  if (!flags.config && flags.node)
+    options->settings.node = *flags.node;
+  if (flags.data) {
+    options->data_dir = *flags.data;
+    options->store.clear();
+    options->ephemeral = false;
+  }
+  if (flags.ephemeral)
+    make_ephemeral(*options);
+  if (flags.port)
+    options->http_port = static_cast<std::uint16_t>(*flags.port);
+  if (flags.loops)
+    options->settings.loops = resolve_loops(*flags.loops);
+  if (flags.log_format)
+    options->log.json = *flags.log_format == "json";
+  return options;
+}
+
+int run_node(context& at, const node_options& options) {
+  if (!at.global.dry_run)
+    return at.hooks.run_node(options);
+  at.world.out << fmt::format(
+      "node {} would serve http://{} with {} loops, {} agents and {} routes; data: {}\n",
+      options.settings.node, to_string(http_address{options.http_host, options.http_port}),
+      options.settings.loops, options.settings.agents.size(), options.settings.routes.size(),
+      options.ephemeral ? "in memory" : options.data_dir);
+  return exit_code::done;
+}
+
+} // namespace skein::cli

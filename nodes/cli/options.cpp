@@ -1,0 +1,158 @@
+#include "nodes/cli/options.hpp"
+
+#include "nodes/cli/context.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/limits.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::string_view global_group = "Options of every command";
+constexpr duration timeout_max = std::chrono::hours{24};
+
+std::string check_duration(const std::string& text, duration most) {
+  const auto value = parse_duration(text);
+  if (value && *value > duration{0} && *value <= most)
+    return {};
+  return fmt::format("\"{}\" is no duration up to {}, such as 10s", text, format_duration(most));
+}
+
+bool is_one_of(std::string_view word, std::string_view words) {
+  const std::string all = fmt::format("|{}|", words);
+  return !word.empty() && word.find('|') == std::string_view::npos &&
+         all.find(fmt::format("|{}|", word)) != std::string::npos;
+}
+
+std::optional<std::uint32_t> parse_number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || end != text.data() + text.size())
+    return std::nullopt;
+  return value;
+}
+
+} // namespace
+
+void add_argument(CLI::App& app, const std::string& name, std::string& into,
+                  const std::string& help, text_check check) {
+  CLI::Option* option = app.add_option(name, into, help)->required();
+  if (check != nullptr)
+    option->check(check);
+}
+
+void add_optional_argument(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+                           const std::string& help) {
+  add_text(app, name, into, "", help);
+}
+
+void add_arguments(CLI::App& app, const std::string& name, std::vector<std::string>& into,
+                   bool required, const std::string& help, text_check check) {
+  CLI::Option* option = app.add_option(name, into, help)->required(required);
+  if (check != nullptr)
+    option->check(check);
+}
+
+void add_flag(CLI::App& app, const std::string& name, bool& into, const std::string& help) {
+  app.add_flag(name, into, help);
+}
+
+void add_text(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+              const std::string& label, const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [&into](const std::string& text) { into = text; }, help)
+      ->option_text(label);
+}
+
+void add_optional_duration(CLI::App& app, const std::string& name, std::optional<duration>& into,
+                           duration plain, duration most, const std::string& help) {
+  const CLI::callback_t read = [&into, plain](const CLI::results_t& texts) {
+    into = texts.back() == "true" ? plain : parse_duration(texts.back());
+    return into.has_value();
+  };
+  app.add_option(name, read, help)
+      ->expected(0) // never the next argument, which may be a text to send
+      ->check([most](const std::string& text) {
+        return text == "true" ? std::string{} : check_duration(text, most);
+      })
+      ->option_text("[=TIME]");
+}
+
+void add_number(CLI::App& app, const std::string& name, std::optional<std::uint32_t>& into,
+                std::uint32_t least, std::uint32_t most, const std::string& help) {
+  const auto check = [least, most](const std::string& text) -> std::string {
+    const auto value = parse_number(text);
+    if (value && *value >= least && *value <= most)
+      return {};
+    return fmt::format("\"{}\" is no number from {} to {}", text, least, most);
+  };
+  app.add_option_function<std::string>(
+         name, [&into](const std::string& text) { into = parse_number(text); }, help)
+      ->check(check)
+      ->option_text("N");
+}
+
+void add_choice(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+                const std::string& words, const std::string& help) {
+  const auto check = [words](const std::string& text) -> std::string {
+    return is_one_of(text, words) ? "" : fmt::format("\"{}\" is none of {}", text, words);
+  };
+  app.add_option_function<std::string>(
+         name, [&into](const std::string& text) { into = text; }, help)
+      ->check(check)
+      ->option_text(words);
+}
+
+std::string check_event_id(const std::string& text) {
+  return parse_event_id(text) ? "" : fmt::format("\"{}\" is no event; they look like 17-42", text);
+}
+
+std::optional<std::string> page_options::limit_text() const {
+  return limit ? std::optional{std::to_string(*limit)} : std::nullopt;
+}
+
+void add_page(CLI::App& app, page_options& into) {
+  add_number(app, "--limit", into.limit, 1, limits::page_rows_max,
+             fmt::format("rows at most (default {})", limits::page_rows_default));
+  add_text(app, "--after", into.after, "NEXT", "go on where the page before ended");
+}
+
+void add_globals(CLI::App& app, global_options& into) {
+  const std::string group{global_group};
+  app.add_option("--server", into.server, "node to talk to (SKEIN_SERVER)")
+      ->option_text("URL")
+      ->group(group);
+  app.add_option("--token-file", into.token_file, "file that holds the access token")
+      ->option_text("FILE")
+      ->group(group);
+  const auto format = [&into](const std::string& text) {
+    into.output = text == "json"    ? output_format::json
+                  : text == "jsonl" ? output_format::jsonl
+                                    : output_format::table;
+  };
+  app.add_option_function<std::string>("-o,--output", format, "form of the data on standard output")
+      ->check([](const std::string& text) -> std::string {
+        return is_one_of(text, "table|json|jsonl")
+                   ? ""
+                   : fmt::format("\"{}\" is none of table|json|jsonl", text);
+      })
+      ->option_text("table|json|jsonl")
+      ->group(group);
+  app.add_option_function<std::string>(
+         "--timeout", [&into](const std::string& text) { into.timeout = *parse_duration(text); },
+         "patience with one request (default 30s)")
+      ->check([](const std::string& text) { return check_duration(text, timeout_max); })
+      ->option_text("TIME")
+      ->group(group);
+  app.add_flag("--yes", into.yes, "do not ask before destructive changes")->group(group);
+  app.add_flag("--dry-run", into.dry_run, "show what would be done, change nothing")->group(group);
+  app.add_flag("--no-color", into.no_color, "no colours (NO_COLOR)")->group(group);
+  app.add_flag("--no-headers", into.no_headers, "tables without their first line")->group(group);
+}
+
+} // namespace skein::cli

@@ -1,0 +1,67 @@
+// Options as all commands define them: one way for texts, durations, numbers and choices, with one
+// wording of what is legal. Commands' files use these and not the library below, which is slow to
+// compile.
+#pragma once
+
+#include "protocol/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+} // namespace CLI
+
+namespace skein::cli {
+
+struct global_options;
+
+/// Empty if the text is legal, else what is wrong with it.
+using text_check = std::string (*)(const std::string& text);
+
+/// A position: must be given.
+void add_argument(CLI::App& app, const std::string& name, std::string& into,
+                  const std::string& help, text_check check = nullptr);
+/// A position that may be left out.
+void add_optional_argument(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+                           const std::string& help);
+/// One or more (or none, if not `required`), to the end of the line.
+void add_arguments(CLI::App& app, const std::string& name, std::vector<std::string>& into,
+                   bool required, const std::string& help, text_check check = nullptr);
+
+void add_flag(CLI::App& app, const std::string& name, bool& into, const std::string& help);
+
+/// `label` stands for the value in the help: "KEY".
+void add_text(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+              const std::string& label, const std::string& help);
+
+/// "--name", which means `plain`, or "--name=TIME", above zero and at most `most`.
+void add_optional_duration(CLI::App& app, const std::string& name, std::optional<duration>& into,
+                           duration plain, duration most, const std::string& help);
+
+void add_number(CLI::App& app, const std::string& name, std::optional<std::uint32_t>& into,
+                std::uint32_t least, std::uint32_t most, const std::string& help);
+
+/// One of `words`, separated by '|'.
+void add_choice(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+                const std::string& words, const std::string& help);
+
+/// Of an event's number: a typing error must not come to light after others were acted on.
+std::string check_event_id(const std::string& text);
+
+/// --limit and --after of every list.
+struct page_options {
+  std::optional<std::uint32_t> limit;
+  std::optional<std::string> after;
+
+  /// As a query parameter.
+  std::optional<std::string> limit_text() const;
+};
+void add_page(CLI::App& app, page_options& into);
+
+/// The options of every command.
+void add_globals(CLI::App& app, global_options& into);
+
+} // namespace skein::cli

@@ -1,0 +1,144 @@
+#include "nodes/cli/remote.hpp"
+
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/config/http_address.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::size_t token_bytes_max = 4'096;
+
+/// The token alone, without the line's end. Empty when it cannot be read, which is told.
+std::optional<std::string> read_token(context& at) {
+  std::ifstream file{at.global.token_file, std::ios::binary};
+  std::string token(token_bytes_max + 1, '\0');
+  file.read(token.data(), static_cast<std::streamsize>(token.size()));
+  token.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' '))
+    token.pop_back();
+  const bool one_line =
+      token.find_first_of("\r\n") == std::string::npos && token.find('\0') == std::string::npos;
+  if (!token.empty() && token.size() <= token_bytes_max && one_line)
+    return token;
+  complain(at, exit_code::usage,
+           {fmt::format("the token file {} cannot be used", at.global.token_file),
+            "it must hold the token on one line", "", "invalid-argument"});
+  return std::nullopt;
+}
+
+void warn_of_open_road(context& at, const server_url& server) {
+  if (server.host != "localhost" && !is_loopback(server.host))
+    say(at, fmt::format("warning: the token goes to {} without encryption", server.host));
+}
+
+std::string text_of(const json& body, const char* name) {
+  const auto found = body.find(name);
+  return found != body.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+} // namespace
+
+json parse_json(const std::string& text) { return json::parse(text, nullptr, false); }
+
+std::optional<std::variant<http_answer, http_failure>>
+send_request(context& at, http_request request, duration patience, int& exit) {
+  const auto server = parse_server_url(at.global.server);
+  if (!server) {
+    exit = complain(at, exit_code::usage,
+                    {fmt::format("\"{}\" is no server's URL", at.global.server), "",
+                     "http://HOST:PORT, such as http://127.0.0.1:7411", "invalid-argument"});
+    return std::nullopt;
+  }
+  if (!at.global.token_file.empty()) {
+    const auto token = read_token(at);
+    if (!token) {
+      exit = exit_code::usage;
+      return std::nullopt;
+    }
+    warn_of_open_road(at, *server);
+    request.fields.emplace_back("Authorization", "Bearer " + *token);
+  }
+  return exchange(*server, request, patience);
+}
+
+remote_answer call(context& at, http_request request) {
+  remote_answer out;
+  auto end = send_request(at, std::move(request), at.global.timeout, out.exit);
+  if (!end)
+    return out;
+  if (const auto* failure = std::get_if<http_failure>(&*end)) {
+    out.exit = complain_of(at, *failure);
+    return out;
+  }
+  const auto& answer = std::get<http_answer>(*end);
+  out.status = answer.status;
+  if (exit_code_of_status(answer.status) != exit_code::done) {
+    out.exit = complain_of(at, answer);
+    return out;
+  }
+  out.body = parse_json(answer.body);
+  if (!out.body.is_object())
+    out.exit = complain_of_text(at);
+  return out;
+}
+
+remote_answer look_up(context& at, const std::string& target) {
+  return call(at, {"GET", target, {}, {}});
+}
+
+int complain_of(context& at, const http_failure& failure) {
+  const std::string& server = at.global.server;
+  switch (failure.kind) {
+    case failure_kind::interrupted:
+      return complain(at, exit_code::interrupted, {"interrupted", "", "", "interrupted"});
+    case failure_kind::timed_out:
+      return complain(
+          at, exit_code::timed_out,
+          {fmt::format("{} did not answer within {}", server, format_duration(at.global.timeout)),
+           "", "wait longer with --timeout, or see: skein status", "timed-out"});
+    case failure_kind::broken:
+      return complain(at, exit_code::failed,
+                      {fmt::format("the connection to {} ended before the answer", server),
+                       failure.why, "see the node's log", "connection-lost"});
+    case failure_kind::too_large:
+      return complain(at, exit_code::failed,
+                      {fmt::format("the answer of {} is too large", server), "",
+                       "ask for fewer rows with --limit", "too-large"});
+    case failure_kind::unreachable:
+      break;
+  }
+  return complain(at, exit_code::unreachable,
+                  {fmt::format("no node answers at {}", server), failure.why,
+                   "start one with: skein dev\nor name another with --server or SKEIN_SERVER",
+                   "unreachable"});
+}
+
+int complain_of(context& at, const http_answer& answer) {
+  const int exit = exit_code_of_status(answer.status);
+  const json problem = parse_json(answer.body);
+  if (!problem.is_object() || !problem.contains("title"))
+    return complain(at, exit == exit_code::done ? exit_code::failed : exit,
+                    {fmt::format("{} answered with status {}", at.global.server, answer.status),
+                     "the answer does not look like one of Skein", "check --server", ""});
+  complaint told{text_of(problem, "title"), text_of(problem, "detail"), "",
+                 text_of(problem, "code")};
+  if (exit == exit_code::busy)
+    told.todo = answer.retry_after.empty() ? "try again later"
+                                           : fmt::format("try again in {} s", answer.retry_after);
+  return complain(at, exit, told);
+}
+
+int complain_of_text(context& at) {
+  return complain(at, exit_code::failed,
+                  {fmt::format("the answer of {} is no JSON", at.global.server),
+                   "it does not look like one of Skein", "check --server", ""});
+}
+
+} // namespace skein::cli

@@ -1,0 +1,46 @@
+// Talking to the node: a request in, JSON out, and every failure told in the same words.
+#pragma once
+
+#include "nodes/cli/context.hpp"
+#include "nodes/cli/http_client.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace skein::cli {
+
+using json = nlohmann::ordered_json;
+
+/// `exit` other than 0: the failure was told, the command is over.
+struct remote_answer {
+  int exit = 0;
+  unsigned status = 0;
+  json body;
+  explicit operator bool() const { return exit == 0; }
+};
+
+/// Adds the token, checks the server's URL, sends. Empty when the options are wrong, which is told;
+/// `exit` then says how to end.
+std::optional<std::variant<http_answer, http_failure>>
+send_request(context& at, http_request request, duration patience, int& exit);
+
+/// send_request, and JSON of a 2xx answer; every other end is told.
+remote_answer call(context& at, http_request request);
+
+/// GET
+remote_answer look_up(context& at, const std::string& target);
+
+/// Tells a failure and returns the exit status.
+int complain_of(context& at, const http_failure& failure);
+/// Tells an answer that is no 2xx.
+int complain_of(context& at, const http_answer& answer);
+/// Tells that a 2xx answer was no JSON.
+int complain_of_text(context& at);
+
+/// A discarded value if `text` is no JSON.
+json parse_json(const std::string& text);
+
+} // namespace skein::cli

@@ -1,0 +1,179 @@
+#include "nodes/cli/run.hpp"
+
+#include "nodes/cli/arguments.hpp"
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/help.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/cli/suggest.hpp"
+#include "nodes/config/nearest.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <unistd.h>
+
+namespace skein::cli {
+
+namespace {
+
+std::string without_argument(std::string_view option) {
+  return std::string{option.substr(0, option.find('='))};
+}
+
+int complain_of_option(context& at, const CLI::App& app, const std::string& option,
+                       const command& which) {
+  std::vector<std::string> names;
+  for (const CLI::Option* each : app.get_options())
+    for (const std::string& name : each->get_lnames())
+      names.push_back("--" + name);
+  const std::vector<std::string_view> known{names.begin(), names.end()};
+  const auto near = nearest(option, known);
+  return complain(at, exit_code::usage,
+                  {fmt::format("there is no option {}", option),
+                   near ? fmt::format("did you mean {}?", *near) : "",
+                   fmt::format("skein help {}", full_name(which)), "unknown-option"});
+}
+
+/// Arguments that no option or position took.
+int complain_of_rest(context& at, const CLI::App& app, const command& which) {
+  const auto rest = app.remaining();
+  const auto option = std::find_if(rest.begin(), rest.end(), [](const std::string& each) {
+    return each.size() > 1 && each[0] == '-';
+  });
+  if (option != rest.end())
+    return complain_of_option(at, app, without_argument(*option), which);
+  return complain(at, exit_code::usage,
+                  {fmt::format("\"{}\" is one argument too many", rest.empty() ? "" : rest[0]),
+                   "a text with spaces needs quotes around it",
+                   fmt::format("skein help {}", full_name(which)), "invalid-argument"});
+}
+
+/// The option that takes one value and was given several times; nullptr if there is none.
+const CLI::Option* repeated_option(const CLI::App& app) {
+  for (const CLI::Option* each : app.get_options())
+    if (each->count() > 1 && each->get_items_expected_max() <= 1 &&
+        !each->get_option_text().empty())
+      return each;
+  return nullptr;
+}
+
+int complain_of_repeat(context& at, const CLI::Option& option, const command& which) {
+  return complain(at, exit_code::usage,
+                  {fmt::format("{} was given {} times", option.get_name(), option.count()),
+                   "it takes one value", fmt::format("skein help {}", full_name(which)),
+                   "invalid-argument"});
+}
+
+/// Reads the options into where `define` said; tells what is wrong with them.
+int parse(context& at, CLI::App& app, const command& which, std::vector<std::string> rest) {
+  std::reverse(rest.begin(), rest.end()); // as the library takes them
+  try {
+    app.parse(std::move(rest));
+  } catch (const CLI::ExtrasError&) {
+    return complain_of_rest(at, app, which);
+  } catch (const CLI::ParseError& problem) {
+    if (const CLI::Option* repeated = repeated_option(app))
+      return complain_of_repeat(at, *repeated, which);
+    return complain(
+        at, exit_code::usage,
+        {problem.what(), "", fmt::format("skein help {}", full_name(which)), "invalid-argument"});
+  }
+  if (const CLI::Option* repeated = repeated_option(app))
+    return complain_of_repeat(at, *repeated, which);
+  return exit_code::done;
+}
+
+int run_command(context& at, const command& which, std::vector<std::string> rest) {
+  CLI::App app;
+  app.set_help_flag();
+  const handler act = which.define(app);
+  add_globals(app, at.global);
+  if (const int exit = parse(at, app, which, std::move(rest)); exit != exit_code::done)
+    return exit;
+  const int exit = act(at);
+  at.world.out.flush();
+  if (!at.world.out && exit == exit_code::done)
+    return complain(at, exit_code::failed,
+                    {"standard output cannot be written", "", "", "io-error"});
+  return exit;
+}
+
+int show_help(context& at, const command_words& words) {
+  const command* found = find_command(words.noun, words.verb);
+  if (found == nullptr && words.noun.empty())
+    at.world.out << help_of_all();
+  else if (found == nullptr)
+    at.world.out << help_of_noun(words.noun);
+  else
+    at.world.out << help_of_command(*found);
+  return exit_code::done;
+}
+
+/// The words name no command.
+int complain_of_words(context& at, const command_words& words) {
+  const auto nouns = all_nouns();
+  if (!words.early_option.empty())
+    return complain(at, exit_code::usage,
+                    {fmt::format("option {} stands before its command", words.early_option), "",
+                     "skein COMMAND [OPTIONS]; see: skein help", "invalid-argument"});
+  if (std::find(nouns.begin(), nouns.end(), words.noun) == nouns.end())
+    return complain_of_word(at, "command", words.noun, nouns, "skein help");
+  if (!words.verb.empty())
+    return complain_of_word(at, fmt::format("verb of {}", words.noun), words.verb,
+                            verbs_of(words.noun), fmt::format("skein help {}", words.noun));
+  at.world.err << help_of_noun(words.noun);
+  return exit_code::usage;
+}
+
+int dispatch(context& at, const command_words& words) {
+  const command* found = find_command(words.noun, words.verb);
+  const bool known = found != nullptr || (words.verb.empty() && !verbs_of(words.noun).empty());
+  if (words.version && words.noun.empty())
+    return run_command(at, *find_command("version", ""), words.rest);
+  if ((words.help && (known || words.noun.empty())) ||
+      (words.noun.empty() && words.early_option.empty()))
+    return show_help(at, words);
+  if (found == nullptr || !words.early_option.empty())
+    return complain_of_words(at, words);
+  return run_command(at, *found, words.rest);
+}
+
+} // namespace
+
+int run_in(surroundings& world, const std::vector<std::string>& arguments, const cli_hooks& hooks) {
+  context at{world, {}, hooks};
+  if (const auto server = world.environment("SKEIN_SERVER"); server && !server->empty())
+    at.global.server = *server;
+  if (const auto no_color = world.environment("NO_COLOR"); no_color && !no_color->empty())
+    at.global.no_color = true;
+  try {
+    return dispatch(at, split_words(arguments));
+  } catch (const std::exception& problem) {
+    return complain(at, exit_code::failed,
+                    {"something went wrong inside of the command line", problem.what(),
+                     "report this with the command that you typed", "internal"});
+  }
+}
+
+int run(int argc, char** argv, const cli_hooks& hooks) {
+  surroundings world{std::cin,
+                     std::cout,
+                     std::cerr,
+                     ::isatty(STDIN_FILENO) == 1,
+                     ::isatty(STDOUT_FILENO) == 1,
+                     ::isatty(STDERR_FILENO) == 1,
+                     [](const char* name) -> std::optional<std::string> {
+                       const char* value = std::getenv(name);
+                       return value == nullptr ? std::nullopt : std::optional<std::string>{value};
+                     }};
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i)
+    arguments.emplace_back(argv[i]);
+  return run_in(world, arguments, hooks);
+}
+
+} // namespace skein::cli

@@ -1,0 +1,252 @@
+// skein send: publish one event, and with --wait follow it to its end.
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/event_page.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/new_event.hpp"
+#include "nodes/cli/options.hpp"
+#include "protocol/cloudevents.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr duration wait_default = std::chrono::seconds{30};
+constexpr duration wait_max = std::chrono::hours{24};
+
+struct send_options {
+  event_options event;
+  std::optional<duration> wait;
+};
+
+/// At most one byte more than an event may have, so that what is too large is refused as such.
+std::string read_all(std::istream& in) {
+  std::string data(limits::event_bytes_max + 1, '\0');
+  in.read(data.data(), static_cast<std::streamsize>(data.size()));
+  data.resize(static_cast<std::size_t>(in.gcount()));
+  return data;
+}
+
+/// Empty when the file cannot be read, which is told.
+std::optional<std::string> read_data(context& at, const event_options& options) {
+  if (options.text)
+    return *options.text;
+  if (*options.data_file == "-")
+    return read_all(at.world.in);
+  std::ifstream file{*options.data_file, std::ios::binary};
+  errno = 0;
+  std::string data = file ? read_all(file) : std::string{};
+  if (file.is_open() && !file.bad() && errno == 0)
+    return data;
+  complain(at, exit_code::usage,
+           {fmt::format("the data file {} cannot be read", *options.data_file),
+            std::strerror(errno != 0 ? errno : ENOENT), "", "invalid-argument"});
+  return std::nullopt;
+}
+
+/// One event's way: published, and sent again with the same identity while it is waited for, which
+/// finds the same event.
+class sending {
+ public:
+  sending(context& at, const event& sent) : at_{at}, sent_{sent}, body_{write_structured(sent)} {}
+
+  int publish() {
+    int exit = exit_code::done;
+    const auto answer = post("/v1/events", at_.global.timeout, exit);
+    return answer ? print_accepted(*answer) : exit;
+  }
+
+  int publish_and_wait(duration wait) {
+    using clock = std::chrono::steady_clock;
+    const auto until = clock::now() + wait;
+    for (auto left = wait; left > duration{0}; left = until - clock::now()) {
+      // Whole milliseconds, as durations are written.
+      const auto part = std::min<duration>(std::chrono::ceil<std::chrono::milliseconds>(left),
+                                           limits::http_wait_max);
+      int exit = exit_code::done;
+      const auto answer =
+          post("/v1/events?wait=" + format_duration(part), part + at_.global.timeout, exit);
+      if (!answer)
+        return exit;
+      if (answer->contains("state"))
+        return print_outcome(*answer);
+      remember(*answer);
+    }
+    return time_is_up(wait);
+  }
+
+ private:
+  std::optional<json> post(const std::string& target, duration patience, int& exit) {
+    http_request request{
+        "POST", target, {{"Content-Type", "application/cloudevents+json; charset=UTF-8"}}, body_};
+    auto end = send_request(at_, std::move(request), patience, exit);
+    if (!end)
+      return std::nullopt;
+    if (const auto* failure = std::get_if<http_failure>(&*end)) {
+      exit = complain_of(at_, *failure);
+      if (failure->sent)
+        tell_unknown();
+      return std::nullopt;
+    }
+    const auto& answer = std::get<http_answer>(*end);
+    if (exit_code_of_status(answer.status) != exit_code::done) {
+      exit = complain_of(at_, answer);
+      return std::nullopt;
+    }
+    json body = parse_json(answer.body);
+    if (body.is_object())
+      return body;
+    exit = complain_of_text(at_);
+    tell_unknown();
+    return std::nullopt;
+  }
+
+  /// The answer did not come: the event may have been accepted.
+  void tell_unknown() {
+    if (!event_.empty())
+      return say(at_, fmt::format("the event was accepted and goes on; see it with: skein event "
+                                  "describe {}",
+                                  event_));
+    say(at_,
+        fmt::format("whether it was accepted is not known; to send it again without running it "
+                    "twice add: --id {} --source {}",
+                    shell_quoted(sent_.id), shell_quoted(sent_.source)));
+  }
+
+  json first_accepted(const json& body) const {
+    const auto list = body.find("accepted");
+    return list != body.end() && list->is_array() && !list->empty() ? list->front() : json{};
+  }
+
+  void remember(const json& body) {
+    if (const json accepted = first_accepted(body); accepted.is_object())
+      event_ = cell_of(accepted, "event");
+  }
+
+  int print_accepted(const json& body) {
+    const json accepted = first_accepted(body);
+    remember(body);
+    if (at_.global.output != output_format::table)
+      print_json(at_, accepted);
+    else
+      at_.world.out << event_ << '\n';
+    at_.world.out.flush();
+    const bool known = accepted.is_object() && accepted.value("duplicate", false);
+    say(at_, fmt::format("{}; see it with: skein event describe {}",
+                         known ? "known already, and not run again" : "accepted", event_));
+    return exit_code::done;
+  }
+
+  int print_outcome(const json& body) {
+    event_ = cell_of(body, "event");
+    const std::string state = cell_of(body, "state");
+    if (at_.global.output != output_format::table)
+      print_json(at_, body);
+    if (state == "done")
+      return print_replies(body);
+    for (const std::string& line : errors_of(body))
+      say(at_, line);
+    const bool dead = state == "dead";
+    return complain(at_, exit_code::failed,
+                    {fmt::format("event {} is {}", event_, state), "",
+                     fmt::format("skein {} {}", dead ? "dead show" : "event describe", event_),
+                     state});
+  }
+
+  int print_replies(const json& body) {
+    const auto replies = replies_of(body);
+    if (at_.global.output == output_format::table)
+      for (const json& each : replies)
+        print_reply(reply_text(each));
+    at_.world.out.flush();
+    if (cell_of(body, "outcome") == "unrouted")
+      say(at_,
+          fmt::format("no route matched event {}, so nothing ran; see: skein agent list", event_));
+    else if (replies.empty())
+      say(at_, fmt::format("event {} is done, without a reply", event_));
+    return exit_code::done;
+  }
+
+  /// As it is for a program; on a terminal without what could drive it.
+  void print_reply(const std::string& text) {
+    if (!at_.world.out_is_terminal) {
+      at_.world.out << text << '\n';
+      return;
+    }
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      const bool drives = (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f;
+      at_.world.out << (drives ? '?' : c);
+    }
+    at_.world.out << '\n';
+  }
+
+  int time_is_up(duration wait) {
+    return complain(at_, exit_code::timed_out,
+                    {fmt::format("event {} has not ended after {}", event_, format_duration(wait)),
+                     "it is accepted and goes on", fmt::format("skein event describe {}", event_),
+                     "timed-out"});
+  }
+
+  context& at_;
+  const event& sent_;
+  std::string body_;
+  std::string event_; // its number, once known
+};
+
+int send(context& at, const send_options& options) {
+  if (options.event.text.has_value() == options.event.data_file.has_value())
+    return complain(
+        at, exit_code::usage,
+        {options.event.text ? "TEXT and --data-file are both given" : "there is no data to send",
+         "", "skein send \"hello\" --key demo, or --data-file FILE (- is standard input)",
+         "invalid-argument"});
+  auto data = read_data(at, options.event);
+  if (!data)
+    return exit_code::usage;
+  const auto made = make_event(options.event, std::move(*data));
+  if (!made)
+    return complain(at, exit_code::usage,
+                    {std::string{sentence(made.error().code)}, made.error().detail,
+                     "skein help send", std::string{slug(made.error().code)}});
+  if (at.global.dry_run) {
+    at.world.out << write_structured(*made) << '\n';
+    return exit_code::done;
+  }
+  sending way{at, *made};
+  return options.wait ? way.publish_and_wait(*options.wait) : way.publish();
+}
+
+} // namespace
+
+handler define_send(CLI::App& app) {
+  auto options = std::make_shared<send_options>();
+  event_options& event = options->event;
+  add_optional_argument(app, "TEXT", event.text, "the event's data");
+  add_text(app, "--key", event.key, "KEY", "events of a key run one at a time, in order");
+  add_text(app, "--type", event.type, "TYPE", "default skein.message");
+  add_text(app, "--source", event.source, "SOURCE", "default skein/cli/HOST");
+  add_text(app, "--id", event.id, "ID",
+           "a repeat of key, source and id is not run again; default random");
+  add_text(app, "--due", event.due, "WHEN", "+10s from acceptance, or an RFC 3339 time");
+  add_text(app, "--expires", event.expires, "WHEN", "not run after this; as --due");
+  add_choice(app, "--priority", event.priority, "people|hook|job|background|replay",
+             "class in which it waits");
+  add_text(app, "--data-file", event.data_file, "FILE",
+           "data instead of TEXT; - is standard input");
+  add_text(app, "--content-type", event.content_type, "TYPE",
+           "of the data; default by what it looks like");
+  add_optional_duration(app, "--wait", options->wait, wait_default, wait_max,
+                        "wait for the end (default 30s) and print the reply");
+  return [options](context& at) { return send(at, *options); };
+}
+
+} // namespace skein::cli

@@ -1,0 +1,107 @@
+// skein status
+#include "nodes/cli/agent_page.hpp"
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/exit_codes.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::array<std::string_view, 8> counts{"accepted",   "done",    "dead",   "cancelled",
+                                                 "superseded", "expired", "purged", "pending"};
+
+std::uint64_t count_of(const json& ledger, std::string_view name) {
+  const auto found = ledger.find(std::string{name});
+  return found != ledger.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+/// What was accepted is in exactly one of the other counts. A ledger that is not there says
+/// nothing.
+bool balanced(const json& status, const char* name) {
+  if (!status.contains(name) || !status[name].is_object())
+    return true;
+  const json& ledger = status[name];
+  std::uint64_t sum = 0;
+  for (const std::string_view each : counts)
+    sum += each == "accepted" ? 0 : count_of(ledger, each);
+  return sum == count_of(ledger, "accepted");
+}
+
+std::string ledger_text(const json& ledger) {
+  std::string text;
+  for (const std::string_view each : counts)
+    if (ledger.contains(std::string{each}))
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", cell_of(ledger, each), each);
+  return text;
+}
+
+/// "rates", "lag", "store", "gateway": whatever the node tells, as "name.member".
+void add_group(text_values& values, const json& status, const std::string& group) {
+  const auto found = status.find(group);
+  if (found == status.end() || !found->is_object())
+    return;
+  for (const auto& [name, value] : found->items())
+    values.add(fmt::format("{}.{}", group, name), cell_of(value));
+}
+
+std::string uptime_text(const json& seconds) {
+  const auto whole = std::chrono::seconds{static_cast<std::int64_t>(seconds.get<double>())};
+  return whole.count() > 0 ? format_duration(whole) : "0s";
+}
+
+void print_page(context& at, const json& status) {
+  text_values head;
+  head.add("node", status, "node");
+  head.add("ready", status, "ready");
+  head.add("version", status, "version");
+  if (status.contains("uptime_s") && status["uptime_s"].is_number())
+    head.add("uptime", uptime_text(status["uptime_s"]));
+  for (const char* name : {"ledger", "deliveries"})
+    if (status.contains(name) && status[name].is_object())
+      head.add(name == std::string_view{"ledger"} ? "events" : name,
+               ledger_text(status[name]) + (balanced(status, name) ? "" : " (do not add up)"));
+  for (const char* group : {"rates", "lag", "gateway", "store"})
+    add_group(head, status, group);
+  head.print(at);
+  const auto print = [&](const char* member, const char* title, std::span<const column> columns) {
+    const auto found = status.find(member);
+    if (found == status.end() || !found->is_array() || found->empty())
+      return;
+    print_heading(at, title);
+    print_rows(at, *found, columns);
+  };
+  print("loops", "LOOPS", loop_columns());
+  print("agents", "AGENTS", agent_columns());
+}
+
+int show_status(context& at) {
+  const auto answer = look_up(at, "/v1/status");
+  if (!answer)
+    return answer.exit;
+  if (at.global.output == output_format::table)
+    print_page(at, answer.body);
+  else
+    print_json(at, answer.body);
+  if (answer.body.value("ready", true) == false)
+    return complain(at, exit_code::unhealthy,
+                    {"the node is not ready", "it is starting, draining or cannot write",
+                     "see its log", "not-ready"});
+  if (!balanced(answer.body, "ledger") || !balanced(answer.body, "deliveries"))
+    return complain(
+        at, exit_code::unhealthy,
+        {"the node's counts do not add up",
+         "accepted is not the sum of done, dead, cancelled, superseded, expired, purged and "
+         "pending",
+         "keep the data folder as it is and report this", "internal"});
+  return exit_code::done;
+}
+
+} // namespace
+
+handler define_status(CLI::App&) { return show_status; }
+
+} // namespace skein::cli

@@ -1,0 +1,21 @@
+#include "nodes/cli/suggest.hpp"
+
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/config/nearest.hpp"
+
+#include <fmt/format.h>
+
+namespace skein::cli {
+
+int complain_of_word(context& at, std::string_view kind, std::string_view word,
+                     std::span<const std::string_view> known, std::string_view more) {
+  complaint told{fmt::format("there is no {} \"{}\"", kind, word), "", std::string{more},
+                 "unknown-command"};
+  if (const auto near = nearest(word, known))
+    told.why = fmt::format("did you mean \"{}\"?", *near);
+  else if (!known.empty())
+    told.why = fmt::format("there are: {}", fmt::join(known, ", "));
+  return complain(at, exit_code::usage, told);
+}
+
+} // namespace skein::cli
