@@ -48,7 +48,8 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
                              {},
                              {}});
     finish(exit_overrun, out);
-  } else if (phase_ == phase::finishing && now.boot >= began_ + settings_.deadline - stop_reserve()) {
+  } else if (phase_ == phase::finishing &&
+             now.boot >= began_ + settings_.deadline - stop_reserve()) {
     overrun_ = true;
     hasten(now, out, "the time for running turns is over");
   }
@@ -81,8 +82,8 @@ void shutdown_core::hasten(moment, std::vector<shutdown_effect>& out, std::strin
   out.push_back(hasten_effect{});
 }
 
-/// The end of the drain's time that is kept for stopping what does not end by itself. A short drain gives
-/// running turns half of it, so that it is an overrun only when something did run that long.
+/// The end of the drain's time that is kept for stopping what does not end by itself. A short drain
+/// gives running turns half of it: it is an overrun only when something did run that long.
 duration shutdown_core::stop_reserve() const {
   return std::min(stop_takes, settings_.deadline / 2);
 }
