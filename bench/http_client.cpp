@@ -11,7 +11,10 @@
 
 namespace skein::bench {
 
-http_client::http_client(std::uint16_t port) : fd_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+http_client::http_client(std::uint16_t port)
+  : fd_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)},
+    head_{"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port)
+          + "\r\nContent-Type: application/cloudevents-batch+json\r\nContent-Length: "} {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(port);
@@ -24,9 +27,7 @@ http_client::http_client(std::uint16_t port) : fd_{socket(AF_INET, SOCK_STREAM |
 http_client::~http_client() { close(fd_); }
 
 int http_client::post_batch(const std::string& body) {
-  std::string request = "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cloudevents-batch+json\r\n"
-                        "Content-Length: "
-                        + std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string request = head_ + std::to_string(body.size()) + "\r\n\r\n" + body;
   std::string_view left = request;
   while (!left.empty()) {
     const ssize_t sent = send(fd_, left.data(), left.size(), MSG_NOSIGNAL);

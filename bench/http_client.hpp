@@ -22,6 +22,7 @@ class http_client {
   int read_response();
 
   int fd_ = -1;
+  std::string head_; // of every request, up to its length
   std::string buffer_;
 };
 
