@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks of one build, one after the other, and prints one table with ratios to the limits of the same run.
+
+    bench/report.py BUILD_FOLDER [--json] [--quick]
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+
+def run(program, *arguments):
+    done = subprocess.run([str(program), *arguments, "--json"], capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        sys.exit(f"{program.name} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return json.loads(done.stdout)
+
+
+def main():
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
+    if len(words) != 1:
+        sys.exit(__doc__)
+    build = pathlib.Path(words[0]).resolve()
+    bench = build / "bench"
+    worker = next(build.glob("tests/**/worker_lines"), None)
+    events = "300000" if "--quick" in sys.argv else "1000000"
+
+    journal = run(bench / "journal_bench", "--events=200000")
+    zmq = run(bench / "zmq_bench")
+    rows = {
+        "pipeline, in process, no-op": run(bench / "pipeline", "--events", events),
+        "pipeline, HTTP batches of 100, no-op": run(
+            bench / "pipeline", "--events", str(int(events) // 2), "--via", "http", "--batch", "100", "--connections", "16"),
+    }
+    if worker:
+        rows["pipeline, exec lines, compiled worker"] = run(
+            bench / "pipeline", "--events", "200000", "--agent", "exec", "--worker", str(worker))
+    latency = run(bench / "latency")
+
+    if "--json" in sys.argv:
+        print(json.dumps({"journal": journal, "zmq": zmq, "pipeline": rows, "latency": latency}))
+        return
+    limit = max((row["events_per_s"] for row in journal["rows"] if row["what"] == "sqlite"), default=0)
+    print(f"{'':42} {'events/s':>10} {'of SQLite':>10} {'B/event':>8} {'syncs/1000':>10}")
+    for row in journal["rows"]:
+        print(f"{row['what'] + ', batch ' + str(row['batch']):42} {row['events_per_s']:10.0f}")
+    print(f"{'ZeroMQ ROUTER/DEALER, batches of 256':42} {zmq['batched_per_s']:10.0f}")
+    for name, row in rows.items():
+        ratio = row["done_per_s"] / limit if limit else 0
+        print(f"{name:42} {row['done_per_s']:10.0f} {ratio:10.2f} {row['written_bytes_per_event']:8.0f} "
+              f"{1000 * row['syncs_per_event']:10.2f}")
+    print(f"latency at {latency['rate']}/s: p50 {latency['p50_ms']:.2f} ms, p99 {latency['p99_ms']:.2f} ms, "
+          f"p999 {latency['p999_ms']:.2f} ms")
+
+
+main()
