@@ -40,9 +40,9 @@ def main():
     if "--json" in sys.argv:
         print(json.dumps({"journal": journal, "zmq": zmq, "pipeline": rows, "latency": latency}))
         return
-    limit = max((row["events_per_s"] for row in journal["rows"] if row["what"] == "sqlite"), default=0)
+    limit = max((row["events_per_s"] for row in journal if row["what"].startswith("sqlite")), default=0)
     print(f"{'':42} {'events/s':>10} {'of SQLite':>10} {'B/event':>8} {'syncs/1000':>10}")
-    for row in journal["rows"]:
+    for row in journal:
         print(f"{row['what'] + ', batch ' + str(row['batch']):42} {row['events_per_s']:10.0f}")
     print(f"{'ZeroMQ ROUTER/DEALER, batches of 256':42} {zmq['batched_per_s']:10.0f}")
     for name, row in rows.items():
