@@ -323,7 +323,7 @@ json lookups::loops_view() const {
   for (std::size_t i = 0; i < sources_.loops.size(); ++i) {
     const loop_facts facts = sources_.loops[i]->read();
     std::uint32_t shards = sources_.shards / sources_.settings.loops;
-    shards += i < sources_.shards % sources_.settings.loops ? 1 : 0;
+    shards += i < sources_.shards % sources_.settings.loops ? 1u : 0u;
     rows.push_back({{"loop", i},
                     {"node", sources_.settings.node},
                     {"shards", shards},
