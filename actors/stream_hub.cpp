@@ -11,7 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t commits_a_pump = 64;
+constexpr std::size_t commits_a_pump = 8;
+/// Look-ups before other readers of the store have their turn; about half of a reader's backlog.
+constexpr std::size_t items_a_pump = 1'000;
 
 /// "<commit>.<index>": all items up to and with that index were delivered.
 bool parse_cursor(std::string_view text, std::uint64_t& commit, std::uint64_t& delivered) {
@@ -119,10 +121,18 @@ bool stream_hub::pump_one(journal::reader& reader, subscription& to, bool& more)
     messages.push_back({{}, "reset", R"({"reason":"the cursor is older than what is kept"})"});
     to.skip = 0;
   }
+  std::size_t looked = 0;
   for (const journal::feed_commit& commit : feed->commits) {
-    for (std::size_t i = to.skip; i < commit.items.size(); ++i)
+    std::size_t i = to.skip;
+    for (; i < commit.items.size() && looked < items_a_pump; ++i, ++looked)
       if (append(reader, to, commit.items[i], messages))
         messages.back().id = std::to_string(raw(commit.commit)) + "." + std::to_string(i);
+    if (i < commit.items.size()) { // the rest of it is for the next pump
+      to.commit = raw(commit.commit) - 1;
+      to.skip = i;
+      more = true;
+      break;
+    }
     to.skip = 0;
     to.commit = raw(commit.commit);
   }
