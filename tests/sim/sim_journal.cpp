@@ -1,0 +1,130 @@
+#include "tests/sim/sim_journal.hpp"
+
+#include "journal/sqlite_options.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+namespace skein::test {
+
+namespace {
+
+template <class T>
+T must(result<T> value) {
+  if (!value)
+    std::fprintf(stderr, "%s\n", to_string(value.error()).c_str());
+  SKEIN_CHECK(value.ok());
+  return std::move(value).value();
+}
+
+void must(result<void> done) {
+  if (!done)
+    std::fprintf(stderr, "%s\n", to_string(done.error()).c_str());
+  SKEIN_CHECK(done.ok());
+}
+
+journal::open_options how(std::uint64_t seed, instant now) {
+  journal::open_options options;
+  options.shards = 16;
+  options.now = now;
+  options.seed = seed;
+  return options;
+}
+
+} // namespace
+
+sim_journal::sim_journal(std::string name, bool sqlite, std::uint64_t seed,
+                         std::function<void(const operations&, const journal::commit_receipt&)> committed)
+  : seed_{seed}, committed_{std::move(committed)}, memory_{journal::make_memory_store()} {
+  if (!sqlite)
+    return;
+  disk_ = std::make_unique<sim_disk>("sim-" + name);
+  const char* base = std::getenv("TMPDIR");
+  directory_ = std::string{base == nullptr ? "/tmp" : base} + "/skein-sim-XXXXXX";
+  SKEIN_CHECK(::mkdtemp(directory_.data()) != nullptr); // for the lock file; the journal is in memory
+}
+
+sim_journal::~sim_journal() {
+  engine_.reset();
+  mirror_.reset();
+  std::error_code ignored;
+  if (!directory_.empty())
+    std::filesystem::remove_all(directory_, ignored);
+}
+
+void sim_journal::open(instant now) {
+  SKEIN_CHECK(!engine_);
+  if (!disk_) {
+    engine_ = must(journal::open_memory(memory_, how(seed_, now)));
+    return;
+  }
+  journal::sqlite_options options{.directory = directory_ + "/store", .store = how(seed_, now), .vfs = disk_->name()};
+  options.wal_bytes = 96 << 10; // checkpoints are part of the matter
+  engine_ = must(journal::open_sqlite(options));
+  if (mirror_ && engine_->last_commit() > mirror_->last_commit()) {
+    SKEIN_CHECK(!in_doubt_.empty());
+    committed_(in_doubt_, must(mirror_->commit(in_doubt_, in_doubt_at_)));
+  }
+  in_doubt_.clear();
+  if (mirror_)
+    SKEIN_CHECK(engine_->last_commit() == mirror_->last_commit());
+  mirror_.reset();
+  mirror_ = must(journal::open_memory(memory_, how(seed_, now)));
+  must(mirror_->recover([](const journal::pending_delivery&) {}));
+}
+
+void sim_journal::drop(bool power, sim_random& dice) {
+  if (disk_ && power)
+    disk_->crash(dice.next());
+  engine_.reset();
+  if (disk_)
+    disk_->stop_failing();
+}
+
+void sim_journal::close() {
+  must(engine_->close());
+  if (mirror_)
+    must(mirror_->close());
+  engine_.reset();
+}
+
+result<journal::commit_receipt> sim_journal::commit(const operations& batch, instant now) {
+  auto receipt = engine_->commit(batch, now);
+  if (!receipt)
+    return receipt;
+  if (mirror_) {
+    for (const std::string& name : engine_->agent_names())
+      must(mirror_->agent_number(name));
+    const auto expected = must(mirror_->commit(batch, now));
+    SKEIN_CHECK(expected.commit == receipt->commit && expected.at == receipt->at);
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      SKEIN_CHECK(expected.results[i].status == receipt->results[i].status
+                  && expected.results[i].event == receipt->results[i].event);
+  }
+  committed_(batch, *receipt);
+  return receipt;
+}
+
+result<journal::commit_receipt> sim_journal::commit_in_doubt(const operations& batch, instant now, sim_random& dice) {
+  if (!disk_) {
+    if (dice.chance(0.5))
+      static_cast<void>(commit(batch, now));
+    return errc::unknown_outcome;
+  }
+  disk_->fail(1 + dice.below(6), sim_disk::fault::power_cut);
+  for (const std::string& name : engine_->agent_names())
+    must(mirror_->agent_number(name));
+  in_doubt_ = batch;
+  in_doubt_at_ = now;
+  auto receipt = engine_->commit(batch, now);
+  if (!receipt)
+    return errc::unknown_outcome;
+  disk_->stop_failing();
+  in_doubt_.clear();
+  static_cast<void>(must(mirror_->commit(batch, now)));
+  committed_(batch, *receipt);
+  return receipt;
+}
+
+} // namespace skein::test

@@ -1,0 +1,322 @@
+#include "tests/sim/sim_node.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace skein::test {
+
+std::uint64_t digest(std::string_view bytes) {
+  std::uint64_t value = 14695981039346656037ull;
+  for (const char each : bytes)
+    value = (value ^ static_cast<unsigned char>(each)) * 1099511628211ull;
+  return value;
+}
+
+sim_node::sim_node(std::string name, sim_world& world, sim_options options, sim_random dice)
+  : name_{std::move(name)}, world_{world}, options_{std::move(options)}, dice_{dice},
+    journal_{name_, options_.sqlite, dice_.next() | 1, [this](const auto& batch, const auto& receipt) { record_commit(batch, receipt); }} {
+  history_.settings.loops = options_.loops;
+}
+
+sim_node::~sim_node() {
+  if (engine_)
+    end_process(false);
+}
+
+caf::scheduler::test_coordinator& sim_node::jobs() const {
+  return dynamic_cast<caf::scheduler::test_coordinator&>(engine_->system().scheduler());
+}
+
+// ---- records ----------------------------------------------------------------------------------
+
+void sim_node::note(happening what) {
+  record made{clock_ ? clock_->now() : moment{no_instant, world_.timeline.now()}, std::move(what)};
+  world_.mix(made.what.index());
+  world_.mix(static_cast<std::uint64_t>(made.at.boot.time_since_epoch().count()));
+  if (world_.verbose)
+    std::printf("%s %s\n", name_.c_str(), to_string(made).c_str());
+  history_.records.push_back(std::move(made));
+}
+
+void sim_node::record_accepted(const journal::accept_op& op, event_id event, instant at, std::optional<delivery_id> cause) {
+  accepted made;
+  made.event = event;
+  made.what = {op.event.identity, op.event.content};
+  made.key = op.event.head().key;
+  made.agents.assign(op.deliveries.begin(), op.deliveries.end());
+  made.body = digest(op.event.body.view());
+  made.at = at;
+  made.due = op.event.due;
+  made.expires = op.event.expires;
+  made.cause = cause;
+  if (made.agents.empty())
+    ++world_.seen["unrouted"];
+  note(std::move(made));
+}
+
+void sim_node::record_commit(const std::vector<journal::operation>& batch, const journal::commit_receipt& receipt) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const journal::op_result& verdict = receipt.results[i];
+    const bool applied = verdict.status == journal::op_status::applied;
+    if (const auto* accept = std::get_if<journal::accept_op>(&batch[i])) {
+      if (applied)
+        record_accepted(*accept, verdict.event, receipt.at, std::nullopt);
+    } else if (const auto* finish = std::get_if<journal::finish_op>(&batch[i])) {
+      finished made{finish->delivery, finish->state, finish->code, finish->attempt};
+      made.refused = verdict.status == journal::op_status::emit_conflict;
+      for (std::size_t emit = 0; emit < verdict.emits.size(); ++emit) {
+        made.emits.push_back(verdict.emits[emit].event);
+        if (verdict.emits[emit].duplicate)
+          continue;
+        record_accepted(finish->emits[emit], verdict.emits[emit].event, receipt.at, finish->delivery);
+        if (raw(verdict.emits[emit].event.shard) % options_.loops != raw(finish->delivery.event.shard) % options_.loops)
+          ++world_.seen["emit to another loop"];
+      }
+      if (applied || made.refused)
+        note(std::move(made));
+    } else if (const auto* attempt = std::get_if<journal::attempt_op>(&batch[i])) {
+      if (applied)
+        note(attempt_failed{attempt->delivery, attempt->attempt, attempt->next_due});
+    } else if (const auto* start = std::get_if<journal::start_op>(&batch[i])) {
+      if (applied)
+        note(start_marked{start->delivery, start->alone});
+    }
+  }
+}
+
+void sim_node::read_ledgers() {
+  auto events = journal_.engine().events_ledger();
+  auto deliveries = journal_.engine().deliveries_ledger();
+  SKEIN_CHECK(events.ok() && deliveries.ok());
+  note(ledgers_read{*events, *deliveries});
+}
+
+void sim_node::read_back() {
+  std::vector<event_id> events;
+  for (const record& each : history_.records)
+    if (const auto* made = std::get_if<accepted>(&each.what))
+      events.push_back(made->event);
+  for (const event_id id : events) {
+    auto found = store_->reader().find(id);
+    SKEIN_CHECK(found.ok());
+    if (!*found)
+      continue;
+    found_event read{id, digest((**found).body.view())};
+    for (const journal::delivery_record& each : (**found).deliveries)
+      read.states.push_back(each.state);
+    note(std::move(read));
+  }
+}
+
+std::uint64_t sim_node::pending() {
+  auto events = journal_.engine().events_ledger();
+  SKEIN_CHECK(events.ok());
+  return events->pending;
+}
+
+// ---- the process ------------------------------------------------------------------------------
+
+void sim_node::boot() {
+  SKEIN_CHECK(!engine_);
+  ++life_;
+  clock_ = std::make_unique<sim_clock>(world_.timeline, wall_);
+  journal_.open(clock_->now().wall);
+  note(booted{!journal_.engine().identity().clean});
+  read_ledgers();
+  auto reader = journal_.engine().new_reader();
+  SKEIN_CHECK(reader.ok());
+  store_ = std::make_unique<sim_store>(journal_.engine(), std::move(reader).value(), world_.timeline, dice_.fork(),
+                                       options_.store, options_.loops,
+                                       sim_store::hooks{[this](const auto& batch) { return commit(batch); },
+                                                        [this] { dies_ = true; }});
+  dies_ = hastened_ = false;
+  drained_.reset();
+  engine_ = std::make_unique<engine>(make_setup());
+  auto recovered = journal_.engine().recover([this](journal::pending_delivery each) { engine_->recover(each); });
+  SKEIN_CHECK(recovered.ok());
+  attach_ports();
+  engine_->start();
+}
+
+engine_setup sim_node::make_setup() {
+  engine_setup setup;
+  setup.settings.node = name_;
+  setup.settings.loops = options_.loops;
+  setup.settings.agents = options_.agents;
+  setup.settings.routes = options_.routes;
+  setup.settings.drain_deadline = options_.drain_deadline;
+  setup.settings.seed = dice_.next();
+  setup.version = "sim";
+  setup.store = journal_.engine().identity();
+  history_.settings.concurrency.clear();
+  history_.settings.pure.clear();
+  for (const agent_settings& agent : options_.agents) {
+    SKEIN_CHECK(journal_.engine().agent_number(agent.name).ok());
+    history_.settings.concurrency.push_back(agent.concurrency);
+    history_.settings.pure.push_back(agent.pure);
+  }
+  auto with_state = journal_.engine().agents_with_state();
+  SKEIN_CHECK(with_state.ok());
+  setup.agents_with_state = std::move(with_state).value();
+  setup.agent_names = journal_.engine().agent_names();
+  setup.last_commit = journal_.engine().last_commit();
+  setup.clock = clock_.get();
+  setup.store_at = store_.get();
+  setup.log = [this](std::string_view component, const log_effect& line) {
+    if (line.id == "turn-left" || line.id == "drain-hastened")
+      ++world_.seen[std::string{line.id}];
+    if (world_.verbose)
+      std::printf("%s log %.*s %.*s %s %s\n", name_.c_str(), static_cast<int>(component.size()), component.data(),
+                  static_cast<int>(line.id.size()), line.id.data(), line.event.c_str(), line.text.c_str());
+  };
+  setup.drained = [this](finish_effect effect) { drained_ = std::move(effect); };
+  setup.testing = true;
+  return setup;
+}
+
+void sim_node::attach_ports() {
+  network_ = std::make_unique<sim_network>(
+    name_, link_names(engine_->settings()), world_.timeline, dice_.fork(), options_.network,
+    [this](const slice& bytes) {
+      world_.mix(bytes.view());
+      if (engine_)
+        engine_->deliver(bytes);
+    },
+    [this](const std::string& what) { ++world_.seen[what]; });
+  for (const std::string& link : link_names(engine_->settings()))
+    engine_->attach_bus(link, network_->link(link));
+  for (std::size_t i = 0; i < options_.agents.size(); ++i)
+    if (options_.agents[i].kind == agent_kind::exec)
+      attach_runner(options_.agents[i], static_cast<agent_no>(i));
+}
+
+void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
+  sim_runner::hooks call;
+  call.started = [this, number](const turn_start& turn) {
+    if (!dying())
+      note(turn_started{turn.turn, number, turn.token});
+  };
+  call.ended = [this, number](const turn_report& report) {
+    if (!dying())
+      note(turn_ended{report.turn, number, report.verdict, report.emits.size()});
+  };
+  call.report = [this, name = agent.name](turn_report report) {
+    if (!dying())
+      engine_->report(name, {std::move(report)});
+  };
+  call.process_dies = [this] {
+    dies_ = true;
+    ++world_.seen["poison ran"];
+  };
+  runners_[agent.name] = std::make_unique<sim_runner>(world_.timeline, dice_.fork(), options_.agent, std::move(call));
+  engine_->attach_runner(agent.name, *runners_[agent.name]);
+}
+
+result<journal::commit_receipt> sim_node::commit(const std::vector<journal::operation>& batch) {
+  if (dying() || disk_down_)
+    return errc::unknown_outcome;
+  const instant now = clock_->now().wall;
+  if (dice_.chance(options_.store.disk_full)) {
+    ++world_.seen["disk full"];
+    note(commit_failed{errc::disk_full});
+    return errc::disk_full;
+  }
+  if (dice_.chance(options_.store.in_doubt)) {
+    auto receipt = journal_.commit_in_doubt(batch, now, dice_);
+    if (receipt)
+      return receipt;
+    ++world_.seen["commit in doubt"];
+    disk_down_ = true;
+    note(commit_failed{receipt.error().code});
+    return receipt;
+  }
+  auto receipt = journal_.commit(batch, now);
+  SKEIN_CHECK(receipt.ok());
+  if (++commits_ % 16 == 0)
+    read_ledgers();
+  return receipt;
+}
+
+void sim_node::signal() {
+  if (!engine_)
+    return;
+  note(drain_began{});
+  engine_->signal();
+}
+
+void sim_node::crash() {
+  SKEIN_CHECK(engine_);
+  note(crashed{});
+  if (options_.sqlite)
+    ++world_.seen["power cut under SQLite"];
+  end_process(false);
+}
+
+bool sim_node::end_if_due() {
+  if (!engine_ || (!dies_ && !drained_))
+    return false;
+  if (dies_) {
+    crash();
+    return true;
+  }
+  note(drain_ended{drained_->code, hastened_});
+  ++world_.seen[drained_->code == 0 ? "drain in time" : "drain overrun"];
+  end_process(true);
+  return true;
+}
+
+/// Cut the ports, kill the actors, let them die, drop the system: in this order nothing fires afterwards.
+void sim_node::end_process(bool orderly) {
+  network_->cut();
+  for (auto& [agent, runner] : runners_)
+    runner->cut();
+  dies_ = !orderly;
+  engine_->stop();
+  jobs().run();
+  if (orderly)
+    store_->finish();
+  engine_.reset();
+  store_.reset();
+  network_.reset();
+  runners_.clear();
+  clock_.reset();
+  if (orderly && !disk_down_)
+    journal_.close();
+  else
+    journal_.drop(true, dice_);
+  disk_down_ = false;
+  dies_ = false;
+  drained_.reset();
+}
+
+// ---- running ----------------------------------------------------------------------------------
+
+bool sim_node::has_job() const { return engine_ && jobs().has_job(); }
+
+void sim_node::run_job() {
+  auto& queue = jobs().jobs;
+  const std::size_t chosen = dice_.below(queue.size());
+  std::swap(queue.front(), queue[chosen]);
+  world_.mix(chosen);
+  jobs().run_once();
+}
+
+void sim_node::set_wall(duration by) {
+  wall_.zero += by;
+  ++world_.seen[by < duration{0} ? "clock set back" : "clock set forward"];
+  if (clock_)
+    clock_->wall_was_set();
+}
+
+void sim_node::heal() {
+  options_.network = {0, 0, false, std::chrono::milliseconds{1}};
+  options_.store = {};
+  options_.agent = {};
+  options_.agent.emit = 0;
+}
+
+} // namespace skein::test

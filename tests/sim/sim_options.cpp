@@ -1,0 +1,84 @@
+#include "tests/sim/sim_options.hpp"
+
+namespace skein::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+void draw_agents(sim_options& options, sim_random& dice) {
+  const auto add = [&](const char* name, agent_kind kind, bool pure) {
+    agent_settings agent;
+    agent.name = name;
+    agent.kind = kind;
+    agent.pure = pure;
+    agent.concurrency = static_cast<std::uint32_t>(1 + dice.below(4));
+    agent.timeout = dice.between(1s, 8s);
+    agent.retry.attempts = static_cast<std::uint32_t>(2 + dice.below(5));
+    agent.retry.initial = dice.between(50ms, 1s);
+    agent.retry.max = dice.between(1s, 6s);
+    agent.retry.jitter = dice.chance(0.5);
+    options.agents.push_back(std::move(agent));
+  };
+  add("one", agent_kind::exec, false);
+  add("two", agent_kind::exec, false);
+  add("echo", agent_kind::echo, true);
+  options.routes = {{"work.*", "", "", "one"}, {"*.both", "", "", "one"}, {"*.both", "", "", "two"},
+                    {"leaf.*", "", "", "two"}, {"poison.*", "", "", "two"}, {"echo.*", "", "", "echo"}};
+}
+
+} // namespace
+
+sim_options draw_options(sim_random& dice) {
+  sim_options drawn;
+  const auto maybe = [&dice](double part, double most) {
+    return dice.chance(part) ? most * static_cast<double>(1 + dice.below(100)) / 100.0 : 0.0;
+  };
+  const auto count = [&dice](double part, std::uint64_t most) {
+    return dice.chance(part) ? static_cast<std::uint32_t>(1 + dice.below(most)) : 0u;
+  };
+  drawn.nodes = dice.chance(0.15) ? static_cast<std::uint32_t>(2 + dice.below(2)) : 1;
+  drawn.sqlite = dice.chance(0.06);
+  drawn.loops = static_cast<std::uint32_t>(1 + dice.below(3));
+  drawn.keys = static_cast<std::uint32_t>(1 + dice.below(8));
+  drawn.requests = static_cast<std::uint32_t>(10 + dice.below(50));
+  drawn.work_time = dice.between(5s, 40s);
+  drawn.hurry = maybe(0.5, 0.3);
+  drawn.repeat = maybe(0.7, 0.4);
+  drawn.conflict = maybe(0.5, 0.3);
+  drawn.due = maybe(0.6, 0.5);
+  drawn.expires = maybe(0.4, 0.3);
+  drawn.poison = maybe(0.1, 0.05);
+  drawn.cancel = maybe(0.6, 0.4);
+  drawn.crashes = count(0.6, 6);
+  drawn.drains = count(0.3, 3);
+  drawn.clock_jumps = count(0.3, 4);
+  drawn.drain_deadline = dice.chance(0.3) ? dice.between(7s, 12s) : duration{limits::drain_deadline};
+  draw_agents(drawn, dice);
+  drawn.network = {maybe(0.5, 0.3), maybe(0.5, 0.5), dice.chance(0.5), dice.chance(0.2) ? duration{3s} : dice.between(100us, 50ms)};
+  drawn.store.sync_max = dice.chance(0.2) ? dice.between(100ms, 2s) : dice.between(500us, 5ms);
+  drawn.store.disk_full = maybe(0.15, 0.2);
+  drawn.store.in_doubt = maybe(0.15, 0.03);
+  drawn.agent = {maybe(0.6, 0.5), maybe(0.3, 0.1), maybe(0.3, 0.1), maybe(0.6, 0.6), maybe(0.3, 0.4),
+                 dice.chance(0.3) ? dice.between(500ms, 6s) : dice.between(1ms, 100ms)};
+  return drawn;
+}
+
+std::string to_string(const sim_options& of) {
+  std::string text;
+  const auto add = [&text](const char* name, auto value) { text += std::string{text.empty() ? "" : " "} + name + "=" + std::to_string(value); };
+  const auto add_ms = [&](const char* name, duration value) { add(name, std::chrono::duration_cast<std::chrono::milliseconds>(value).count()); };
+  add("nodes", of.nodes), add("sqlite", static_cast<int>(of.sqlite)), add("loops", of.loops), add("keys", of.keys);
+  add("requests", of.requests), add_ms("work_ms", of.work_time), add("hurry", of.hurry), add("repeat", of.repeat);
+  add("conflict", of.conflict), add("due", of.due), add("expires", of.expires), add("poison", of.poison);
+  add("cancel", of.cancel), add("crashes", of.crashes), add("drains", of.drains), add("jumps", of.clock_jumps);
+  add("drop", of.network.drop), add("duplicate", of.network.duplicate), add("reorder", static_cast<int>(of.network.reorder));
+  add_ms("delay_ms", of.network.delay_max), add_ms("sync_ms", of.store.sync_max), add("disk_full", of.store.disk_full);
+  add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject), add("hang", of.agent.hang);
+  add("emit", of.agent.emit), add("clash", of.agent.clash), add_ms("turn_ms", of.agent.turn_max);
+  for (const agent_settings& each : of.agents)
+    text += " " + each.name + "=" + std::to_string(each.concurrency) + "/" + format_duration(each.timeout);
+  return text;
+}
+
+} // namespace skein::test

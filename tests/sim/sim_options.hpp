@@ -1,0 +1,45 @@
+// What one seed makes of the world: a random part of the faults, at random rates. Printed with the seed.
+#pragma once
+
+#include "actors/settings.hpp"
+#include "tests/support/sim_network.hpp"
+#include "tests/support/sim_random.hpp"
+#include "tests/support/sim_runner.hpp"
+#include "tests/support/sim_store.hpp"
+
+#include <string>
+
+namespace skein::test {
+
+struct sim_options {
+  // the world
+  std::uint32_t nodes = 1;
+  bool sqlite = false;       // the SQLite engine on a simulated disk, else the memory engine
+  std::uint32_t loops = 1;
+  std::uint32_t keys = 4;
+  std::uint32_t requests = 40; // of each node's client
+  duration work_time{std::chrono::seconds{30}};
+  double hurry = 0;          // time passes although actors have work
+  // the client
+  double repeat = 0;         // an identity that was offered before
+  double conflict = 0;       // of the repeats: with other content
+  double due = 0;
+  double expires = 0;
+  double poison = 0;
+  double cancel = 0;
+  // the node
+  std::uint32_t crashes = 0;
+  std::uint32_t drains = 0;
+  std::uint32_t clock_jumps = 0;
+  duration drain_deadline = limits::drain_deadline;
+  std::vector<agent_settings> agents;
+  std::vector<route_settings> routes;
+  network_faults network;
+  store_faults store;
+  agent_faults agent;
+};
+
+sim_options draw_options(sim_random& dice);
+std::string to_string(const sim_options& options);
+
+} // namespace skein::test

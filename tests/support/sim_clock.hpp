@@ -1,0 +1,61 @@
+// A clock whose hands the simulation moves. Like the real one: engine time never goes back, and when the
+// wall clock is set, all pending wakes fire at once and stay.
+#pragma once
+
+#include "actors/ports.hpp"
+#include "tests/support/sim_timeline.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <utility>
+
+namespace skein::test {
+
+/// The wall clock of a simulated machine: outlives the processes that read it.
+struct sim_wall {
+  instant zero{std::chrono::hours{24 * 365 * 55}}; // the wall at boot time zero
+};
+
+class sim_clock final : public clock_port {
+ public:
+  sim_clock(sim_timeline& timeline, const sim_wall& wall) : timeline_{timeline}, wall_{wall} {}
+
+  moment now() const override {
+    SKEIN_CHECK(std::this_thread::get_id() == thread_);
+    const instant read = wall_.zero + timeline_.now().time_since_epoch();
+    if (read > last_)
+      last_ = read;
+    return {last_, timeline_.now()};
+  }
+  void wake_at(boot_time at, std::function<void()> fire) override {
+    SKEIN_CHECK(std::this_thread::get_id() == thread_);
+    const std::uint64_t number = ++count_;
+    wakes_.emplace(number, std::move(fire));
+    timeline_.at(at, [this, number, alive = std::weak_ptr<int>{alive_}] {
+      if (!alive.lock())
+        return;
+      if (auto due = wakes_.extract(number))
+        due.mapped()();
+    });
+  }
+  duration thread_cpu() const override { return duration{0}; }
+
+  /// The wall clock was set.
+  void wall_was_set() {
+    for (const auto& [number, fire] : wakes_)
+      fire();
+  }
+
+ private:
+  sim_timeline& timeline_;
+  const sim_wall& wall_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  mutable instant last_ = no_instant;
+  std::map<std::uint64_t, std::function<void()>> wakes_;
+  std::uint64_t count_ = 0;
+  std::thread::id thread_ = std::this_thread::get_id();
+};
+
+} // namespace skein::test
