@@ -41,7 +41,7 @@ std::uint32_t exec_slots(const agent_settings& settings) {
 exec_agent::exec_agent(exec_reactor& reactor, agent_settings settings, report_sink sink,
                        exec_log log, wall_reader clock, exec_timing timing)
   : reactor_{reactor}, settings_{std::move(settings)}, sink_{std::move(sink)},
-    clock_{std::move(clock)}, timing_{timing}, log_{settings_.name, std::move(log)},
+    clock_{std::move(clock)}, timing_{timing}, log_{std::move(log)},
     queue_timer_{reactor, [this] { touch(); }},
     abandon_timer_{reactor, [this] {
                      abandon_programs();

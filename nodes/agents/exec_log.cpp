@@ -21,13 +21,12 @@ bool line_budget::take(boot_time now) {
 
 std::uint64_t line_budget::take_dropped() noexcept { return std::exchange(dropped_, 0); }
 
-agent_log::agent_log(std::string agent, exec_log log)
-  : agent_{std::move(agent)}, log_{std::move(log)} {}
+agent_log::agent_log(exec_log log) : log_{std::move(log)} {}
 
 void agent_log::write(exec_log_level level, std::string_view id, std::string_view text,
                       std::string_view turn) {
   if (log_)
-    log_(level, id, "agent " + agent_ + ": " + std::string{text}, turn);
+    log_(level, id, text, turn);
 }
 
 void agent_log::program(boot_time now, std::string_view line, std::string_view turn, int pid) {

@@ -31,10 +31,10 @@ class line_budget {
   std::uint64_t dropped_ = 0;
 };
 
-/// The log of one agent. Text from programs goes through `program` and `ignored`, which are limited.
+/// The log of one agent; whoever gives the function names the agent. Text from programs goes through `program` and `ignored`, which are limited.
 class agent_log {
  public:
-  agent_log(std::string agent, exec_log log);
+  explicit agent_log(exec_log log);
 
   void write(exec_log_level level, std::string_view id, std::string_view text,
              std::string_view turn = {});
@@ -50,7 +50,6 @@ class agent_log {
                std::string_view text, std::string_view turn, int pid);
   void tell_dropped(line_budget& budget, std::string_view id);
 
-  std::string agent_;
   exec_log log_;
   line_budget program_lines_;
   line_budget ignored_lines_;

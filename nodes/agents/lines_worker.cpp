@@ -116,8 +116,8 @@ void lines_worker::release_turns(const std::string& how, bool closing) {
 
 live_turn* lines_worker::take(std::string_view name) {
   const auto found = turns_.find(name);
-  if (found == turns_.end())
-    return nullptr;
+  if (found == turns_.end() || found->second->line_begin >= child().sent_total())
+    return nullptr; // not here, or not yet known to it: a guess is no answer
   live_turn* turn = found->second;
   turns_.erase(found);
   return turn;

@@ -18,6 +18,7 @@
 //   !say TEXT  TEXT on standard error, then the echo    !flood N  N lines there, then the echo
 //   !show    replies with the line it got, as a string
 //   !hold    answers only when the next turn comes, before it
+// !hang, !wait and !freeze say "has TURN" on standard error, so that a test knows that they are there.
 #include <simdjson.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -173,9 +174,10 @@ class worker {
   }
 
   void echo(const turn_request& request) {
-    volatile long spun = 0;
+    unsigned long spun = spun_;
     for (long round = 0; round < flags_.spin; ++round)
-      spun = round;
+      spun = spun * 6364136223846793005ul + 1442695040888963407ul;
+    spun_ = spun;
     if (flags_.babble)
       out_ += "starting up...\n\n{\"note\":1}\n[1,2]\n{\"turn\":\"9-9.nobody/1\",\"reply\":1}\n";
     if (flags_.pid)
@@ -189,6 +191,8 @@ class worker {
   }
 
   void on_command(const std::string& verb, const std::string& rest, const turn_request& request) {
+    if (verb == "hang" || verb == "wait" || verb == "freeze")
+      write_all(STDERR_FILENO, "has " + request.turn + "\n");
     if (verb == "crash" || verb == "exit") {
       flush();
       if (verb == "crash")
@@ -220,6 +224,7 @@ class worker {
   }
 
   worker_flags flags_;
+  volatile unsigned long spun_ = 1; // so that the work of --spin is not optimised away
   od::parser parser_;
   od::parser command_parser_;
   std::string out_;

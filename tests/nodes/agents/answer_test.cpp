@@ -193,6 +193,30 @@ TEST_CASE("lines that are no JSON object name no turn") {
   }
 }
 
+TEST_CASE("a line with any byte changed or cut is an answer or is refused, nothing else") {
+  const std::string line =
+    R"({"turn":"17-1.bot/1","reply":{"a":[1,"\u00e9"]},"emit":[{"type":"t","data":2}],"state":"s"})";
+  std::size_t refused = 0;
+  const auto look = [&](const std::string& changed) {
+    const agent_answer answer = read(changed);
+    const bool says_why = answer.report.code == errc::agent_output_invalid &&
+                          !answer.report.error.empty() &&
+                          answer.report.verdict == turn_verdict::failed;
+    CHECK(answer.valid != says_why);
+    refused += says_why ? 1u : 0u;
+  };
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    for (const char byte : {'"', '{', '}', '[', ',', ':', '\\', '0', '\0', '\n', '\xc3', '\xff'}) {
+      std::string changed = line;
+      changed[at] = byte;
+      look(changed);
+    }
+    look(line.substr(0, at));
+    look(line.substr(at));
+  }
+  CHECK(refused > line.size() * 8);
+}
+
 TEST_CASE("the turn of a line in pieces is found wherever its member stands") {
   const auto find = [](const std::string& text, std::size_t piece) {
     turn_finder finder;

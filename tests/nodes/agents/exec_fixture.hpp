@@ -23,7 +23,7 @@
 
 namespace skein::test {
 
-inline constexpr std::chrono::seconds patience{30};
+inline constexpr std::chrono::seconds patience{120};
 
 /// Where `now` stands for the runner's deadlines.
 inline constexpr instant test_now = instant{std::chrono::seconds{1'700'000'000}};
@@ -146,6 +146,13 @@ class exec_fixture {
     runner_->start(one(std::move(start)));
     return last_;
   }
+  /// Starts one of the worker's !hang, !wait, !freeze and waits until the worker has it.
+  std::uint64_t begin_held(std::string_view data) {
+    const std::uint64_t number = begin(data);
+    log_with("agent-program-said", "has " + name_of(number));
+    return number;
+  }
+  void stop(std::uint64_t number, stop_stage stage) { runner_->stop(id_of(number), stage); }
   static std::vector<turn_start> one(turn_start start) {
     std::vector<turn_start> turns;
     turns.push_back(std::move(start));
@@ -172,6 +179,10 @@ class exec_fixture {
   }
   turn_report ask(std::string_view data, std::string_view state = {}) {
     return report_of(begin(data, state));
+  }
+  void wait_for_reports(std::size_t count) {
+    std::unique_lock lock{mutex_};
+    REQUIRE(changed_.wait_for(lock, patience, [&] { return reports_.size() >= count; }));
   }
   bool has_report(std::uint64_t number) {
     const std::lock_guard lock{mutex_};

@@ -59,9 +59,9 @@ TEST_CASE("a babbling program gets its burst, then a rate, and the dropped lines
   CHECK(allowed == limits::program_log_rate);
 }
 
-TEST_CASE("the log names the agent, the turn or the process, and the dropped lines") {
+TEST_CASE("the log names the turn or the process, and the dropped lines") {
   std::vector<std::string> lines;
-  agent_log log{"bot", [&](exec_log_level, std::string_view id, std::string_view text,
+  agent_log log{[&](exec_log_level, std::string_view id, std::string_view text,
                            std::string_view turn) {
                   lines.push_back(std::string{id} + "|" + std::string{text} + "|" +
                                   std::string{turn});
@@ -70,12 +70,12 @@ TEST_CASE("the log names the agent, the turn or the process, and the dropped lin
   log.program(now, "one\x1b", "17-1.bot/1", 5);
   log.program(now, "two", "", 5);
   REQUIRE(lines.size() == 2);
-  CHECK(lines[0] == "agent-program-said|agent bot: one\\x1b|17-1.bot/1");
-  CHECK(lines[1] == "agent-program-said|agent bot: pid 5: two|");
+  CHECK(lines[0] == "agent-program-said|one\\x1b|17-1.bot/1");
+  CHECK(lines[1] == "agent-program-said|pid 5: two|");
   for (std::uint32_t i = 0; i < limits::program_log_burst; ++i)
     log.program(now, "more", "", 5);
   lines.clear();
   log.flush();
   REQUIRE(lines.size() == 1);
-  CHECK(lines[0] == "agent-program-said|agent bot: 2 lines were dropped, too many at once|");
+  CHECK(lines[0] == "agent-program-said|2 lines were dropped, too many at once|");
 }
