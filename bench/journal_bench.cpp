@@ -1,5 +1,5 @@
-// What the journal costs: events accepted and finished a second, beside what the disk and SQLite alone
-// can do in the same run. Every row syncs before it counts.
+// What the journal costs: events accepted and finished a second, beside what the disk and SQLite
+// alone can do in the same run. Every row syncs before it counts.
 //
 //   raw        write() a batch and fdatasync, to a file that grows
 //   sqlite     insert a batch in one transaction, delete it in the next (a table of three columns)
@@ -173,8 +173,8 @@ class journal_run {
     agent_ = *engine_->agent_number("agent");
   }
 
-  /// The operations that accept events first..first+batch, as fast as may be: one encoded body a key,
-  /// with the identity of each event of its own.
+  /// The operations that accept events first..first+batch, as fast as may be: one encoded body a
+  /// key, with the identity of each event of its own.
   void add_accepts(std::size_t first) {
     if (models_.empty())
       make_models();

@@ -1,6 +1,6 @@
 // The identities of the events accepted within the dedupe window, in memory.
 //
-//   records   one an event, in order of sequence, which is the order of time: what a lookup compares
+//   records   one an event, in order of sequence, which is the order of time: what a lookup reads
 //             and what expires from the front (32 bytes)
 //   slots     open addressing by the identity's low half, in 256 tables that grow one by one, so
 //             that no commit waits for a large rehash (8 bytes a slot, at most 3/4 full)

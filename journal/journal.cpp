@@ -15,15 +15,28 @@ delivery_state event_record::state() const {
 void count_terminal(ledger& totals, delivery_state state) {
   SKEIN_CHECK(is_terminal(state));
   switch (state) {
-    case delivery_state::done: ++totals.done; return;
-    case delivery_state::dead: ++totals.dead; return;
-    case delivery_state::cancelled: ++totals.cancelled; return;
-    case delivery_state::superseded: ++totals.superseded; return;
-    case delivery_state::expired: ++totals.expired; return;
-    case delivery_state::purged: ++totals.purged; return;
+    case delivery_state::done:
+      ++totals.done;
+      return;
+    case delivery_state::dead:
+      ++totals.dead;
+      return;
+    case delivery_state::cancelled:
+      ++totals.cancelled;
+      return;
+    case delivery_state::superseded:
+      ++totals.superseded;
+      return;
+    case delivery_state::expired:
+      ++totals.expired;
+      return;
+    case delivery_state::purged:
+      ++totals.purged;
+      return;
     case delivery_state::pending:
     case delivery_state::running:
-    case delivery_state::retrying: return;
+    case delivery_state::retrying:
+      return;
   }
 }
 

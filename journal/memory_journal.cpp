@@ -165,7 +165,7 @@ class memory_engine final : public engine {
     if (const memory_identity* same = known(op.event.identity)) {
       judged.event = same->event;
       judged.status =
-        same->content == op.event.content ? op_status::duplicate : op_status::conflict;
+          same->content == op.event.content ? op_status::duplicate : op_status::conflict;
       return judged;
     }
     if (store_->identities.size() >= options_.dedupe_entries_max) {
@@ -244,8 +244,7 @@ class memory_engine final : public engine {
       take_back(events_before, items_before, totals_before);
       changed_ = changed_before;
       judged = {};
-      judged.status =
-        one.status == op_status::conflict ? op_status::emit_conflict : one.status;
+      judged.status = one.status == op_status::conflict ? op_status::emit_conflict : one.status;
       judged.event = one.event;
       judged.emit = static_cast<std::uint32_t>(i);
       return false;
@@ -300,7 +299,7 @@ class memory_engine final : public engine {
       return judged;
     }
     record.attempts.push_back(
-      {op.attempt, op.started, op.finished, op.code, op.error, op.next_due});
+        {op.attempt, op.started, op.finished, op.code, op.error, op.next_due});
     record.state = delivery_state::retrying;
     event->starts[op.delivery.index].mark = start_mark::none;
     changed_ = true;
@@ -310,8 +309,7 @@ class memory_engine final : public engine {
   op_result judge(const start_op& op) {
     op_result judged;
     if (memory_event* event = live(op.epoch, op.delivery, judged)) {
-      event->starts[op.delivery.index].mark =
-        op.alone ? start_mark::alone : start_mark::started;
+      event->starts[op.delivery.index].mark = op.alone ? start_mark::alone : start_mark::started;
       changed_ = true;
     }
     return judged;
@@ -321,9 +319,9 @@ class memory_engine final : public engine {
   open_options options_;
   store_identity identity_;
   instant last_at_;
-  feed_commit current_; // the commit that is being made; first what it accepts
+  feed_commit current_;             // the commit that is being made; first what it accepts
   std::vector<feed_item> outcomes_; // then what it ends
-  bool changed_ = false; // it changes something
+  bool changed_ = false;            // it changes something
   std::uint64_t commits_ = 0;
   bool closed_ = false;
 };

@@ -1,6 +1,6 @@
 // The journal in memory: the oracle that the tests hold the engines on disk to, and what
-// `--ephemeral` runs on. It keeps what it was given in plain containers and judges each operation by
-// looking at them, so that it is easy to see that it is right.
+// `--ephemeral` runs on. It keeps what it was given in plain containers and judges each operation
+// by looking at them, so that it is easy to see that it is right.
 //
 // What lasts lives in a memory_store, which outlives the engines opened on it one after the other:
 // closing and opening again, with or without close(), is what a restart is on disk.

@@ -36,8 +36,8 @@ bool matches(const event_record& record, const dead_filter& filter) {
 
 bool has_dead(const memory_event& event) {
   return std::any_of(
-    event.record.deliveries.begin(), event.record.deliveries.end(),
-    [](const delivery_record& each) { return each.state == delivery_state::dead; });
+      event.record.deliveries.begin(), event.record.deliveries.end(),
+      [](const delivery_record& each) { return each.state == delivery_state::dead; });
 }
 
 class memory_reader final : public reader {

@@ -58,7 +58,7 @@ class memory_store {
   bool open = false;
   store_identity identity;
   std::vector<std::string> agents;
-  std::size_t agents_saved = 0; // of them, the ones that a commit made to last
+  std::size_t agents_saved = 0;    // of them, the ones that a commit made to last
   std::deque<memory_event> events; // sequence 1 first, without gaps
   std::unordered_map<hash128, memory_identity, hash_of_hash128> identities;
   std::deque<std::pair<instant, hash128>> identities_by_time;

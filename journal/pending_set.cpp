@@ -72,7 +72,7 @@ pending_set::mask pending_set::remove(const delivery_id& delivery) {
 void pending_set::restore(const delivery_id& delivery) {
   const auto at = find(delivery.event.sequence);
   const mask before =
-    at == chunks_.end() ? mask{0} : at->second.live[delivery.event.sequence % chunk_events];
+      at == chunks_.end() ? mask{0} : at->second.live[delivery.event.sequence % chunk_events];
   SKEIN_CHECK((before & bit_of(delivery)) == 0);
   set(delivery.event, static_cast<mask>(before | bit_of(delivery)));
 }

@@ -18,8 +18,8 @@ class audit {
   explicit audit(database db) : db_{std::move(db)} {}
 
   result<audit_report> run() {
-    for (const auto step : {&audit::count_events, &audit::check_totals, &audit::check_orphans,
-                            &audit::check_commits})
+    for (const auto step :
+         {&audit::count_events, &audit::check_totals, &audit::check_orphans, &audit::check_commits})
       if (auto done = (this->*step)(); !done)
         return done.error();
     return report_;
@@ -56,8 +56,8 @@ class audit {
     while (outcome == SQLITE_ROW) // of events that are not there
       outcome = outcomes->step();
     return code == SQLITE_DONE && outcome == SQLITE_DONE
-             ? result<void>{}
-             : sqlite_error(db_.raw(), code, "counting events");
+               ? result<void>{}
+               : sqlite_error(db_.raw(), code, "counting events");
   }
 
   void count(std::span<const delivery_state> states) {
@@ -100,24 +100,24 @@ class audit {
   /// Queries that count what must not be there.
   result<void> check_orphans() {
     constexpr std::pair<std::string_view, std::string_view> checks[] = {
-      {"SELECT count(*) FROM outcome WHERE id / 16 NOT IN (SELECT no FROM event)",
-       "outcomes without an event"},
-      {"SELECT count(*) FROM outcome o JOIN event e ON e.no = o.id / 16 "
-       "WHERE o.id % 16 >= json_array_length(e.deliveries)",
-       "outcomes without a delivery"},
-      {"SELECT count(*) FROM attempt WHERE id / 16 NOT IN (SELECT no FROM event)",
-       "attempts without an event"},
-      {"SELECT count(*) FROM start WHERE id IN (SELECT id FROM outcome)",
-       "starts of deliveries that are over"},
-      {"SELECT count(*) FROM (SELECT id FROM dead EXCEPT SELECT id FROM outcome WHERE state = 4)",
-       "dead letters without a dead delivery"},
-      {"SELECT count(*) FROM (SELECT id FROM outcome WHERE state = 4 EXCEPT SELECT id FROM dead)",
-       "dead deliveries without a dead letter"},
-      {"SELECT count(*) FROM agent WHERE no >= (SELECT count(*) FROM agent)",
-       "agents with a number out of order"},
-      {"SELECT count(*) FROM event e, commits c ON c.no = (SELECT max(no) FROM commits) "
-       "WHERE e.no >= c.first_event + c.events",
-       "events after the last commit"},
+        {"SELECT count(*) FROM outcome WHERE id / 16 NOT IN (SELECT no FROM event)",
+         "outcomes without an event"},
+        {"SELECT count(*) FROM outcome o JOIN event e ON e.no = o.id / 16 "
+         "WHERE o.id % 16 >= json_array_length(e.deliveries)",
+         "outcomes without a delivery"},
+        {"SELECT count(*) FROM attempt WHERE id / 16 NOT IN (SELECT no FROM event)",
+         "attempts without an event"},
+        {"SELECT count(*) FROM start WHERE id IN (SELECT id FROM outcome)",
+         "starts of deliveries that are over"},
+        {"SELECT count(*) FROM (SELECT id FROM dead EXCEPT SELECT id FROM outcome WHERE state = 4)",
+         "dead letters without a dead delivery"},
+        {"SELECT count(*) FROM (SELECT id FROM outcome WHERE state = 4 EXCEPT SELECT id FROM dead)",
+         "dead deliveries without a dead letter"},
+        {"SELECT count(*) FROM agent WHERE no >= (SELECT count(*) FROM agent)",
+         "agents with a number out of order"},
+        {"SELECT count(*) FROM event e, commits c ON c.no = (SELECT max(no) FROM commits) "
+         "WHERE e.no >= c.first_event + c.events",
+         "events after the last commit"},
     };
     for (const auto& [sql, what] : checks) {
       const auto found = db_.number(sql);
@@ -131,8 +131,8 @@ class audit {
 
   /// The commits follow each other, in number, time and events.
   result<void> check_commits() {
-    auto rows = db_.prepare(
-      "SELECT no, at, first_event, events, length(identities), low_water FROM commits ORDER BY no");
+    auto rows = db_.prepare("SELECT no, at, first_event, events, length(identities), low_water "
+                            "FROM commits ORDER BY no");
     if (!rows)
       return rows.error();
     std::uint64_t number = 0;

@@ -9,7 +9,7 @@
 namespace skein::journal {
 
 struct audit_report {
-  ledgers counted; // from the rows of events and outcomes, `pending` included
+  ledgers counted;                   // from the rows of events and outcomes, `pending` included
   std::vector<std::string> problems; // sentences; none = all is as it should be
 };
 

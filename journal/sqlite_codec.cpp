@@ -46,9 +46,9 @@ bool take_number(std::string_view& text, Number& value) {
   return true;
 }
 
-constexpr std::array ledger_columns{&ledger::accepted,   &ledger::done,    &ledger::dead,
-                                    &ledger::cancelled,  &ledger::superseded,
-                                    &ledger::expired,    &ledger::purged};
+constexpr std::array ledger_columns{&ledger::accepted,  &ledger::done,       &ledger::dead,
+                                    &ledger::cancelled, &ledger::superseded, &ledger::expired,
+                                    &ledger::purged};
 
 } // namespace
 
@@ -98,8 +98,8 @@ identity_entry read_identity(std::string_view blob, std::size_t index) {
 void outcome_list_writer::add(const delivery_id& delivery) {
   const std::int64_t row = row_of(delivery);
   const std::int64_t step = row - last_;
-  append_varint(bytes_, static_cast<std::uint64_t>(step) << 1 ^
-                          static_cast<std::uint64_t>(step >> 63));
+  append_varint(bytes_,
+                static_cast<std::uint64_t>(step) << 1 ^ static_cast<std::uint64_t>(step >> 63));
   append_varint(bytes_, raw(delivery.event.shard));
   last_ = row;
 }

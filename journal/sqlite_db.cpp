@@ -16,25 +16,33 @@ void prepare_library() {
 
 errc errc_of(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL: return errc::disk_full;
+    case SQLITE_FULL:
+      return errc::disk_full;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return errc::store_locked;
+    case SQLITE_LOCKED:
+      return errc::store_locked;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_FORMAT: return errc::store_corrupt;
-    case SQLITE_CONSTRAINT: return errc::store_corrupt; // rows that cannot be there
-    default: return errc::io_error;
+    case SQLITE_FORMAT:
+      return errc::store_corrupt;
+    case SQLITE_CONSTRAINT:
+      return errc::store_corrupt; // rows that cannot be there
+    default:
+      return errc::io_error;
   }
 }
 
 std::string_view advice(errc code) {
   switch (code) {
-    case errc::disk_full: return "free some space";
-    case errc::store_locked: return "close the other program that writes to journal.db";
+    case errc::disk_full:
+      return "free some space";
+    case errc::store_locked:
+      return "close the other program that uses journal.db";
     case errc::store_corrupt:
       return "keep a copy of the whole directory, then restore a backup or read what is left "
              "with 'sqlite3 journal.db .recover'";
-    default: return "look at the disk and the kernel's log";
+    default:
+      return "look at the disk and the kernel's log";
   }
 }
 
@@ -103,18 +111,18 @@ std::string_view statement::blob(int column) {
 
 result<database> database::open(const std::string& path, const how& mode) {
   prepare_library();
-  const int flags = SQLITE_OPEN_NOMUTEX |
-                    (mode.write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+  const int flags = SQLITE_OPEN_NOMUTEX | (mode.write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                                      : SQLITE_OPEN_READONLY);
   sqlite3* raw = nullptr;
   const int code =
-    sqlite3_open_v2(path.c_str(), &raw, flags, mode.vfs.empty() ? nullptr : mode.vfs.c_str());
+      sqlite3_open_v2(path.c_str(), &raw, flags, mode.vfs.empty() ? nullptr : mode.vfs.c_str());
   database opened;
   opened.raw_.reset(raw);
   if (code != SQLITE_OK)
     return sqlite_error(raw, code, "opening " + path);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(
-    raw, static_cast<int>(std::chrono::milliseconds{limits::journal_busy_timeout}.count()));
+      raw, static_cast<int>(std::chrono::milliseconds{limits::journal_busy_timeout}.count()));
   return opened;
 }
 

@@ -1,4 +1,5 @@
-// A connection and its prepared statements, owned; SQLite's codes as our errors. Private to the engine.
+// A connection and its prepared statements, owned; SQLite's codes as our errors. Private to the
+// engine.
 #pragma once
 
 #include "protocol/result.hpp"
@@ -23,7 +24,9 @@ class statement {
   statement() = default;
 
   statement& bind(int at, std::int64_t value);
-  statement& bind(int at, std::uint64_t value) { return bind(at, static_cast<std::int64_t>(value)); }
+  statement& bind(int at, std::uint64_t value) {
+    return bind(at, static_cast<std::int64_t>(value));
+  }
   /// no_instant is NULL.
   statement& bind(int at, instant value);
   statement& bind_text(int at, std::string_view value);

@@ -106,13 +106,13 @@ result<void> sqlite_journal::write() {
   const commit_no number{raw(parts_.last_commit) + 1};
   const auto new_agents = std::span{std::as_const(parts_.agents)}.subspan(agents_saved_);
   auto written =
-    parts_.writer->write({.number = number,
-                          .staged = &state.staged(),
-                          .first_event = state.next_sequence() - state.staged().events.size(),
-                          .totals = &state.totals(),
-                          .low_water = state.low_water(),
-                          .new_agents = new_agents,
-                          .first_agent = agents_saved_});
+      parts_.writer->write({.number = number,
+                            .staged = &state.staged(),
+                            .first_event = state.next_sequence() - state.staged().events.size(),
+                            .totals = &state.totals(),
+                            .low_water = state.low_water(),
+                            .new_agents = new_agents,
+                            .first_agent = agents_saved_});
   if (!written)
     return written;
   agents_saved_ = parts_.agents.size();
@@ -156,7 +156,7 @@ result<void> sqlite_journal::fence(shard_id shard, epoch_no epoch) {
   const epoch_no now = parts_.state->epoch_of(shard);
   if (epoch < now)
     return error{errc::fenced, "shard " + std::to_string(raw(shard)) + " is at epoch " +
-                                 std::to_string(raw(now)) + " already"};
+                                   std::to_string(raw(now)) + " already"};
   if (epoch == now)
     return {};
   auto insert = parts_.writer->db().prepare("INSERT OR REPLACE INTO fence VALUES(?, ?)");
@@ -211,7 +211,11 @@ result<void> sqlite_journal::close() {
     return writer.db().run("UPDATE start SET mark = 0 WHERE mark <> 0;"
                            "UPDATE meta SET value = 1 WHERE name = 'clean'");
   });
-  return marked ? writer.checkpoint_and_truncate() : marked;
+  if (!marked)
+    return marked;
+  const auto moved = writer.checkpoint_and_truncate();
+  // Another program that reads the file only leaves the log for the next start to move.
+  return moved || moved.error().code == errc::store_locked ? result<void>{} : moved;
 }
 
 engine::io_counters sqlite_journal::counters() const {

@@ -1,5 +1,6 @@
-// The engine on one SQLite file: judges a batch in memory (store_state), writes it in one transaction
-// (sqlite_writer), and only then lets it count. README.md has the tables and the order of a start.
+// The engine on one SQLite file: judges a batch in memory (store_state), writes it in one
+// transaction (sqlite_writer), and only then lets it count. README.md has the tables and the order
+// of a start.
 #pragma once
 
 #include "journal/sqlite_options.hpp"
@@ -14,8 +15,8 @@
 
 namespace skein::journal {
 
-/// What opening found; the parts that the engine then owns. In the order in which they are needed: destroyed
-/// from the last to the first, so that the lock goes after the files are closed.
+/// What opening found; the parts that the engine then owns. In the order in which they are needed:
+/// destroyed from the last to the first, so that the lock goes after the files are closed.
 struct sqlite_parts {
   sqlite_options options;
   std::unique_ptr<store_lock> lock;
@@ -30,13 +31,13 @@ struct sqlite_parts {
 
 std::string journal_file(const std::string& directory);
 
-/// Fills state, agents, last_commit and last_at from the tables: all but the pending set. (sqlite_load.cpp)
+/// Fills state, agents, last_commit and last_at from the tables: all but the pending set.
+/// (sqlite_load.cpp)
 result<void> load_state(sqlite_parts& parts);
 
 /// Reads every pending delivery into the state's pending set, and gives it to `each`. Counts the
 /// crashes of starts alone first, durably. (sqlite_load.cpp)
-result<void> load_pending(sqlite_parts& parts,
-                          const std::function<void(pending_delivery)>& each);
+result<void> load_pending(sqlite_parts& parts, const std::function<void(pending_delivery)>& each);
 
 class sqlite_journal final : public engine, private past {
  public:

@@ -1,5 +1,6 @@
-// Reading a store at start: what a commit is judged by, and the pending deliveries. Neither looks at
-// history: the window reads the commits of its time, the pending set starts at the low-water mark.
+// Reading a store at start: what a commit is judged by, and the pending deliveries. Neither looks
+// at history: the window reads the commits of its time, the pending set starts at the low-water
+// mark.
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_journal.hpp"
 
@@ -11,8 +12,8 @@ namespace skein::journal {
 namespace {
 
 error damaged(const std::string& what) {
-  return {errc::store_corrupt, "journal.db: " + what +
-                                 "; keep a copy of the whole directory, then restore a backup"};
+  return {errc::store_corrupt,
+          "journal.db: " + what + "; keep a copy of the whole directory, then restore a backup"};
 }
 
 result<void> load_agents(sqlite_parts& parts) {
@@ -45,7 +46,7 @@ result<void> load_epochs(sqlite_parts& parts) {
 /// The last commit says where to go on. Returns its number, 0 if there is none.
 result<void> load_last_commit(sqlite_parts& parts) {
   auto query = parts.writer->db().prepare(
-    "SELECT no, at, first_event, events, ledger FROM commits ORDER BY no DESC LIMIT 1");
+      "SELECT no, at, first_event, events, ledger FROM commits ORDER BY no DESC LIMIT 1");
   if (!query)
     return query.error();
   const int code = query->step();
@@ -62,7 +63,8 @@ result<void> load_last_commit(sqlite_parts& parts) {
   return {};
 }
 
-/// The first commit that is within the window: times grow with the numbers, so it is searched by halves.
+/// The first commit that is within the window: times grow with the numbers, so it is searched by
+/// halves.
 result<std::uint64_t> first_in_window(sqlite_parts& parts) {
   auto query = parts.writer->db().prepare("SELECT at FROM commits WHERE no = ?");
   if (!query)
@@ -87,7 +89,7 @@ result<void> load_window(sqlite_parts& parts) {
   if (!first)
     return first.error();
   auto query = parts.writer->db().prepare(
-    "SELECT at, first_event, events, identities FROM commits WHERE no >= ? ORDER BY no");
+      "SELECT at, first_event, events, identities FROM commits WHERE no >= ? ORDER BY no");
   if (!query)
     return query.error();
   query->bind(1, *first);
@@ -134,8 +136,8 @@ class rows_by_delivery {
   statement& row() { return query_; }
   result<void> check() {
     return code_ == SQLITE_ROW || code_ == SQLITE_DONE
-             ? result<void>{}
-             : sqlite_error(query_.db(), code_, "reading what is pending");
+               ? result<void>{}
+               : sqlite_error(query_.db(), code_, "reading what is pending");
   }
 
  private:
@@ -143,8 +145,8 @@ class rows_by_delivery {
   int code_ = SQLITE_OK;
 };
 
-/// A crash is counted once for each time that a start alone is found without its end. What stays is the
-/// mark that it was started. Returns the starts as they were found, with the count raised.
+/// A crash is counted once for each time that a start alone is found without its end. What stays is
+/// the mark that it was started. Returns the starts as they were found, with the count raised.
 result<std::vector<std::pair<std::int64_t, start_row>>> count_crashes(sqlite_parts& parts) {
   std::vector<std::pair<std::int64_t, start_row>> found;
   auto query = parts.writer->db().prepare("SELECT id, mark, crashes FROM start ORDER BY id");
@@ -261,8 +263,8 @@ class pending_scan {
 result<void> load_state(sqlite_parts& parts) {
   const open_options& options = parts.options.store;
   parts.state = std::make_unique<store_state>(
-    parts.identity.hash.shards, epoch_no{parts.identity.boot},
-    dedupe_window{options.dedupe_window, options.dedupe_entries_max});
+      parts.identity.hash.shards, epoch_no{parts.identity.boot},
+      dedupe_window{options.dedupe_window, options.dedupe_entries_max});
   parts.last_at = options.now;
   for (const auto step : {load_agents, load_epochs, load_last_commit})
     if (auto done = step(parts); !done)
@@ -280,9 +282,9 @@ result<void> load_pending(sqlite_parts& parts, const std::function<void(pending_
   if (!low || !starts)
     return !low ? low.error() : starts.error();
   auto outcomes = rows_by_delivery::open(
-    db, "SELECT id, state FROM outcome WHERE id >= ? ORDER BY id", *low * 16);
+      db, "SELECT id, state FROM outcome WHERE id >= ? ORDER BY id", *low * 16);
   auto attempts = rows_by_delivery::open(
-    db, "SELECT id, next_due FROM attempt WHERE id >= ? ORDER BY id, attempt", *low * 16);
+      db, "SELECT id, next_due FROM attempt WHERE id >= ? ORDER BY id, attempt", *low * 16);
   if (!outcomes || !attempts)
     return !outcomes ? outcomes.error() : attempts.error();
   auto events = db.prepare("SELECT no, shard, at, key, due, expires, priority, deliveries "

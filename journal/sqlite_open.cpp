@@ -1,7 +1,7 @@
-// Opening a store, in this order: the directory, its lock, the file (made with the schema if it is not there), the
-// log moved into the file whole and synced, the identity checked, this opening counted, the state read.
-// Moving the log first also rewrites its end: what the page cache still shows of a sync that failed
-// before the last stop may not be on disk.
+// Opening a store, in this order: the directory, its lock, the file (made with the schema if it is
+// not there), the log moved into the file whole and synced, the identity checked, this opening
+// counted, the state read. Moving the log first also rewrites its end: what the page cache still
+// shows of a sync that failed before the last stop may not be on disk.
 #include "journal/migrations/migrations.hpp"
 #include "journal/sqlite_journal.hpp"
 #include "journal/store_identity.hpp"
@@ -38,8 +38,8 @@ result<database> open_file(const sqlite_options& options, const guarded_vfs& gua
   auto db = database::open(path, {.write = true, .vfs = guard.name()});
   if (!db)
     return db;
-  // page_size counts only for a file without content; SQLite's own checkpoints would come at any commit
-  // and at close, after a failed sync too.
+  // page_size counts only for a file without content; SQLite's own checkpoints would come at any
+  // commit and at close, after a failed sync too.
   if (auto set = db->run("PRAGMA page_size=" + std::to_string(options.page_bytes)); !set)
     return set.error();
   auto mode = db->prepare("PRAGMA journal_mode=WAL");
@@ -91,8 +91,8 @@ result<void> migrate(sqlite_writer& writer, const open_options& options) {
   const auto latest = static_cast<std::int64_t>(steps.size());
   if (*version < 0 || *version > latest)
     return error{errc::store_version, "the store has version " + std::to_string(*version) +
-                                        ", this program knows " + std::to_string(latest) +
-                                        "; start it with the newer program"};
+                                          ", this program knows " + std::to_string(latest) +
+                                          "; start it with the newer program"};
   if (*version == latest)
     return {};
   return writer.transact([&]() -> result<void> {
@@ -118,7 +118,8 @@ result<std::string> meta_text(database& db, const std::string& name) {
 }
 
 result<store_identity> read_identity(database& db) {
-  constexpr std::array names{"store_id", "hash", "shards", "seed_high", "seed_low", "boot", "clean"};
+  constexpr std::array names{"store_id", "hash", "shards", "seed_high",
+                             "seed_low", "boot", "clean"};
   std::array<std::string, names.size()> texts;
   for (std::size_t i = 0; i < names.size(); ++i) {
     auto text = meta_text(db, names[i]);

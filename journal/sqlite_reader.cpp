@@ -11,8 +11,8 @@ namespace skein::journal {
 namespace {
 
 error damaged(std::uint64_t event) {
-  return {errc::store_corrupt, "journal.db: event " + std::to_string(event) +
-                                 " is not readable; restore a backup"};
+  return {errc::store_corrupt,
+          "journal.db: event " + std::to_string(event) + " is not readable; restore a backup"};
 }
 
 slice copy(std::string_view bytes) { return bytes.empty() ? slice{} : slice{std::string{bytes}}; }
@@ -30,8 +30,8 @@ bool head_matches(const dead_filter& filter, const event_head& head) {
   return head.type == *filter.type;
 }
 
-/// What a filter says of the columns of an event, before its deliveries are read. The body, which may
-/// lie on many pages, is looked at only if it must be.
+/// What a filter says of the columns of an event, before its deliveries are read. The body, which
+/// may lie on many pages, is looked at only if it must be.
 template <class Filter>
 bool may_match(const Filter& filter, statement& row) {
   return (!filter.key || row.text(3) == *filter.key) &&
@@ -96,26 +96,27 @@ class sqlite_reader final : public reader {
 };
 
 // `event_columns`: what read_event() expects.
-#define SKEIN_EVENT_COLUMNS "e.no, e.shard, e.at, e.key, e.due, e.expires, e.priority, e.deliveries, e.body"
+#define SKEIN_EVENT_COLUMNS                                                                        \
+  "e.no, e.shard, e.at, e.key, e.due, e.expires, e.priority, e.deliveries, e.body"
 
 result<void> sqlite_reader::prepare() {
   const std::pair<statement*, std::string_view> all[] = {
-    {&begin_, "BEGIN"},
-    {&commit_, "COMMIT"},
-    {&find_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event e WHERE no = ? AND shard = ?"},
-    {&body_, "SELECT body FROM event WHERE no = ? AND shard = ?"},
-    {&list_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event e WHERE no < ? ORDER BY no DESC"},
-    {&list_dead_, "SELECT " SKEIN_EVENT_COLUMNS
-                  " FROM (SELECT DISTINCT id / 16 AS no FROM dead WHERE id < ? * 16"
-                  " ORDER BY id DESC) d CROSS JOIN event e ON e.no = d.no ORDER BY d.no DESC"},
-    {&outcomes_, "SELECT id, state, attempt, started, finished, at, code, error, "
-                 "reply_kind, reply, emitted FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
-    {&attempts_, "SELECT id, attempt, started, finished, code, error, next_due FROM attempt "
-                 "WHERE id >= ? AND id < ? ORDER BY id, attempt"},
-    {&state_, "SELECT value FROM state WHERE agent = ? AND key = ?"},
-    {&commits_, "SELECT no, at, first_event, events, outcomes FROM commits WHERE no > ? "
-                "ORDER BY no LIMIT ?"},
-    {&shards_, "SELECT no, shard FROM event WHERE no >= ? AND no < ? ORDER BY no"},
+      {&begin_, "BEGIN"},
+      {&commit_, "COMMIT"},
+      {&find_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event e WHERE no = ? AND shard = ?"},
+      {&body_, "SELECT body FROM event WHERE no = ? AND shard = ?"},
+      {&list_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event e WHERE no < ? ORDER BY no DESC"},
+      {&list_dead_, "SELECT " SKEIN_EVENT_COLUMNS
+                    " FROM (SELECT DISTINCT id / 16 AS no FROM dead WHERE id < ? * 16"
+                    " ORDER BY id DESC) d CROSS JOIN event e ON e.no = d.no ORDER BY d.no DESC"},
+      {&outcomes_, "SELECT id, state, attempt, started, finished, at, code, error, "
+                   "reply_kind, reply, emitted FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
+      {&attempts_, "SELECT id, attempt, started, finished, code, error, next_due FROM attempt "
+                   "WHERE id >= ? AND id < ? ORDER BY id, attempt"},
+      {&state_, "SELECT value FROM state WHERE agent = ? AND key = ?"},
+      {&commits_, "SELECT no, at, first_event, events, outcomes FROM commits WHERE no > ? "
+                  "ORDER BY no LIMIT ?"},
+      {&shards_, "SELECT no, shard FROM event WHERE no >= ? AND no < ? ORDER BY no"},
   };
   for (const auto& [which, sql] : all) {
     auto prepared = db_.prepare(sql);
@@ -216,8 +217,7 @@ result<std::vector<slice>> sqlite_reader::bodies(std::span<const event_id> event
   all.reserve(events.size());
   for (const event_id each : events) {
     const reset_at_end end{body_};
-    const int code =
-      body_.bind(1, each.sequence).bind(2, std::int64_t{raw(each.shard)}).step();
+    const int code = body_.bind(1, each.sequence).bind(2, std::int64_t{raw(each.shard)}).step();
     if (code != SQLITE_ROW && code != SQLITE_DONE)
       return failed(code);
     all.push_back(code == SQLITE_ROW ? copy(body_.blob(0)) : slice{});

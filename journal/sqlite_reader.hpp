@@ -1,4 +1,5 @@
-// Reads a store through a connection of its own, which cannot write. Each call sees one state of the store.
+// Reads a store through a connection of its own, which cannot write. Each call sees one state of
+// the store.
 #pragma once
 
 #include "journal/journal.hpp"

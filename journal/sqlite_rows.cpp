@@ -128,10 +128,10 @@ void cell::blob(std::string_view value) {
 
 result<void> add_row_source(sqlite3* db, const std::string& name, const std::string& columns,
                             row_source& source) {
-  auto known = std::make_unique<registration>(
-    registration{"CREATE TABLE rows(" + columns + ")", &source});
+  auto known =
+      std::make_unique<registration>(registration{"CREATE TABLE rows(" + columns + ")", &source});
   const int code =
-    sqlite3_create_module_v2(db, name.c_str(), &module_rows, known.release(), forget);
+      sqlite3_create_module_v2(db, name.c_str(), &module_rows, known.release(), forget);
   if (code != SQLITE_OK) // SQLite has called `forget`
     return sqlite_error(db, code, "adding " + name);
   return {};

@@ -1,5 +1,6 @@
-// Rows in memory as a table of SQLite: `INSERT INTO event SELECT * FROM new_event` writes a whole batch
-// in one statement, a third faster than a bind and a step a row, and leaves nothing in the file.
+// Rows in memory as a table of SQLite: `INSERT INTO event SELECT * FROM new_event` writes a whole
+// batch in one statement, a third faster than a bind and a step a row, and leaves nothing in the
+// file.
 #pragma once
 
 #include "protocol/result.hpp"

@@ -97,16 +97,28 @@ int shm_lock(file* f, int offset, int count, int flags) {
   return real_of(f)->pMethods->xShmLock(real_of(f), offset, count, flags);
 }
 void shm_barrier(file* f) { real_of(f)->pMethods->xShmBarrier(real_of(f)); }
-int shm_unmap(file* f, int remove) {
-  return real_of(f)->pMethods->xShmUnmap(real_of(f), remove);
-}
+int shm_unmap(file* f, int remove) { return real_of(f)->pMethods->xShmUnmap(real_of(f), remove); }
 
 /// Version 2: no memory-mapped reads, so that every byte passes here.
-constexpr sqlite3_io_methods methods{
-  2,           guarded_file::close, read,        guarded_file::write, guarded_file::truncate,
-  guarded_file::sync,               file_size,   lock,                unlock,
-  is_reserved, control,             sector_size, traits,              shm_map,
-  shm_lock,    shm_barrier,         shm_unmap,   nullptr,             nullptr};
+constexpr sqlite3_io_methods methods{2,
+                                     guarded_file::close,
+                                     read,
+                                     guarded_file::write,
+                                     guarded_file::truncate,
+                                     guarded_file::sync,
+                                     file_size,
+                                     lock,
+                                     unlock,
+                                     is_reserved,
+                                     control,
+                                     sector_size,
+                                     traits,
+                                     shm_map,
+                                     shm_lock,
+                                     shm_barrier,
+                                     shm_unmap,
+                                     nullptr,
+                                     nullptr};
 
 int remove_file(sqlite3_vfs* vfs, const char* name, int sync_directory) {
   const auto* guard = static_cast<guarded_vfs*>(vfs->pAppData);
@@ -128,8 +140,8 @@ int current_time(sqlite3_vfs* vfs, double* out) {
 }
 int last_error(sqlite3_vfs* vfs, int size, char* out) {
   return base_of(vfs)->xGetLastError == nullptr
-           ? 0
-           : base_of(vfs)->xGetLastError(base_of(vfs), size, out);
+             ? 0
+             : base_of(vfs)->xGetLastError(base_of(vfs), size, out);
 }
 int current_time64(sqlite3_vfs* vfs, sqlite3_int64* out) {
   return base_of(vfs)->xCurrentTimeInt64(base_of(vfs), out);

@@ -1,6 +1,7 @@
 // The door between SQLite and the files of the writing connection: counts what goes through, and
-// shuts for good after a failed sync. SQLite would write and sync again (at a rollback, a checkpoint,
-// a close), and a second sync after a failed one may succeed without the bytes being on disk.
+// shuts for good after a failed sync. SQLite would write and sync again (at a rollback, a
+// checkpoint, a close), and a second sync after a failed one may succeed without the bytes being on
+// disk.
 #pragma once
 
 #include <atomic>
@@ -14,7 +15,8 @@ namespace skein::journal {
 
 class guarded_vfs {
  public:
-  /// On top of this VFS; empty = the system's. Files opened through it must be closed before it dies.
+  /// On top of this VFS; empty = the system's. Files opened through it must be closed before it
+  /// dies.
   explicit guarded_vfs(const std::string& base);
   ~guarded_vfs();
   guarded_vfs(const guarded_vfs&) = delete;

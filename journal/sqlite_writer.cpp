@@ -16,15 +16,24 @@ class sqlite_writer::event_rows final : public row_source {
     const staged_batch::new_event& each = staged->events[row];
     const offered_event& event = each.op->event;
     switch (column) {
-      case 0: return to.integer(static_cast<std::int64_t>(each.event.sequence));
-      case 1: return to.integer(raw(each.event.shard));
-      case 2: return to.integer(to_ns(staged->at));
-      case 3: return to.text(event.head().key);
-      case 4: return to.time(event.due);
-      case 5: return to.time(event.expires);
-      case 6: return to.integer(static_cast<std::int64_t>(event.priority));
-      case 7: return to.text(deliveries_.write(each.op->deliveries));
-      case 8: return to.blob(event.body.view());
+      case 0:
+        return to.integer(static_cast<std::int64_t>(each.event.sequence));
+      case 1:
+        return to.integer(raw(each.event.shard));
+      case 2:
+        return to.integer(to_ns(staged->at));
+      case 3:
+        return to.text(event.head().key);
+      case 4:
+        return to.time(event.due);
+      case 5:
+        return to.time(event.expires);
+      case 6:
+        return to.integer(static_cast<std::int64_t>(event.priority));
+      case 7:
+        return to.text(deliveries_.write(each.op->deliveries));
+      case 8:
+        return to.blob(event.body.view());
     }
   }
 
@@ -41,18 +50,30 @@ class sqlite_writer::outcome_rows final : public row_source {
   void read(std::size_t row, int column, cell to) override {
     const finish_op& op = *staged->outcomes[row];
     switch (column) {
-      case 0: return to.integer(row_of(op.delivery));
-      case 1: return to.integer(static_cast<std::int64_t>(op.state));
-      case 2: return to.integer(raw(op.agent));
-      case 3: return to.integer(op.attempt);
-      case 4: return to.time(op.started);
-      case 5: return to.time(op.finished);
-      case 6: return to.integer(to_ns(staged->at));
-      case 7: return to.integer(static_cast<std::int64_t>(op.code));
-      case 8: return op.error.empty() ? void() : to.text(op.error);
-      case 9: return to.integer(static_cast<std::int64_t>(op.reply_kind));
-      case 10: return op.reply_kind == data_kind::none ? void() : to.blob(op.reply.view());
-      case 11: return to.integer(static_cast<std::int64_t>(op.emits.size()));
+      case 0:
+        return to.integer(row_of(op.delivery));
+      case 1:
+        return to.integer(static_cast<std::int64_t>(op.state));
+      case 2:
+        return to.integer(raw(op.agent));
+      case 3:
+        return to.integer(op.attempt);
+      case 4:
+        return to.time(op.started);
+      case 5:
+        return to.time(op.finished);
+      case 6:
+        return to.integer(to_ns(staged->at));
+      case 7:
+        return to.integer(static_cast<std::int64_t>(op.code));
+      case 8:
+        return op.error.empty() ? void() : to.text(op.error);
+      case 9:
+        return to.integer(static_cast<std::int64_t>(op.reply_kind));
+      case 10:
+        return op.reply_kind == data_kind::none ? void() : to.blob(op.reply.view());
+      case 11:
+        return to.integer(static_cast<std::int64_t>(op.emits.size()));
     }
   }
 };
@@ -63,8 +84,8 @@ sqlite_writer::sqlite_writer(database db, guarded_vfs& guard, std::size_t wal_by
 
 sqlite_writer::~sqlite_writer() = default;
 
-result<void> sqlite_writer::prepare_all(
-  std::initializer_list<std::pair<statement*, std::string_view>> all) {
+result<void>
+sqlite_writer::prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all) {
   for (const auto& [which, sql] : all) {
     auto prepared = db_.prepare(sql);
     if (!prepared)
@@ -80,13 +101,14 @@ result<void> sqlite_writer::prepare_transactions() {
     return page.error();
   page_bytes_ = static_cast<std::size_t>(*page);
   sqlite3_wal_hook(
-    db_.raw(),
-    [](void* mine, sqlite3*, const char*, int pages) {
-      *static_cast<int*>(mine) = pages;
-      return SQLITE_OK;
-    },
-    &log_pages_);
-  return prepare_all({{&begin_, "BEGIN IMMEDIATE"}, {&commit_, "COMMIT"}, {&rollback_, "ROLLBACK"}});
+      db_.raw(),
+      [](void* mine, sqlite3*, const char*, int pages) {
+        *static_cast<int*>(mine) = pages;
+        return SQLITE_OK;
+      },
+      &log_pages_);
+  return prepare_all(
+      {{&begin_, "BEGIN IMMEDIATE"}, {&commit_, "COMMIT"}, {&rollback_, "ROLLBACK"}});
 }
 
 result<void> sqlite_writer::prepare_rows() {
@@ -103,16 +125,16 @@ result<void> sqlite_writer::prepare_rows() {
     return added;
   // OR ROLLBACK: a statement that cannot be undone alone needs no journal of its own.
   return prepare_all({
-    {&add_agent_, "INSERT INTO agent VALUES(?, ?)"},
-    {&add_events_, "INSERT OR ROLLBACK INTO event SELECT * FROM new_event"},
-    {&add_outcomes_, "INSERT OR ROLLBACK INTO outcome SELECT * FROM new_outcome"},
-    {&add_attempt_, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
-    {&set_start_, "INSERT OR REPLACE INTO start VALUES(?, ?, ?)"},
-    {&end_start_, "DELETE FROM start WHERE id = ?"},
-    {&add_dead_, "INSERT INTO dead VALUES(?)"},
-    {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = ?3"},
-    {&erase_state_, "DELETE FROM state WHERE agent = ? AND key = ?"},
-    {&add_commit_, "INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&add_agent_, "INSERT INTO agent VALUES(?, ?)"},
+      {&add_events_, "INSERT OR ROLLBACK INTO event SELECT * FROM new_event"},
+      {&add_outcomes_, "INSERT OR ROLLBACK INTO outcome SELECT * FROM new_outcome"},
+      {&add_attempt_, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&set_start_, "INSERT OR REPLACE INTO start VALUES(?, ?, ?)"},
+      {&end_start_, "DELETE FROM start WHERE id = ?"},
+      {&add_dead_, "INSERT INTO dead VALUES(?)"},
+      {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = ?3"},
+      {&erase_state_, "DELETE FROM state WHERE agent = ? AND key = ?"},
+      {&add_commit_, "INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
   });
 }
 
@@ -258,7 +280,7 @@ void sqlite_writer::checkpoint(bool always) {
   int in_log = 0;
   int moved = 0;
   const int code =
-    sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+      sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
   ++checkpoints_;
   // A reader, a full disk or another program's lock can hold it up: the next try comes later.
   tried_pages_ = log_pages_;
@@ -272,7 +294,7 @@ result<void> sqlite_writer::checkpoint_and_truncate() {
   int in_log = 0;
   int moved = 0;
   const int code =
-    sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &moved);
+      sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &moved);
   ++checkpoints_;
   if (code != SQLITE_OK)
     return sqlite_error(db_.raw(), code, "moving the log into the file");

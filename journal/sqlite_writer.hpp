@@ -1,10 +1,10 @@
 // Writes transactions, and decides what is known after one that failed:
 //
-//   before COMMIT     the transaction is rolled back: a definite no. After disk_full and store_locked
-//                     the writer goes on; any other error stops it.
-//   at COMMIT         a full disk cannot have left a whole commit in the log: rolled back, disk_full.
-//                     Anything else may or may not last: unknown_outcome, and the writer stops.
-//   when stopped      nothing more reaches the files, whatever SQLite tries; every call is io_error.
+//   before COMMIT   the transaction is rolled back: a definite no. After disk_full and store_locked
+//                   the writer goes on; any other error stops it.
+//   at COMMIT       a full disk cannot have left a whole commit in the log: rolled back, disk_full.
+//                   Anything else may or may not last: unknown_outcome, and the writer stops.
+//   when stopped    nothing more reaches the files, whatever SQLite tries; each call is io_error.
 #pragma once
 
 #include "journal/sqlite_codec.hpp"
@@ -52,8 +52,8 @@ class sqlite_writer {
   result<void> transact(const std::function<result<void>()>& body);
   result<void> write(const commit_rows& rows);
 
-  /// Moves what the log holds into the file, if there is enough of it or `always`. What fails here is not lost,
-  /// so only an error that stops the writer counts.
+  /// Moves what the log holds into the file, if there is enough of it or `always`. What fails here
+  /// is not lost, so only an error that stops the writer counts.
   void checkpoint(bool always);
   /// The same, whole, and leaves the log empty.
   result<void> checkpoint_and_truncate();
@@ -68,8 +68,7 @@ class sqlite_writer {
   class event_rows;
   class outcome_rows;
 
-  result<void> prepare_all(
-    std::initializer_list<std::pair<statement*, std::string_view>> all);
+  result<void> prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all);
   result<void> insert(const commit_rows& rows);
   result<void> insert_attempts(const staged_batch& staged);
   result<void> insert_commit(const commit_rows& rows);
@@ -85,11 +84,11 @@ class sqlite_writer {
   std::unique_ptr<outcome_rows> outcome_rows_;
   statement begin_, commit_, rollback_;
   statement add_agent_, add_events_, add_outcomes_, add_attempt_, set_start_, end_start_, add_dead_,
-    set_state_, erase_state_, add_commit_;
+      set_state_, erase_state_, add_commit_;
   std::string identities_;
   outcome_list_writer outcomes_;
-  int log_pages_ = 0;   // in the log, told by SQLite after each commit
-  int tried_pages_ = 0; // of them, at the last checkpoint
+  int log_pages_ = 0;     // in the log, told by SQLite after each commit
+  int tried_pages_ = 0;   // of them, at the last checkpoint
   bool all_moved_ = true; // that checkpoint moved them all
   std::size_t page_bytes_ = 0;
   std::atomic<std::uint64_t> checkpoints_ = 0;

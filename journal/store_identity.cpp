@@ -41,13 +41,13 @@ result<void> check_options(const open_options& options) {
 
 result<void> check_identity(const store_identity& identity, const open_options& options) {
   if (identity.hash.shards != options.shards)
-    return error{errc::store_mismatch,
-                 "the store has " + std::to_string(identity.hash.shards) +
-                   " shards and the configuration says " + std::to_string(options.shards) +
-                   "; the count is fixed when a store is made"};
+    return error{errc::store_mismatch, "the store has " + std::to_string(identity.hash.shards) +
+                                           " shards and the configuration says " +
+                                           std::to_string(options.shards) +
+                                           "; the count is fixed when a store is made"};
   if (identity.hash_name != hash_name)
     return error{errc::store_mismatch, "the store hashes keys with '" + identity.hash_name +
-                                         "', this program with '" + std::string{hash_name} + "'"};
+                                           "', this program with '" + std::string{hash_name} + "'"};
   return {};
 }
 

@@ -55,8 +55,8 @@ result<std::unique_ptr<store_lock>> store_lock::take(const std::string& director
     const long holder = holder_of(fd.get());
     return error{errc::store_locked,
                  directory + " is in use by process " +
-                   (holder > 0 ? std::to_string(holder) : std::string{"(unknown)"}) +
-                   "; stop it first or choose another directory"};
+                     (holder > 0 ? std::to_string(holder) : std::string{"(unknown)"}) +
+                     "; stop it first or choose another directory"};
   }
   const std::string mine = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd.get(), 0) != 0 ||

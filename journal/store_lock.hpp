@@ -25,7 +25,8 @@ class store_lock {
 /// Makes the directory (0700, whatever the umask) if it is absent; its parent must exist.
 result<void> make_private_directory(const std::string& path);
 
-/// Makes the file (0600, whatever the umask) if it is absent. SQLite gives its other files the same mode.
+/// Makes the file (0600, whatever the umask) if it is absent. SQLite gives its other files the same
+/// mode.
 result<void> make_private_file(const std::string& path);
 
 /// Makes names in a directory last.

@@ -138,8 +138,7 @@ bool store_state::accept_emits(const finish_op& op, op_result& judged) {
       continue;
     }
     take_back(events_before, totals_before);
-    judged =
-      refused(one.status == op_status::conflict ? op_status::emit_conflict : one.status);
+    judged = refused(one.status == op_status::conflict ? op_status::emit_conflict : one.status);
     judged.event = one.event;
     judged.emit = static_cast<std::uint32_t>(i);
     return false;
@@ -147,8 +146,8 @@ bool store_state::accept_emits(const finish_op& op, op_result& judged) {
   return true;
 }
 
-/// The caller knows how its event ended. Only if it took the event to go on although this was its last
-/// delivery (another operation of the batch was refused) its other deliveries are looked at.
+/// The caller knows how its event ended. Only if it took the event to go on although this was its
+/// last delivery (another operation of the batch was refused) its other deliveries are looked at.
 result<delivery_state> store_state::event_end(const finish_op& op, past& disk) const {
   if (is_terminal(op.event_state))
     return op.event_state;

@@ -1,6 +1,6 @@
-// What the writer of a store knows in memory, and the judgement of a batch by it: no SQL here. A batch is
-// judged operation by operation into rows to be written (staged); then it is kept, when they are on
-// disk, or undone, when they are known not to be.
+// What the writer of a store knows in memory, and the judgement of a batch by it: no SQL here. A
+// batch is judged operation by operation into rows to be written (staged); then it is kept, when
+// they are on disk, or undone, when they are known not to be.
 #pragma once
 
 #include "journal/dedupe_window.hpp"

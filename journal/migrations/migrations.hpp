@@ -1,4 +1,5 @@
-// The schema as numbered steps. A step that was released is never changed: what comes next is a new file.
+// The schema as numbered steps. A step that was released is never changed: what comes next is a new
+// file.
 #pragma once
 
 #include <span>

@@ -5,12 +5,15 @@ using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
 
-#define FOR_EACH_ENGINE const auto kind = GENERATE(from_range(all_engines())); INFO(kind.name)
+#define FOR_EACH_ENGINE                                                                            \
+  const auto kind = GENERATE(from_range(all_engines()));                                           \
+  INFO(kind.name)
 
 TEST_CASE("an accepted event is found with all that was given") {
   FOR_EACH_ENGINE;
   test_store store{kind};
-  const accept_op op = store.accept({.id = "1", .key = "chat", .agents = {"bot", "log"}, .due = "+10s"});
+  const accept_op op =
+      store.accept({.id = "1", .key = "chat", .agents = {"bot", "log"}, .due = "+10s"});
   const commit_receipt receipt = store.commit({op});
   REQUIRE(receipt.results[0].status == op_status::applied);
   CHECK(receipt.at == store.now);
@@ -48,9 +51,9 @@ TEST_CASE("an earlier member of a batch is seen by a later one") {
   FOR_EACH_ENGINE;
   test_store store{kind};
   const auto results = store
-                         .commit({store.accept({.id = "1"}), store.accept({.id = "1"}),
-                                  store.accept({.id = "1", .data = "other"})})
-                         .results;
+                           .commit({store.accept({.id = "1"}), store.accept({.id = "1"}),
+                                    store.accept({.id = "1", .data = "other"})})
+                           .results;
   CHECK(results[0].status == op_status::applied);
   CHECK(results[1].status == op_status::duplicate);
   CHECK(results[1].event == results[0].event);
@@ -76,10 +79,10 @@ TEST_CASE("one refused operation does not touch the others of its batch") {
   test_store store{kind};
   store.add({.id = "1"});
   const auto results =
-    store
-      .commit({store.accept({.id = "2"}), store.accept({.id = "1", .data = "other"}),
-               store.finish({{shard_id{3}, 999}, 0}), store.accept({.id = "3"})})
-      .results;
+      store
+          .commit({store.accept({.id = "2"}), store.accept({.id = "1", .data = "other"}),
+                   store.finish({{shard_id{3}, 999}, 0}), store.accept({.id = "3"})})
+          .results;
   CHECK(results[0].status == op_status::applied);
   CHECK(results[1].status == op_status::conflict);
   CHECK(results[2].status == op_status::not_found);
@@ -184,8 +187,8 @@ TEST_CASE("an operation of another epoch than the shard's is fenced and changes 
     store.reopen(GENERATE(false, true));
     CHECK(store->identity().boot == before + 1);
   }
-  for (const operation& op : {operation{late}, operation{late_finish}, operation{late_attempt},
-                              operation{late_start}})
+  for (const operation& op :
+       {operation{late}, operation{late_finish}, operation{late_attempt}, operation{late_start}})
     CHECK(store.one(op).status == op_status::fenced);
   CHECK(store.events().accepted == 1);
   CHECK(store.events().pending == 1);
@@ -238,8 +241,8 @@ TEST_CASE("an event with as many deliveries as there may be, and a body at the l
   std::vector<std::string> agents;
   for (std::size_t i = 0; i < limits::deliveries_per_event_max; ++i)
     agents.push_back("agent" + std::to_string(i));
-  const event_id event =
-    store.add({.id = "1", .data = std::string(limits::event_bytes_max - 200, 'x'), .agents = agents});
+  const event_id event = store.add(
+      {.id = "1", .data = std::string(limits::event_bytes_max - 200, 'x'), .agents = agents});
   store.reopen(false);
   const auto found = store.find(event);
   REQUIRE(found->deliveries.size() == agents.size());

@@ -5,7 +5,9 @@ using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
 
-#define FOR_EACH_ENGINE const auto kind = GENERATE(from_range(all_engines())); INFO(kind.name)
+#define FOR_EACH_ENGINE                                                                            \
+  const auto kind = GENERATE(from_range(all_engines()));                                           \
+  INFO(kind.name)
 
 TEST_CASE("failed attempts and the time of the next one last") {
   FOR_EACH_ENGINE;
@@ -37,7 +39,7 @@ TEST_CASE("an attempt that is over already is not counted twice") {
   test_store store{kind};
   const event_id event = store.add({.id = "1"});
   const auto results =
-    store.commit({store.attempt(first_of(event), 2), store.attempt(first_of(event), 2)}).results;
+      store.commit({store.attempt(first_of(event), 2), store.attempt(first_of(event), 2)}).results;
   CHECK(results[0].status == op_status::applied);
   CHECK(results[1].status == op_status::already_terminal);
   CHECK(results[1].actual == delivery_state::retrying);

@@ -1,11 +1,14 @@
-// What every engine does with the ends of deliveries: the first one wins, effects come with it or not at all.
+// What every engine does with the ends of deliveries: the first one wins, effects come with it or
+// not at all.
 #include "tests/journal/store_fixture.hpp"
 
 using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
 
-#define FOR_EACH_ENGINE const auto kind = GENERATE(from_range(all_engines())); INFO(kind.name)
+#define FOR_EACH_ENGINE                                                                            \
+  const auto kind = GENERATE(from_range(all_engines()));                                           \
+  INFO(kind.name)
 
 TEST_CASE("a finished delivery shows its outcome") {
   FOR_EACH_ENGINE;
@@ -57,9 +60,9 @@ TEST_CASE("the first outcome of a delivery wins and later ones are told of it") 
   op_result late;
   if (same_batch) {
     late = store
-             .commit({store.finish(first_of(event), delivery_state::cancelled),
-                      store.finish(first_of(event), delivery_state::done)})
-             .results[1];
+               .commit({store.finish(first_of(event), delivery_state::cancelled),
+                        store.finish(first_of(event), delivery_state::done)})
+               .results[1];
   } else {
     store.one(store.finish(first_of(event), delivery_state::cancelled));
     if (restart)
@@ -82,9 +85,9 @@ TEST_CASE("an operation on what is not there is not found") {
   const event_id unrouted = store.add({.id = "2", .agents = {}});
   const event_id other_shard{shard_id{(raw(event.shard) + 1) % 256}, event.sequence};
   store.one(store.finish(first_of(event)));
-  for (const delivery_id id : {delivery_id{event, 1}, delivery_id{event, 200},
-                               first_of(other_shard), first_of(unrouted),
-                               first_of({event.shard, 0}), first_of({event.shard, 1'000'000})}) {
+  for (const delivery_id id :
+       {delivery_id{event, 1}, delivery_id{event, 200}, first_of(other_shard), first_of(unrouted),
+        first_of({event.shard, 0}), first_of({event.shard, 1'000'000})}) {
     CHECK(store.one(store.finish(id)).status == op_status::not_found);
     CHECK(store.one(store.attempt(id, 1)).status == op_status::not_found);
     CHECK(store.one(store.start(id)).status == op_status::not_found);
@@ -184,7 +187,7 @@ TEST_CASE("an emit that conflicts takes its whole turn back, and nothing else") 
               store.accept({.id = "known", .data = "other"}), store.accept({.id = "e3"})};
   op.state_of_key = state_change{"k", false, slice{std::string{"state"}}};
   const auto results =
-    store.commit({store.accept({.id = "before"}), op, store.accept({.id = "after"})}).results;
+      store.commit({store.accept({.id = "before"}), op, store.accept({.id = "after"})}).results;
   CHECK(results[0].status == op_status::applied);
   CHECK(results[1].status == op_status::emit_conflict);
   CHECK(results[1].emit == 2);

@@ -5,7 +5,9 @@ using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
 
-#define FOR_EACH_ENGINE const auto kind = GENERATE(from_range(all_engines())); INFO(kind.name)
+#define FOR_EACH_ENGINE                                                                            \
+  const auto kind = GENERATE(from_range(all_engines()));                                           \
+  INFO(kind.name)
 
 namespace {
 
@@ -46,7 +48,8 @@ TEST_CASE("each filter finds what it names, newest first") {
   FOR_EACH_ENGINE;
   test_store store{kind};
   const auto one = store.add({.id = "1", .key = "a", .type = "x", .agents = {"bot"}}).sequence;
-  const auto two = store.add({.id = "2", .key = "b", .type = "y", .source = "/q", .agents = {"log"}});
+  const auto two =
+      store.add({.id = "2", .key = "b", .type = "y", .source = "/q", .agents = {"log"}});
   const auto three = store.add({.id = "1", .key = "c", .type = "x", .agents = {"bot", "log"}});
   const auto four = store.add({.id = "4", .key = "a", .type = "z", .agents = {}}).sequence;
   store.one(store.finish(first_of(two), delivery_state::dead));
@@ -120,7 +123,8 @@ TEST_CASE("a search stops at the scan budget, says so and goes on from there") {
   std::size_t made = 0;
   while (made < limits::scan_budget_rows) {
     std::vector<operation> batch;
-    for (; batch.size() < limits::commit_operations_max && made < limits::scan_budget_rows; ++made) {
+    for (; batch.size() < limits::commit_operations_max && made < limits::scan_budget_rows;
+         ++made) {
       op.event.identity.low = 1'000 + made;
       op.event.identity.high = made * 0x9e3779b97f4a7c15ull;
       batch.emplace_back(op);

@@ -32,8 +32,8 @@ TEST_CASE("identities that share a slot, a tag or a half are told apart") {
   dedupe_window window{60s, 1'000};
   std::vector<hash128> alike;
   for (std::uint64_t i = 0; i < 20; ++i) {
-    alike.push_back({7, i << 32});          // one home slot, one tag
-    alike.push_back({i << 33 | 7, 0});      // the same low half and tag
+    alike.push_back({7, i << 32});     // one home slot, one tag
+    alike.push_back({i << 33 | 7, 0}); // the same low half and tag
   }
   alike.erase(alike.begin()); // {7, 0} twice
   std::uint64_t sequence = 1;

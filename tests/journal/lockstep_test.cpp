@@ -1,5 +1,5 @@
-// The engines against the oracle: the same random operations, and after each batch the same answers,
-// the same rows, the same ledger; after a restart the same pending deliveries.
+// The engines against the oracle: the same random operations, and after each batch the same
+// answers, the same rows, the same ledger; after a restart the same pending deliveries.
 #include "tests/journal/lockstep_workload.hpp"
 
 using namespace skein;

@@ -8,10 +8,14 @@ std::vector<std::string> workload_agents() { return {"bot", "log", "mail", "x"};
 
 duration random_workload::pause() {
   switch (number(8)) {
-    case 0: return 20s;
-    case 1: return -3s;
-    case 2: return 0s;
-    default: return 250ms;
+    case 0:
+      return 20s;
+    case 1:
+      return -3s;
+    case 2:
+      return 0s;
+    default:
+      return 250ms;
   }
 }
 
@@ -52,7 +56,7 @@ finish_op random_workload::make_finish(const hash_settings& hash, instant now) {
   op.agent = agent_no{op.delivery.index};
   op.state = number(3) != 0 ? delivery_state::done
                             : static_cast<delivery_state>(
-                                static_cast<std::uint64_t>(delivery_state::done) + number(6));
+                                  static_cast<std::uint64_t>(delivery_state::done) + number(6));
   op.event_state = delivery_state::pending; // then the store finds out itself
   op.attempt = static_cast<std::uint32_t>(number(4));
   op.started = number(4) == 0 ? no_instant : now - 1s;
@@ -87,11 +91,17 @@ std::vector<operation> random_workload::next(const hash_settings& hash, instant 
         batch.emplace_back(op);
         break;
       }
-      case 1: batch.emplace_back(start_op{{}, some_delivery(), number(2) == 0}); break;
+      case 1:
+        batch.emplace_back(start_op{{}, some_delivery(), number(2) == 0});
+        break;
       case 2:
       case 3:
-      case 4: batch.emplace_back(make_finish(hash, now)); break;
-      default: batch.emplace_back(make_accept(hash, now)); break;
+      case 4:
+        batch.emplace_back(make_finish(hash, now));
+        break;
+      default:
+        batch.emplace_back(make_accept(hash, now));
+        break;
     }
   }
   return batch;

@@ -1,4 +1,5 @@
-// Random operations, by seed, on stores of different engines at once: after each step they must agree.
+// Random operations, by seed, on stores of different engines at once: after each step they must
+// agree.
 #pragma once
 
 #include "tests/journal/store_fixture.hpp"

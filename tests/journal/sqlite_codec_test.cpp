@@ -22,9 +22,9 @@ TEST_CASE("a list of deliveries is a JSON array of agent numbers") {
 }
 
 TEST_CASE("what is no list of deliveries is refused") {
-  for (const char* text : {"", "[", "]", "[,]", "[1,]", "[,1]", "[1 2]", "[-1]", "[65536]", "[1",
-                           "1]", "[1,,2]", "[a]", "[1]x", "[ 1]",
-                           "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"}) {
+  for (const char* text :
+       {"", "[", "]", "[,]", "[1,]", "[,1]", "[1 2]", "[-1]", "[65536]", "[1", "1]", "[1,,2]",
+        "[a]", "[1]x", "[ 1]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"}) {
     INFO(text);
     CHECK_FALSE(read_deliveries(text));
   }
@@ -56,7 +56,8 @@ TEST_CASE("lists of outcomes are read back, in any order of deliveries") {
   CHECK(read_outcome_list(writer.bytes())->empty());
   CHECK_FALSE(read_outcome_list("\x80"));
   CHECK_FALSE(read_outcome_list("\x02"));
-  CHECK_FALSE(read_outcome_list(std::string_view{"\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 11}));
+  CHECK_FALSE(
+      read_outcome_list(std::string_view{"\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 11}));
 }
 
 TEST_CASE("ledgers are read back; damaged ones are refused") {
@@ -65,8 +66,9 @@ TEST_CASE("ledgers are read back; damaged ones are refused") {
   totals.deliveries = {0xffff'ffff'ffff'ffff, 0, 0, 0, 0, 0, 9, 0};
   CHECK(write_ledgers(totals) == "1 2 3 4 5 6 7 18446744073709551615 0 0 0 0 0 9");
   CHECK(*read_ledgers(write_ledgers(totals)) == totals);
-  for (const char* text : {"", "1", "1 2 3 4 5 6 7 8 9 10 11 12 13", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 ",
-                           "1 2 3 4 5 6 7 8 9 10 11 12 13 x", "1  2 3 4 5 6 7 8 9 10 11 12 13 14"}) {
+  for (const char* text :
+       {"", "1", "1 2 3 4 5 6 7 8 9 10 11 12 13", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 ",
+        "1 2 3 4 5 6 7 8 9 10 11 12 13 x", "1  2 3 4 5 6 7 8 9 10 11 12 13 14"}) {
     INFO(text);
     CHECK_FALSE(read_ledgers(text));
   }

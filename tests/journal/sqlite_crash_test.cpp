@@ -1,6 +1,6 @@
-// The power goes at every write and every sync of a run. Afterwards all that commit() returned is there, nothing
-// is there by half, and the batch in flight is there whole or not at all: the store is held against the
-// oracle. The control, a disk that lies about syncs, must be seen to lose.
+// The power goes at every write and every sync of a run. Afterwards all that commit() returned is
+// there, nothing is there by half, and the batch in flight is there whole or not at all: the store
+// is held against the oracle. The control, a disk that lies about syncs, must be seen to lose.
 #include "journal/sqlite_audit.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/sim_vfs.hpp"
@@ -45,13 +45,13 @@ class run {
       return "the store does not open: " + why_;
     std::vector<std::string> pending;
     if (const auto done = store_->recover(
-          [&](const pending_delivery& each) { pending.push_back(describe(each)); });
+            [&](const pending_delivery& each) { pending.push_back(describe(each)); });
         !done)
       return "the store does not recover: " + to_string(done.error());
     if (store_->last_commit() != oracle_->last_commit()) {
       if (raw(store_->last_commit()) != raw(oracle_->last_commit()) + 1 || in_flight_.empty())
-        return "commit " + std::to_string(raw(oracle_->last_commit())) + " was acknowledged, found " +
-               std::to_string(raw(store_->last_commit()));
+        return "commit " + std::to_string(raw(oracle_->last_commit())) +
+               " was acknowledged, found " + std::to_string(raw(store_->last_commit()));
       apply_to_oracle(in_flight_); // it was unknown; it is there
     }
     std::vector<std::string> expected;
@@ -70,7 +70,8 @@ class run {
 
  private:
   bool open() {
-    sqlite_options options{.directory = path_, .store = {.now = start, .seed = 42}, .vfs = disk_.name()};
+    sqlite_options options{
+        .directory = path_, .store = {.now = start, .seed = 42}, .vfs = disk_.name()};
     options.wal_bytes = 96 << 10;
     auto opened = open_sqlite(options);
     if (!opened) {

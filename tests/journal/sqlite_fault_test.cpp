@@ -1,5 +1,5 @@
-// The engine on a disk that fails: what is known after each failure, and that nothing is tried again
-// after a failed sync.
+// The engine on a disk that fails: what is known after each failure, and that nothing is tried
+// again after a failed sync.
 #include "journal/sqlite_audit.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/sim_vfs.hpp"
@@ -100,7 +100,8 @@ TEST_CASE("a full disk is a definite no, at every write of a commit, and the sto
       ++refused;
       REQUIRE(full.error().code == errc::disk_full);
       REQUIRE(broken.shown() == before);
-      const auto again = broken.store->commit(broken.batch, now); // the same, now that there is room
+      const auto again =
+          broken.store->commit(broken.batch, now); // the same, now that there is room
       REQUIRE(again.ok());
       broken.work.committed(broken.batch, *again);
     }

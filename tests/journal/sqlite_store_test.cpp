@@ -1,4 +1,5 @@
-// The directory of a store on disk: who may read it, who has it open, which stores are refused and why.
+// The directory of a store on disk: who may read it, who has it open, which stores are refused and
+// why.
 #include "journal/sqlite_audit.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -156,10 +157,11 @@ TEST_CASE("a damaged store is refused with what to do") {
     must(opened->close());
   }
   const auto damage = GENERATE(
-    "DELETE FROM meta WHERE name = 'store_id'", "UPDATE meta SET value = 'x' WHERE name = 'seed_low'",
-    "UPDATE commits SET ledger = '1 2' WHERE no = (SELECT max(no) FROM commits)",
-    "UPDATE commits SET identities = x'00' WHERE no = 1", "DELETE FROM commits WHERE no = 3",
-    "DELETE FROM agent WHERE no = 1", "INSERT INTO fence VALUES(999, 5)");
+      "DELETE FROM meta WHERE name = 'store_id'",
+      "UPDATE meta SET value = 'x' WHERE name = 'seed_low'",
+      "UPDATE commits SET ledger = '1 2' WHERE no = (SELECT max(no) FROM commits)",
+      "UPDATE commits SET identities = x'00' WHERE no = 1", "DELETE FROM commits WHERE no = 3",
+      "DELETE FROM agent WHERE no = 1", "INSERT INTO fence VALUES(999, 5)");
   INFO(damage);
   store.sql(damage);
   const auto opened = store.open();
@@ -195,13 +197,14 @@ TEST_CASE("an audit counts the same as the store, and sees what is wrong") {
     FAIL_CHECK(each);
   CHECK(clean.counted == counted);
   CHECK(clean.counted.events.balanced());
-  const auto damage = GENERATE(
-    "DELETE FROM outcome WHERE id = (SELECT max(id) FROM outcome)",
-    "DELETE FROM dead WHERE id = (SELECT max(id) FROM dead)",
-    "DELETE FROM event WHERE no = (SELECT max(no) FROM event)",
-    "INSERT INTO outcome SELECT 16 * 1000000, 3, 0, 1, 0, 0, 0, 0, NULL, 0, NULL, 0",
-    "DELETE FROM commits WHERE no = 5", "UPDATE outcome SET state = 4 WHERE id = (SELECT id FROM "
-    "outcome WHERE state = 3 LIMIT 1)");
+  const auto damage =
+      GENERATE("DELETE FROM outcome WHERE id = (SELECT max(id) FROM outcome)",
+               "DELETE FROM dead WHERE id = (SELECT max(id) FROM dead)",
+               "DELETE FROM event WHERE no = (SELECT max(no) FROM event)",
+               "INSERT INTO outcome SELECT 16 * 1000000, 3, 0, 1, 0, 0, 0, 0, NULL, 0, NULL, 0",
+               "DELETE FROM commits WHERE no = 5",
+               "UPDATE outcome SET state = 4 WHERE id = (SELECT id FROM "
+               "outcome WHERE state = 3 LIMIT 1)");
   INFO(damage);
   store.sql(damage);
   CHECK_FALSE(must(audit_sqlite(store.path)).problems.empty());
@@ -212,8 +215,8 @@ TEST_CASE("the file shows people what they look for") {
   auto opened = must(store.open());
   fill(*opened, 4, 30);
   sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open_v2((store.path + "/journal.db").c_str(), &db, SQLITE_OPEN_READONLY, nullptr) ==
-          SQLITE_OK);
+  REQUIRE(sqlite3_open_v2((store.path + "/journal.db").c_str(), &db, SQLITE_OPEN_READONLY,
+                          nullptr) == SQLITE_OK);
   sqlite3_stmt* query = nullptr;
   REQUIRE(sqlite3_prepare_v2(db, "SELECT count(*), count(DISTINCT event) FROM delivery", -1, &query,
                              nullptr) == SQLITE_OK);

@@ -197,8 +197,9 @@ std::string describe(const op_result& judged) {
 
 std::string describe(engine& store, reader& view) {
   std::ostringstream out;
-  out << "last commit " << raw(store.last_commit()) << "\nevents " << show(must(store.events_ledger()))
-      << "\ndeliveries " << show(must(store.deliveries_ledger())) << "\nagents";
+  out << "last commit " << raw(store.last_commit()) << "\nevents "
+      << show(must(store.events_ledger())) << "\ndeliveries "
+      << show(must(store.deliveries_ledger())) << "\nagents";
   for (const std::string& name : store.agent_names())
     out << ' ' << name;
   out << "\nwith state";

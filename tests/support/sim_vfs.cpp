@@ -29,9 +29,7 @@ struct sim_calls {
 
   static handle& of(sqlite3_file* raw) { return *reinterpret_cast<handle*>(raw); }
   static file& file_of(sqlite3_file* raw) { return *static_cast<file*>(of(raw).file->get()); }
-  static bool is_dead(sqlite3_file* raw) {
-    return of(raw).generation != of(raw).disk->generation_;
-  }
+  static bool is_dead(sqlite3_file* raw) { return of(raw).generation != of(raw).disk->generation_; }
   static sim_disk& disk_of(sqlite3_vfs* vfs) { return *static_cast<sim_disk*>(vfs->pAppData); }
 
   static int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* raw, int flags, int* out);
@@ -197,13 +195,25 @@ struct sim_calls {
 
 namespace {
 
-constexpr sqlite3_io_methods methods{
-  2,
-  sim_calls::close,       sim_calls::read,     sim_calls::write,       sim_calls::truncate,
-  sim_calls::sync,        sim_calls::size,     sim_calls::lock,        sim_calls::unlock,
-  sim_calls::is_reserved, sim_calls::control,  sim_calls::sector_size, sim_calls::traits,
-  sim_calls::shm_map,     sim_calls::shm_lock, sim_calls::shm_barrier, sim_calls::shm_unmap,
-  nullptr,                nullptr};
+constexpr sqlite3_io_methods methods{2,
+                                     sim_calls::close,
+                                     sim_calls::read,
+                                     sim_calls::write,
+                                     sim_calls::truncate,
+                                     sim_calls::sync,
+                                     sim_calls::size,
+                                     sim_calls::lock,
+                                     sim_calls::unlock,
+                                     sim_calls::is_reserved,
+                                     sim_calls::control,
+                                     sim_calls::sector_size,
+                                     sim_calls::traits,
+                                     sim_calls::shm_map,
+                                     sim_calls::shm_lock,
+                                     sim_calls::shm_barrier,
+                                     sim_calls::shm_unmap,
+                                     nullptr,
+                                     nullptr};
 
 } // namespace
 

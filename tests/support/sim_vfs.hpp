@@ -1,10 +1,10 @@
 // A disk for SQLite that a test can break: files in memory, of which it is known what was synced.
 //
-//   crash(seed)   the power goes: of every write since its file's last sync, an arbitrary subset of the
-//                 512-byte sectors is there afterwards. Open handles are dead.
-//   fail(...)     the nth call from now that changes or syncs a file fails: with an I/O error, with a full
-//                 disk, or by the power going in the middle of it (then every later call fails too,
-//                 until crash() is called).
+//   crash(seed)   the power goes: of every write since its file's last sync, an arbitrary subset
+//                 of the 512-byte sectors is there afterwards. Open handles are dead.
+//   fail(...)     the nth call from now that changes or syncs a file fails: with an I/O error, with
+//                 a full disk, or by the power going in the middle of it (then every later call
+//                 fails too, until crash() is called).
 //   set_sync_is_lie(true)   syncs do nothing and say that all is well: the control.
 //
 // One thread. Shared memory and locks work between connections of the process.
