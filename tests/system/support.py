@@ -12,7 +12,7 @@ import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from node_process import BINARY, Node, TimeUp, until  # noqa: E402,F401  (shared with the tests)
+from node_process import BINARY, Node, TimeUp, patience, until  # noqa: E402,F401  (shared with the tests)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STRUCTURED = "application/cloudevents+json"

@@ -1,0 +1,134 @@
+"""Starting: how soon and how small, what a node refuses to start with, and what it finds again."""
+import os
+import socket
+import time
+
+import support
+from support import event, say, skein, until, worker
+
+BAD_CONFIG = """
+[cluster]
+shards = 0
+[agent.bot]
+kind = "robot"
+concurency = 3
+[[route]]
+type = "a.*"
+agent = "nobody"
+[limits]
+drain_deadline = "soon"
+"""
+
+
+class Start(support.SystemTest):
+    def test_a_node_is_ready_soon_and_small_when_idle(self):
+        node = self.unstarted()
+        began = time.monotonic()
+        node.start()
+        until(lambda: support.ready(node), 10, "readiness")
+        took = time.monotonic() - began
+        client = self.client(node)
+        client.accept(event(1))
+        client.idle()
+        size = node.resident_mib()
+        say(f"ready {took * 1000:.0f} ms after its start; {size:.1f} MiB resident when idle")
+        self.assertLess(took, support.patience(3))
+        if not os.environ.get("SKEIN_SANITIZED"):
+            self.assertLessEqual(size, 40)
+
+    def test_health_and_readiness_say_what_they_promise(self):
+        client = self.client(self.node())
+        for path, text in (("/healthz", b"ok"), ("/readyz", b"ready")):
+            answer = client.get(path)
+            self.assertEqual((answer.status, answer.body.strip()), (200, text))
+        self.assertIn(b"# TYPE", client.get("/metrics").body)
+
+    def test_a_second_process_on_the_same_folder_is_refused_with_the_name_and_pid_of_the_first(self):
+        node = self.node()
+        second = skein("dev", "--data", node.data, "--port", "0")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("store-locked", second.stderr)
+        self.assertIn(node.data, second.stderr)
+        self.assertIn(str(node.pid), second.stderr)
+        self.assertEqual(self.client(node).publish(event(1)).status, 202, "the first one is not disturbed")
+
+    def test_a_port_in_use_is_named_and_the_start_fails(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            failed = skein("dev", "--ephemeral", "--port", str(port))
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn(str(port), failed.stderr)
+        self.assertIn("in use", failed.stderr.lower())
+
+    def test_every_mistake_of_a_configuration_is_told_at_once_with_its_line(self):
+        path = os.path.join(self.folder, "bad.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(BAD_CONFIG)
+        lines = {text: number for number, text in enumerate(BAD_CONFIG.splitlines(), 1)}
+        for command in (["dev", "--config", path, "--ephemeral", "--port", "0"],
+                        ["start", "--config", path, "--ephemeral", "--port", "0"], ["config", "check", path]):
+            failed = skein(*command)
+            self.assertEqual(failed.returncode, 1, failed)
+            said = failed.stderr + failed.stdout
+            for wrong in ("shards = 0", 'kind = "robot"', "concurency = 3", 'agent = "nobody"',
+                          'drain_deadline = "soon"'):
+                self.assertIn(f"bad.toml:{lines[wrong]}:", said, wrong)
+            self.assertIn("concurrency", said, "the nearest key is named")
+
+    def test_a_configuration_that_is_not_there_is_an_error(self):
+        failed = skein("dev", "--config", os.path.join(self.folder, "none.toml"), "--ephemeral", "--port", "0")
+        self.assertNotEqual(failed.returncode, 0)
+        self.assertIn("none.toml", failed.stderr)
+
+    def test_after_a_kill_the_same_folder_starts_again_with_all_that_was_accepted(self):
+        node = self.node()
+        client = self.client(node)
+        numbers = client.accept([event(n, f"k{n}") for n in range(100)])
+        node.kill()
+        node.start()
+        client = self.client(node)
+        status = client.idle()
+        self.assertEqual((status["ledger"]["accepted"], status["ledger"]["done"]), (100, 100))
+        self.assertEqual({client.look_up(number)["state"] for number in numbers}, {"done"})
+
+    def test_an_ephemeral_node_keeps_nothing(self):
+        node = self.node(arguments=["--ephemeral"])
+        client = self.client(node)
+        client.ended(client.accept(event(1)))
+        made = sorted(os.listdir(node.folder))
+        self.assertEqual(made, ["log.txt", "output-1.txt"], "it writes no file")
+        node.terminate()
+        self.assertEqual(node.wait(30), 0)
+        node.start()
+        self.assertEqual(self.client(node).ledger()["accepted"], 0)
+
+    def test_a_node_with_100000_pending_events_is_ready_soon_after_a_restart(self):
+        release = os.path.join(self.folder, "release")
+        node = self.node(f"""
+[agent.stuck]
+kind = "exec"
+command = {worker("hanging_worker.py")}
+environment = {{ NOTES = "{self.folder}/notes.txt", RELEASE = "{release}" }}
+concurrency = 1
+timeout = "1h"
+[[route]]
+agent = "stuck"
+""")
+        client = self.client(node)
+        for first in range(0, 100_000, 1000):
+            client.accept([event(n, f"k{n % 1000}") for n in range(first, first + 1000)])
+        self.assertEqual(client.ledger()["pending"], 100_000)
+        node.kill()
+        began = time.monotonic()
+        node.start()
+        until(lambda: support.ready(node), 30, "readiness")
+        took = time.monotonic() - began
+        say(f"ready {took:.2f} s after the start, with 100,000 pending events; {node.resident_mib():.0f} MiB resident")
+        self.assertLess(took, support.patience(2))
+        ledger = self.client(node).ledger()
+        self.assertEqual((ledger["accepted"], ledger["pending"]), (100_000, 100_000))
+        node.kill()
+
+
+if __name__ == "__main__":
+    support.main()
