@@ -15,7 +15,6 @@ struct watcher {
   std::map<delivery_id, std::uint32_t> started_in{};
   std::map<delivery_id, agent_no> running{};
   std::map<event_id, std::uint32_t> stored_in{};
-  bool pending_unknown = false;
 
   void operator()(const booted&) {
     ++life;
