@@ -1,5 +1,6 @@
 #include "tests/sim/sim_client.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace skein::test {

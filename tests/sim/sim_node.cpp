@@ -126,7 +126,6 @@ void sim_node::boot() {
   clock_ = std::make_unique<sim_clock>(world_.timeline, wall_);
   journal_.open(clock_->now().wall);
   note(booted{!journal_.engine().identity().clean});
-  read_ledgers();
   auto reader = journal_.engine().new_reader();
   SKEIN_CHECK(reader.ok());
   store_ = std::make_unique<sim_store>(journal_.engine(), std::move(reader).value(), world_.timeline, dice_.fork(),
@@ -138,6 +137,7 @@ void sim_node::boot() {
   engine_ = std::make_unique<engine>(make_setup());
   auto recovered = journal_.engine().recover([this](journal::pending_delivery each) { engine_->recover(each); });
   SKEIN_CHECK(recovered.ok());
+  read_ledgers();
   attach_ports();
   engine_->start();
 }
