@@ -34,8 +34,10 @@ def send(node, part, problems):
         for first in range(0, EVENTS, BATCH):
             batch = [event(n, f"k{n % KEYS}", data=n) for n in range(first, min(first + BATCH, EVENTS))
                      if n % KEYS % SENDERS == part]
-            while (answer := client.publish(batch)).status == 429:
-                time.sleep(0.01)  # as it was asked to
+            while (answer := client.publish(batch)).status in (429, 500, 503):
+                if answer.status != 429:
+                    say(f"sent again after {answer.status} {answer.json()['code']}: repeats are dropped")
+                time.sleep(0.01)  # before it is sent again, as the answer says
             if answer.status != 202:
                 raise AssertionError(answer)
     except Exception as problem:  # noqa: BLE001  (told to the test)
