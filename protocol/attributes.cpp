@@ -153,7 +153,11 @@ result<void> check_text(std::string_view name, std::string_view value, std::size
 }
 
 result<void> check_time(const event& value) {
-  if (value.time && !parse_rfc3339(*value.time))
+  if (!value.time)
+    return {};
+  if (auto checked = check_text("time", *value.time, limits::attribute_bytes_max); !checked)
+    return checked;
+  if (!parse_rfc3339(*value.time))
     return error{errc::invalid_time, "time must be RFC 3339 with a year of 1678 to 2261, such as "
                                      "2026-01-31T12:00:00Z."};
   return {};

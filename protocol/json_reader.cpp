@@ -1,11 +1,10 @@
 #include "protocol/json_reader.hpp"
 
 #include "protocol/check.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/utf8.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <utility>
 
 namespace skein {
@@ -16,27 +15,6 @@ static_assert(limits::json_depth_max == 32, "an error below says so in words");
 constexpr std::size_t few_names = 16; // up to here all pairs are compared, above it is sorted
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-/// The first of `"`, `\` and control characters, or `end`.
-const char* find_special(const char* at, const char* end) noexcept {
-  constexpr std::uint64_t ones = 0x0101010101010101;
-  constexpr std::uint64_t tops = 0x8080808080808080;
-  for (; end - at >= 8; at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, sizeof word);
-    const std::uint64_t quote = word ^ (ones * '"');
-    const std::uint64_t slash = word ^ (ones * '\\');
-    const std::uint64_t found =
-        (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
-        tops;
-    if (found != 0) // the lowest hit is exact; only those above it can be false
-      return at + std::countr_zero(found) / 8;
-  }
-  const auto is_special = [](char c) {
-    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
-  };
-  return std::find_if(at, end, is_special);
-}
 
 /// The value of four hexadecimal digits; -1 if they are not.
 int hex4(const char* at, const char* end) noexcept {
@@ -193,8 +171,8 @@ bool json_reader::member(std::string_view& name) {
   bool has_escapes = false;
   name = quoted(has_escapes);
   if (has_escapes && !failed()) {
-    decode(name, decoded_.emplace_back());
-    name = decoded_.back();
+    decode(name, decoded_.emplace_front());
+    name = decoded_.front();
   }
   names_.push_back(name);
   return take(':', "a ':' must stand here");
@@ -250,7 +228,7 @@ std::string_view json_reader::quoted(bool& has_escapes) {
     return {};
   const char* first = at_;
   for (;;) {
-    at_ = find_special(at_, end_);
+    at_ = find_json_special(at_, end_);
     if (at_ == end_) {
       fail(errc::invalid_json, "the text ends inside a string");
       return {};

@@ -13,7 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <forward_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,7 +82,7 @@ class json_reader {
   std::size_t depth_max_ = limits::json_depth_max + envelope_levels;
   std::array<level, limits::json_depth_max + envelope_levels> levels_;
   std::vector<std::string_view> names_;
-  std::deque<std::string> decoded_; // names that had escapes
+  std::forward_list<std::string> decoded_; // names that had escapes
   error problem_;
 };
 

@@ -1,6 +1,7 @@
 // Writing JSON: strings, data, and the structured form of an event.
 #include "protocol/check.hpp"
 #include "protocol/cloudevents.hpp"
+#include "protocol/json_scan.hpp"
 #include "protocol/utf8.hpp"
 
 #include <algorithm>
@@ -10,10 +11,6 @@ namespace skein {
 namespace {
 
 constexpr std::string_view replacement = "\xef\xbf\xbd"; // U+FFFD
-
-bool needs_escape(char c) noexcept {
-  return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
-}
 
 void append_escape(std::string& out, char c) {
   constexpr std::string_view hex = "0123456789abcdef";
@@ -32,9 +29,9 @@ void append_escape(std::string& out, char c) {
 /// `text` is UTF-8.
 void append_escaped(std::string& out, std::string_view text) {
   while (!text.empty()) {
-    const auto stop = std::find_if(text.begin(), text.end(), needs_escape);
-    const auto plain = static_cast<std::size_t>(stop - text.begin());
-    out.append(text.substr(0, plain));
+    const char* stop = find_json_special(text.data(), text.data() + text.size());
+    const auto plain = static_cast<std::size_t>(stop - text.data());
+    out.append(text.data(), plain);
     if (plain == text.size())
       return;
     append_escape(out, *stop);
@@ -61,7 +58,7 @@ void append_repaired(std::string& out, std::string_view text) {
 void append_on_one_line(std::string& out, std::string_view json) {
   const std::size_t start = out.size();
   out.append(json);
-  if (json.find_first_of("\r\n") == std::string_view::npos)
+  if (json.find('\n') == json.npos && json.find('\r') == json.npos)
     return;
   const auto from = out.begin() + static_cast<std::ptrdiff_t>(start);
   std::replace_if(

@@ -7,6 +7,7 @@ namespace skein {
 
 namespace {
 
+constexpr std::string_view most_common = "application/json"; // known without a look at it
 constexpr std::string_view space = " \t";
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
@@ -69,9 +70,13 @@ std::string_view charset_of(std::string_view parameters) noexcept {
 
 } // namespace
 
-bool is_media_type(std::string_view text) noexcept { return split(text).valid; }
+bool is_media_type(std::string_view text) noexcept {
+  return text == most_common || split(text).valid;
+}
 
 bool is_json_type(std::string_view media_type) noexcept {
+  if (media_type == most_common)
+    return true;
   const parts found = split(media_type);
   return found.valid && (equal(found.subtype, "json") || ends_with(found.subtype, "+json"));
 }

@@ -24,7 +24,6 @@ class siphasher {
   hash128 finish() noexcept;
 
  private:
-  void add_word(std::uint64_t word) noexcept;
   void add_small(std::uint64_t value, unsigned bytes) noexcept;
 
   std::uint64_t v0_, v1_, v2_, v3_;

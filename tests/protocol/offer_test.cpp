@@ -230,6 +230,10 @@ TEST_CASE("an attribute of the wrong form is named in the error") {
       {"subject", errc::too_large,
        [](event& e) { e.subject = std::string(limits::id_bytes_max + 1, 'x'); }},
       {"time", errc::invalid_time, [](event& e) { e.time = "lunchtime"; }},
+      {"time", errc::too_large,
+       [](event& e) {
+         e.time = "2026-07-28T12:00:00." + std::string(limits::attribute_bytes_max, '0') + "Z";
+       }},
       {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = "json"; }},
       {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = "a/b c"; }},
       {"datacontenttype", errc::invalid_event, [](event& e) { e.datacontenttype = ""; }},
