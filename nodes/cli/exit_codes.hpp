@@ -15,6 +15,7 @@ inline constexpr int not_allowed = 4;
 inline constexpr int conflict = 5;
 inline constexpr int unhealthy = 6;
 inline constexpr int unreachable = 69;
+inline constexpr int store_failed = 74; // of dev and start, as nodes/node.hpp
 inline constexpr int busy = 75;
 inline constexpr int timed_out = 124;
 inline constexpr int interrupted = 130;

@@ -162,11 +162,14 @@ int show_help(context& at, const std::vector<std::string>& words) {
       found != nullptr)
     page = help_of_command(*found);
   if (page.empty()) {
+    if (words.size() > 1 && !verbs_of(words[0]).empty())
+      return complain_of_word(at, fmt::format("{} has no verb \"{}\"", words[0], words[1]),
+                              words[1], verbs_of(words[0]), fmt::format("skein help {}", words[0]));
     auto known = all_nouns();
     for (const std::string_view each : all_topics())
       known.push_back(each);
-    return complain_of_word(at, "topic", words.size() > 1 ? words[1] : words[0],
-                            words.size() > 1 ? verbs_of(words[0]) : known, "skein help");
+    return complain_of_word(at, fmt::format("there is no topic \"{}\"", words[0]), words[0], known,
+                            "skein help");
   }
   at.world.out << page;
   return exit_code::done;

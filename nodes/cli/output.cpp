@@ -34,14 +34,14 @@ std::string cut(const std::string& text) {
 
 /// The last cell of a line is not padded.
 void print_aligned(std::ostream& out, const std::vector<std::string>& cells,
-                   const std::vector<std::size_t>& widths) {
-  std::string line;
+                   const std::vector<std::size_t>& widths, bool bold = false) {
+  std::string line = bold ? "\x1b[1m" : "";
   for (std::size_t i = 0; i < cells.size(); ++i) {
     line += cells[i];
     if (i + 1 < cells.size())
       line.append(widths[i] - width_of(cells[i]) + 2, ' ');
   }
-  out << line << '\n';
+  out << line << (bold ? "\x1b[0m\n" : "\n");
 }
 
 void print_tabbed(std::ostream& out, const std::vector<std::string>& cells) {
@@ -100,11 +100,8 @@ void text_table::print(context& at) const {
       row[i] = cut(row[i]);
       widths[i] = std::max(widths[i], width_of(row[i]));
     }
-  if (!at.global.no_headers) {
-    out << (at.global.no_color ? "" : "\x1b[1m");
-    print_aligned(out, headers_, widths);
-    out << (at.global.no_color ? "" : "\x1b[0m");
-  }
+  if (!at.global.no_headers)
+    print_aligned(out, headers_, widths, !at.global.no_color);
   for (const auto& row : rows)
     print_aligned(out, row, widths);
 }

@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
 namespace skein::cli {
@@ -18,6 +16,7 @@ constexpr std::size_t token_bytes_max = 4'096;
 /// The token alone, without the line's end. Empty when it cannot be read, which is told.
 std::optional<std::string> read_token(context& at) {
   std::ifstream file{at.global.token_file, std::ios::binary};
+  const bool readable = file.is_open();
   std::string token(token_bytes_max + 1, '\0');
   file.read(token.data(), static_cast<std::streamsize>(token.size()));
   token.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
@@ -29,7 +28,8 @@ std::optional<std::string> read_token(context& at) {
     return token;
   complain(at, exit_code::usage,
            {fmt::format("the token file {} cannot be used", at.global.token_file),
-            "it must hold the token on one line", "", "invalid-argument"});
+            readable ? "it must hold the token on one line" : "it cannot be opened", "",
+            "invalid-argument"});
   return std::nullopt;
 }
 
@@ -74,7 +74,7 @@ remote_answer call(context& at, http_request request) {
   if (!end)
     return out;
   if (const auto* failure = std::get_if<http_failure>(&*end)) {
-    out.exit = complain_of(at, *failure);
+    out.exit = complain_of(at, *failure, at.global.timeout);
     return out;
   }
   const auto& answer = std::get<http_answer>(*end);
@@ -93,7 +93,7 @@ remote_answer look_up(context& at, const std::string& target) {
   return call(at, {"GET", target, {}, {}});
 }
 
-int complain_of(context& at, const http_failure& failure) {
+int complain_of(context& at, const http_failure& failure, duration patience) {
   const std::string& server = at.global.server;
   switch (failure.kind) {
     case failure_kind::interrupted:
@@ -101,8 +101,8 @@ int complain_of(context& at, const http_failure& failure) {
     case failure_kind::timed_out:
       return complain(
           at, exit_code::timed_out,
-          {fmt::format("{} did not answer within {}", server, format_duration(at.global.timeout)),
-           "", "wait longer with --timeout, or see: skein status", "timed-out"});
+          {fmt::format("{} did not answer within {}", server, format_duration(patience)), "",
+           "wait longer with --timeout, or see: skein status", "timed-out"});
     case failure_kind::broken:
       return complain(at, exit_code::failed,
                       {fmt::format("the connection to {} ended before the answer", server),
@@ -130,8 +130,9 @@ int complain_of(context& at, const http_answer& answer) {
   complaint told{text_of(problem, "title"), text_of(problem, "detail"), "",
                  text_of(problem, "code")};
   if (exit == exit_code::busy)
-    told.todo = answer.retry_after.empty() ? "try again later"
-                                           : fmt::format("try again in {} s", answer.retry_after);
+    told.todo = answer.retry_after.empty()
+                    ? "the same again later"
+                    : fmt::format("the same again in {} s", answer.retry_after);
   return complain(at, exit, told);
 }
 

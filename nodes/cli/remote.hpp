@@ -33,8 +33,8 @@ remote_answer call(context& at, http_request request);
 /// GET
 remote_answer look_up(context& at, const std::string& target);
 
-/// Tells a failure and returns the exit status.
-int complain_of(context& at, const http_failure& failure);
+/// Tells a failure and returns the exit status. `patience` is the time limit that the request had.
+int complain_of(context& at, const http_failure& failure, duration patience);
 /// Tells an answer that is no 2xx.
 int complain_of(context& at, const http_answer& answer);
 /// Tells that a 2xx answer was no JSON.

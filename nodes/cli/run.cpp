@@ -78,9 +78,11 @@ int parse(context& at, CLI::App& app, const command& which, std::vector<std::str
   } catch (const CLI::ParseError& problem) {
     if (const CLI::Option* repeated = repeated_option(app))
       return complain_of_repeat(at, *repeated, which);
-    return complain(
-        at, exit_code::usage,
-        {problem.what(), "", fmt::format("skein help {}", full_name(which)), "invalid-argument"});
+    const std::string what = problem.what();
+    const bool empty = dynamic_cast<const CLI::ArgumentMismatch*>(&problem) != nullptr;
+    return complain(at, exit_code::usage,
+                    {empty ? what.substr(0, what.find(':')) + " needs a value" : what, "",
+                     fmt::format("skein help {}", full_name(which)), "invalid-argument"});
   }
   if (const CLI::Option* repeated = repeated_option(app))
     return complain_of_repeat(at, *repeated, which);
@@ -121,10 +123,12 @@ int complain_of_words(context& at, const command_words& words) {
                     {fmt::format("option {} stands before its command", words.early_option), "",
                      "skein COMMAND [OPTIONS]; see: skein help", "invalid-argument"});
   if (std::find(nouns.begin(), nouns.end(), words.noun) == nouns.end())
-    return complain_of_word(at, "command", words.noun, nouns, "skein help");
+    return complain_of_word(at, fmt::format("there is no command \"{}\"", words.noun), words.noun,
+                            nouns, "skein help");
   if (!words.verb.empty())
-    return complain_of_word(at, fmt::format("verb of {}", words.noun), words.verb,
-                            verbs_of(words.noun), fmt::format("skein help {}", words.noun));
+    return complain_of_word(at, fmt::format("{} has no verb \"{}\"", words.noun, words.verb),
+                            words.verb, verbs_of(words.noun),
+                            fmt::format("skein help {}", words.noun));
   at.world.err << help_of_noun(words.noun);
   return exit_code::usage;
 }

@@ -91,7 +91,7 @@ class sending {
     if (!end)
       return std::nullopt;
     if (const auto* failure = std::get_if<http_failure>(&*end)) {
-      exit = complain_of(at_, *failure);
+      exit = complain_of(at_, *failure, patience);
       if (failure->sent)
         tell_unknown();
       return std::nullopt;

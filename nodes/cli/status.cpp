@@ -48,9 +48,17 @@ void add_group(text_values& values, const json& status, const std::string& group
     values.add(fmt::format("{}.{}", group, name), cell_of(value));
 }
 
+/// "3d 4h", "1h 2m", "2m 5s": the two largest units.
 std::string uptime_text(const json& seconds) {
-  const auto whole = std::chrono::seconds{static_cast<std::int64_t>(seconds.get<double>())};
-  return whole.count() > 0 ? format_duration(whole) : "0s";
+  const double value = seconds.get<double>();
+  const auto whole = value > 0 && value < 1e12 ? static_cast<std::int64_t>(value) : 0;
+  if (whole >= 86'400)
+    return fmt::format("{}d {}h", whole / 86'400, whole / 3'600 % 24);
+  if (whole >= 3'600)
+    return fmt::format("{}h {}m", whole / 3'600, whole / 60 % 60);
+  if (whole >= 60)
+    return fmt::format("{}m {}s", whole / 60, whole % 60);
+  return fmt::format("{}s", whole);
 }
 
 void print_page(context& at, const json& status) {

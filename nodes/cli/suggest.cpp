@@ -7,10 +7,9 @@
 
 namespace skein::cli {
 
-int complain_of_word(context& at, std::string_view kind, std::string_view word,
+int complain_of_word(context& at, std::string what, std::string_view word,
                      std::span<const std::string_view> known, std::string_view more) {
-  complaint told{fmt::format("there is no {} \"{}\"", kind, word), "", std::string{more},
-                 "unknown-command"};
+  complaint told{std::move(what), "", std::string{more}, "unknown-command"};
   if (const auto near = nearest(word, known))
     told.why = fmt::format("did you mean \"{}\"?", *near);
   else if (!known.empty())

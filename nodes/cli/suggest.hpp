@@ -8,9 +8,9 @@
 
 namespace skein::cli {
 
-/// `kind` is what the word should have been: "command", "verb of event", "topic". Returns
+/// `what` says so: "there is no command \"sned\"". Returns
 /// exit_code::usage.
-int complain_of_word(context& at, std::string_view kind, std::string_view word,
+int complain_of_word(context& at, std::string what, std::string_view word,
                      std::span<const std::string_view> known, std::string_view more);
 
 } // namespace skein::cli

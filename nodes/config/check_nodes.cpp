@@ -85,8 +85,6 @@ void check_nodes(const config_values& values, const config_surroundings& around,
       context.warning("name", "nodes do not work together in this version",
                       "each has its own store and runs what is sent to it");
   }
-  if (out.nodes.empty())
-    out.nodes.emplace_back();
 }
 
 } // namespace skein

@@ -53,6 +53,17 @@ const configured_section& only(const config_values& values, std::string_view nam
   return *at;
 }
 
+bool is_node(const configured_section& section) { return section.section->name == "node"; }
+
+/// The node of a file that names none.
+configured_section implicit_node() {
+  configured_section node = default_section("node");
+  for (configured& each : node.values)
+    if (each.key->name == "name")
+      each.value = node_config{}.name;
+  return node;
+}
+
 void take_limits(const config_values& values, cluster_config& out) {
   const configured_section& bounds = only(values, "limits");
   out.events.event_bytes = static_cast<std::size_t>(bounds.get<std::int64_t>("event_bytes"));
@@ -101,6 +112,8 @@ cluster_config check_rules(config_values& values, const config_surroundings& aro
                            config_problems& problems) {
   cluster_config out;
   check_cluster({only(values, "cluster"), around, problems}, out);
+  if (std::none_of(values.begin(), values.end(), is_node))
+    values.push_back(implicit_node());
   check_nodes(values, around, out, problems);
   check_agents(values, around, out, problems);
   check_routes(values, around, out, problems);

@@ -1,0 +1,52 @@
+// The command line within a test: its words in, its two outputs and exit status out.
+#pragma once
+
+#include "nodes/cli/run.hpp"
+#include "tests/nodes/cli/fake_node.hpp"
+
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace skein::test {
+
+struct command_line {
+  std::map<std::string, std::string> environment;
+  std::string input;
+  bool out_is_terminal = false;
+  bool in_is_terminal = false;
+  std::vector<node_options> started; // what `dev` and `start` were to run
+  int node_exit = 0;
+
+  std::string out;
+  std::string err;
+
+  int operator()(const std::vector<std::string>& arguments) {
+    std::istringstream in{input};
+    std::ostringstream out_stream, err_stream;
+    cli::surroundings world{in,
+                            out_stream,
+                            err_stream,
+                            in_is_terminal,
+                            out_is_terminal,
+                            in_is_terminal,
+                            [this](const char* name) -> std::optional<std::string> {
+                              const auto found = environment.find(name);
+                              return found == environment.end()
+                                         ? std::nullopt
+                                         : std::optional<std::string>{found->second};
+                            }};
+    const cli::cli_hooks hooks{[this](const node_options& options) {
+      started.push_back(options);
+      return node_exit;
+    }};
+    const int exit = cli::run_in(world, arguments, hooks);
+    out = out_stream.str();
+    err = err_stream.str();
+    return exit;
+  }
+};
+
+} // namespace skein::test

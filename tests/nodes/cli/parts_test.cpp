@@ -1,0 +1,221 @@
+// The parts of the command line by themselves: words, URLs, quoting, tables, the table of commands.
+#include "nodes/cli/arguments.hpp"
+#include "nodes/cli/command.hpp"
+#include "nodes/cli/event_page.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/help.hpp"
+#include "nodes/cli/new_event.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/cli/server_url.hpp"
+#include "tests/nodes/cli/fixture.hpp"
+
+#include <CLI/CLI.hpp>
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <regex>
+#include <set>
+
+using namespace skein;
+using namespace skein::cli;
+using namespace skein::test;
+
+using words = std::vector<std::string>;
+
+TEST_CASE("a command's words are found behind options of every command") {
+  const auto split = split_words({"-o", "json", "--yes", "event", "--server=http://x", "list",
+                                  "--key", "k", "--timeout", "5s"});
+  CHECK(split.noun == "event");
+  CHECK(split.verb == "list");
+  CHECK(split.rest ==
+        words{"-o", "json", "--yes", "--server=http://x", "--key", "k", "--timeout", "5s"});
+  CHECK(split.early_option.empty());
+}
+
+TEST_CASE("a command of one word leaves the next word to its arguments") {
+  const auto split = split_words({"send", "status", "--key", "k"});
+  CHECK(split.noun == "send");
+  CHECK(split.verb.empty());
+  CHECK(split.rest == words{"status", "--key", "k"});
+}
+
+TEST_CASE("everything behind two dashes is left alone") {
+  const auto split = split_words({"send", "--key", "k", "--", "--help", "-x"});
+  CHECK_FALSE(split.help);
+  CHECK(split.rest == words{"--key", "k", "--", "--help", "-x"});
+}
+
+TEST_CASE("a command's own option before its words is noticed") {
+  CHECK(split_words({"--key", "k", "send"}).early_option == "--key");
+  CHECK(split_words({"event", "--limit", "5", "list"}).early_option == "--limit");
+  CHECK(split_words({"event", "list", "--limit", "5"}).early_option.empty());
+}
+
+TEST_CASE("help and version are seen wherever they stand") {
+  CHECK(split_words({"event", "list", "-h"}).help);
+  CHECK(split_words({"--help"}).help);
+  CHECK(split_words({"--version"}).version);
+}
+
+TEST_CASE("the splitting knows every option that all commands have") {
+  CLI::App app;
+  app.set_help_flag();
+  global_options ignored;
+  add_globals(app, ignored);
+  for (const CLI::Option* each : app.get_options()) {
+    std::string name = "--" + each->get_lnames().at(0);
+    INFO(name);
+    const bool takes_value = each->get_items_expected_max() > 0;
+    const auto split = split_words({name, "event", "event", "list"});
+    CHECK(split.early_option.empty());
+    CHECK(split.noun == "event");
+    CHECK(split.verb == (takes_value ? "list" : "event"));
+  }
+}
+
+TEST_CASE("servers are plain HTTP URLs") {
+  CHECK(parse_server_url("http://127.0.0.1:7411") == server_url{"127.0.0.1", "7411", ""});
+  CHECK(parse_server_url("http://localhost") == server_url{"localhost", "80", ""});
+  CHECK(parse_server_url("http://[::1]:80/") == server_url{"::1", "80", ""});
+  CHECK(parse_server_url("http://a.example/skein/") == server_url{"a.example", "80", "/skein"});
+  CHECK(parse_server_url("http://[::1]:7411")->authority() == "[::1]:7411");
+  CHECK(parse_server_url("http://localhost")->authority() == "localhost");
+  for (const char* wrong :
+       {"", "127.0.0.1:7411", "https://127.0.0.1", "http://", "http://:80", "http://a:0",
+        "http://a:65536", "http://a:b", "http://u@a", "http://a?x", "http://a b", "http://[::1",
+        "http://a\r\nX: y", "http://a/\r\n"})
+    CHECK_FALSE(parse_server_url(wrong));
+}
+
+TEST_CASE("targets carry any text") {
+  CHECK(percent_encode("a b/c?d&e=\xc3\xa9\r\n") == "a%20b%2Fc%3Fd%26e%3D%C3%A9%0D%0A");
+  CHECK(with_query("/v1/x", {{"a", "1 2"}, {"b", std::nullopt}, {"c", ""}}) == "/v1/x?a=1%202&c=");
+}
+
+TEST_CASE("words are quoted for a shell only where they must be") {
+  CHECK(shell_quoted("order-7") == "order-7");
+  CHECK(shell_quoted("") == "''");
+  CHECK(shell_quoted("a b") == "'a b'");
+  CHECK(shell_quoted("it's") == "'it'\\''s'");
+  CHECK(shell_quoted("$(rm)") == "'$(rm)'");
+}
+
+TEST_CASE("random ids are version 4 UUIDs and differ") {
+  const std::regex form{"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"};
+  std::set<std::string> seen;
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = random_uuid();
+    CHECK(std::regex_match(id, form));
+    CHECK(seen.insert(id).second);
+  }
+}
+
+TEST_CASE("an event without options is a message of this host") {
+  const auto made = make_event({.text = "hi"}, "hi");
+  REQUIRE(made.ok());
+  CHECK(made->type == "skein.message");
+  CHECK_THAT(made->source, Catch::StartsWith("skein/cli"));
+  CHECK(made->kind == data_kind::text);
+  CHECK(made->datacontenttype == "text/plain");
+  CHECK(made->key() == made->id);
+}
+
+TEST_CASE("bytes that are no text are sent as bytes") {
+  const auto made = make_event({.data_file = "x"}, "\xff\x00");
+  REQUIRE(made.ok());
+  CHECK(made->kind == data_kind::binary);
+  CHECK(made->datacontenttype == "application/octet-stream");
+}
+
+TEST_CASE("a text that happens to be JSON stays a text") {
+  CHECK(make_event({.text = "1"}, "1")->kind == data_kind::text);
+  CHECK(make_event({.data_file = "f"}, "1")->kind == data_kind::json);
+  CHECK(make_event({.text = "1", .content_type = "application/vnd.x+json"}, "1")->kind ==
+        data_kind::json);
+}
+
+TEST_CASE("an event that the node would refuse is refused before it is sent") {
+  CHECK(make_event({.key = ""}, "x").error().code == errc::invalid_event);
+  CHECK(make_event({.due = "+10"}, "x").error().code == errc::invalid_time);
+  CHECK(make_event({}, std::string(limits::event_bytes_max + 1, 'x')).error().code ==
+        errc::too_large);
+}
+
+TEST_CASE("every exit code has one meaning, and every HTTP status a code") {
+  std::set<int> codes;
+  for (const exit_code_row& each : exit_codes()) {
+    CHECK(codes.insert(each.code).second);
+    CHECK_FALSE(each.meaning.empty());
+  }
+  CHECK(codes == std::set<int>{0, 1, 2, 3, 4, 5, 6, 69, 74, 75, 124, 130});
+  const std::vector<std::pair<unsigned, int>> expected{
+      {200, 0},  {202, 0}, {204, 0},   {301, 1},  {400, 2},  {401, 4}, {403, 4},
+      {404, 3},  {405, 2}, {408, 124}, {409, 5},  {413, 2},  {415, 2}, {418, 1},
+      {429, 75}, {431, 2}, {500, 1},   {503, 75}, {504, 124}};
+  for (const auto& [status, exit] : expected) {
+    INFO(status);
+    CHECK(exit_code_of_status(status) == exit);
+  }
+}
+
+TEST_CASE("the manual names every command, every option that all have and every exit code") {
+  std::ifstream file{SKEIN_CLI_MANUAL};
+  REQUIRE(file);
+  std::stringstream manual;
+  manual << file.rdbuf();
+  for (const exit_code_row& each : exit_codes())
+    CHECK_THAT(manual.str(), Catch::Contains("\n| " + std::to_string(each.code) + " | "));
+  for (const command& each : all_commands()) {
+    INFO(full_name(each));
+    CHECK_THAT(manual.str(), Catch::Contains("skein " + std::string{each.noun}));
+    CHECK_THAT(manual.str(), Catch::Contains(std::string{each.verb}));
+  }
+  CLI::App app;
+  app.set_help_flag();
+  global_options ignored;
+  add_globals(app, ignored);
+  for (const CLI::Option* each : app.get_options())
+    CHECK_THAT(manual.str(),
+               Catch::Contains("| `" + (each->get_snames().empty() ? "--" + each->get_lnames()[0]
+                                                                   : "-" + each->get_snames()[0])));
+}
+
+TEST_CASE("every command of the table has a sentence, a page and its own name") {
+  std::set<std::string> names;
+  for (const command& each : all_commands()) {
+    INFO(full_name(each));
+    CHECK(names.insert(full_name(each)).second);
+    CHECK(each.help.ends_with("."));
+    CHECK(find_command(each.noun, each.verb) == &each);
+    const std::string page = help_of_command(each);
+    CHECK_THAT(page, Catch::Contains("Usage: skein " + full_name(each)));
+    CHECK_THAT(help_of_all(), Catch::Contains(std::string{each.help}));
+    CHECK_THAT(std::string{each.example}, Catch::StartsWith("skein " + full_name(each)));
+    // No line is broken by the reader's terminal.
+    std::istringstream lines{page};
+    for (std::string line; std::getline(lines, line);)
+      CHECK(line.size() <= 100);
+  }
+}
+
+TEST_CASE("columns are aligned by characters and long cells are cut on a terminal") {
+  command_line cli;
+  fake_node node;
+  cli.environment["SKEIN_SERVER"] = node.url();
+  cli.environment["NO_COLOR"] = "1";
+  cli.out_is_terminal = true;
+  const std::string long_name(60, 'x');
+  node.serve("GET /v1/agents", {200, "application/json", "",
+                                R"({"agents":[{"name":"\u00e9\u00e9","kind":"echo"},{"name":")" +
+                                    long_name + R"(","kind":"noop"}]})"});
+  CHECK(cli({"agent", "list", "--no-headers"}) == 0);
+  std::istringstream lines{cli.out};
+  std::string first, second;
+  std::getline(lines, first);
+  std::getline(lines, second);
+  CHECK_THAT(first, Catch::StartsWith("\u00e9\u00e9" + std::string(46 + 2, ' ') + "echo"));
+  CHECK_THAT(second, Catch::StartsWith(std::string(47, 'x') + "\u2026  noop"));
+  cli.out_is_terminal = false;
+  CHECK(cli({"agent", "list", "--no-headers"}) == 0);
+  CHECK_THAT(cli.out, Catch::Contains(long_name + "\tnoop"));
+}
