@@ -58,6 +58,7 @@ void scheduler_core::recover(const journal::pending_delivery& found, instant now
 
 void scheduler_core::start(moment now, scheduler_effects& out) {
   now_ = now;
+  started_ = now.boot;
   out_ = &out;
   for (std::uint32_t agent = 0; agent < lanes_.agent_count(); ++agent)
     look_at_suspects(static_cast<agent_no>(agent));

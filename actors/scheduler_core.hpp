@@ -323,6 +323,7 @@ class scheduler_core {
   counters counted_;
   std::optional<boot_time> armed_;
   boot_time demand_told_{};
+  boot_time started_{}; // of this process's work
   std::vector<armed_retry> armed_retries_; // of this step
   std::vector<std::pair<agent_no, std::string>>
       stalled_; // lanes whose read failed: tried again at the next tick

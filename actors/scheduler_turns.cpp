@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::size_t dispatch_bytes_max = 4 << 20;
 
+/// A delivery that was running alone when the process died waits so long after the next start, times its
+/// crashes: a node that something else kills again and again within seconds blames nobody.
+constexpr std::chrono::seconds pause_after_crash{2};
+
 /// The state of an event whose deliveries have all ended, from the set of their ends.
 delivery_state ended_state(std::uint16_t ended_as) noexcept {
   for (const delivery_state each :
@@ -98,8 +102,14 @@ bool scheduler_core::prepare(std::uint32_t lane_slot, std::uint32_t slot,
 
 /// Accused deliveries run one at a time on this node: the broker has one slot for all of its loops.
 bool scheduler_core::may_run_alone(std::uint32_t lane_slot, std::uint32_t slot) {
-  if (lanes_.deliveries[slot].alone)
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  if (delivery.alone)
     return true;
+  if (now_.boot < started_ + delivery.crashes * pause_after_crash) {
+    lanes_.set_loading(lane_slot, true);
+    stalled_.emplace_back(delivery.agent, lanes_.lanes[lane_slot].key); // looked at again at the next tick
+    return false;
+  }
   accused_.push_back(slot);
   lanes_.set_loading(lane_slot, true);
   if (alone_.adjust(accused_.size()))
@@ -296,7 +306,8 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
   const std::uint32_t lane_slot = delivery.lane;
   const bool parked = lane_slot != no_slot && lanes_.lanes[lane_slot].loading &&
                       lanes_.lanes[lane_slot].first_waiting == slot;
-  lanes_.close(slot);
+  if (delivery.at != stage::closing) // else an outcome of it was refused whole, and this one takes its place
+    lanes_.close(slot);
   if (parked) // what it waited for was for this delivery
     lanes_.set_loading(lane_slot, false);
   submit_.push_back(std::move(op));
