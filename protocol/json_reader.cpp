@@ -80,7 +80,6 @@ bool has_duplicate(std::string_view* first, std::string_view* last) {
 
 json_reader::json_reader(std::string_view text)
   : begin_{text.data()}, at_{text.data()}, end_{text.data() + text.size()} {
-  names_.reserve(2 * few_names);
   if (!is_utf8(text))
     fail(errc::invalid_json, "it is not UTF-8 as a whole");
 }
