@@ -80,7 +80,6 @@ bool has_duplicate(std::string_view* first, std::string_view* last) {
 
 json_reader::json_reader(std::string_view text)
   : begin_{text.data()}, at_{text.data()}, end_{text.data() + text.size()} {
-  names_.reserve(2 * few_names);
   if (!is_utf8(text))
     fail(errc::invalid_json, "it is not UTF-8 as a whole");
 }
@@ -170,13 +169,12 @@ bool json_reader::member(std::string_view& name) {
   top.is_first = false;
   skip_space();
   bool has_escapes = false;
-  std::string_view text = quoted(has_escapes);
+  name = quoted(has_escapes);
   if (has_escapes && !failed()) {
-    decode(text, decoded_.emplace_front());
-    text = decoded_.front();
+    decode(name, decoded_.emplace_front());
+    name = decoded_.front();
   }
-  names_.push_back(text);
-  name = text;
+  names_.push_back(name);
   return take(':', "a ':' must stand here");
 }
 

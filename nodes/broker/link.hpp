@@ -22,7 +22,7 @@ class link : public bus_port {
 
  private:
   void run();
-  bool take_queue();
+  void take_queue();
   void flush();
   void take_frames();
 
