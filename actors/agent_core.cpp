@@ -13,9 +13,14 @@ namespace {
 /// How often the slots are told again although nothing changed, in case a frame was lost.
 constexpr std::chrono::seconds credit_repeat{2};
 
+/// At most so many bytes, and no half of a character at the end.
 std::string cut(std::string text, std::size_t bytes_max) {
-  if (text.size() > bytes_max)
-    text.resize(bytes_max);
+  if (text.size() <= bytes_max)
+    return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u)
+    --end;
+  text.resize(end);
   return text;
 }
 

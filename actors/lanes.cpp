@@ -166,13 +166,13 @@ void lane_set::close(std::uint32_t slot) {
   offer_ready(which.lane);
 }
 
-void lane_set::set_loading(std::uint32_t lane_slot, bool loading) {
+void lane_set::set_loading(std::uint32_t lane_slot, bool loading, bool goes_first) {
   lane& which = lanes[lane_slot];
   if (loading && which.queued_as != priority_classes)
     unqueue(which);
   which.loading = loading;
   if (!loading)
-    offer_ready(lane_slot);
+    offer_ready(lane_slot, goes_first);
 }
 
 std::uint32_t lane_set::take_ready(agent_no agent) {
@@ -191,7 +191,7 @@ std::uint32_t lane_set::take_ready(agent_no agent) {
   return no_slot;
 }
 
-void lane_set::offer_ready(std::uint32_t lane_slot) {
+void lane_set::offer_ready(std::uint32_t lane_slot, bool goes_first) {
   lane& which = lanes[lane_slot];
   if (!may_start(which)) {
     if (which.queued_as != priority_classes)
@@ -206,7 +206,8 @@ void lane_set::offer_ready(std::uint32_t lane_slot) {
   which.queued_as = as;
   ++which.ticket;
   agent_lanes& agent = agents_[raw(which.agent)];
-  agent.queues[as].push_back({lane_slot, which.ticket});
+  auto& queue = agent.queues[as];
+  queue.insert(goes_first ? queue.begin() : queue.end(), {lane_slot, which.ticket});
   ++agent.ready;
 }
 

@@ -89,7 +89,8 @@ struct lane {
   std::array<std::uint32_t, priority_classes> waiting{}; // per class
   std::uint32_t ticket = 0;                              // of its valid entry in a ready queue
   std::uint8_t queued_as = priority_classes; // class of that entry; priority_classes = not queued
-  bool loading = false;                      // waits for a body or its state from the store
+  bool loading = false;                      // waits for something; see set_loading
+  bool reading = false;                      // that is a body or its state, from the store
   std::uint64_t read_number = 0;             // of the last state read asked for
   bool state_known = false;
   bool has_state = false;
@@ -133,13 +134,15 @@ class lane_set {
   /// any stage -> closing: its outcome is with the journal. Nothing starts in the lane until it is
   /// removed (of a pure agent: nothing from this place on).
   void close(std::uint32_t delivery);
-  void set_loading(std::uint32_t lane, bool loading);
+  /// A loading lane starts nothing. Afterwards it is the first of its queue, unless it is to wait
+  /// its turn anew: what was read for it is used before more is read.
+  void set_loading(std::uint32_t lane, bool loading, bool goes_first = true);
 
   /// The next lane that may start a turn of this agent, highest class first; no_slot if none. The
   /// lane leaves its queue: the caller starts lanes[it].first_waiting or sets the lane loading.
   std::uint32_t take_ready(agent_no agent);
   /// Puts the lane back into its queue if it may start (another) turn.
-  void offer_ready(std::uint32_t lane);
+  void offer_ready(std::uint32_t lane, bool goes_first = false);
 
   /// How many turns of this agent could start now, counting one a ready lane (pure: what fits its
   /// depth).

@@ -105,10 +105,7 @@ void scheduler_core::finish_step() {
   deciding_ += failed_.size();
   if (!failed_.empty())
     out_->push_back(ask_retry_effect{std::exchange(failed_, {})});
-  if (!submit_.empty()) {
-    contexts_.push_back(std::exchange(submit_contexts_, {}));
-    out_->push_back(submit_effect{std::exchange(submit_, {})});
-  }
+  submit_gathered();
   if (watched_) {
     const progress_effect progress = progress_now();
     if (progress.running != last_progress_.running ||
@@ -119,6 +116,40 @@ void scheduler_core::finish_step() {
   }
   arm_wake();
   out_ = nullptr;
+}
+
+/// Hands this step's operations to the journal, in submits of at most
+/// limits::commit_operations_max. What shares a context stays together: a publish has far fewer
+/// members than that.
+void scheduler_core::submit_gathered() {
+  std::vector<context> contexts;
+  std::vector<journal::operation> batch;
+  std::size_t taken = 0;
+  const auto hand_over = [&] {
+    contexts_.push_back(std::exchange(contexts, {}));
+    out_->push_back(submit_effect{std::exchange(batch, {})});
+  };
+  if (submit_.size() <= limits::commit_operations_max) {
+    batch.swap(submit_);
+    contexts.swap(submit_contexts_);
+    if (!batch.empty())
+      hand_over();
+    return;
+  }
+  for (context& each : submit_contexts_) {
+    const auto* request = std::get_if<publish_context>(&each);
+    const std::size_t count =
+        request == nullptr ? 1 : request->members - request->unroutable.size();
+    SKEIN_CHECK(count <= limits::commit_operations_max);
+    if (batch.size() + count > limits::commit_operations_max)
+      hand_over();
+    for (std::size_t i = 0; i < count; ++i)
+      batch.push_back(std::move(submit_[taken++]));
+    contexts.push_back(std::move(each));
+  }
+  hand_over();
+  submit_.clear();
+  submit_contexts_.clear();
 }
 
 void scheduler_core::arm_wake() {
@@ -148,20 +179,38 @@ void scheduler_core::on(tick_in&) {
     std::erase_if(at->second, [this](const watcher& each) { return each.until <= now_.boot; });
     at = at->second.empty() ? watchers_.erase(at) : std::next(at);
   }
-  for (; !deferred_.empty(); deferred_.pop_front()) {
-    submit_.push_back(std::move(deferred_.front().op));
-    submit_contexts_.push_back(outcome_context{deferred_.front().delivery});
-  }
+  submit_deferred();
   for (const auto& [agent, key] : std::exchange(stalled_, {}))
     if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key); lane_slot != no_slot)
-      lanes_.set_loading(lane_slot, false);
+      unpark(lane_slot, false);
   if (demand_told_ + limits::resend_after <= now_.boot) {
     demand_told_ = now_.boot;
     for (std::uint32_t agent = 0; agent < slots_.size(); ++agent)
       if (slots_[agent].slots.outstanding() > 0)
         tell_demand(static_cast<agent_no>(agent), true);
     if (alone_.outstanding() > 0)
-      send(broker_at_, alone_.told(std::string{alone_slot}));
+      tell_slots(alone_, alone_slot);
+  }
+}
+
+/// What the disk had no room for is submitted again. A start or a failed attempt whose delivery was
+/// ended by our own word meanwhile has nothing left to say.
+void scheduler_core::submit_deferred() {
+  for (deferred_operation& each : std::exchange(deferred_, {})) {
+    const auto* start = std::get_if<journal::start_op>(&each.op);
+    const auto* attempt = std::get_if<journal::attempt_op>(&each.op);
+    if (start != nullptr || attempt != nullptr) {
+      const delivery_id& id = start != nullptr ? start->delivery : attempt->delivery;
+      const stage expected = start != nullptr ? stage::starting : stage::deciding;
+      if (lanes_.find_delivery(id) != each.delivery ||
+          lanes_.deliveries[each.delivery].at != expected) {
+        if (start != nullptr)
+          give_back_slot(each.agent);
+        continue;
+      }
+    }
+    submit_.push_back(std::move(each.op));
+    submit_contexts_.push_back(outcome_context{each.delivery});
   }
 }
 
@@ -178,8 +227,7 @@ void scheduler_core::fire_timer(std::uint64_t sequence, bool expiry) {
   for (const std::uint32_t slot : of_event) {
     live_delivery& each = lanes_.deliveries[slot];
     if (expiry && each.at != stage::closing) {
-      stop_turn(slot);
-      finish_without_turn(slot, delivery_state::expired, errc::none, "expired before it was done");
+      end_by_word(slot, delivery_state::expired, "expired before it was done");
     } else if (!expiry && each.at == stage::sleeping) {
       lanes_.enter(slot, key, each.ready_at);
     }

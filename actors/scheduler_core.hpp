@@ -221,9 +221,12 @@ class scheduler_core {
   void start_turns_of(agent_no agent);
   bool prepare(std::uint32_t lane_slot, std::uint32_t delivery, std::vector<event_id>& missing);
   bool may_run_alone(std::uint32_t lane_slot, std::uint32_t delivery);
+  void park(std::uint32_t lane_slot);
+  void unpark(std::uint32_t lane_slot, bool goes_first);
   void dispatch_turn(std::uint32_t delivery);
   void flush_dispatch(agent_no agent);
   void tell_demand(agent_no agent, bool always);
+  void tell_slots(slot_account& slots, std::string_view name);
   void on_outcomes(const frame_header& header, outcomes& body);
   void take_outcome(turn_outcome& outcome);
   void settle_lane(std::uint32_t lane_slot);
@@ -250,11 +253,14 @@ class scheduler_core {
   void on(tick_in&);
   void fire_timer(std::uint64_t sequence, bool expiry);
   void end_alone_turn();
+  void give_back_slot(agent_no agent);
   void stop_turn(std::uint32_t delivery);
+  void end_by_word(std::uint32_t delivery, delivery_state state, std::string text);
   void look_at_suspects(agent_no agent);
 
   // look-ups and commands (scheduler_queries.cpp)
   void on_query(const frame_header& header, const query& body);
+  void answer_question(const address& asker, std::uint64_t request, const nlohmann::json& question);
   void answer_to(const address& asker, std::uint64_t request, errc code, std::string json);
   void on_cancel(const address& asker, std::uint64_t request, event_id event);
   void event_ended(event_id event, delivery_state state);
@@ -268,6 +274,8 @@ class scheduler_core {
            std::uint32_t delivery = no_slot);
   progress_effect progress_now() const;
   void finish_step();
+  void submit_gathered();
+  void submit_deferred();
   void arm_wake();
 
   struct watcher {
@@ -275,9 +283,10 @@ class scheduler_core {
     std::uint64_t request = 0;
     boot_time until;
   };
-  /// A finish that the disk had no room for; submitted again a second later.
-  struct deferred_finish {
+  /// An outcome or a start that the disk had no room for; submitted again a second later.
+  struct deferred_operation {
     std::uint32_t delivery = no_slot;
+    agent_no agent{};
     journal::operation op;
   };
   struct timer_key {
@@ -287,6 +296,7 @@ class scheduler_core {
   };
   struct agent_slots {
     slot_account slots;
+    std::size_t reading = 0; // lanes that wait for the store; each will use a slot
     std::vector<dispatched_turn> batch;
     std::size_t batch_bytes = 0;
   };
@@ -307,7 +317,7 @@ class scheduler_core {
   std::vector<journal::operation> submit_;                       // of this step
   std::vector<context> submit_contexts_;
   std::vector<failed_attempt> failed_; // of this step
-  std::deque<deferred_finish> deferred_;
+  std::deque<deferred_operation> deferred_;
   struct remembered {
     frame_header request;
     slice answer;
@@ -323,7 +333,7 @@ class scheduler_core {
   counters counted_;
   std::optional<boot_time> armed_;
   boot_time demand_told_{};
-  boot_time started_{}; // of this process's work
+  boot_time started_{};                    // of this process's work
   std::vector<armed_retry> armed_retries_; // of this step
   std::vector<std::pair<agent_no, std::string>>
       stalled_; // lanes whose read failed: tried again at the next tick

@@ -51,7 +51,15 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
     else
       request.unroutable.push_back(i);
   }
-  submit_contexts_.push_back(std::move(request));
+  if (request.unroutable.size() < request.members) {
+    submit_contexts_.push_back(std::move(request));
+    return;
+  }
+  publish_ack answer{header.number, {}}; // nothing of it for the journal
+  answer.results.assign(request.members, {errc::too_many_deliveries, false, {}});
+  slice bytes = courier_.seal(header.from, answer);
+  remember_answer(header, bytes);
+  out_->push_back(send_effect{std::move(bytes)});
 }
 
 void scheduler_core::on(committed_in& input) {
@@ -141,7 +149,9 @@ void scheduler_core::settle_failed_submit(committed_in& input,
       out_->push_back(send_effect{std::move(bytes)});
       at += request->members - request->unroutable.size();
     } else if (definite) {
-      deferred_.push_back({std::get<outcome_context>(each).delivery, std::move(input.batch[at])});
+      const std::uint32_t delivery = std::get<outcome_context>(each).delivery;
+      deferred_.push_back(
+          {delivery, lanes_.deliveries[delivery].agent, std::move(input.batch[at])});
       ++at;
     } else {
       ++at;

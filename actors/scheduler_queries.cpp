@@ -28,10 +28,18 @@ constexpr std::string_view no_such_event = "no event of this number is pending";
 } // namespace
 
 void scheduler_core::on_query(const frame_header& header, const query& body) {
-  const json question = json::parse(body.json, nullptr, false);
-  const std::string op = question.is_object() ? question.value("op", "") : "";
+  try {
+    answer_question(header.from, body.request, json::parse(body.json));
+  } catch (const json::exception&) { // a member is missing or of another type
+    answer_to(header.from, body.request, errc::invalid_argument, "the question is malformed");
+  }
+}
+
+void scheduler_core::answer_question(const address& asker, std::uint64_t request,
+                                     const json& question) {
+  const std::string op = question.value("op", "");
   const auto reply = [&](const json& view) {
-    answer_to(header.from, body.request, errc::none,
+    answer_to(asker, request, errc::none,
               view.dump(-1, ' ', false, json::error_handler_t::replace));
   };
   if (op == "live") {
@@ -41,13 +49,14 @@ void scheduler_core::on_query(const frame_header& header, const query& body) {
         if (const std::uint32_t event = lanes_.find_event(id->sequence); event != no_slot)
           view[to_string(*id)] = view_live_event(lanes_, event);
     reply(view);
-  } else if (op == "await") {
-    if (const auto id = event_of(question))
-      watch(header.from, body.request, *id,
-            std::chrono::milliseconds{question.value("timeout_ms", 0)});
-  } else if (op == "cancel") {
-    if (const auto id = event_of(question))
-      on_cancel(header.from, body.request, *id);
+  } else if (op == "await" || op == "cancel") {
+    const auto id = event_of(question);
+    if (!id)
+      answer_to(asker, request, errc::invalid_argument, "an event's number is needed");
+    else if (op == "cancel")
+      on_cancel(asker, request, *id);
+    else
+      watch(asker, request, *id, std::chrono::milliseconds{question.value("timeout_ms", 0)});
   } else if (op == "loop") {
     json view{{"loop", raw(settings_.loop)},   {"pending", pending_events()},
               {"running", running_},           {"lanes", lanes_.lane_count()},
@@ -71,7 +80,7 @@ void scheduler_core::on_query(const frame_header& header, const query& body) {
     });
     reply({{"lanes", std::move(rows)}});
   } else {
-    answer_to(header.from, body.request, errc::invalid_argument, "unknown question");
+    answer_to(asker, request, errc::invalid_argument, "unknown question");
   }
 }
 
@@ -130,10 +139,8 @@ void scheduler_core::on_cancel(const address& asker, std::uint64_t request, even
        at = lanes_.deliveries[at].next_sibling)
     if (lanes_.deliveries[at].at != stage::closing)
       of_event.push_back(at);
-  for (const std::uint32_t each : of_event) {
-    stop_turn(each);
-    finish_without_turn(each, delivery_state::cancelled, errc::none, "cancelled");
-  }
+  for (const std::uint32_t each : of_event)
+    end_by_word(each, delivery_state::cancelled, "cancelled");
 }
 
 /// The event has left this loop: whoever waits for its end, or asked for its cancellation, is told.

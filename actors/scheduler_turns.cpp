@@ -17,8 +17,9 @@ namespace {
 
 constexpr std::size_t dispatch_bytes_max = 4 << 20;
 
-/// A delivery that was running alone when the process died waits so long after the next start, times its
-/// crashes: a node that something else kills again and again within seconds blames nobody.
+/// A delivery that was running alone when the process died waits so long after the next start,
+/// times its crashes: a node that something else kills again and again within seconds blames
+/// nobody.
 constexpr std::chrono::seconds pause_after_crash{2};
 
 /// The state of an event whose deliveries have all ended, from the set of their ends.
@@ -44,7 +45,7 @@ void scheduler_core::start_turns() {
 void scheduler_core::start_turns_of(agent_no agent) {
   agent_slots& of = slots_[raw(agent)];
   std::vector<event_id> missing;
-  while (of.slots.free() > 0) {
+  while (of.slots.free() > of.reading) { // what is being read already has its slot
     const std::uint32_t lane_slot = lanes_.take_ready(agent);
     if (lane_slot == no_slot)
       break;
@@ -86,18 +87,34 @@ bool scheduler_core::prepare(std::uint32_t lane_slot, std::uint32_t slot,
   }
   if (lanes_.events[delivery.event].body.empty()) {
     missing.push_back(lanes_.events[delivery.event].id);
-    lanes_.set_loading(lane_slot, true);
+    park(lane_slot);
     if (missing.size() == limits::loop_fetch_events)
       out_->push_back(read_bodies_effect{std::exchange(missing, {})});
     return false;
   }
   if (settings_.agents[raw(in.agent)].has_state && !in.state_known) {
-    lanes_.set_loading(lane_slot, true);
+    park(lane_slot);
     in.read_number = ++reads_;
     out_->push_back(read_state_effect{in.agent, in.key, in.read_number});
     return false;
   }
   return delivery.suspected != suspicion::accused || may_run_alone(lane_slot, slot);
+}
+
+/// The lane waits for the store. At most as many lanes of an agent do as it has free slots, so that
+/// a backlog on disk is not read into memory before its time.
+void scheduler_core::park(std::uint32_t lane_slot) {
+  lane& in = lanes_.lanes[lane_slot];
+  if (!std::exchange(in.reading, true))
+    ++slots_[raw(in.agent)].reading;
+  lanes_.set_loading(lane_slot, true);
+}
+
+void scheduler_core::unpark(std::uint32_t lane_slot, bool goes_first) {
+  lane& in = lanes_.lanes[lane_slot];
+  if (std::exchange(in.reading, false))
+    --slots_[raw(in.agent)].reading;
+  lanes_.set_loading(lane_slot, false, goes_first);
 }
 
 /// Accused deliveries run one at a time on this node: the broker has one slot for all of its loops.
@@ -107,13 +124,14 @@ bool scheduler_core::may_run_alone(std::uint32_t lane_slot, std::uint32_t slot) 
     return true;
   if (now_.boot < started_ + delivery.crashes * pause_after_crash) {
     lanes_.set_loading(lane_slot, true);
-    stalled_.emplace_back(delivery.agent, lanes_.lanes[lane_slot].key); // looked at again at the next tick
+    stalled_.emplace_back(delivery.agent, lanes_.lanes[lane_slot].key); // until the next tick
     return false;
   }
-  accused_.push_back(slot);
+  if (std::find(accused_.begin(), accused_.end(), slot) == accused_.end())
+    accused_.push_back(slot);
   lanes_.set_loading(lane_slot, true);
   if (alone_.adjust(accused_.size()))
-    send(broker_at_, alone_.told(std::string{alone_slot}));
+    tell_slots(alone_, alone_slot);
   return false;
 }
 
@@ -128,7 +146,7 @@ void scheduler_core::on_grant(const grant& given) {
       lanes_.set_loading(next.lane, false);
     }
     if (alone_.adjust(accused_.size()))
-      send(broker_at_, alone_.told(std::string{alone_slot}));
+      tell_slots(alone_, alone_slot);
     return;
   }
   for (std::size_t agent = 0; agent < slots_.size(); ++agent)
@@ -136,10 +154,16 @@ void scheduler_core::on_grant(const grant& given) {
       slots_[agent].slots.granted(given.granted_total);
 }
 
+/// A slot was used for a turn that did not start after all.
+void scheduler_core::give_back_slot(agent_no agent) {
+  slots_[raw(agent)].slots.put_back();
+  tell_slots(slots_[raw(agent)].slots, settings_.agents[raw(agent)].name);
+}
+
 void scheduler_core::end_alone_turn() {
   alone_.put_back();
   alone_.adjust(accused_.size());
-  send(broker_at_, alone_.told(std::string{alone_slot}));
+  tell_slots(alone_, alone_slot);
 }
 
 void scheduler_core::dispatch_turn(std::uint32_t slot) {
@@ -175,12 +199,20 @@ void scheduler_core::tell_demand(agent_no agent, bool always) {
   if (!settings_.agents[raw(agent)].configured)
     return; // nobody could run it; the deliveries wait for the agent to come back
   agent_slots& of = slots_[raw(agent)];
-  std::uint64_t startable = starting_ ? lanes_.ready_count(agent) : 0;
+  std::uint64_t startable = starting_ ? lanes_.ready_count(agent) + of.reading : 0;
   if (startable > 0 && lanes_.pure(agent))
     startable =
         std::min<std::uint64_t>(lanes_.waiting_count(agent), startable * limits::pipeline_depth);
   if (of.slots.adjust(startable) || always)
-    send(broker_at_, of.slots.told(settings_.agents[raw(agent)].name));
+    tell_slots(of.slots, settings_.agents[raw(agent)].name);
+}
+
+/// What is wanted is told again until it is granted; what is given back, until it is acknowledged.
+void scheduler_core::tell_slots(slot_account& slots, std::string_view name) {
+  if (slots.tells_return())
+    send_reliable(broker_at_, slots.told(std::string{name}));
+  else
+    send(broker_at_, slots.told(std::string{name}));
 }
 
 // ---- outcomes ---------------------------------------------------------------------------------
@@ -306,12 +338,22 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
   const std::uint32_t lane_slot = delivery.lane;
   const bool parked = lane_slot != no_slot && lanes_.lanes[lane_slot].loading &&
                       lanes_.lanes[lane_slot].first_waiting == slot;
-  if (delivery.at != stage::closing) // else an outcome of it was refused whole, and this one takes its place
+  if (delivery.at !=
+      stage::closing) // else an outcome of it was refused whole, and this one takes its place
     lanes_.close(slot);
   if (parked) // what it waited for was for this delivery
-    lanes_.set_loading(lane_slot, false);
+    unpark(lane_slot, true);
   submit_.push_back(std::move(op));
   submit_contexts_.push_back(outcome_context{slot});
+}
+
+/// Cancelled or expired, whatever the delivery does now. Outcomes of later turns of a pure lane
+/// that waited for this one are used.
+void scheduler_core::end_by_word(std::uint32_t slot, delivery_state state, std::string text) {
+  stop_turn(slot);
+  finish_without_turn(slot, state, errc::none, std::move(text));
+  if (const std::uint32_t lane_slot = lanes_.deliveries[slot].lane; lane_slot != no_slot)
+    settle_lane(lane_slot);
 }
 
 void scheduler_core::stop_turn(std::uint32_t slot) {
@@ -413,9 +455,7 @@ void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& 
   live_delivery& delivery = lanes_.deliveries[slot];
   if (delivery.at != stage::starting || !starting_ ||
       verdict.status != journal::op_status::applied) {
-    slots_[raw(delivery.agent)].slots.put_back();
-    send(broker_at_,
-         slots_[raw(delivery.agent)].slots.told(settings_.agents[raw(delivery.agent)].name));
+    give_back_slot(delivery.agent);
     if (delivery.at == stage::starting)
       lanes_.deactivate(slot, stage::waiting);
     return;
@@ -460,11 +500,11 @@ void scheduler_core::on(state_in& input) {
   in.state_known = true;
   in.has_state = input.state->has_value();
   in.state = in.has_state ? **input.state : slice{};
-  lanes_.set_loading(lane_slot, false);
+  unpark(lane_slot, true);
 }
 
 void scheduler_core::on(bodies_in& input) {
-  for (std::size_t i = 0; i < input.events.size(); ++i) {
+  for (std::size_t i = input.events.size(); i-- > 0;) { // the first asked for is to go first
     const std::uint32_t slot = lanes_.find_event(input.events[i].sequence);
     if (slot == no_slot)
       continue;
@@ -480,10 +520,13 @@ void scheduler_core::on(bodies_in& input) {
         of_event.push_back(at);
     for (const std::uint32_t each : of_event) {
       const std::uint32_t lane_slot = lanes_.deliveries[each].lane;
-      if (!input.bodies)
-        stalled_.emplace_back(lanes_.lanes[lane_slot].agent, lanes_.lanes[lane_slot].key);
-      else if (lanes_.lanes[lane_slot].first_waiting == each)
-        lanes_.set_loading(lane_slot, false);
+      const lane& in = lanes_.lanes[lane_slot];
+      if (!in.reading || in.first_waiting != each)
+        continue; // it waits for something else
+      if (input.bodies)
+        unpark(lane_slot, true);
+      else
+        stalled_.emplace_back(in.agent, in.key);
     }
     if (input.bodies && (*input.bodies)[i].empty())
       for (const std::uint32_t each : of_event)

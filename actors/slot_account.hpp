@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace skein {
 
@@ -53,12 +54,16 @@ class slot_account {
   }
 
   demand told(std::string agent) const { return {std::move(agent), wanted_, returned_}; }
+  /// Whether slots were given back since the last call. Such a demand must arrive: nobody else can
+  /// use them before, and this loop may have no reason to speak of that agent again.
+  bool tells_return() noexcept { return std::exchange(told_returned_, returned_) != returned_; }
 
  private:
   std::uint64_t wanted_ = 0;
   std::uint64_t granted_ = 0;
   std::uint64_t used_ = 0;
   std::uint64_t returned_ = 0;
+  std::uint64_t told_returned_ = 0;
 };
 
 } // namespace skein

@@ -80,6 +80,7 @@ bool has_duplicate(std::string_view* first, std::string_view* last) {
 
 json_reader::json_reader(std::string_view text)
   : begin_{text.data()}, at_{text.data()}, end_{text.data() + text.size()} {
+  names_.reserve(2 * few_names);
   if (!is_utf8(text))
     fail(errc::invalid_json, "it is not UTF-8 as a whole");
 }
@@ -169,12 +170,13 @@ bool json_reader::member(std::string_view& name) {
   top.is_first = false;
   skip_space();
   bool has_escapes = false;
-  name = quoted(has_escapes);
+  std::string_view text = quoted(has_escapes);
   if (has_escapes && !failed()) {
-    decode(name, decoded_.emplace_front());
-    name = decoded_.front();
+    decode(text, decoded_.emplace_front());
+    text = decoded_.front();
   }
-  names_.push_back(name);
+  names_.push_back(text);
+  name = text;
   return take(':', "a ':' must stand here");
 }
 

@@ -36,10 +36,16 @@ std::vector<delivery_to> broker_core::on_own(const std::string& link, const slic
     return {};
   }
   const frame_header& header = decoded->header;
+  if (header.from.node != self_.node) {
+    ++counted_.impostors;
+    return {};
+  }
   if (const auto* greeting = std::get_if<hello>(&decoded->body)) {
     const std::string name{link_name(header.from.name)};
     if (const auto before = links_.find(name); before != links_.end())
       names_.erase(before->second);
+    if (const auto other = names_.find(link); other != names_.end())
+      links_.erase(other->second); // it spoke for another part until now
     links_[name] = link;
     names_[link] = name;
     return {{link, encode_frame({self_, header.from, 0}, welcome{greeting->boot})}};
@@ -51,8 +57,12 @@ std::vector<delivery_to> broker_core::on_own(const std::string& link, const slic
   }
   if (const auto* told = std::get_if<credit>(&decoded->body))
     return grants_to_frames(credits_.on_credit(*told));
-  if (const auto* told = std::get_if<demand>(&decoded->body))
-    return grants_to_frames(credits_.on_demand(header.from, *told));
+  if (const auto* told = std::get_if<demand>(&decoded->body)) {
+    auto out = grants_to_frames(credits_.on_demand(header.from, *told));
+    if (header.number != 0) // it gives slots back, and is sent again until we say that we know
+      out.push_back({link, encode_frame({self_, header.from, 0}, ack{header.number})});
+    return out;
+  }
   ++counted_.malformed;
   return {};
 }

@@ -51,7 +51,9 @@ bool link::send(slice frame) {
 void link::run() {
   pthread_setname_np(pthread_self(), ("sk-" + self_.name).substr(0, 15).c_str());
   while (true) {
-    flush();
+    do
+      flush();
+    while (sending_.empty() && take_queue());
     const short wanted = static_cast<short>(ZMQ_POLLIN | (sending_.empty() ? 0 : ZMQ_POLLOUT));
     std::array<zmq::pollitem_t, 2> items{
         {{dealer_.handle(), 0, wanted, 0}, {nullptr, wake_.fd(), ZMQ_POLLIN, 0}}};
@@ -64,14 +66,15 @@ void link::run() {
         if (stopping_)
           return;
       }
-      take_queue();
     }
     if ((items[0].revents & ZMQ_POLLIN) != 0)
       take_frames();
   }
 }
 
-void link::take_queue() {
+/// The queue is taken only when all that was taken before is on its way: so it fills when the pipe
+/// is full, and send() says so.
+bool link::take_queue() {
   std::vector<slice> taken;
   {
     const std::lock_guard lock{mutex_};
@@ -79,6 +82,7 @@ void link::take_queue() {
   }
   for (slice& each : taken)
     sending_.push_back(std::move(each));
+  return !sending_.empty();
 }
 
 void link::flush() {

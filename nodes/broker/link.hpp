@@ -22,7 +22,7 @@ class link : public bus_port {
 
  private:
   void run();
-  void take_queue();
+  bool take_queue();
   void flush();
   void take_frames();
 

@@ -100,7 +100,7 @@ int run_node(context& at, const node_options& options) {
   if (!at.global.dry_run)
     return at.hooks.run_node(options);
   at.world.out << fmt::format(
-      "node {} would serve http://{} with {} loops, {} agents and {} routes; data: {}\n",
+      "node {} would serve http://{}; loops: {}, agents: {}, routes: {}, data: {}\n",
       options.settings.node, to_string(http_address{options.http_host, options.http_port}),
       options.settings.loops, options.settings.agents.size(), options.settings.routes.size(),
       options.ephemeral ? "in memory" : options.data_dir);

@@ -86,7 +86,7 @@ Number any(generator& random) {
 }
 
 std::string any_bytes(generator& random, std::size_t most = 300) {
-  std::string bytes(random() % 8 == 0 ? random() % most : random() % 12, '\0');
+  std::string bytes(random() % 32 == 0 ? random() % most : random() % 12, '\0');
   for (char& each : bytes)
     each = static_cast<char>(random());
   return bytes;

@@ -157,7 +157,7 @@ TEST_CASE("--dry-run says what would run and runs nothing") {
   command_line cli;
   CHECK(cli({"dev", "--dry-run", "--loops", "2", "--ephemeral"}) == 0);
   CHECK(cli.started.empty());
-  CHECK(cli.out == "node n1 would serve http://127.0.0.1:7411 with 2 loops, 1 agents and 1 routes; "
+  CHECK(cli.out == "node n1 would serve http://127.0.0.1:7411; loops: 2, agents: 1, routes: 1, "
                    "data: in memory\n");
 }
 

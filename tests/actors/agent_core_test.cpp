@@ -1,0 +1,403 @@
+#include "actors/agent_core.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace skein;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr moment at(std::int64_t ms) {
+  return {from_ns(1'700'000'000'000'000'000 + ms * 1'000'000),
+          boot_time{std::chrono::milliseconds{ms}}};
+}
+
+const address loop{"n1", "loop/0"};
+
+turn_id turn(std::uint64_t sequence, std::uint32_t attempt = 1) {
+  return {{{shard_id{}, sequence}, 0}, attempt};
+}
+
+event cause() {
+  event value;
+  value.id = "order-1";
+  value.source = "/shop";
+  value.type = "order.created";
+  value.kind = data_kind::text;
+  value.datacontenttype = "text/plain";
+  value.data = "hello";
+  value.set_extension("partitionkey", "customer-7");
+  value.set_extension("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  return value;
+}
+
+dispatched_turn dispatched(const turn_id& which, const event& body = cause()) {
+  dispatched_turn out;
+  out.turn = which;
+  out.epoch = epoch_no{4};
+  out.body = slice{encode_event(body)};
+  return out;
+}
+
+turn_report report(const turn_id& which, turn_verdict verdict = turn_verdict::done) {
+  turn_report out;
+  out.turn = which;
+  out.verdict = verdict;
+  return out;
+}
+
+struct agent_world {
+  explicit agent_world(agent_kind kind = agent_kind::exec, bool alone = false)
+    : core{settings_of(kind, alone)} {
+    std::vector<agent_effect> out;
+    core.start(at(0), out);
+    sort_out(out);
+  }
+
+  static agent_core_settings settings_of(agent_kind kind, bool alone) {
+    agent_core_settings settings;
+    settings.agent.name = "bot";
+    settings.agent.kind = kind;
+    settings.agent.concurrency = 8;
+    settings.agent.timeout = 10s;
+    settings.node = "n1";
+    settings.store_id = "00c0ffee00c0ffee";
+    settings.serves_alone_slot = alone;
+    return settings;
+  }
+
+  void step(agent_input input, std::int64_t ms) {
+    std::vector<agent_effect> out;
+    core.step(std::move(input), at(ms), out);
+    sort_out(out);
+  }
+  void dispatch_turns(std::vector<dispatched_turn> turns, std::int64_t ms) {
+    step(frame_in{{{loop, {"n1", "agent/bot"}, ++number}, dispatch{"bot", std::move(turns)}}}, ms);
+  }
+  void cancel(const turn_id& which, std::int64_t ms) {
+    step(frame_in{{{loop, {"n1", "agent/bot"}, ++number}, cancel_turns{"bot", {which}}}}, ms);
+  }
+  turn_outcome only_outcome() const {
+    REQUIRE(said.size() == 1);
+    REQUIRE(said[0].turns.size() == 1);
+    return said[0].turns[0];
+  }
+
+  void sort_out(std::vector<agent_effect>& out) {
+    said.clear();
+    said_frames.clear();
+    acks = 0;
+    credits.clear();
+    started.clear();
+    stopped.clear();
+    left.clear();
+    for (agent_effect& each : out) {
+      if (auto* sent = std::get_if<send_effect>(&each)) {
+        const frame got = decode_frame(sent->bytes).value();
+        if (const auto* body = std::get_if<outcomes>(&got.body)) {
+          CHECK(got.header.to == loop);
+          said.push_back(*body);
+          said_frames.push_back(got.header.number);
+        } else if (const auto* told = std::get_if<credit>(&got.body)) {
+          credits.push_back(*told);
+        } else {
+          acks += std::holds_alternative<ack>(got.body) ? 1u : 0u;
+        }
+      } else if (auto* start = std::get_if<start_effect>(&each)) {
+        started.insert(started.end(), start->turns.begin(), start->turns.end());
+      } else if (const auto* stop = std::get_if<stop_effect>(&each)) {
+        stopped.push_back(stop->stage);
+      } else if (const auto* cut = std::get_if<left_effect>(&each)) {
+        left = cut->turns;
+      }
+    }
+  }
+
+  agent_core core;
+  std::uint64_t number = 0;
+  std::vector<outcomes> said;
+  std::vector<std::uint64_t> said_frames;
+  std::size_t acks = 0;
+  std::vector<credit> credits;
+  std::vector<turn_start> started;
+  std::vector<stop_stage> stopped;
+  std::vector<std::string> left;
+};
+
+} // namespace
+
+TEST_CASE("an agent opens its slots at start, and tells them again in case that was lost") {
+  agent_world world{agent_kind::exec, true};
+  CHECK(world.credits == std::vector<credit>{{"bot", 8}, {std::string{alone_slot}, 1}});
+  world.step(tick_in{}, 1'999);
+  CHECK(world.credits.empty());
+  world.step(tick_in{}, 2'000);
+  CHECK(world.credits == std::vector<credit>{{"bot", 8}, {std::string{alone_slot}, 1}});
+}
+
+TEST_CASE("echo replies with what came and noop with nothing, at once, and both open a slot") {
+  agent_world echo{agent_kind::echo};
+  echo.dispatch_turns({dispatched(turn(1))}, 5);
+  CHECK(echo.acks == 1);
+  CHECK(echo.only_outcome().verdict == turn_verdict::done);
+  CHECK(echo.only_outcome().reply_kind == data_kind::text);
+  CHECK(echo.only_outcome().reply.view() == "hello");
+  CHECK(echo.only_outcome().epoch == epoch_no{4});
+  CHECK(echo.credits == std::vector<credit>{{"bot", 9}});
+  agent_world noop{agent_kind::noop};
+  noop.dispatch_turns({dispatched(turn(1)), dispatched(turn(2))}, 5);
+  REQUIRE(noop.said.size() == 1);
+  CHECK(noop.said[0].turns.size() == 2);
+  CHECK(noop.said[0].turns[0].reply.empty());
+  CHECK(noop.credits == std::vector<credit>{{"bot", 10}});
+}
+
+TEST_CASE("a runner is told name, token, deadline and state") {
+  agent_world world;
+  auto given = dispatched(turn(42, 3));
+  given.has_state = true;
+  given.state = slice{"7"};
+  world.dispatch_turns({given}, 100);
+  REQUIRE(world.started.size() == 1);
+  CHECK(world.started[0].name == "0-42.bot/3");
+  CHECK(world.started[0].token == "00c0ffee00c0ffee.0-42.bot.0");
+  CHECK(world.started[0].deadline == at(10'100).wall);
+  CHECK(world.started[0].has_state);
+  CHECK(world.started[0].state.view() == "7");
+  CHECK(world.core.running() == 1);
+}
+
+TEST_CASE("the token is the same for every attempt") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(42, 1)), dispatched(turn(42, 2))}, 0);
+  REQUIRE(world.started.size() == 2);
+  CHECK(world.started[0].token == world.started[1].token);
+}
+
+TEST_CASE("a dispatch that comes twice runs once") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  --world.number;
+  world.dispatch_turns({dispatched(turn(1))}, 1);
+  CHECK(world.started.empty());
+  CHECK(world.acks == 1);
+  world.dispatch_turns({dispatched(turn(1))}, 2); // another frame, the same attempt
+  CHECK(world.started.empty());
+  CHECK(world.core.running() == 1);
+}
+
+TEST_CASE("an outcome is sent again until the loop has acknowledged it") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.step(reports_in{{report(turn(1))}}, 10);
+  const auto first = world.only_outcome();
+  const auto frame_number = world.said_frames[0];
+  world.step(tick_in{}, 1'009);
+  CHECK(world.said.empty());
+  world.step(tick_in{}, 1'010);
+  CHECK(world.only_outcome() == first);
+  CHECK(world.said_frames[0] == frame_number);
+  world.step(frame_in{{{loop, {"n1", "agent/bot"}, 0}, ack{frame_number}}}, 1'100);
+  world.step(tick_in{}, 5'000);
+  CHECK(world.said.empty());
+}
+
+TEST_CASE("a turn beyond its time is terminated, then killed, at exact times, and has failed") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.step(tick_in{}, 9'999);
+  CHECK(world.stopped.empty());
+  world.step(tick_in{}, 10'000);
+  CHECK(world.stopped == std::vector{stop_stage::terminate});
+  world.step(tick_in{}, 12'999);
+  CHECK(world.stopped.empty());
+  world.step(tick_in{}, 13'000);
+  CHECK(world.stopped == std::vector{stop_stage::kill});
+  world.step(tick_in{}, 60'000);
+  CHECK(world.stopped.empty());
+  world.step(reports_in{{report(turn(1), turn_verdict::returned)}}, 60'001);
+  CHECK(world.only_outcome().verdict == turn_verdict::failed);
+  CHECK(world.only_outcome().code == errc::agent_timeout);
+  CHECK(world.only_outcome().error.find("10s") != std::string::npos);
+  CHECK(world.core.counted().timeouts == 1);
+}
+
+TEST_CASE("an answer that arrives while the turn is being terminated still counts") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.step(tick_in{}, 10'000);
+  world.step(reports_in{{report(turn(1))}}, 10'500);
+  CHECK(world.only_outcome().verdict == turn_verdict::done);
+  world.step(tick_in{}, 13'000);
+  CHECK(world.stopped.empty());
+}
+
+TEST_CASE("a cancelled turn is told, then terminated, then killed, at exact times") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.cancel(turn(1), 1'000);
+  CHECK(world.stopped == std::vector{stop_stage::tell});
+  world.cancel(turn(1), 1'500);
+  CHECK(world.stopped.empty());
+  world.step(tick_in{}, 2'999);
+  CHECK(world.stopped.empty());
+  world.step(tick_in{}, 3'000);
+  CHECK(world.stopped == std::vector{stop_stage::terminate});
+  world.step(tick_in{}, 5'999);
+  CHECK(world.stopped.empty());
+  world.step(tick_in{}, 6'000);
+  CHECK(world.stopped == std::vector{stop_stage::kill});
+  world.step(reports_in{{report(turn(1), turn_verdict::returned)}}, 6'100);
+  CHECK(world.only_outcome().verdict == turn_verdict::returned);
+}
+
+TEST_CASE("cancelling what does not run does nothing but acknowledge") {
+  agent_world world;
+  world.cancel(turn(9), 0);
+  CHECK(world.stopped.empty());
+  CHECK(world.acks == 1);
+}
+
+TEST_CASE("a timer of an earlier run of the same attempt is stale") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.step(reports_in{{report(turn(1), turn_verdict::returned)}}, 5'000);
+  world.dispatch_turns({dispatched(turn(1))}, 6'000);
+  world.step(tick_in{}, 10'000);
+  CHECK(world.stopped.empty());
+  world.step(tick_in{}, 16'000);
+  CHECK(world.stopped == std::vector{stop_stage::terminate});
+}
+
+TEST_CASE("hasten tells all that run, lists them, and what returns is not counted against them") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(2)), dispatched(turn(1, 2))}, 0);
+  world.step(hasten_in{}, 1'000);
+  CHECK(world.left == std::vector<std::string>{"0-1.bot/2", "0-2.bot/1"});
+  CHECK(world.stopped == std::vector{stop_stage::tell, stop_stage::tell});
+  world.step(reports_in{{report(turn(1, 2), turn_verdict::returned)}}, 1'100);
+  CHECK(world.only_outcome().verdict == turn_verdict::returned);
+  CHECK(world.core.counted().returned == 1);
+}
+
+TEST_CASE("an emitted event is completed from its cause") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(42))}, 0);
+  auto done = report(turn(42));
+  event plain;
+  plain.type = "invoice.wanted";
+  event full = plain;
+  full.id = "own-id";
+  full.source = "/own";
+  full.set_extension("partitionkey", "own-key");
+  full.set_extension("traceparent", "00-11111111111111111111111111111111-2222222222222222-01");
+  full.set_extension("skeinhops", "0"); // not theirs to say
+  done.emits = {plain, full};
+  world.step(reports_in{{done}}, 10);
+  const auto outcome = world.only_outcome();
+  REQUIRE(outcome.emits.size() == 2);
+  const event first = decode_event(outcome.emits[0].body.view()).value();
+  CHECK(first.id == "0-42.bot.0");
+  CHECK(first.source == "skein/agent/bot");
+  CHECK(first.key() == "customer-7");
+  CHECK(*first.text_extension("skeinhops") == "1");
+  CHECK(*first.text_extension("traceparent") == *cause().text_extension("traceparent"));
+  CHECK(outcome.emits[0].hops == 1);
+  const event second = decode_event(outcome.emits[1].body.view()).value();
+  CHECK(second.id == "own-id");
+  CHECK(second.source == "/own");
+  CHECK(second.key() == "own-key");
+  CHECK(*second.text_extension("skeinhops") == "1");
+  CHECK(*second.text_extension("traceparent") == *full.text_extension("traceparent"));
+}
+
+TEST_CASE("hops grow by one an emit, and an event that went around too often ends there") {
+  agent_world world;
+  event tired = cause();
+  tired.set_extension("skeinhops", std::to_string(limits::hops_max - 1));
+  event exhausted = cause();
+  exhausted.set_extension("skeinhops", std::to_string(limits::hops_max));
+  world.dispatch_turns({dispatched(turn(1), tired), dispatched(turn(2), exhausted)}, 0);
+  event next;
+  next.type = "again";
+  auto done = report(turn(1));
+  done.emits = {next};
+  world.step(reports_in{{done}}, 1);
+  CHECK(world.only_outcome().verdict == turn_verdict::done);
+  CHECK(world.only_outcome().emits[0].hops == limits::hops_max);
+  done = report(turn(2));
+  done.emits = {next};
+  world.step(reports_in{{done}}, 2);
+  CHECK(world.only_outcome().verdict == turn_verdict::rejected);
+  CHECK(world.only_outcome().code == errc::too_many_hops);
+  CHECK(world.only_outcome().emits.empty());
+}
+
+TEST_CASE("one emitted event that is none drops all effects of the turn") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  auto done = report(turn(1));
+  event good;
+  good.type = "good";
+  done.emits = {good, event{}};
+  done.reply = "reply";
+  done.sets_state = true;
+  done.state = "1";
+  world.step(reports_in{{done}}, 1);
+  const auto outcome = world.only_outcome();
+  CHECK(outcome.verdict == turn_verdict::rejected);
+  CHECK(outcome.code == errc::agent_output_invalid);
+  CHECK(outcome.error.starts_with("emitted event 1:"));
+  CHECK(outcome.emits.empty());
+  CHECK(outcome.reply.empty());
+  CHECK_FALSE(outcome.sets_state);
+}
+
+TEST_CASE("replies, states and emits beyond their limits are rejected by name") {
+  struct row {
+    std::size_t reply, state, emits;
+    errc code;
+  };
+  const auto each = GENERATE(values<row>({
+      {limits::reply_bytes_max, limits::state_bytes_max, limits::emits_per_turn_max, errc::none},
+      {limits::reply_bytes_max + 1, 0, 0, errc::agent_output_invalid},
+      {0, limits::state_bytes_max + 1, 0, errc::state_too_large},
+      {0, 0, limits::emits_per_turn_max + 1, errc::too_many_emits},
+  }));
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  auto done = report(turn(1));
+  done.reply.assign(each.reply, 'r');
+  done.state.assign(each.state, '1');
+  event emitted;
+  emitted.type = "e";
+  done.emits.assign(each.emits, emitted);
+  world.step(reports_in{{done}}, 1);
+  CHECK(world.only_outcome().code == each.code);
+  CHECK((world.only_outcome().verdict == turn_verdict::done) == (each.code == errc::none));
+  CHECK(world.only_outcome().emits.size() == (each.code == errc::none ? each.emits : 0));
+}
+
+TEST_CASE("an error text beyond its limit is cut, and remains UTF-8") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  auto failed = report(turn(1), turn_verdict::failed);
+  failed.error = "x";
+  while (failed.error.size() < limits::error_text_bytes_max + 100)
+    failed.error += "\xe2\x82\xac"; // the limit falls inside one
+  world.step(reports_in{{failed}}, 1);
+  const std::string error = world.only_outcome().error;
+  CHECK(error.size() <= limits::error_text_bytes_max);
+  CHECK(error.size() > limits::error_text_bytes_max - 4);
+  CHECK(error.ends_with("\xe2\x82\xac"));
+}
+
+TEST_CASE("a report of a turn that does not run is ignored") {
+  agent_world world;
+  world.step(reports_in{{report(turn(5))}}, 0);
+  CHECK(world.said.empty());
+  world.dispatch_turns({dispatched(turn(1))}, 1);
+  world.step(reports_in{{report(turn(1)), report(turn(1))}}, 2);
+  CHECK(world.only_outcome().verdict == turn_verdict::done);
+  CHECK(world.credits == std::vector<credit>{{"bot", 9}});
+}

@@ -1,0 +1,141 @@
+#include "actors/shutdown_core.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace skein;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr moment at(std::int64_t ms) {
+  return {from_ns(1'700'000'000'000'000'000), boot_time{std::chrono::milliseconds{ms}}};
+}
+
+struct drain {
+  explicit drain(std::size_t loops = 1, duration deadline = 25s) : core{{loops, deadline}} {}
+
+  std::vector<shutdown_effect> step(shutdown_input input, std::int64_t ms) {
+    std::vector<shutdown_effect> out;
+    core.step(std::move(input), at(ms), out);
+    return out;
+  }
+  std::vector<shutdown_effect> progress(std::size_t loop, progress_effect what, std::int64_t ms) {
+    return step(loop_progress_in{loop, what}, ms);
+  }
+
+  shutdown_core core;
+};
+
+template <class Effect>
+std::size_t count(const std::vector<shutdown_effect>& effects) {
+  return static_cast<std::size_t>(
+      std::count_if(effects.begin(), effects.end(), [](const shutdown_effect& each) {
+        return std::holds_alternative<Effect>(each);
+      }));
+}
+
+finish_effect finish_of(const std::vector<shutdown_effect>& effects) {
+  REQUIRE(count<finish_effect>(effects) == 1);
+  for (const shutdown_effect& each : effects)
+    if (const auto* finish = std::get_if<finish_effect>(&each))
+      return *finish;
+  return {};
+}
+
+} // namespace
+
+TEST_CASE("nothing stops before the signal") {
+  drain it;
+  CHECK(it.step(tick_in{}, 99'999).empty());
+  CHECK(it.progress(0, {0, 0, 0}, 99'999).empty());
+}
+
+TEST_CASE("a signal refuses, stops starting, and sets both deadlines") {
+  drain it;
+  const auto out = it.step(signal_in{}, 1'000);
+  CHECK(count<refuse_effect>(out) == 1);
+  CHECK(count<stop_starting_effect>(out) == 1);
+  CHECK(count<hasten_effect>(out) == 0);
+  CHECK(count<finish_effect>(out) == 0);
+  std::vector<boot_time> wakes;
+  for (const auto& each : out)
+    if (const auto* wake = std::get_if<wake_effect>(&each))
+      wakes.push_back(wake->at);
+  // the last 6 s are kept for stopping: 2 s told, 3 s terminated, 1 s to spare
+  CHECK(wakes == std::vector{at(20'000).boot, at(26'000).boot});
+}
+
+TEST_CASE("the drain ends with 0 once every loop and the gateway are quiet") {
+  drain it{2};
+  it.step(signal_in{}, 0);
+  CHECK(count<finish_effect>(it.progress(0, {0, 0, 3}, 10)) == 0);
+  CHECK(count<finish_effect>(it.step(gateway_progress_in{1}, 20)) == 0);
+  CHECK(count<finish_effect>(it.progress(1, {2, 0, 4}, 30)) == 0);
+  CHECK(count<finish_effect>(it.progress(1, {0, 1, 4}, 40)) == 0);
+  CHECK(count<finish_effect>(it.progress(1, {0, 0, 4}, 50)) == 0);
+  const auto out = it.step(gateway_progress_in{0}, 60);
+  CHECK(finish_of(out).code == 0);
+  CHECK(finish_of(out).pending == 7);
+  CHECK(finish_of(out).left.empty());
+  CHECK(it.step(signal_in{}, 70).empty());
+  CHECK(it.step(tick_in{}, 99'999).empty());
+}
+
+TEST_CASE("a second signal stops what runs, once, and still ends with 0") {
+  drain it;
+  it.step(signal_in{}, 0);
+  it.step(gateway_progress_in{0}, 1);
+  it.progress(0, {5, 0, 5}, 2);
+  CHECK(count<hasten_effect>(it.step(signal_in{}, 100)) == 1);
+  CHECK(count<hasten_effect>(it.step(signal_in{}, 200)) == 0);
+  it.step(left_in{{"17-42.bot/1"}}, 300);
+  const auto out = it.progress(0, {0, 0, 5}, 400);
+  CHECK(finish_of(out).code == 0);
+  CHECK(finish_of(out).left == std::vector<std::string>{"17-42.bot/1"});
+}
+
+TEST_CASE("turns that outlast their time are stopped, listed, and the code says overrun") {
+  drain it;
+  it.step(signal_in{}, 0);
+  it.step(gateway_progress_in{0}, 1);
+  it.progress(0, {1, 0, 1}, 2);
+  CHECK(count<hasten_effect>(it.step(tick_in{}, 18'999)) == 0);
+  CHECK(count<hasten_effect>(it.step(tick_in{}, 19'000)) == 1);
+  it.step(left_in{{"1-1.bot/1", "1-2.bot/3"}}, 19'001);
+  const auto out = it.progress(0, {0, 0, 1}, 20'000);
+  CHECK(finish_of(out).code == exit_overrun);
+  CHECK(finish_of(out).left == std::vector<std::string>{"1-1.bot/1", "1-2.bot/3"});
+}
+
+TEST_CASE("at the drain's deadline it ends whatever is going on") {
+  drain it{1, 10s};
+  it.step(signal_in{}, 0);
+  it.progress(0, {1, 1, 9}, 1);
+  CHECK(count<hasten_effect>(it.step(tick_in{}, 4'999)) == 0);
+  CHECK(count<hasten_effect>(it.step(tick_in{}, 5'000)) == 1);
+  CHECK(count<finish_effect>(it.step(tick_in{}, 9'999)) == 0);
+  const auto out = it.step(tick_in{}, 10'000);
+  CHECK(finish_of(out).code == exit_overrun);
+  CHECK(finish_of(out).pending == 9);
+}
+
+TEST_CASE("a loop that never answers cannot hold up the drain beyond its deadline") {
+  drain it{2, 10s};
+  it.step(signal_in{}, 0);
+  it.step(gateway_progress_in{0}, 1);
+  it.progress(0, {0, 0, 0}, 2);
+  CHECK(count<finish_effect>(it.step(tick_in{}, 9'999)) == 0);
+  CHECK(finish_of(it.step(tick_in{}, 10'000)).code == exit_overrun);
+}
+
+TEST_CASE("a short deadline keeps half of its time for running turns") {
+  drain it{1, 3s};
+  it.step(signal_in{}, 0);
+  it.progress(0, {1, 0, 1}, 1);
+  CHECK(count<hasten_effect>(it.step(tick_in{}, 1'499)) == 0);
+  CHECK(count<hasten_effect>(it.step(tick_in{}, 1'500)) == 1);
+  CHECK(count<finish_effect>(it.step(tick_in{}, 2'999)) == 0);
+  CHECK(finish_of(it.step(tick_in{}, 3'000)).code == exit_overrun);
+}

@@ -1,0 +1,274 @@
+#include "nodes/store/store_threads.hpp"
+#include "tests/support/faulty_journal.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace skein;
+using namespace skein::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto patience = 60s;
+constexpr std::uint32_t loops = 2;
+
+class still_clock final : public clock_port {
+ public:
+  moment now() const override { return {from_ns(1'700'000'000'000'000'000), boot_time{}}; }
+  void wake_at(boot_time, std::function<void()>) override {}
+  duration thread_cpu() const override { return {}; }
+};
+
+/// The store's threads over a journal in memory that fails to order. What they say is written down
+/// in one list, a line each.
+class store_world {
+ public:
+  store_world() {
+    journal::open_options options;
+    options.shards = 4;
+    options.now = clock.now().wall;
+    options.seed = 1;
+    auto opened = journal::open("memory:", options);
+    REQUIRE(opened.ok());
+    journal = std::make_unique<faulty_journal>(*std::move(opened));
+    bot = *journal->agent_number("bot");
+    REQUIRE(journal->recover([](const journal::pending_delivery&) {}).ok());
+    store = std::make_unique<store_threads>(
+        *journal, *journal->new_reader(), clock, loops,
+        [this](const error& why) { tell("fatal " + std::string{slug(why.code)}); });
+    for (std::uint32_t loop = 0; loop < loops; ++loop)
+      store->attach(static_cast<loop_no>(loop), [this, loop](const foreign_events& told) {
+        for (const auto& each : told.events)
+          tell("loop " + std::to_string(loop) + " foreign " + to_string(each.event));
+      });
+    store->on_commit([this](commit_no number) { tell("commit " + std::to_string(raw(number))); });
+    store->start();
+  }
+
+  journal::accept_op accept(unsigned shard, const std::string& id) const {
+    journal::accept_op op;
+    op.epoch = static_cast<epoch_no>(journal->identity().boot);
+    event value;
+    value.id = id;
+    value.source = "/s";
+    value.type = "t";
+    auto offered = offer(value, journal->identity().hash, {}, clock.now().wall);
+    REQUIRE(offered.ok());
+    op.event = *offered;
+    op.event.shard = static_cast<shard_id>(shard);
+    op.deliveries.add(bot);
+    return op;
+  }
+  journal::finish_op finish(event_id event, std::vector<journal::accept_op> emits) const {
+    journal::finish_op op;
+    op.epoch = static_cast<epoch_no>(journal->identity().boot);
+    op.delivery = {event, 0};
+    op.agent = bot;
+    op.attempt = 1;
+    op.emits = std::move(emits);
+    return op;
+  }
+
+  /// Written down as "loop L NAME: n events" or the error.
+  void submit(std::uint32_t loop, const std::string& name, std::vector<journal::operation> batch) {
+    store->submit(static_cast<loop_no>(loop), std::move(batch),
+                  [this, loop, name](result<journal::commit_receipt> receipt,
+                                     std::vector<journal::operation> back) {
+                    std::string line = "loop " + std::to_string(loop) + " " + name + ": ";
+                    if (receipt) {
+                      if (receipt->results.size() != back.size())
+                        line += "not one result an operation ";
+                      for (const auto& each : receipt->results)
+                        if (each.event)
+                          line += to_string(each.event) + " ";
+                    } else {
+                      line += std::string{slug(receipt.error().code)} + " ";
+                    }
+                    tell(line + "with " + std::to_string(back.size()));
+                  });
+  }
+
+  void tell(std::string line) {
+    const std::lock_guard lock{mutex_};
+    lines_.push_back(std::move(line));
+    changed_.notify_all();
+  }
+  /// The lines, once there are so many.
+  std::vector<std::string> lines(std::size_t count) {
+    std::unique_lock lock{mutex_};
+    CHECK(changed_.wait_for(lock, patience, [&] { return lines_.size() >= count; }));
+    return std::exchange(lines_, {});
+  }
+
+  still_clock clock;
+  std::unique_ptr<faulty_journal> journal;
+  agent_no bot{};
+  std::unique_ptr<store_threads> store;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> lines_;
+};
+
+using lines = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("one submit is one commit, and its operations come back with their results") {
+  store_world world;
+  world.submit(0, "a", {world.accept(0, "1"), world.accept(2, "2")});
+  CHECK(world.lines(2) == lines{"loop 0 a: 0-1 2-2 with 2", "commit 1"});
+  CHECK(world.journal->commits() == std::vector<std::size_t>{2});
+}
+
+TEST_CASE("what comes while a commit syncs is gathered into the next one, answered in order") {
+  store_world world;
+  world.journal->hold();
+  world.submit(0, "first", {world.accept(0, "1")});
+  world.journal->wait_for_commit();
+  world.submit(0, "a", {world.accept(0, "2"), world.accept(0, "3")});
+  world.submit(1, "b", {world.accept(1, "4")});
+  world.submit(0, "c", {world.accept(0, "5")});
+  world.journal->release();
+  CHECK(world.lines(6) == lines{"loop 0 first: 0-1 with 1", "commit 1", "loop 0 a: 0-2 0-3 with 2",
+                                "loop 1 b: 1-4 with 1", "loop 0 c: 0-5 with 1", "commit 2"});
+  CHECK(world.journal->commits() == std::vector<std::size_t>{1, 4});
+}
+
+TEST_CASE("a commit gathers no more than it may have operations") {
+  store_world world;
+  world.journal->hold();
+  world.submit(0, "first", {world.accept(0, "first")});
+  world.journal->wait_for_commit();
+  const std::size_t half = limits::commit_operations_max / 2;
+  for (int part = 0; part < 3; ++part) {
+    std::vector<journal::operation> batch;
+    for (std::size_t i = 0; i < half; ++i)
+      batch.emplace_back(world.accept(0, std::to_string(part) + "." + std::to_string(i)));
+    world.submit(0, std::to_string(part), std::move(batch));
+  }
+  world.journal->release();
+  world.lines(7); // four answers, three commits
+  CHECK(world.journal->commits() == std::vector<std::size_t>{1, 2 * half, half});
+}
+
+TEST_CASE("another loop hears of its new events in commit order, before any later answer") {
+  store_world world;
+  world.submit(0, "a", {world.accept(0, "1")});
+  world.lines(2);
+  world.journal->hold();
+  world.submit(1, "first", {world.accept(1, "2")});
+  world.journal->wait_for_commit();
+  // 0-1 emits to its own loop (shard 2) and to the other one (shards 1 and 3).
+  world.submit(0, "b",
+               {world.finish({shard_id{0}, 1}, {world.accept(1, "e1"), world.accept(2, "e2"),
+                                                world.accept(3, "e3")})});
+  world.submit(1, "c", {world.accept(1, "e1"), world.accept(1, "3")});
+  world.journal->release();
+  CHECK(world.lines(7) == lines{"loop 1 first: 1-2 with 1", "commit 2", "loop 1 foreign 1-3",
+                                "loop 1 foreign 3-5", "loop 0 b: with 1",
+                                "loop 1 c: 1-3 1-6 with 2", "commit 3"});
+}
+
+TEST_CASE("an emitted event that was there already is news to nobody") {
+  store_world world;
+  world.submit(0, "a", {world.accept(0, "1"), world.accept(1, "e1")});
+  world.lines(2);
+  world.submit(0, "b", {world.finish({shard_id{0}, 1}, {world.accept(1, "e1")})});
+  CHECK(world.lines(2) == lines{"loop 0 b: with 1", "commit 2"});
+}
+
+TEST_CASE("a full disk is a definite no for the whole commit, and the next one goes on") {
+  store_world world;
+  world.journal->fail_next({errc::none, errc::disk_full});
+  world.journal->hold();
+  world.submit(0, "first", {world.accept(0, "1")});
+  world.journal->wait_for_commit();
+  world.submit(0, "a", {world.accept(0, "2"), world.accept(0, "3")});
+  world.submit(1, "b", {world.accept(1, "4")});
+  world.journal->release();
+  CHECK(world.lines(4) == lines{"loop 0 first: 0-1 with 1", "commit 1",
+                                "loop 0 a: disk-full with 2", "loop 1 b: disk-full with 1"});
+  world.submit(0, "again", {world.accept(0, "2")});
+  CHECK(world.lines(2) == lines{"loop 0 again: 0-2 with 1", "commit 2"});
+  CHECK(world.store->close().ok());
+}
+
+TEST_CASE("after an unknown outcome the store says fatal once and never commits again") {
+  const errc code = GENERATE(errc::unknown_outcome, errc::io_error);
+  store_world world;
+  world.journal->fail_next({code});
+  world.submit(0, "a", {world.accept(0, "1")});
+  const std::string name{slug(code)};
+  CHECK(world.lines(2) == lines{"loop 0 a: " + name + " with 1", "fatal " + name});
+  world.submit(0, "b", {world.accept(0, "2")});
+  world.submit(1, "c", {world.accept(1, "3")});
+  CHECK(world.lines(2) == lines{"loop 0 b: unknown with 1", "loop 1 c: unknown with 1"});
+  CHECK(world.journal->commits() == std::vector<std::size_t>{1});
+  const auto closed = world.store->close();
+  REQUIRE_FALSE(closed.ok());
+  CHECK(closed.error().code == errc::unknown_outcome);
+  CHECK_FALSE(world.journal->closed()); // not marked clean: the next start looks at the disk
+}
+
+TEST_CASE("close finishes what is queued, then closes the journal in order") {
+  store_world world;
+  world.journal->hold();
+  world.submit(0, "first", {world.accept(0, "1")});
+  world.journal->wait_for_commit();
+  for (int i = 0; i < 20; ++i)
+    world.submit(0, "s", {world.accept(0, "s" + std::to_string(i))});
+  world.store->read([&](journal::reader&) { world.tell("read"); });
+  bool in_order = false;
+  std::thread closing{[&] { in_order = world.store->close().ok(); }};
+  world.journal->release();
+  closing.join();
+  CHECK(in_order);
+  CHECK(world.lines(24).size() == 24); // 21 answers, two commits, the read
+  CHECK(world.journal->closed());
+}
+
+TEST_CASE("reads run in order of arrival and see what was committed before") {
+  store_world world;
+  world.submit(0, "a", {world.accept(0, "1")});
+  world.lines(2);
+  world.store->read([&](journal::reader& from) {
+    const auto found = from.find({shard_id{0}, 1});
+    world.tell(found && *found ? "there" : "not there");
+  });
+  world.store->read([&](journal::reader&) { world.tell("second"); });
+  CHECK(world.lines(2) == lines{"there", "second"});
+}
+
+TEST_CASE("reads do not wait for a commit that syncs") {
+  store_world world;
+  world.journal->hold();
+  world.submit(0, "a", {world.accept(0, "1")});
+  world.journal->wait_for_commit();
+  world.store->read([&](journal::reader&) { world.tell("read"); });
+  CHECK(world.lines(1) == lines{"read"});
+  world.journal->release();
+  world.lines(2);
+}
+
+TEST_CASE("facts are the ledgers of what is durable") {
+  store_world world;
+  world.submit(0, "a", {world.accept(0, "1"), world.accept(0, "2")});
+  world.lines(2);
+  world.store->facts([&](const result<store_facts>& got) {
+    if (!got)
+      world.tell(to_string(got.error()));
+    else
+      world.tell(std::to_string(got->events.accepted) + " " + std::to_string(got->events.pending) +
+                 " " + std::to_string(raw(got->last_commit)));
+  });
+  CHECK(world.lines(1) == lines{"2 2 1"});
+}

@@ -1,0 +1,183 @@
+// The repository against its own rules, and the rules against small strings.
+#include "rules.hpp"
+#include "source_text.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+
+using namespace skein::tidy;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view source_folders[] = {"protocol", "journal", "actors", "nodes",
+                                               "bench",    "tests",   "cmake"};
+const std::set<std::string> text_endings = {".cpp", ".hpp", ".txt", ".cmake", ".md", ".toml",
+                                            ".sql", ".py",  ".sh",  ".json",  ".yml"};
+
+std::string read(const fs::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  REQUIRE(file.good());
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// Every text file of the source folders and of the top, by its path in the repository.
+const std::map<std::string, std::string>& files() {
+  static const std::map<std::string, std::string> all = [] {
+    const fs::path root{SKEIN_ROOT};
+    std::map<std::string, std::string> found;
+    const auto take = [&](const fs::directory_entry& each) {
+      const std::string path = fs::relative(each.path(), root).generic_string();
+      if (each.is_regular_file() && path.find("/corpus/") == std::string::npos &&
+          text_endings.contains(each.path().extension().string()))
+        found[path] = read(each.path());
+    };
+    for (const auto& each : fs::directory_iterator{root})
+      take(each);
+    for (const std::string_view folder : source_folders)
+      for (const auto& each : fs::recursive_directory_iterator{root / folder})
+        take(each);
+    for (const char* folder : {"docs", "examples", "scripts"})
+      if (fs::exists(root / folder))
+        for (const auto& each : fs::recursive_directory_iterator{root / folder})
+          take(each);
+    return found;
+  }();
+  return all;
+}
+
+problems check_all(problems (*rule)(std::string_view, std::string_view)) {
+  problems found;
+  for (const auto& [path, text] : files())
+    for (std::string& each : rule(path, text))
+      found.push_back(std::move(each));
+  return found;
+}
+
+const problems none;
+
+} // namespace
+
+TEST_CASE("the scan sees the repository") {
+  CHECK(files().contains("protocol/limits.hpp"));
+  CHECK(files().contains("actors/scheduler_core.cpp"));
+  CHECK(files().contains("tests/tidy/rules.cpp"));
+  CHECK(files().size() > 200);
+}
+
+TEST_CASE("nobody includes against the arrow") { CHECK(check_all(check_layers) == none); }
+TEST_CASE("CAF and ZeroMQ stay where they belong") { CHECK(check_all(check_libraries) == none); }
+TEST_CASE("cores and the protocol are pure") { CHECK(check_all(check_purity) == none); }
+TEST_CASE("no actor blocks or has a thread") { CHECK(check_all(check_actors) == none); }
+TEST_CASE("files, lines and functions have a size") { CHECK(check_all(check_sizes) == none); }
+TEST_CASE("tests assert something and do not sleep") { CHECK(check_all(check_tests) == none); }
+TEST_CASE("the text is clean") { CHECK(check_all(check_text) == none); }
+
+TEST_CASE("every source is built") {
+  problems found;
+  for (const auto& [path, text] : files()) {
+    if (!path.ends_with(".cpp"))
+      continue;
+    const fs::path source{path};
+    const std::string folder = source.parent_path().filename().string();
+    const std::string name = source.filename().string();
+    bool listed = false;
+    for (const auto& [list, lines] : files()) {
+      if (fs::path{list}.filename() != "CMakeLists.txt")
+        continue;
+      const bool own = fs::path{list}.parent_path() == source.parent_path();
+      listed = listed || has_word(lines, (own ? "" : folder + "/") + name);
+    }
+    if (!listed)
+      found.push_back(path + ": in no CMakeLists.txt");
+  }
+  CHECK(found == none);
+}
+
+TEST_CASE("an include against the arrow is seen") {
+  CHECK(check_layers("protocol/a.cpp", "#include \"journal/journal.hpp\"\n").size() == 1);
+  CHECK(check_layers("journal/a.cpp", "#include \"nodes/node.hpp\"\n").size() == 1);
+  CHECK(check_layers("nodes/a.cpp", "#include \"actors/api.hpp\"\n#include <vector>\n").empty());
+  CHECK(check_layers("tests/a.cpp", "#include \"nodes/node.hpp\"\n").empty());
+}
+
+TEST_CASE("libraries out of their place are seen") {
+  CHECK(check_libraries("actors/lanes.cpp", "#include <caf/all.hpp>\n").size() == 1);
+  CHECK(check_libraries("actors/retry_actor.cpp", "#include <caf/all.hpp>\n").empty());
+  CHECK(check_libraries("tests/sim/a.cpp", "#include \"caf/all.hpp\"\n").empty());
+  CHECK(check_libraries("nodes/node.cpp", "#include <zmq.hpp>\n").size() == 1);
+  CHECK(check_libraries("nodes/broker/link.cpp", "#include <zmq.hpp>\n").empty());
+}
+
+TEST_CASE("a clock in a core is seen, in a comment it is not one") {
+  CHECK(check_purity("actors/a_core.cpp", "auto t = clock::now();\n").size() == 1);
+  CHECK(check_purity("actors/a_core.cpp", "// never now()\nauto s = \"now()\";\n").empty());
+  CHECK(check_purity("actors/a_actor.cpp", "auto t = clock.now();\n").empty());
+  CHECK(check_purity("protocol/a.hpp", "std::random_device dice;\n").size() == 1);
+}
+
+TEST_CASE("an actor with a thread is seen") {
+  CHECK(check_actors("actors/a.cpp", "spawn<detached>(f);\n").size() == 1);
+  CHECK(check_actors("actors/a.cpp", "spawn(f); // not detached\n").empty());
+}
+
+TEST_CASE("sizes are seen") {
+  const std::string wide(121, 'x');
+  CHECK(check_sizes("a/a.cpp", "//" + wide).size() == 1);
+  CHECK(check_sizes("a/a.md", wide).empty());
+  std::string euros;
+  for (int i = 0; i < 120; ++i)
+    euros += "\xe2\x82\xac";
+  CHECK(check_sizes("a/a.cpp", euros).empty());
+  std::string tall;
+  for (int i = 0; i < 601; ++i)
+    tall += "\n";
+  CHECK(check_sizes("a/a.cpp", tall).size() == 1);
+  std::string body;
+  for (int i = 0; i < 70; ++i)
+    body += "  f();\n";
+  CHECK(check_sizes("a/a.cpp", "void g() {\n" + body + "}\n").size() == 1);
+  CHECK(check_sizes("a/a.cpp", "struct g {\n" + body + "};\n").empty());
+}
+
+TEST_CASE("functions are found with their sizes") {
+  const auto found = functions_of("namespace a {\n"
+                                  "struct b {\n"
+                                  "  int c() const {\n"
+                                  "    return d{1}.e([] {\n"
+                                  "      return '{';\n"
+                                  "    });\n"
+                                  "  }\n"
+                                  "  std::vector<int> f = {1, 2};\n"
+                                  "};\n"
+                                  "g::g(int h)\n"
+                                  "  : i_{h}, j_{1'000} {\n"
+                                  "  k(R\"(})\");\n"
+                                  "}\n"
+                                  "} // namespace a }\n");
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].line == 3);
+  CHECK(found[0].lines == 5);
+  CHECK(found[1].line == 11);
+  CHECK(found[1].lines == 3);
+}
+
+TEST_CASE("tests without an assertion and tests that sleep are seen") {
+  const std::string empty = std::string{"TEST_"} + "CASE(\"x\") {}\n";
+  CHECK(check_tests("tests/a.cpp", empty).size() == 1);
+  CHECK(check_tests("tests/a.cpp", empty + "void f() { CHECK(true); }\n").empty());
+  CHECK(check_tests("tests/a.cpp", "void f() { std::this_thread::sleep_for(1s); }\n").size() == 1);
+}
+
+TEST_CASE("notes to oneself, white space and machine paths are seen") {
+  CHECK(check_text("a.md", std::string{"x // TO"} + "DO later\n").size() == 1);
+  CHECK(check_text("a.md", "a method of many todos\n").empty());
+  CHECK(check_text("a.md", "x \ny\t\nz\n").size() == 2);
+  CHECK(check_text("a.md", std::string{"see /ro"} + "ot/x\n").size() == 1);
+}
