@@ -13,8 +13,8 @@ namespace skein::bench {
 
 http_client::http_client(std::uint16_t port)
   : fd_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)},
-    head_{"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port)
-          + "\r\nContent-Type: application/cloudevents-batch+json\r\nContent-Length: "} {
+    head_{"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
+          "\r\nContent-Type: application/cloudevents-batch+json\r\nContent-Length: "} {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(port);
@@ -44,7 +44,8 @@ int http_client::read_response() {
     const auto head = buffer_.find("\r\n\r\n");
     if (head != std::string::npos) {
       const auto field = buffer_.find("Content-Length: ");
-      const std::size_t length = field < head ? std::strtoul(buffer_.c_str() + field + 16, nullptr, 10) : 0;
+      const std::size_t length =
+          field < head ? std::strtoul(buffer_.c_str() + field + 16, nullptr, 10) : 0;
       if (buffer_.size() >= head + 4 + length) {
         const int status = std::atoi(buffer_.c_str() + 9);
         buffer_.erase(0, head + 4 + length);
@@ -63,9 +64,10 @@ std::string json_batch(const plan& of, std::size_t first, std::size_t count) {
   std::string body = "[";
   for (std::size_t i = first; i < first + count; ++i) {
     body += i == first ? "" : ",";
-    body += R"({"specversion":"1.0","id":")" + std::to_string(i)
-            + R"(","source":"bench","type":"bench.event","datacontenttype":"text/plain","partitionkey":"key-)"
-            + std::to_string(i % of.keys) + R"(","data":")" + data + R"("})";
+    body +=
+        R"({"specversion":"1.0","id":")" + std::to_string(i) +
+        R"(","source":"bench","type":"bench.event","datacontenttype":"text/plain","partitionkey":"key-)" +
+        std::to_string(i % of.keys) + R"(","data":")" + data + R"("})";
   }
   return body + "]";
 }

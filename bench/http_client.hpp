@@ -15,7 +15,8 @@ class http_client {
   http_client(const http_client&) = delete;
   http_client& operator=(const http_client&) = delete;
 
-  /// Posts a batch (application/cloudevents-batch+json); the status, or 0 when the connection broke.
+  /// Posts a batch (application/cloudevents-batch+json); the status, or 0 when the connection
+  /// broke.
   int post_batch(const std::string& body);
 
  private:

@@ -1,9 +1,11 @@
-// bench/latency: from the call of publish to the start of the turn, at a fixed rate, events sent singly. The commit
-// is in it: an event's turn starts only after the event is on disk.
+// bench/latency: from the call of publish to the start of the turn, at a fixed rate, events sent
+// singly. The commit is in it: an event's turn starts only after the event is on disk.
 //
-//   latency [--rate R] [--events N] [--agent noop|echo] [--keys K] [--payload B] [--loops L] [--json]
+//   latency [--rate R] [--events N] [--agent noop|echo] [--keys K] [--payload B] [--loops L]
+//   [--json]
 //
-// The first two seconds are a warm-up and not counted. Starts are what the agent's pool recorded, read back by look-up.
+// The first two seconds are a warm-up and not counted. Starts are what the agent's pool recorded,
+// read back by look-up.
 #include "bench/load.hpp"
 
 #include <algorithm>
@@ -60,8 +62,12 @@ int main(int argc, char** argv) {
     latencies.push_back(ms(*started - all[i].at));
   }
   std::sort(latencies.begin(), latencies.end());
-  const auto at = [&](double part) { return latencies[static_cast<std::size_t>(part * static_cast<double>(latencies.size() - 1))]; };
-  const nlohmann::json figures{{"bench", "latency"}, {"rate", of.rate}, {"events", latencies.size()}, {"p50_ms", at(0.5)},
-                               {"p99_ms", at(0.99)}, {"p999_ms", at(0.999)}, {"max_ms", at(1.0)}};
+  const auto at = [&](double part) {
+    return latencies[static_cast<std::size_t>(part * static_cast<double>(latencies.size() - 1))];
+  };
+  const nlohmann::json figures{{"bench", "latency"},         {"rate", of.rate},
+                               {"events", latencies.size()}, {"p50_ms", at(0.5)},
+                               {"p99_ms", at(0.99)},         {"p999_ms", at(0.999)},
+                               {"max_ms", at(1.0)}};
   std::printf("%s\n", figures.dump(of.json ? -1 : 2).c_str());
 }

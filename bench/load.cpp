@@ -30,7 +30,9 @@ std::string fresh_folder() {
 agent_settings agent_of(const plan& of) {
   agent_settings agent;
   agent.name = of.agent;
-  agent.kind = of.agent == "exec" ? agent_kind::exec : of.agent == "echo" ? agent_kind::echo : agent_kind::noop;
+  agent.kind = of.agent == "exec"   ? agent_kind::exec
+               : of.agent == "echo" ? agent_kind::echo
+                                    : agent_kind::noop;
   agent.pure = agent.kind != agent_kind::exec;
   agent.concurrency = 4'096;
   if (agent.kind == agent_kind::exec) {
@@ -47,10 +49,13 @@ agent_settings agent_of(const plan& of) {
 plan read_plan(int argc, char** argv) {
   plan made;
   const std::map<std::string, std::size_t*> sizes{
-    {"--events", &made.events}, {"--keys", &made.keys},   {"--payload", &made.payload},        {"--window", &made.window},
-    {"--batch", &made.batch},   {"--rate", &made.rate},   {"--connections", &made.connections}};
-  const std::map<std::string, std::string*> texts{
-    {"--agent", &made.agent}, {"--via", &made.via}, {"--worker", &made.worker}, {"--data", &made.data}};
+      {"--events", &made.events},          {"--keys", &made.keys},   {"--payload", &made.payload},
+      {"--window", &made.window},          {"--batch", &made.batch}, {"--rate", &made.rate},
+      {"--connections", &made.connections}};
+  const std::map<std::string, std::string*> texts{{"--agent", &made.agent},
+                                                  {"--via", &made.via},
+                                                  {"--worker", &made.worker},
+                                                  {"--data", &made.data}};
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     if (name == "--json") {
@@ -116,7 +121,8 @@ bench_node::~bench_node() {
     std::filesystem::remove_all(folder_);
 }
 
-nlohmann::json look_up(node_api& api, const std::string& operation, const nlohmann::json& arguments) {
+nlohmann::json look_up(node_api& api, const std::string& operation,
+                       const nlohmann::json& arguments) {
   std::mutex mutex;
   std::condition_variable ready;
   std::optional<api_answer> got;
@@ -144,7 +150,8 @@ event make_event(const plan& of, std::size_t number) {
   return made;
 }
 
-std::vector<offered_event> make_batch(node_api& api, const plan& of, std::size_t first, std::size_t count) {
+std::vector<offered_event> make_batch(node_api& api, const plan& of, std::size_t first,
+                                      std::size_t count) {
   std::vector<offered_event> batch;
   batch.reserve(count);
   for (std::size_t i = first; i < first + count; ++i) {

@@ -21,13 +21,13 @@ struct plan {
   std::size_t payload = 200;  // bytes of data
   std::size_t window = 8'192; // events offered and not yet acknowledged
   std::size_t batch = 512;
-  std::size_t rate = 2'000;   // events a second, where a rate is held
+  std::size_t rate = 2'000; // events a second, where a rate is held
   std::size_t connections = 8;
   std::uint32_t loops = 2;
   std::string agent = "noop"; // noop, echo, exec
   std::string via = "inproc"; // inproc, http
   std::string worker;         // the program of the exec agent
-  std::string data;           // the store's folder; empty = a fresh one below $TMPDIR, removed afterwards
+  std::string data; // the store's folder; empty = a fresh one below $TMPDIR, removed afterwards
   bool json = false;
 };
 
@@ -64,9 +64,11 @@ class bench_node {
 };
 
 /// The parsed answer of a look-up; ends the process on an error.
-nlohmann::json look_up(node_api& api, const std::string& operation, const nlohmann::json& arguments);
+nlohmann::json look_up(node_api& api, const std::string& operation,
+                       const nlohmann::json& arguments);
 
 event make_event(const plan& of, std::size_t number);
-std::vector<offered_event> make_batch(node_api& api, const plan& of, std::size_t first, std::size_t count);
+std::vector<offered_event> make_batch(node_api& api, const plan& of, std::size_t first,
+                                      std::size_t count);
 
 } // namespace skein::bench

@@ -1,10 +1,12 @@
-// bench/pipeline: publish with a window, let an agent run, and wait until every event is done on disk.
+// bench/pipeline: publish with a window, let an agent run, and wait until every event is done on
+// disk.
 //
-//   pipeline [--via inproc|http] [--agent noop|echo|exec --worker PROGRAM] [--events N] [--keys K] [--payload B]
+//   pipeline [--via inproc|http] [--agent noop|echo|exec --worker PROGRAM] [--events N] [--keys K]
+//   [--payload B]
 //            [--window W] [--batch B] [--connections C] [--loops L] [--data DIR] [--json]
 //
-// The producers stand outside of the engine: what they offer goes through the gateway, the broker's sockets, the dedupe
-// window and the journal, and the clock stops when the completions are on disk.
+// The producers stand outside of the engine: what they offer goes through the gateway, the broker's
+// sockets, the dedupe window and the journal, and the clock stops when the completions are on disk.
 #include "bench/http_client.hpp"
 #include "bench/load.hpp"
 
@@ -57,7 +59,8 @@ std::size_t produce_http(std::uint16_t port, const plan& of) {
   return refused;
 }
 
-double difference(const nlohmann::json& after, const nlohmann::json& before, const char* part, const char* name) {
+double difference(const nlohmann::json& after, const nlohmann::json& before, const char* part,
+                  const char* name) {
   return after[part][name].get<double>() - before[part][name].get<double>();
 }
 
@@ -69,7 +72,8 @@ int main(int argc, char** argv) {
   node_api& api = node.api();
   const auto before = look_up(api, "status", nlohmann::json::object());
   const auto begin = steady::now();
-  const std::size_t refused = of.via == "http" ? produce_http(node.port(), of) : produce_inproc(api, of);
+  const std::size_t refused =
+      of.via == "http" ? produce_http(node.port(), of) : produce_inproc(api, of);
   const double publish_s = std::chrono::duration<double>(steady::now() - begin).count();
   nlohmann::json after;
   do {
@@ -77,18 +81,19 @@ int main(int argc, char** argv) {
   } while (after["ledger"]["pending"] != 0);
   const double all_s = std::chrono::duration<double>(steady::now() - begin).count();
   const double events = static_cast<double>(of.events);
-  const nlohmann::json figures{{"bench", "pipeline"},
-                               {"via", of.via},
-                               {"agent", of.agent},
-                               {"events", of.events},
-                               {"refused", refused},
-                               {"done", difference(after, before, "ledger", "done")},
-                               {"acknowledged_per_s", events / publish_s},
-                               {"done_per_s", events / all_s},
-                               {"commits", difference(after, before, "store", "commits")},
-                               {"syncs_per_event", difference(after, before, "store", "syncs") / events},
-                               {"written_bytes_per_event", difference(after, before, "store", "bytes_written") / events},
-                               {"loops", after["loops"]}};
+  const nlohmann::json figures{
+      {"bench", "pipeline"},
+      {"via", of.via},
+      {"agent", of.agent},
+      {"events", of.events},
+      {"refused", refused},
+      {"done", difference(after, before, "ledger", "done")},
+      {"acknowledged_per_s", events / publish_s},
+      {"done_per_s", events / all_s},
+      {"commits", difference(after, before, "store", "commits")},
+      {"syncs_per_event", difference(after, before, "store", "syncs") / events},
+      {"written_bytes_per_event", difference(after, before, "store", "bytes_written") / events},
+      {"loops", after["loops"]}};
   std::printf("%s\n", figures.dump(of.json ? -1 : 2).c_str());
   return refused == 0 ? 0 : 1;
 }

@@ -1,6 +1,8 @@
-// bench/zmq: what ZeroMQ itself can do on this machine: a DEALER sends to a ROUTER over inproc, one thread each.
+// bench/zmq: what ZeroMQ itself can do on this machine: a DEALER sends to a ROUTER over inproc, one
+// thread each.
 //
-//   zmq_bench [--json]      rows: single messages of 200 B, batches of 256 x 200 B (counted in events)
+//   zmq_bench [--json]      rows: single messages of 200 B, batches of 256 x 200 B (counted in
+//   events)
 #include <zmq.hpp>
 
 #include <chrono>
@@ -32,7 +34,8 @@ double events_per_s(std::size_t messages, std::size_t bytes, std::size_t events_
     static_cast<void>(router.recv(from));
     static_cast<void>(router.recv(body));
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   sender.join();
   return static_cast<double>(messages * events_a_message) / seconds;
 }
@@ -43,7 +46,8 @@ int main(int argc, char** argv) {
   const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
   const double single = events_per_s(500'000, 200, 1);
   const double batched = events_per_s(40'000, 256 * 200, 256);
-  std::printf(json ? "{\"bench\":\"zmq\",\"single_per_s\":%.0f,\"batched_per_s\":%.0f}\n"
-                   : "zmq ROUTER/DEALER, 200 B: single %.0f messages/s, batches of 256: %.0f events/s\n",
-              single, batched);
+  std::printf(
+      json ? "{\"bench\":\"zmq\",\"single_per_s\":%.0f,\"batched_per_s\":%.0f}\n"
+           : "zmq ROUTER/DEALER, 200 B: single %.0f messages/s, batches of 256: %.0f events/s\n",
+      single, batched);
 }

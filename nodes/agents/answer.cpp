@@ -98,8 +98,8 @@ problem take_member(std::string_view name, od::value value, raw_members& members
 
 problem read_members(od::parser& parser, std::string_view line, raw_members& members) {
   od::document document;
-  if (const auto failed = parser.iterate(line, line.size() + simdjson::SIMDJSON_PADDING)
-                            .get(document))
+  if (const auto failed =
+          parser.iterate(line, line.size() + simdjson::SIMDJSON_PADDING).get(document))
     return broken(failed);
   od::object object;
   if (document.get_object().get(object))
@@ -265,12 +265,15 @@ void turn_finder::feed(std::string_view piece) {
         expects_name_ = depth_ == 1 && byte == '{';
         break;
       case '}':
-      case ']': depth_ -= depth_ > 0 ? 1u : 0u; break;
+      case ']':
+        depth_ -= depth_ > 0 ? 1u : 0u;
+        break;
       case ',':
         expects_name_ = expects_name_ || depth_ == 1;
         names_turn_ = names_turn_ && depth_ != 1;
         break;
-      default: break;
+      default:
+        break;
     }
   }
 }

@@ -32,8 +32,8 @@ class answer_reader {
   std::unique_ptr<parser_state> parser_;
 };
 
-/// Finds the value of the top-level member "turn" in a JSON object that comes in pieces and may be cut
-/// or too long for a parser.
+/// Finds the value of the top-level member "turn" in a JSON object that comes in pieces and may be
+/// cut or too long for a parser.
 class turn_finder {
  public:
   void feed(std::string_view piece);

@@ -33,14 +33,13 @@ std::string to_string(exit_status status) {
   return status.code < 0 ? "an unknown status" : "exit status " + std::to_string(status.code);
 }
 
-result<std::unique_ptr<child_process>> child_process::start(exec_reactor& reactor,
-                                                            child_owner& owner,
-                                                            const spawn_request& request) {
+result<std::unique_ptr<child_process>>
+child_process::start(exec_reactor& reactor, child_owner& owner, const spawn_request& request) {
   result<spawned_program> program = spawn_program(request);
   if (!program)
     return program.error();
   std::unique_ptr<child_process> child{
-    new child_process{reactor, owner, std::move(program).value()}};
+      new child_process{reactor, owner, std::move(program).value()}};
   if (!child->watch_all())
     return error{errc::agent_crashed, "the system watches no more descriptors; raise "
                                       "fs.epoll.max_user_watches or lower the agent's processes"};
@@ -75,7 +74,9 @@ bool child_process::watch_all() {
 void child_process::on_io(io_channel channel, std::uint32_t events) {
   switch (channel) {
     case io_channel::errors:
-    case io_channel::output: read_some(channel); break;
+    case io_channel::output:
+      read_some(channel);
+      break;
     case io_channel::input:
       if ((events & EPOLLERR) != 0) { // the program closed its end
         close_input();
@@ -85,7 +86,9 @@ void child_process::on_io(io_channel channel, std::uint32_t events) {
         flush();
       }
       break;
-    case io_channel::exit: on_leader_end(); break;
+    case io_channel::exit:
+      on_leader_end();
+      break;
   }
 }
 
@@ -111,8 +114,8 @@ bool child_process::read_some(io_channel channel) {
     return true;
   }
   words_ += chunk.size() > limits::program_last_words_bytes
-              ? chunk.substr(chunk.size() - limits::program_last_words_bytes)
-              : chunk;
+                ? chunk.substr(chunk.size() - limits::program_last_words_bytes)
+                : chunk;
   if (words_.size() > limits::program_last_words_bytes)
     words_.erase(0, words_.size() - limits::program_last_words_bytes);
   owner_.on_errors(*this, chunk);
@@ -122,10 +125,17 @@ bool child_process::read_some(io_channel channel) {
 void child_process::close_channel(io_channel channel) {
   reactor_.unwatch(std::exchange(watches_[index(channel)], 0));
   switch (channel) {
-    case io_channel::errors: errors_.reset(); break;
-    case io_channel::output: output_.reset(); break;
-    case io_channel::input: input_.reset(); break;
-    case io_channel::exit: break; // the pidfd lives as long as this
+    case io_channel::errors:
+      errors_.reset();
+      break;
+    case io_channel::output:
+      output_.reset();
+      break;
+    case io_channel::input:
+      input_.reset();
+      break;
+    case io_channel::exit:
+      break; // the pidfd lives as long as this
   }
 }
 

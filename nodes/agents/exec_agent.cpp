@@ -33,7 +33,7 @@ std::uint32_t exec_slots(const agent_settings& settings) {
   if (settings.exec.mode == exec_mode::oneshot)
     return static_cast<std::uint32_t>(concurrency);
   const std::uint64_t processes =
-    settings.exec.processes == 0 ? concurrency : settings.exec.processes;
+      settings.exec.processes == 0 ? concurrency : settings.exec.processes;
   const std::uint64_t turns = processes * std::max(settings.exec.turns_per_process, 1u);
   return static_cast<std::uint32_t>(std::min(concurrency, turns));
 }
@@ -42,11 +42,10 @@ exec_agent::exec_agent(exec_reactor& reactor, agent_settings settings, report_si
                        exec_log log, wall_reader clock, exec_timing timing)
   : reactor_{reactor}, settings_{std::move(settings)}, sink_{std::move(sink)},
     clock_{std::move(clock)}, timing_{timing}, log_{std::move(log)},
-    queue_timer_{reactor, [this] { touch(); }},
-    abandon_timer_{reactor, [this] {
-                     abandon_programs();
-                     touch();
-                   }} {}
+    queue_timer_{reactor, [this] { touch(); }}, abandon_timer_{reactor, [this] {
+                                                                 abandon_programs();
+                                                                 touch();
+                                                               }} {}
 
 exec_agent::~exec_agent() {
   SKEIN_CHECK(turns_.empty());
@@ -54,13 +53,15 @@ exec_agent::~exec_agent() {
 }
 
 void exec_agent::start(std::vector<turn_start> turns) {
-  // Whoever starts turns holds a slot for each; the queue only has to bear the time without programs.
+  // Whoever starts turns holds a slot for each; the queue only has to bear the time without
+  // programs.
   const std::size_t queue_max = std::max(settings_.concurrency, exec_slots(settings_));
   for (turn_start& each : turns) {
     const turn_id id = each.turn;
     auto [at, inserted] = turns_.try_emplace(id);
     if (!inserted) { // its one report answers both
-      log_.write(exec_log_level::warning, "agent-turn-repeated", "started while it is here", each.name);
+      log_.write(exec_log_level::warning, "agent-turn-repeated", "started while it is here",
+                 each.name);
       continue;
     }
     at->second = std::make_unique<live_turn>();
@@ -107,7 +108,8 @@ void exec_agent::close(std::function<void()> closed) {
     report_returned(turn, "the node is stopping");
   }
   end_programs();
-  abandon_timer_.arm(reactor_.now() + timing_.close_grace + timing_.terminate_grace + abandon_grace);
+  abandon_timer_.arm(reactor_.now() + timing_.close_grace + timing_.terminate_grace +
+                     abandon_grace);
 }
 
 instant exec_agent::deadline_of(const turn_start& start) const {
@@ -137,7 +139,7 @@ void exec_agent::start_refused(const error& problem) {
   const duration wait = gate_.opens_at() - reactor_.now();
   log_.write(exec_log_level::error, "agent-start-failed",
              printable(problem.detail, limits::error_text_bytes_max) + "; tried again in " +
-               format_duration(wait) + " while turns wait");
+                 format_duration(wait) + " while turns wait");
 }
 
 void exec_agent::program_ended(const program& ended, bool answered, const std::string& how,

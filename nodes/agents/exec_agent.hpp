@@ -1,5 +1,6 @@
-// What both modes of an exec agent share: the turns it has, their queue, their reports, when a program
-// may be started, and the end. Lives on the reactor's thread; exec_runner hands everything over.
+// What both modes of an exec agent share: the turns it has, their queue, their reports, when a
+// program may be started, and the end. Lives on the reactor's thread; exec_runner hands everything
+// over.
 #pragma once
 
 #include "actors/ports.hpp"
@@ -72,7 +73,8 @@ class exec_agent : public pass_handler {
 
   bool may_start() const noexcept { return gate_.open(reactor_.now()); }
   void start_refused(const error& problem);
-  /// A program is over. What it says of the program goes to the log, and to turns that wait too long.
+  /// A program is over. What it says of the program goes to the log, and to turns that wait too
+  /// long.
   void program_ended(const program& ended, bool answered, const std::string& how, bool by_us);
   void program_answered() { gate_.proven(); }
 

@@ -56,7 +56,8 @@ void agent_log::limited(line_budget& budget, boot_time now, exec_log_level level
 
 void agent_log::tell_dropped(line_budget& budget, std::string_view id) {
   if (const std::uint64_t dropped = budget.take_dropped(); dropped > 0)
-    write(exec_log_level::warning, id, std::to_string(dropped) + " lines were dropped, too many at once");
+    write(exec_log_level::warning, id,
+          std::to_string(dropped) + " lines were dropped, too many at once");
 }
 
 } // namespace skein

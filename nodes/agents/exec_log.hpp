@@ -14,8 +14,8 @@ namespace skein {
 enum class exec_log_level : std::uint8_t { debug, info, warning, error };
 
 /// (level, stable id, one printable line, turn name or empty). Called on the reactor's thread.
-using exec_log = std::function<void(exec_log_level, std::string_view, std::string_view,
-                                    std::string_view)>;
+using exec_log =
+    std::function<void(exec_log_level, std::string_view, std::string_view, std::string_view)>;
 
 /// A bucket of lines: program_log_burst at once, then program_log_rate a second.
 class line_budget {
@@ -31,7 +31,8 @@ class line_budget {
   std::uint64_t dropped_ = 0;
 };
 
-/// The log of one agent; whoever gives the function names the agent. Text from programs goes through `program` and `ignored`, which are limited.
+/// The log of one agent; whoever gives the function names the agent. Text from programs goes
+/// through `program` and `ignored`, which are limited.
 class agent_log {
  public:
   explicit agent_log(exec_log log);

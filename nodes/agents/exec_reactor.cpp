@@ -41,8 +41,8 @@ result<std::unique_ptr<exec_reactor>> exec_reactor::open() {
   unique_fd epoll{::epoll_create1(EPOLL_CLOEXEC)};
   unique_fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!epoll || !wake)
-    return error{errc::io_error, std::string{"no descriptors for the exec agents: "} +
-                                   std::strerror(errno)};
+    return error{errc::io_error,
+                 std::string{"no descriptors for the exec agents: "} + std::strerror(errno)};
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = wake_watch;

@@ -3,8 +3,9 @@
 // children: whoever else waits for any child (waitpid(-1)) in this process breaks it.
 //
 // One pass: wait, the ready descriptors (standard error before standard output, so that a line
-// logged during a turn is seen before its answer), the tasks, the due timers, the end of the pass for
-// those who asked. Everything but open(), post() and the destructor is for the reactor's thread only.
+// logged during a turn is seen before its answer), the tasks, the due timers, the end of the pass
+// for those who asked. Everything but open(), post() and the destructor is for the reactor's thread
+// only.
 #pragma once
 
 #include "nodes/agents/unique_fd.hpp"
@@ -106,7 +107,8 @@ class exec_reactor {
   bool stopping_ = false;
 
   std::mutex tasks_mutex_;
-  std::vector<std::function<void()>> tasks_; // under tasks_mutex_; bounded by what its callers start
+  std::vector<std::function<void()>>
+      tasks_; // under tasks_mutex_; bounded by what its callers start
 
   std::thread thread_; // last: it uses all of the above
 };

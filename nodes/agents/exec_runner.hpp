@@ -1,14 +1,15 @@
-// The Runner of one `exec` agent: programs in any language. All of a node's share one exec_reactor, so
-// one thread looks after all programs.
+// The Runner of one `exec` agent: programs in any language. All of a node's share one exec_reactor,
+// so one thread looks after all programs.
 //
 //   lines    long-lived programs; turns and answers are lines (turn_line.hpp)
-//   oneshot  a program a turn: data on standard input, the reply on standard output (oneshot_agent.hpp)
+//   oneshot  a program a turn: data on standard input, the reply on standard output
+//   (oneshot_agent.hpp)
 //
-// Stopping a turn: `tell` is a cancel line (lines) or SIGINT to the group (oneshot); `terminate` and
-// `kill` are SIGTERM and SIGKILL to the program's group, its children too. In mode lines they end the
-// program of that turn: its other turns are reported as returned, those it has not read yet run
-// elsewhere. A program that survives SIGTERM is killed after limits::terminate_grace even if nobody
-// asks. A turn is reported only when its program is known to be gone or has answered.
+// Stopping a turn: `tell` is a cancel line (lines) or SIGINT to the group (oneshot); `terminate`
+// and `kill` are SIGTERM and SIGKILL to the program's group, its children too. In mode lines they
+// end the program of that turn: its other turns are reported as returned, those it has not read yet
+// run elsewhere. A program that survives SIGTERM is killed after limits::terminate_grace even if
+// nobody asks. A turn is reported only when its program is known to be gone or has answered.
 #pragma once
 
 #include "actors/ports.hpp"
@@ -25,8 +26,8 @@ namespace skein {
 
 class exec_runner final : public runner_port {
  public:
-  /// `sink` and `log` are called on the reactor's thread, `clock` gives the deadline that programs are told
-  /// of when the turn names none. All may be called until the destructor returns.
+  /// `sink` and `log` are called on the reactor's thread, `clock` gives the deadline that programs
+  /// are told of when the turn names none. All may be called until the destructor returns.
   exec_runner(std::shared_ptr<exec_reactor> reactor, agent_settings settings, report_sink sink,
               exec_log log, std::function<instant()> clock, exec_timing timing = {});
   /// close(), and waits for it: at most both graces and 2 s. Not on the reactor's thread.

@@ -15,11 +15,10 @@ constexpr int rounds_max = 8; // of placing and writing in one pass
 
 lines_agent::lines_agent(exec_reactor& reactor, agent_settings settings, report_sink sink,
                          exec_log log, wall_reader clock, exec_timing timing)
-  : exec_agent{reactor, std::move(settings), std::move(sink), std::move(log), std::move(clock),
-               timing} {
+  : exec_agent{reactor,        std::move(settings), std::move(sink),
+               std::move(log), std::move(clock),    timing} {
   const auto& exec = this->settings().exec;
-  workers_max_ =
-    exec.processes != 0 ? exec.processes : std::max(this->settings().concurrency, 1u);
+  workers_max_ = exec.processes != 0 ? exec.processes : std::max(this->settings().concurrency, 1u);
   turns_max_ = std::max(exec.turns_per_process, 1u);
   request_ = {exec.command, exec.directory, base_environment(exec.environment)};
 }
@@ -31,8 +30,8 @@ void lines_agent::open() {
     start_worker();
 }
 
-// Pending turns go to the least loaded program; an idle one is better than a new one, a new one better
-// than a second turn beside another.
+// Pending turns go to the least loaded program; an idle one is better than a new one, a new one
+// better than a second turn beside another.
 void lines_agent::place() {
   starts_left_ = limits::programs_started_at_once;
   // Writing makes room for more; a fast reader must not keep the thread for itself.

@@ -1,6 +1,6 @@
-// mode = "lines": long-lived programs that take turns as lines and answer with lines. A turn belongs to a
-// program from when its line is put into what is sent there; the program's end charges it only if
-// the kernel had taken some of that line.
+// mode = "lines": long-lived programs that take turns as lines and answer with lines. A turn
+// belongs to a program from when its line is put into what is sent there; the program's end charges
+// it only if the kernel had taken some of that line.
 #pragma once
 
 #include "nodes/agents/exec_agent.hpp"
@@ -64,9 +64,7 @@ class lines_worker final : public program, line_sink {
   bool answered() const noexcept { return answered_; }
   bool stopped_for_turn() const noexcept { return stopped_for_turn_; }
   /// Whether it can be given more to read.
-  bool has_room() const noexcept {
-    return child().unsent() < limits::program_unsent_bytes_max;
-  }
+  bool has_room() const noexcept { return child().unsent() < limits::program_unsent_bytes_max; }
 
   /// Puts the line of the turn into what is sent. Errors as append_turn_line.
   result<void> give(live_turn& turn, instant deadline);

@@ -69,18 +69,19 @@ void lines_worker::on_line(std::string_view line) {
   }
   const std::string shown = printable(line, shown_bytes_max);
   if (!answer.turn.empty())
-    log().ignored(reactor().now(), "answer to a turn that it does not have (answered twice or late): " +
-                                     shown, answer.turn, pid());
+    log().ignored(reactor().now(),
+                  "answer to a turn that it does not have (answered twice or late): " + shown,
+                  answer.turn, pid());
   else if (answer.valid)
     log().ignored(reactor().now(), "answer without \"turn\": " + shown, only_turn(), pid());
   else
-    log().ignored(reactor().now(), "no answer (" + answer.report.error + "): " + shown,
-                  only_turn(), pid());
+    log().ignored(reactor().now(), "no answer (" + answer.report.error + "): " + shown, only_turn(),
+                  pid());
 }
 
 void lines_worker::on_giant_line(const std::string& name) {
   const std::string text =
-    "a line over " + std::to_string(limits::agent_line_bytes_max) + " bytes was skipped";
+      "a line over " + std::to_string(limits::agent_line_bytes_max) + " bytes was skipped";
   log().ignored(reactor().now(), text, name.empty() ? only_turn() : name, pid());
   if (live_turn* turn = take(name)) {
     agent_.on_answer(*this, *turn, invalid_output("its answer is " + text));

@@ -62,8 +62,8 @@ void oneshot_program::on_gone(exit_status status) { agent_.on_program_gone(*this
 
 oneshot_agent::oneshot_agent(exec_reactor& reactor, agent_settings settings, report_sink sink,
                              exec_log log, wall_reader clock, exec_timing timing)
-  : exec_agent{reactor, std::move(settings), std::move(sink), std::move(log), std::move(clock),
-               timing} {
+  : exec_agent{reactor,        std::move(settings), std::move(sink),
+               std::move(log), std::move(clock),    timing} {
   programs_max_ = exec_slots(this->settings());
   environment_ = base_environment(this->settings().exec.environment);
 }
@@ -129,9 +129,15 @@ bool oneshot_agent::any_running() const { return !programs_.empty(); }
 void oneshot_agent::stop_running(live_turn& turn, stop_stage stage) {
   auto& running = static_cast<oneshot_program&>(*turn.on);
   switch (stage) {
-    case stop_stage::tell: running.ask_to_stop(); break;
-    case stop_stage::terminate: running.terminate(); break;
-    case stop_stage::kill: running.kill(); break;
+    case stop_stage::tell:
+      running.ask_to_stop();
+      break;
+    case stop_stage::terminate:
+      running.terminate();
+      break;
+    case stop_stage::kill:
+      running.kill();
+      break;
   }
 }
 
@@ -186,9 +192,9 @@ turn_report oneshot_agent::read_output(oneshot_program& ended) {
   turn_report what;
   const std::string& output = ended.output();
   if (settings().exec.output == exec_output::reply) {
-    what.reply_kind = output.empty()      ? data_kind::none
-                      : is_utf8(output)   ? data_kind::text
-                                          : data_kind::binary;
+    what.reply_kind = output.empty()    ? data_kind::none
+                      : is_utf8(output) ? data_kind::text
+                                        : data_kind::binary;
     what.reply = output;
   } else if (output.find_first_not_of(" \t\r\n") != std::string::npos) {
     std::string padded = output;

@@ -1,5 +1,5 @@
-// mode = "oneshot": a program a turn. The event's data is its standard input, its attributes are SKEIN_
-// variables, its state is the file SKEIN_STATE names.
+// mode = "oneshot": a program a turn. The event's data is its standard input, its attributes are
+// SKEIN_ variables, its state is the file SKEIN_STATE names.
 //
 //   exit 0     done: standard output is the reply (output = "reply": the bytes as they are), or the
 //              JSON of answer.hpp (output = "effects"); a "state" in that JSON wins over the file

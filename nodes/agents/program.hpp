@@ -19,10 +19,12 @@ namespace skein {
 
 /// How long an agent waits for what. Tests shorten it.
 struct exec_timing {
-  duration close_grace = limits::cancel_grace;         // input closed -> terminated, when the node stops
-  duration terminate_grace = limits::terminate_grace;  // terminated -> killed
-  duration start_patience = limits::program_start_patience; // of a turn, while programs cannot be started
-  duration end_patience = limits::program_restart_max;      // of a turn, while they end before any answer
+  duration close_grace = limits::cancel_grace; // input closed -> terminated, when the node stops
+  duration terminate_grace = limits::terminate_grace; // terminated -> killed
+  duration start_patience =
+      limits::program_start_patience; // of a turn, while programs cannot be started
+  duration end_patience =
+      limits::program_restart_max; // of a turn, while they end before any answer
 };
 
 enum class program_step : std::uint8_t { running, ending, terminating, killed };

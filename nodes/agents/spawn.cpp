@@ -45,7 +45,7 @@ result<pipe_pair> open_pipe(bool ours_writes) {
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return error{errc::agent_crashed,
                  std::string{"no pipe for a program: "} + std::strerror(errno) +
-                   "; raise the limit of open files or lower the agent's processes"};
+                     "; raise the limit of open files or lower the agent's processes"};
   pipe_pair pair{unique_fd{ends[0]}, unique_fd{ends[1]}};
   const int ours = ours_writes ? pair.write.get() : pair.read.get();
   if (::fcntl(ours, F_SETFL, O_NONBLOCK) != 0)
@@ -63,12 +63,18 @@ std::string advice(int number, const std::string& path, const std::string& direc
       if (!directory.empty() && ::access(directory.c_str(), X_OK) != 0)
         return "the directory " + directory + " may not be entered by this user";
       return "not executable by this user; try: chmod +x " + path;
-    case ENOEXEC: return "not a program; a script needs a #! line";
-    case E2BIG: return "the command line and environment are too long";
-    case EAGAIN: return "too many processes; raise the limit or lower the agent's processes";
-    case ENOMEM: return "out of memory";
-    case ENOTDIR: return "the directory " + directory + " is not a directory";
-    default: return std::strerror(number);
+    case ENOEXEC:
+      return "not a program; a script needs a #! line";
+    case E2BIG:
+      return "the command line and environment are too long";
+    case EAGAIN:
+      return "too many processes; raise the limit or lower the agent's processes";
+    case ENOMEM:
+      return "out of memory";
+    case ENOTDIR:
+      return "the directory " + directory + " is not a directory";
+    default:
+      return std::strerror(number);
   }
 }
 
@@ -97,8 +103,8 @@ int configure(spawn_options& options, const std::string& directory, int in, int 
   sigemptyset(&none);
   sigfillset(&all);
   int failed = ::posix_spawnattr_setflags(
-    &options.attributes,
-    static_cast<short>(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+      &options.attributes,
+      static_cast<short>(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
   const auto step = [&failed](int next) { failed = failed != 0 ? failed : next; };
   step(::posix_spawnattr_setpgroup(&options.attributes, 0));
   step(::posix_spawnattr_setsigmask(&options.attributes, &none));
@@ -127,9 +133,9 @@ std::vector<std::string> joined(const environment_list& environment) {
   texts.reserve(environment.size());
   for (std::size_t i = 0; i < environment.size(); ++i) {
     const std::string& name = environment[i].first;
-    const auto again = std::any_of(environment.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                   environment.end(),
-                                   [&](const auto& later) { return later.first == name; });
+    const auto again =
+        std::any_of(environment.begin() + static_cast<std::ptrdiff_t>(i) + 1, environment.end(),
+                    [&](const auto& later) { return later.first == name; });
     if (!again)
       texts.push_back(name + "=" + environment[i].second);
   }
@@ -185,8 +191,8 @@ result<std::string> find_program(const std::string& command, const std::string& 
     at = end + 1;
   }
   return error{errc::agent_crashed, "there is no program " + command + " in PATH (" +
-                                      std::string{search} +
-                                      "); install it or give its full path in `command`"};
+                                        std::string{search} +
+                                        "); install it or give its full path in `command`"};
 }
 
 result<spawned_program> spawn_program(const spawn_request& request) {
@@ -209,8 +215,8 @@ result<spawned_program> spawn_program(const spawn_request& request) {
   std::vector<std::string> environment = joined(request.environment);
   spawned_program program;
   spawn_options options;
-  int failed = configure(options, request.directory, child_in->get(), child_out->get(),
-                         child_err->get());
+  int failed =
+      configure(options, request.directory, child_in->get(), child_out->get(), child_err->get());
   if (failed == 0)
     failed = ::posix_spawn(&program.pid, path->c_str(), &options.actions, &options.attributes,
                            pointers(arguments).data(), pointers(environment).data());

@@ -17,9 +17,10 @@ namespace skein {
 using environment_list = std::vector<std::pair<std::string, std::string>>;
 
 struct spawn_request {
-  std::vector<std::string> command; // argv; [0] is looked up in PATH of `environment` if it has no '/'
-  std::string directory;            // empty = ours; a relative command counts from here
-  environment_list environment;     // the last of a name wins
+  std::vector<std::string>
+      command;                  // argv; [0] is looked up in PATH of `environment` if it has no '/'
+  std::string directory;        // empty = ours; a relative command counts from here
+  environment_list environment; // the last of a name wins
 };
 
 /// A running program. Our ends of the pipes do not block. The pidfd is readable once it ended; the
@@ -32,11 +33,12 @@ struct spawned_program {
   unique_fd errors;
 };
 
-/// The error says what is wrong and what to do about it. too_large: this command and environment can
-/// never be started; agent_crashed: may be different next time.
+/// The error says what is wrong and what to do about it. too_large: this command and environment
+/// can never be started; agent_crashed: may be different next time.
 result<spawned_program> spawn_program(const spawn_request& request);
 
-/// PATH, HOME, LANG and TZ of the node, with a default where a program cannot do without; then `added`.
+/// PATH, HOME, LANG and TZ of the node, with a default where a program cannot do without; then
+/// `added`.
 environment_list base_environment(const environment_list& added);
 
 /// Where `command` is: an error names what was looked for and where.

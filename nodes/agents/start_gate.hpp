@@ -1,7 +1,7 @@
-// When an agent may start its next program: after a failed start, or a program that ended early without
-// one answer, it waits 100 ms, doubled up to 30 s. A program that answered a turn or lived for 10 s
-// is proven: its end, crash or not, opens the gate, so that one poisonous event does not keep the
-// other keys waiting. Pure: time comes in.
+// When an agent may start its next program: after a failed start, or a program that ended early
+// without one answer, it waits 100 ms, doubled up to 30 s. A program that answered a turn or lived
+// for 10 s is proven: its end, crash or not, opens the gate, so that one poisonous event does not
+// keep the other keys waiting. Pure: time comes in.
 #pragma once
 
 #include "protocol/limits.hpp"
@@ -19,8 +19,8 @@ class start_gate {
   /// Starts that failed, ever.
   std::uint64_t failures() const noexcept { return failures_; }
 
-  /// A program could not be started, or one started at `started` ended without having proven itself.
-  /// Those started before the last failure tell nothing new and change nothing.
+  /// A program could not be started, or one started at `started` ended without having proven
+  /// itself. Those started before the last failure tell nothing new and change nothing.
   void failed(boot_time started, boot_time now) noexcept {
     ++failures_;
     if (started < last_failure_)

@@ -57,7 +57,8 @@ result<std::string> read_up_to(int fd, std::size_t bytes_max) {
   return bytes;
 }
 
-// Files that a program left beside its state; a directory among them stays, for the system's cleaner.
+// Files that a program left beside its state; a directory among them stays, for the system's
+// cleaner.
 void remove_files(const std::string& directory) {
   const std::unique_ptr<DIR, int (*)(DIR*)> listing{::opendir(directory.c_str()), ::closedir};
   if (listing == nullptr)
@@ -73,18 +74,18 @@ void remove_files(const std::string& directory) {
 
 result<state_file> state_file::create(std::string_view state) {
   const char* base = std::getenv("TMPDIR");
-  std::string directory = std::string{base != nullptr && *base == '/' ? base : "/tmp"} +
-                          "/skein-turn-XXXXXX";
+  std::string directory =
+      std::string{base != nullptr && *base == '/' ? base : "/tmp"} + "/skein-turn-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) // makes it 0700
-    return error{errc::agent_crashed, "no directory for the state, " + directory + ": " +
-                                        std::strerror(errno)};
+    return error{errc::agent_crashed,
+                 "no directory for the state, " + directory + ": " + std::strerror(errno)};
   state_file file{std::move(directory), state};
-  const unique_fd fd{::open(file.path_.c_str(),
-                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  const unique_fd fd{
+      ::open(file.path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   const bool newline = !state.empty(); // as people's editors and shells like it
   if (!fd || !write_all(fd.get(), state) || !write_all(fd.get(), newline ? "\n" : ""))
-    return error{errc::agent_crashed, "the state cannot be written to " + file.path_ + ": " +
-                                        std::strerror(errno)};
+    return error{errc::agent_crashed,
+                 "the state cannot be written to " + file.path_ + ": " + std::strerror(errno)};
   return file;
 }
 
@@ -92,8 +93,8 @@ state_file::state_file(std::string directory, std::string_view state)
   : directory_{std::move(directory)}, path_{directory_ + "/state"}, before_{trimmed(state)} {}
 
 state_file::state_file(state_file&& other) noexcept
-  : directory_{std::move(other.directory_)}, path_{std::move(other.path_)},
-    before_{std::move(other.before_)} {
+  : directory_{std::move(other.directory_)}, path_{std::move(other.path_)}, before_{std::move(
+                                                                                other.before_)} {
   other.directory_.clear();
 }
 

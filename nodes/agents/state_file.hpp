@@ -1,5 +1,5 @@
-// The state of a oneshot turn as a file: in a private directory of its own (0700), mode 0600. It holds one
-// JSON value; empty means that there is no state. Removed with its directory.
+// The state of a oneshot turn as a file: in a private directory of its own (0700), mode 0600. It
+// holds one JSON value; empty means that there is no state. Removed with its directory.
 #pragma once
 
 #include "protocol/result.hpp"

@@ -17,10 +17,17 @@ bool continues(std::string_view text, std::size_t at) noexcept {
 void append_escaped(std::string& out, unsigned byte) {
   constexpr std::string_view digits = "0123456789abcdef";
   switch (byte) {
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   out += "\\x";
   out += digits[byte >> 4];

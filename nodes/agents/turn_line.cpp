@@ -48,9 +48,9 @@ result<void> append_turn_line(std::string& out, const turn_start& start, instant
     return {};
   out.resize(begin);
   return error{errc::too_large, "event and state as a line are " + std::to_string(bytes) +
-                                  " bytes; a program takes at most " +
-                                  std::to_string(limits::agent_line_bytes_max) +
-                                  "; mode = \"oneshot\" has no such limit"};
+                                    " bytes; a program takes at most " +
+                                    std::to_string(limits::agent_line_bytes_max) +
+                                    "; mode = \"oneshot\" has no such limit"};
 }
 
 void append_cancel_line(std::string& out, std::string_view turn) {

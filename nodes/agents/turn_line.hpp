@@ -1,8 +1,8 @@
 // The line protocol of mode = "lines": what is written to a program, and how its output is cut into
-// lines again. Both directions: one JSON object a line, at most limits::agent_line_bytes_max with the
-// newline.
+// lines again. Both directions: one JSON object a line, at most limits::agent_line_bytes_max with
+// the newline.
 //
-//   to it:   {"turn":"17-42.bot/1","event":{…},"attempt":1,"state":…|null,"deadline":"…","token":"…"}
+//   to it: {"turn":"17-42.bot/1","event":{…},"attempt":1,"state":…|null,"deadline":"…","token":"…"}
 //            {"cancel":"17-42.bot/1"}
 //   from it: {"turn":"17-42.bot/1","reply":…,"emit":[…],"state":…,"error":{…}}     (answer.hpp)
 #pragma once
@@ -15,7 +15,8 @@
 
 namespace skein {
 
-/// Appends the line of a turn. Errors: the body is no event, or too_large; then nothing is appended.
+/// Appends the line of a turn. Errors: the body is no event, or too_large; then nothing is
+/// appended.
 result<void> append_turn_line(std::string& out, const turn_start& start, instant deadline);
 
 void append_cancel_line(std::string& out, std::string_view turn);
@@ -61,7 +62,9 @@ class log_line_splitter {
   }
   /// At the end of the program: what came without a newline.
   template <class Sink>
-  void finish(Sink&& sink) { end_line(sink); }
+  void finish(Sink&& sink) {
+    end_line(sink);
+  }
 
  private:
   void keep(std::string_view part);

@@ -24,10 +24,10 @@ struct known_delivery {
   std::uint32_t failures = 0; // durable ones
   instant next_due = no_instant;
   moment failed_at{};
-  std::map<std::uint32_t, known_turn> turns; // by attempt
+  std::map<std::uint32_t, known_turn> turns;    // by attempt
   std::map<std::uint32_t, std::size_t> emitted; // by attempt: what its turn asked for
   std::string token;
-  std::uint32_t marked_in = 0;   // life of the last durable start
+  std::uint32_t marked_in = 0; // life of the last durable start
   bool marked_alone = false;
   std::uint32_t crashes_alone = 0;
   std::uint32_t open_start_in = 0; // life of a start without a durable outcome; 0 = none
@@ -81,7 +81,8 @@ class checker {
   void on(const turn_ended& what);
   void on(const settled& what);
 
-  void judge_member(const offered_member& member, const publish_result& said, known_request& request);
+  void judge_member(const offered_member& member, const publish_result& said,
+                    known_request& request);
   void judge_lane(const delivery_id& id, known_delivery& which);
   void judge_time(const turn_started& what, const known_delivery& which);
   void judge_ledger(const journal::ledger& said, const journal::ledger& known, const char* of_what);

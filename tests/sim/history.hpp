@@ -1,5 +1,6 @@
-// What happened to one simulated node, as its clients, its store and its agents' runner saw it: the only thing
-// that the checker looks at. In the order in which it happened; the store's records in commit order.
+// What happened to one simulated node, as its clients, its store and its agents' runner saw it: the
+// only thing that the checker looks at. In the order in which it happened; the store's records in
+// commit order.
 #pragma once
 
 #include "journal/journal.hpp"
@@ -118,9 +119,9 @@ struct turn_ended {
 struct settled {};
 
 using happening =
-  std::variant<booted, crashed, drain_began, drain_ended, offered, answered, cancel_asked, cancel_answered, accepted,
-               finished, attempt_failed, start_marked, commit_failed, ledgers_read, found_event, turn_started,
-               turn_ended, settled>;
+    std::variant<booted, crashed, drain_began, drain_ended, offered, answered, cancel_asked,
+                 cancel_answered, accepted, finished, attempt_failed, start_marked, commit_failed,
+                 ledgers_read, found_event, turn_started, turn_ended, settled>;
 
 struct record {
   moment at{};

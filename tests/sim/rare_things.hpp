@@ -1,4 +1,5 @@
-// "Sometimes": what a set of seeds must have met, or its faults and its load are too tame to prove anything.
+// "Sometimes": what a set of seeds must have met, or its faults and its load are too tame to prove
+// anything.
 #pragma once
 
 #include "tests/sim/history.hpp"

@@ -13,18 +13,20 @@ void sim_client::plan() {
         return;
       publish();
       if (dice_.chance(node_.options().cancel) && !known_.empty())
-        node_.world().timeline.after(dice_.skewed(std::chrono::microseconds{100}, std::chrono::seconds{5}), [this] {
-          if (node_.up())
-            cancel();
-        });
+        node_.world().timeline.after(
+            dice_.skewed(std::chrono::microseconds{100}, std::chrono::seconds{5}), [this] {
+              if (node_.up())
+                cancel();
+            });
     });
 }
 
 std::string sim_client::type_by_dice() {
   if (dice_.chance(node_.options().poison))
     return "poison.pill";
-  static constexpr std::array<const char*, 8> types{"work.item", "work.item", "work.item", "work.both",
-                                                    "leaf.item", "leaf.both", "echo.item", "nobody.wants"};
+  static constexpr std::array<const char*, 8> types{"work.item", "work.item",   "work.item",
+                                                    "work.both", "leaf.item",   "leaf.both",
+                                                    "echo.item", "nobody.wants"};
   return types[dice_.below(types.size())];
 }
 
@@ -40,15 +42,19 @@ event sim_client::make_event() {
   made.id = dice_.chance(0.03) ? "taken" : "e" + std::to_string(++ids_);
   made.source = made.id == "taken" ? "clash" : "client";
   made.type = type_by_dice();
-  made.set_extension(std::string{attribute::partitionkey}, "k" + std::to_string(dice_.below(how.keys)));
+  made.set_extension(std::string{attribute::partitionkey},
+                     "k" + std::to_string(dice_.below(how.keys)));
   made.kind = data_kind::text;
   made.data = "say " + std::to_string(dice_.below(1000));
   if (dice_.chance(how.due))
-    made.set_extension(std::string{attribute::due}, "+" + std::to_string(100 + dice_.below(8'000)) + "ms");
+    made.set_extension(std::string{attribute::due},
+                       "+" + std::to_string(100 + dice_.below(8'000)) + "ms");
   if (dice_.chance(how.expires))
-    made.set_extension(std::string{attribute::expires}, "+" + std::to_string(500 + dice_.below(12'000)) + "ms");
+    made.set_extension(std::string{attribute::expires},
+                       "+" + std::to_string(500 + dice_.below(12'000)) + "ms");
   if (dice_.chance(0.2))
-    made.set_extension(std::string{attribute::priority}, dice_.chance(0.5) ? "people" : "background");
+    made.set_extension(std::string{attribute::priority},
+                       dice_.chance(0.5) ? "people" : "background");
   offered_.push_back(made);
   return made;
 }
@@ -65,20 +71,22 @@ void sim_client::publish() {
   }
   node_.note(asked);
   ++open_;
-  api.publish(std::move(members), [this, request = asked.request, life = node_.life()](publish_reply reply) {
-    if (!node_.up() || life != node_.life())
-      return;
-    --open_;
-    for (const publish_result& each : reply.members)
-      if (each.code == errc::none)
-        known_.push_back(each.event);
-    node_.note(answered{request, std::move(reply.members)});
-  });
+  api.publish(std::move(members),
+              [this, request = asked.request, life = node_.life()](publish_reply reply) {
+                if (!node_.up() || life != node_.life())
+                  return;
+                --open_;
+                for (const publish_result& each : reply.members)
+                  if (each.code == errc::none)
+                    known_.push_back(each.event);
+                node_.note(answered{request, std::move(reply.members)});
+              });
 }
 
 void sim_client::cancel() {
   // Mostly what came last: that is what may still run.
-  const std::size_t back = dice_.chance(0.7) ? dice_.below(std::min<std::size_t>(known_.size(), 5)) : dice_.below(known_.size());
+  const std::size_t back = dice_.chance(0.7) ? dice_.below(std::min<std::size_t>(known_.size(), 5))
+                                             : dice_.below(known_.size());
   const event_id event = known_[known_.size() - 1 - back];
   const std::uint64_t request = ++requests_;
   node_.note(cancel_asked{request, event});

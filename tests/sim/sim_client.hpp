@@ -1,5 +1,5 @@
-// A client of one simulated node: offers events, some of them again or under a known name with other content, and
-// cancels. Whatever it was told is in the node's history.
+// A client of one simulated node: offers events, some of them again or under a known name with
+// other content, and cancels. Whatever it was told is in the node's history.
 #pragma once
 
 #include "tests/sim/sim_node.hpp"

@@ -34,15 +34,17 @@ journal::open_options how(std::uint64_t seed, instant now) {
 
 } // namespace
 
-sim_journal::sim_journal(std::string name, bool sqlite, std::uint64_t seed,
-                         std::function<void(const operations&, const journal::commit_receipt&)> committed)
+sim_journal::sim_journal(
+    std::string name, bool sqlite, std::uint64_t seed,
+    std::function<void(const operations&, const journal::commit_receipt&)> committed)
   : seed_{seed}, committed_{std::move(committed)}, memory_{journal::make_memory_store()} {
   if (!sqlite)
     return;
   disk_ = std::make_unique<sim_disk>("sim-" + name);
   const char* base = std::getenv("TMPDIR");
   directory_ = std::string{base == nullptr ? "/tmp" : base} + "/skein-sim-XXXXXX";
-  SKEIN_CHECK(::mkdtemp(directory_.data()) != nullptr); // for the lock file; the journal is in memory
+  SKEIN_CHECK(::mkdtemp(directory_.data()) !=
+              nullptr); // for the lock file; the journal is in memory
 }
 
 sim_journal::~sim_journal() {
@@ -59,7 +61,8 @@ void sim_journal::open(instant now) {
     engine_ = must(journal::open_memory(memory_, how(seed_, now)));
     return;
   }
-  journal::sqlite_options options{.directory = directory_ + "/store", .store = how(seed_, now), .vfs = disk_->name()};
+  journal::sqlite_options options{
+      .directory = directory_ + "/store", .store = how(seed_, now), .vfs = disk_->name()};
   options.wal_bytes = 96 << 10; // checkpoints are part of the matter
   engine_ = must(journal::open_sqlite(options));
   if (mirror_ && engine_->last_commit() > mirror_->last_commit()) {
@@ -99,14 +102,15 @@ result<journal::commit_receipt> sim_journal::commit(const operations& batch, ins
     const auto expected = must(mirror_->commit(batch, now));
     SKEIN_CHECK(expected.commit == receipt->commit && expected.at == receipt->at);
     for (std::size_t i = 0; i < batch.size(); ++i)
-      SKEIN_CHECK(expected.results[i].status == receipt->results[i].status
-                  && expected.results[i].event == receipt->results[i].event);
+      SKEIN_CHECK(expected.results[i].status == receipt->results[i].status &&
+                  expected.results[i].event == receipt->results[i].event);
   }
   committed_(batch, *receipt);
   return receipt;
 }
 
-result<journal::commit_receipt> sim_journal::commit_in_doubt(const operations& batch, instant now, sim_random& dice) {
+result<journal::commit_receipt> sim_journal::commit_in_doubt(const operations& batch, instant now,
+                                                             sim_random& dice) {
   if (!disk_) {
     if (dice.chance(0.5))
       static_cast<void>(commit(batch, now));

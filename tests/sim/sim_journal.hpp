@@ -1,5 +1,5 @@
-// The journal of one simulated node: the memory engine, or the SQLite engine on a disk that loses what was not synced,
-// with the memory engine beside it as the oracle. Says what each commit did.
+// The journal of one simulated node: the memory engine, or the SQLite engine on a disk that loses
+// what was not synced, with the memory engine beside it as the oracle. Says what each commit did.
 #pragma once
 
 #include "journal/journal.hpp"
@@ -17,7 +17,8 @@ namespace skein::test {
 class sim_journal {
  public:
   using operations = std::vector<journal::operation>;
-  /// `committed` is told of each commit that is on disk, in order; also of one that was in doubt, when it is found.
+  /// `committed` is told of each commit that is on disk, in order; also of one that was in doubt,
+  /// when it is found.
   sim_journal(std::string name, bool sqlite, std::uint64_t seed,
               std::function<void(const operations&, const journal::commit_receipt&)> committed);
   ~sim_journal();
@@ -33,7 +34,8 @@ class sim_journal {
   journal::engine& engine() { return *engine_; }
   result<journal::commit_receipt> commit(const operations& batch, instant now);
   /// A commit that comes back as unknown. Whether it happened is known after the next open().
-  result<journal::commit_receipt> commit_in_doubt(const operations& batch, instant now, sim_random& dice);
+  result<journal::commit_receipt> commit_in_doubt(const operations& batch, instant now,
+                                                  sim_random& dice);
 
  private:
   std::uint64_t seed_;

@@ -18,7 +18,8 @@ std::uint64_t digest(std::string_view bytes) {
 
 sim_node::sim_node(std::string name, sim_world& world, sim_options options, sim_random dice)
   : name_{std::move(name)}, world_{world}, options_{std::move(options)}, dice_{dice},
-    journal_{name_, options_.sqlite, dice_.next() | 1, [this](const auto& batch, const auto& receipt) { record_commit(batch, receipt); }} {
+    journal_{name_, options_.sqlite, dice_.next() | 1,
+             [this](const auto& batch, const auto& receipt) { record_commit(batch, receipt); }} {
   history_.settings.loops = options_.loops;
 }
 
@@ -42,7 +43,8 @@ void sim_node::note(happening what) {
   history_.records.push_back(std::move(made));
 }
 
-void sim_node::record_accepted(const journal::accept_op& op, event_id event, instant at, std::optional<delivery_id> cause) {
+void sim_node::record_accepted(const journal::accept_op& op, event_id event, instant at,
+                               std::optional<delivery_id> cause) {
   accepted made;
   made.event = event;
   made.what = {op.event.identity, op.event.content};
@@ -58,7 +60,8 @@ void sim_node::record_accepted(const journal::accept_op& op, event_id event, ins
   note(std::move(made));
 }
 
-void sim_node::record_commit(const std::vector<journal::operation>& batch, const journal::commit_receipt& receipt) {
+void sim_node::record_commit(const std::vector<journal::operation>& batch,
+                             const journal::commit_receipt& receipt) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const journal::op_result& verdict = receipt.results[i];
     const bool applied = verdict.status == journal::op_status::applied;
@@ -72,8 +75,10 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch, const
         made.emits.push_back(verdict.emits[emit].event);
         if (verdict.emits[emit].duplicate)
           continue;
-        record_accepted(finish->emits[emit], verdict.emits[emit].event, receipt.at, finish->delivery);
-        if (raw(verdict.emits[emit].event.shard) % options_.loops != raw(finish->delivery.event.shard) % options_.loops)
+        record_accepted(finish->emits[emit], verdict.emits[emit].event, receipt.at,
+                        finish->delivery);
+        if (raw(verdict.emits[emit].event.shard) % options_.loops !=
+            raw(finish->delivery.event.shard) % options_.loops)
           ++world_.seen["emit to another loop"];
       }
       if (applied || made.refused)
@@ -128,14 +133,16 @@ void sim_node::boot() {
   note(booted{!journal_.engine().identity().clean});
   auto reader = journal_.engine().new_reader();
   SKEIN_CHECK(reader.ok());
-  store_ = std::make_unique<sim_store>(journal_.engine(), std::move(reader).value(), world_.timeline, dice_.fork(),
-                                       options_.store, options_.loops,
-                                       sim_store::hooks{[this](const auto& batch) { return commit(batch); },
-                                                        [this] { dies_ = true; }});
+  store_ = std::make_unique<sim_store>(
+      journal_.engine(), std::move(reader).value(), world_.timeline, dice_.fork(), options_.store,
+      options_.loops,
+      sim_store::hooks{[this](const auto& batch) { return commit(batch); },
+                       [this] { dies_ = true; }});
   dies_ = hastened_ = false;
   drained_.reset();
   engine_ = std::make_unique<engine>(make_setup());
-  auto recovered = journal_.engine().recover([this](journal::pending_delivery each) { engine_->recover(each); });
+  auto recovered =
+      journal_.engine().recover([this](journal::pending_delivery each) { engine_->recover(each); });
   SKEIN_CHECK(recovered.ok());
   read_ledgers();
   attach_ports();
@@ -170,8 +177,9 @@ engine_setup sim_node::make_setup() {
     if (line.id == "turn-left" || line.id == "drain-hastened")
       ++world_.seen[std::string{line.id}];
     if (world_.verbose)
-      std::printf("%s log %.*s %.*s %s %s\n", name_.c_str(), static_cast<int>(component.size()), component.data(),
-                  static_cast<int>(line.id.size()), line.id.data(), line.event.c_str(), line.text.c_str());
+      std::printf("%s log %.*s %.*s %s %s\n", name_.c_str(), static_cast<int>(component.size()),
+                  component.data(), static_cast<int>(line.id.size()), line.id.data(),
+                  line.event.c_str(), line.text.c_str());
   };
   setup.drained = [this](finish_effect effect) { drained_ = std::move(effect); };
   setup.testing = true;
@@ -180,13 +188,13 @@ engine_setup sim_node::make_setup() {
 
 void sim_node::attach_ports() {
   network_ = std::make_unique<sim_network>(
-    name_, link_names(engine_->settings()), world_.timeline, dice_.fork(), options_.network,
-    [this](const slice& bytes) {
-      world_.mix(bytes.view());
-      if (engine_)
-        engine_->deliver(bytes);
-    },
-    [this](const std::string& what) { ++world_.seen[what]; });
+      name_, link_names(engine_->settings()), world_.timeline, dice_.fork(), options_.network,
+      [this](const slice& bytes) {
+        world_.mix(bytes.view());
+        if (engine_)
+          engine_->deliver(bytes);
+      },
+      [this](const std::string& what) { ++world_.seen[what]; });
   for (const std::string& link : link_names(engine_->settings()))
     engine_->attach_bus(link, network_->link(link));
   for (std::size_t i = 0; i < options_.agents.size(); ++i)
@@ -212,7 +220,8 @@ void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
     dies_ = true;
     ++world_.seen["poison ran"];
   };
-  runners_[agent.name] = std::make_unique<sim_runner>(world_.timeline, dice_.fork(), options_.agent, std::move(call));
+  runners_[agent.name] =
+      std::make_unique<sim_runner>(world_.timeline, dice_.fork(), options_.agent, std::move(call));
   engine_->attach_runner(agent.name, *runners_[agent.name]);
 }
 
@@ -269,7 +278,8 @@ bool sim_node::end_if_due() {
   return true;
 }
 
-/// Cut the ports, kill the actors, let them die, drop the system: in this order nothing fires afterwards.
+/// Cut the ports, kill the actors, let them die, drop the system: in this order nothing fires
+/// afterwards.
 void sim_node::end_process(bool orderly) {
   network_->cut();
   for (auto& [agent, runner] : runners_)

@@ -1,5 +1,6 @@
-// One simulated node: the real engine and the real broker's decisions over simulated ports. It outlives its processes:
-// boot() starts one, crash() ends it at any point, a drain ends it in order.
+// One simulated node: the real engine and the real broker's decisions over simulated ports. It
+// outlives its processes: boot() starts one, crash() ends it at any point, a drain ends it in
+// order.
 #pragma once
 
 #include "actors/engine.hpp"
@@ -74,8 +75,10 @@ class sim_node {
   void attach_ports();
   void attach_runner(const agent_settings& agent, agent_no number);
   result<journal::commit_receipt> commit(const std::vector<journal::operation>& batch);
-  void record_commit(const std::vector<journal::operation>& batch, const journal::commit_receipt& receipt);
-  void record_accepted(const journal::accept_op& op, event_id event, instant at, std::optional<delivery_id> cause);
+  void record_commit(const std::vector<journal::operation>& batch,
+                     const journal::commit_receipt& receipt);
+  void record_accepted(const journal::accept_op& op, event_id event, instant at,
+                       std::optional<delivery_id> cause);
   void end_process(bool orderly);
   caf::scheduler::test_coordinator& jobs() const;
   bool dying() const { return dies_ || !engine_; }

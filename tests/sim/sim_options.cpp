@@ -23,8 +23,9 @@ void draw_agents(sim_options& options, sim_random& dice) {
   add("one", agent_kind::exec, false);
   add("two", agent_kind::exec, false);
   add("echo", agent_kind::echo, true);
-  options.routes = {{"work.*", "", "", "one"}, {"*.both", "", "", "one"}, {"*.both", "", "", "two"},
-                    {"leaf.*", "", "", "two"}, {"poison.*", "", "", "two"}, {"echo.*", "", "", "echo"}};
+  options.routes = {{"work.*", "", "", "one"},   {"*.both", "", "", "one"},
+                    {"*.both", "", "", "two"},   {"leaf.*", "", "", "two"},
+                    {"poison.*", "", "", "two"}, {"echo.*", "", "", "echo"}};
 }
 
 } // namespace
@@ -53,31 +54,47 @@ sim_options draw_options(sim_random& dice) {
   drawn.crashes = count(0.6, 6);
   drawn.drains = count(0.3, 3);
   drawn.clock_jumps = count(0.3, 4);
-  drawn.drain_deadline = dice.chance(0.3) ? dice.between(7s, 12s) : duration{limits::drain_deadline};
+  drawn.drain_deadline =
+      dice.chance(0.3) ? dice.between(7s, 12s) : duration{limits::drain_deadline};
   draw_agents(drawn, dice);
-  drawn.network = {maybe(0.5, 0.3), maybe(0.5, 0.5), dice.chance(0.5), dice.chance(0.2) ? duration{3s} : dice.between(100us, 50ms)};
+  drawn.network = {maybe(0.5, 0.3), maybe(0.5, 0.5), dice.chance(0.5),
+                   dice.chance(0.2) ? duration{3s} : dice.between(100us, 50ms)};
   drawn.store.sync_max = dice.chance(0.2) ? dice.between(100ms, 2s) : dice.between(500us, 5ms);
   drawn.store.disk_full = maybe(0.15, 0.2);
   drawn.store.in_doubt = maybe(0.15, 0.03);
-  drawn.agent = {maybe(0.6, 0.5), maybe(0.3, 0.1), maybe(0.3, 0.1), maybe(0.6, 0.6), maybe(0.3, 0.4),
-                 dice.chance(0.3) ? dice.between(500ms, 6s) : dice.between(1ms, 100ms)};
+  drawn.agent = {
+      maybe(0.6, 0.5), maybe(0.3, 0.1),
+      maybe(0.3, 0.1), maybe(0.6, 0.6),
+      maybe(0.3, 0.4), dice.chance(0.3) ? dice.between(500ms, 6s) : dice.between(1ms, 100ms)};
   return drawn;
 }
 
 std::string to_string(const sim_options& of) {
   std::string text;
-  const auto add = [&text](const char* name, auto value) { text += std::string{text.empty() ? "" : " "} + name + "=" + std::to_string(value); };
-  const auto add_ms = [&](const char* name, duration value) { add(name, std::chrono::duration_cast<std::chrono::milliseconds>(value).count()); };
-  add("nodes", of.nodes), add("sqlite", static_cast<int>(of.sqlite)), add("loops", of.loops), add("keys", of.keys);
-  add("requests", of.requests), add_ms("work_ms", of.work_time), add("hurry", of.hurry), add("repeat", of.repeat);
-  add("conflict", of.conflict), add("due", of.due), add("expires", of.expires), add("poison", of.poison);
-  add("cancel", of.cancel), add("crashes", of.crashes), add("drains", of.drains), add("jumps", of.clock_jumps);
-  add("drop", of.network.drop), add("duplicate", of.network.duplicate), add("reorder", static_cast<int>(of.network.reorder));
-  add_ms("delay_ms", of.network.delay_max), add_ms("sync_ms", of.store.sync_max), add("disk_full", of.store.disk_full);
-  add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject), add("hang", of.agent.hang);
+  const auto add = [&text](const char* name, auto value) {
+    text += std::string{text.empty() ? "" : " "} + name + "=" + std::to_string(value);
+  };
+  const auto add_ms = [&](const char* name, duration value) {
+    add(name, std::chrono::duration_cast<std::chrono::milliseconds>(value).count());
+  };
+  add("nodes", of.nodes), add("sqlite", static_cast<int>(of.sqlite)), add("loops", of.loops),
+      add("keys", of.keys);
+  add("requests", of.requests), add_ms("work_ms", of.work_time), add("hurry", of.hurry),
+      add("repeat", of.repeat);
+  add("conflict", of.conflict), add("due", of.due), add("expires", of.expires),
+      add("poison", of.poison);
+  add("cancel", of.cancel), add("crashes", of.crashes), add("drains", of.drains),
+      add("jumps", of.clock_jumps);
+  add("drop", of.network.drop), add("duplicate", of.network.duplicate),
+      add("reorder", static_cast<int>(of.network.reorder));
+  add_ms("delay_ms", of.network.delay_max), add_ms("sync_ms", of.store.sync_max),
+      add("disk_full", of.store.disk_full);
+  add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject),
+      add("hang", of.agent.hang);
   add("emit", of.agent.emit), add("clash", of.agent.clash), add_ms("turn_ms", of.agent.turn_max);
   for (const agent_settings& each : of.agents)
-    text += " " + each.name + "=" + std::to_string(each.concurrency) + "/" + format_duration(each.timeout);
+    text += " " + each.name + "=" + std::to_string(each.concurrency) + "/" +
+            format_duration(each.timeout);
   return text;
 }
 

@@ -1,4 +1,5 @@
-// What one seed makes of the world: a random part of the faults, at random rates. Printed with the seed.
+// What one seed makes of the world: a random part of the faults, at random rates. Printed with the
+// seed.
 #pragma once
 
 #include "actors/settings.hpp"
@@ -14,15 +15,15 @@ namespace skein::test {
 struct sim_options {
   // the world
   std::uint32_t nodes = 1;
-  bool sqlite = false;       // the SQLite engine on a simulated disk, else the memory engine
+  bool sqlite = false; // the SQLite engine on a simulated disk, else the memory engine
   std::uint32_t loops = 1;
   std::uint32_t keys = 4;
   std::uint32_t requests = 40; // of each node's client
   duration work_time{std::chrono::seconds{30}};
-  double hurry = 0;          // time passes although actors have work
+  double hurry = 0; // time passes although actors have work
   // the client
-  double repeat = 0;         // an identity that was offered before
-  double conflict = 0;       // of the repeats: with other content
+  double repeat = 0;   // an identity that was offered before
+  double conflict = 0; // of the repeats: with other content
   double due = 0;
   double expires = 0;
   double poison = 0;

@@ -1,8 +1,8 @@
-// simulate --seeds N --first S     runs N seeds; the first that fails is told with its options and evidence
-// simulate --seed S --verbose      replays one seed and prints all that happens
+// simulate --seeds N --first S     runs N seeds; the first that fails is told with its options and
+// evidence simulate --seed S --verbose      replays one seed and prints all that happens
 //   --no-rare                      does not ask that every rare thing was met
-// Exit codes: 0 ok, 1 usage, 2 a safety promise was broken, 3 it does not come to rest, or a rare thing was never met,
-// 4 an assertion failed.
+// Exit codes: 0 ok, 1 usage, 2 a safety promise was broken, 3 it does not come to rest, or a rare
+// thing was never met, 4 an assertion failed.
 #include "tests/sim/simulation.hpp"
 
 #include <chrono>
@@ -21,7 +21,8 @@ volatile std::uint64_t current_seed = 0;
 
 void on_abort(int) {
   char text[64];
-  const int size = std::snprintf(text, sizeof text, "seed %llu: an assertion failed\n", static_cast<unsigned long long>(current_seed));
+  const int size = std::snprintf(text, sizeof text, "seed %llu: an assertion failed\n",
+                                 static_cast<unsigned long long>(current_seed));
   static_cast<void>(!::write(2, text, static_cast<std::size_t>(size)));
   _exit(4);
 }
@@ -57,7 +58,8 @@ int tell(std::uint64_t seed, const sim_verdict& verdict) {
   std::printf("seed %llu FAILED after %llu steps\n  %s\n", static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(verdict.steps), verdict.options.c_str());
   for (const violation& each : verdict.violations) {
-    std::printf("  %s %s at record %zu: %s\n", each.kind == breach::safety ? "SAFETY" : "LIVENESS", each.rule.c_str(), each.at, each.text.c_str());
+    std::printf("  %s %s at record %zu: %s\n", each.kind == breach::safety ? "SAFETY" : "LIVENESS",
+                each.rule.c_str(), each.at, each.text.c_str());
     if (each.kind == breach::safety)
       code = 2;
   }
@@ -92,10 +94,13 @@ int run(const arguments& what) {
       return 2;
     }
     if (what.seeds == 1)
-      std::printf("seed %llu ok: %llu steps, trace %016llx\n  %s\n", static_cast<unsigned long long>(seed),
-                  static_cast<unsigned long long>(verdict.steps), static_cast<unsigned long long>(verdict.trace), verdict.options.c_str());
+      std::printf("seed %llu ok: %llu steps, trace %016llx\n  %s\n",
+                  static_cast<unsigned long long>(seed),
+                  static_cast<unsigned long long>(verdict.steps),
+                  static_cast<unsigned long long>(verdict.trace), verdict.options.c_str());
   }
-  const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  const double took =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   std::printf("%llu seeds ok, %llu steps, %.1f s\n", static_cast<unsigned long long>(what.seeds),
               static_cast<unsigned long long>(steps), took);
   for (const auto& [name, count] : seen)
@@ -108,7 +113,8 @@ int run(const arguments& what) {
 int main(int argc, char** argv) {
   arguments what;
   if (!read_arguments(argc, argv, what)) {
-    std::fprintf(stderr, "usage: simulate [--seeds N] [--first S] [--seed S] [--verbose] [--no-rare]\n");
+    std::fprintf(stderr,
+                 "usage: simulate [--seeds N] [--first S] [--seed S] [--verbose] [--no-rare]\n");
     return 1;
   }
   std::signal(SIGABRT, on_abort);

@@ -20,7 +20,9 @@ constexpr std::size_t evidence_records = 40;
 
 class simulation {
  public:
-  simulation(std::uint64_t seed, bool verbose) : dice_{seed}, options_{draw_options(dice_)} { world_.verbose = verbose; }
+  simulation(std::uint64_t seed, bool verbose) : dice_{seed}, options_{draw_options(dice_)} {
+    world_.verbose = verbose;
+  }
 
   sim_verdict run();
 
@@ -48,7 +50,8 @@ class simulation {
 
 void simulation::add_node(std::uint32_t number) {
   auto made = std::make_unique<member>();
-  made->node = std::make_unique<sim_node>("n" + std::to_string(number + 1), world_, options_, dice_.fork());
+  made->node =
+      std::make_unique<sim_node>("n" + std::to_string(number + 1), world_, options_, dice_.fork());
   made->client = std::make_unique<sim_client>(*made->node, dice_.fork());
   made->node->boot();
   made->client->plan();
@@ -58,7 +61,8 @@ void simulation::add_node(std::uint32_t number) {
 
 void simulation::plan_faults(member& of) {
   for (std::uint32_t i = 0; i < options_.crashes; ++i)
-    world_.timeline.after(dice_.between(10ms, options_.work_time), [this, &of] { of.crash_in = dice_.below(40); });
+    world_.timeline.after(dice_.between(10ms, options_.work_time),
+                          [this, &of] { of.crash_in = dice_.below(40); });
   for (std::uint32_t i = 0; i < options_.drains; ++i)
     world_.timeline.after(dice_.between(10ms, options_.work_time), [this, &of] {
       of.node->signal();
@@ -105,13 +109,16 @@ void simulation::step() {
 }
 
 void simulation::run_until(boot_time end) {
-  while (world_.timeline.now() < end || std::any_of(members_.begin(), members_.end(), [](const auto& each) { return each->node->has_job(); }))
+  while (world_.timeline.now() < end ||
+         std::any_of(members_.begin(), members_.end(),
+                     [](const auto& each) { return each->node->has_job(); }))
     step();
 }
 
 bool simulation::at_rest() {
   return std::all_of(members_.begin(), members_.end(), [](const auto& each) {
-    return each->node->up() && !each->node->has_job() && !each->client->waiting() && each->node->pending() == 0;
+    return each->node->up() && !each->node->has_job() && !each->client->waiting() &&
+           each->node->pending() == 0;
   });
 }
 
@@ -127,7 +134,8 @@ sim_verdict simulation::run() {
   const boot_time patience = world_.timeline.now() + rest_max;
   while (!at_rest() && world_.timeline.now() < patience)
     run_until(world_.timeline.now() + 2s);
-  while (!std::all_of(members_.begin(), members_.end(), [](const auto& each) { return each->node->up(); }))
+  while (!std::all_of(members_.begin(), members_.end(),
+                      [](const auto& each) { return each->node->up(); }))
     step();
   sim_verdict verdict;
   verdict.options = to_string(options_);

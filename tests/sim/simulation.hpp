@@ -1,4 +1,5 @@
-// One seed from beginning to end: draw a world, let it work under faults, heal it, let it come to rest, judge it.
+// One seed from beginning to end: draw a world, let it work under faults, heal it, let it come to
+// rest, judge it.
 #pragma once
 
 #include "tests/sim/checker.hpp"

@@ -1,5 +1,5 @@
-// A clock whose hands the simulation moves. Like the real one: engine time never goes back, and when the
-// wall clock is set, all pending wakes fire at once and stay.
+// A clock whose hands the simulation moves. Like the real one: engine time never goes back, and
+// when the wall clock is set, all pending wakes fire at once and stay.
 #pragma once
 
 #include "actors/ports.hpp"

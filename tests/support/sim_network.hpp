@@ -1,5 +1,5 @@
-// The way of frames inside one simulated node: parts -> links -> the real broker's decisions -> parts. Loses,
-// repeats, delays and reorders by seed.
+// The way of frames inside one simulated node: parts -> links -> the real broker's decisions ->
+// parts. Loses, repeats, delays and reorders by seed.
 #pragma once
 
 #include "actors/ports.hpp"
@@ -27,8 +27,8 @@ struct network_faults {
 class sim_network {
  public:
   /// `sink` gets what arrives at the node's parts; `saw` is told of rare things by name.
-  sim_network(std::string node, const std::vector<std::string>& links, sim_timeline& timeline, sim_random dice,
-              const network_faults& faults, std::function<void(const slice&)> sink,
+  sim_network(std::string node, const std::vector<std::string>& links, sim_timeline& timeline,
+              sim_random dice, const network_faults& faults, std::function<void(const slice&)> sink,
               std::function<void(const std::string&)> saw);
 
   bus_port& link(const std::string& name) { return *links_.at(name); }

@@ -1,4 +1,5 @@
-// Dice for simulations: one seed gives one sequence, on every machine (the standard distributions do not).
+// Dice for simulations: one seed gives one sequence, on every machine (the standard distributions
+// do not).
 #pragma once
 
 #include "protocol/check.hpp"
@@ -25,7 +26,8 @@ class sim_random {
   }
   bool chance(double part) noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53 < part; }
   duration between(duration low, duration high) {
-    return low + duration{static_cast<duration::rep>(below(static_cast<std::uint64_t>((high - low).count()) + 1))};
+    return low + duration{static_cast<duration::rep>(
+                     below(static_cast<std::uint64_t>((high - low).count()) + 1))};
   }
   /// Mostly near `low`, now and then up to `high`: what waits in real systems look like.
   duration skewed(duration low, duration high) {

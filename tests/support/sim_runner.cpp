@@ -60,9 +60,11 @@ std::vector<event> sim_runner::emits_of(const turn_start& turn, const event& cau
     made[i].kind = data_kind::text;
     made[i].data = "from " + turn.name;
     if (dice_.chance(0.5))
-      made[i].set_extension(std::string{attribute::partitionkey}, "k" + std::to_string(dice_.below(8)));
+      made[i].set_extension(std::string{attribute::partitionkey},
+                            "k" + std::to_string(dice_.below(8)));
     if (dice_.chance(0.3))
-      made[i].set_extension(std::string{attribute::due}, "+" + std::to_string(1 + dice_.below(5)) + "s");
+      made[i].set_extension(std::string{attribute::due},
+                            "+" + std::to_string(1 + dice_.below(5)) + "s");
     if (dice_.chance(faults_.clash)) {
       made[i].id = "taken";
       made[i].source = "clash";

@@ -1,8 +1,8 @@
-// Runs turns of simulated agents: they take virtual time and end as the seed and the event's type say.
+// Runs turns of simulated agents: they take virtual time and end as the seed and the event's type
+// say.
 //
-//   work.*     replies; sometimes sets state, emits, fails for now or for good, hangs until it is stopped
-//   leaf.*     replies
-//   poison.*   ends the process as soon as it runs
+//   work.*     replies; sometimes sets state, emits, fails for now or for good, hangs until it is
+//   stopped leaf.*     replies poison.*   ends the process as soon as it runs
 #pragma once
 
 #include "actors/ports.hpp"

@@ -5,10 +5,11 @@
 
 namespace skein::test {
 
-sim_store::sim_store(journal::engine& engine, std::unique_ptr<journal::reader> reader, sim_timeline& timeline,
-                     sim_random dice, const store_faults& faults, std::uint32_t loops, hooks call)
-  : engine_{engine}, reader_{std::move(reader)}, timeline_{timeline}, dice_{dice}, faults_{faults}, loops_{loops},
-    call_{std::move(call)} {}
+sim_store::sim_store(journal::engine& engine, std::unique_ptr<journal::reader> reader,
+                     sim_timeline& timeline, sim_random dice, const store_faults& faults,
+                     std::uint32_t loops, hooks call)
+  : engine_{engine}, reader_{std::move(reader)}, timeline_{timeline}, dice_{dice}, faults_{faults},
+    loops_{loops}, call_{std::move(call)} {}
 
 std::function<void()> sim_store::while_alive(std::function<void()> what) {
   return [alive = std::weak_ptr<int>{alive_}, what = std::move(what)] {
@@ -20,31 +21,36 @@ std::function<void()> sim_store::while_alive(std::function<void()> what) {
 void sim_store::submit(loop_no loop, std::vector<journal::operation> batch, committed done) {
   queue_.push_back({loop, std::move(batch), std::move(done)});
   if (!std::exchange(busy_, true))
-    timeline_.after(dice_.skewed(std::chrono::microseconds{1}, std::chrono::microseconds{100}), while_alive([this] { begin(); }));
+    timeline_.after(dice_.skewed(std::chrono::microseconds{1}, std::chrono::microseconds{100}),
+                    while_alive([this] { begin(); }));
 }
 
 void sim_store::begin() {
   auto commit = std::make_shared<under_way>();
-  while (!queue_.empty()
-         && (commit->requests.empty() || commit->operations.size() + queue_.front().batch.size() <= limits::commit_operations_max)) {
+  while (!queue_.empty() &&
+         (commit->requests.empty() || commit->operations.size() + queue_.front().batch.size() <=
+                                          limits::commit_operations_max)) {
     request& next = queue_.front();
     commit->operations.insert(commit->operations.end(), next.batch.begin(), next.batch.end());
     commit->requests.push_back(std::move(next));
     queue_.pop_front();
   }
   current_ = commit;
-  timeline_.after(dice_.skewed(std::chrono::microseconds{100}, faults_.sync_max), while_alive([this, commit] { sync(commit); }));
+  timeline_.after(dice_.skewed(std::chrono::microseconds{100}, faults_.sync_max),
+                  while_alive([this, commit] { sync(commit); }));
 }
 
 void sim_store::sync(std::shared_ptr<under_way> commit) {
   commit->synced = true;
-  commit->receipt = broken_ ? result<journal::commit_receipt>{errc::unknown_outcome} : call_.commit(commit->operations);
-  timeline_.after(dice_.skewed(std::chrono::microseconds{1}, std::chrono::milliseconds{1}), while_alive([this, commit] {
-    answer(*commit);
-    busy_ = !queue_.empty();
-    if (busy_)
-      begin();
-  }));
+  commit->receipt = broken_ ? result<journal::commit_receipt>{errc::unknown_outcome}
+                            : call_.commit(commit->operations);
+  timeline_.after(dice_.skewed(std::chrono::microseconds{1}, std::chrono::milliseconds{1}),
+                  while_alive([this, commit] {
+                    answer(*commit);
+                    busy_ = !queue_.empty();
+                    if (busy_)
+                      begin();
+                  }));
 }
 
 void sim_store::answer(under_way& commit) {
@@ -78,7 +84,8 @@ void sim_store::tell_foreign(loop_no by, const std::vector<journal::operation>& 
         const auto& made = receipt.results[i].emits[emit];
         const auto owner = static_cast<loop_no>(raw(made.event.shard) % loops_);
         if (!made.duplicate && owner != by)
-          told[owner].events.push_back({made.event, finish->emits[emit].event, finish->emits[emit].deliveries});
+          told[owner].events.push_back(
+              {made.event, finish->emits[emit].event, finish->emits[emit].deliveries});
       }
   for (auto& [owner, events] : told) {
     events.at = receipt.at;
@@ -88,7 +95,8 @@ void sim_store::tell_foreign(loop_no by, const std::vector<journal::operation>& 
 
 void sim_store::read(std::function<void(journal::reader&)> work) {
   // In order of arrival, as one reading thread does it.
-  last_read_ = std::max(last_read_, timeline_.now() + dice_.skewed(std::chrono::microseconds{20}, std::chrono::milliseconds{20}));
+  last_read_ = std::max(last_read_, timeline_.now() + dice_.skewed(std::chrono::microseconds{20},
+                                                                   std::chrono::milliseconds{20}));
   timeline_.at(last_read_, while_alive([this, work = std::move(work)] { work(*reader_); }));
 }
 

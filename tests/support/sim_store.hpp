@@ -1,6 +1,7 @@
-// The store port over a journal engine in virtual time, as store_threads is over one in real time: what waits
-// becomes one commit, answers and foreign events are told in commit order, readers are told apart from the writer.
-// A commit takes effect at one moment and is answered at a later one, so that a crash can come in between.
+// The store port over a journal engine in virtual time, as store_threads is over one in real time:
+// what waits becomes one commit, answers and foreign events are told in commit order, readers are
+// told apart from the writer. A commit takes effect at one moment and is answered at a later one,
+// so that a crash can come in between.
 #pragma once
 
 #include "actors/ports.hpp"
@@ -17,8 +18,8 @@ namespace skein::test {
 
 struct store_faults {
   duration sync_max{std::chrono::milliseconds{2}};
-  double disk_full = 0;  // a definite no
-  double in_doubt = 0;   // the commit fails in the middle; the process must end
+  double disk_full = 0; // a definite no
+  double in_doubt = 0;  // the commit fails in the middle; the process must end
 };
 
 class sim_store final : public store_port {
@@ -29,12 +30,17 @@ class sim_store final : public store_port {
     /// The store is broken: the process must end.
     std::function<void()> fatal;
   };
-  sim_store(journal::engine& engine, std::unique_ptr<journal::reader> reader, sim_timeline& timeline, sim_random dice,
-            const store_faults& faults, std::uint32_t loops, hooks call);
+  sim_store(journal::engine& engine, std::unique_ptr<journal::reader> reader,
+            sim_timeline& timeline, sim_random dice, const store_faults& faults,
+            std::uint32_t loops, hooks call);
 
   void submit(loop_no loop, std::vector<journal::operation> batch, committed done) override;
-  void attach(loop_no loop, std::function<void(foreign_events)> foreign) override { foreign_[loop] = std::move(foreign); }
-  void on_commit(std::function<void(commit_no)> listener) override { listeners_.push_back(std::move(listener)); }
+  void attach(loop_no loop, std::function<void(foreign_events)> foreign) override {
+    foreign_[loop] = std::move(foreign);
+  }
+  void on_commit(std::function<void(commit_no)> listener) override {
+    listeners_.push_back(std::move(listener));
+  }
   void read(std::function<void(journal::reader&)> work) override;
   void facts(std::function<void(result<store_facts>)> done) override;
 
@@ -58,7 +64,8 @@ class sim_store final : public store_port {
   void begin();
   void sync(std::shared_ptr<under_way> commit);
   void answer(under_way& commit);
-  void tell_foreign(loop_no by, const std::vector<journal::operation>& operations, const journal::commit_receipt& receipt);
+  void tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
+                    const journal::commit_receipt& receipt);
   std::function<void()> while_alive(std::function<void()> what);
 
   journal::engine& engine_;

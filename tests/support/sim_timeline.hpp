@@ -1,4 +1,5 @@
-// What will happen in a simulated world, by virtual time. Equal times happen in the order in which they were set.
+// What will happen in a simulated world, by virtual time. Equal times happen in the order in which
+// they were set.
 #pragma once
 
 #include "protocol/check.hpp"

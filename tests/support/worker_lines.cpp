@@ -18,7 +18,8 @@
 //   !say TEXT  TEXT on standard error, then the echo    !flood N  N lines there, then the echo
 //   !show    replies with the line it got, as a string
 //   !hold    answers only when the next turn comes, before it
-// !hang, !wait and !freeze say "has TURN" on standard error, so that a test knows that they are there.
+// !hang, !wait and !freeze say "has TURN" on standard error, so that a test knows that they are
+// there.
 #include <simdjson.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -215,7 +216,8 @@ class worker {
     } else if (verb == "giant") {
       answer(request.turn, "\"reply\":\"" + std::string(2 << 20, 'g') + "\"");
     } else if (verb == "giant-late") {
-      out_ += "{\"reply\":\"" + std::string(2 << 20, 'g') + "\",\"turn\":\"" + request.turn + "\"}\n";
+      out_ +=
+          "{\"reply\":\"" + std::string(2 << 20, 'g') + "\",\"turn\":\"" + request.turn + "\"}\n";
     } else if (verb == "say" || verb == "flood") {
       for (int left = verb == "say" ? 1 : std::atoi(rest.c_str()); left > 0; --left)
         write_all(STDERR_FILENO, (verb == "say" ? rest : "flood") + "\n");

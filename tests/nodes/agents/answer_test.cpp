@@ -1,4 +1,5 @@
-// Goal: what a program prints is read strictly, and what is wrong is named. Method: one line a case.
+// Goal: what a program prints is read strictly, and what is wrong is named. Method: one line a
+// case.
 #include "nodes/agents/answer.hpp"
 
 #include "protocol/limits.hpp"
@@ -82,7 +83,7 @@ TEST_CASE("an absent state is unchanged, null deletes it, any other value sets i
 
 TEST_CASE("emitted events are read as the agent wrote them") {
   const agent_answer answer = read(
-    R"({"turn":"t","emit":[{"type":"a.b","data":{"x":1}},{"type":"c","due":"+10s","data":"later"}]})");
+      R"({"turn":"t","emit":[{"type":"a.b","data":{"x":1}},{"type":"c","due":"+10s","data":"later"}]})");
   REQUIRE(answer.valid);
   REQUIRE(answer.report.emits.size() == 2);
   CHECK(answer.report.emits[0].type == "a.b");
@@ -94,7 +95,7 @@ TEST_CASE("emitted events are read as the agent wrote them") {
 
 TEST_CASE("an error says whether to try again and when; effects beside it are dropped") {
   agent_answer answer = read(
-    R"({"turn":"t","reply":"no","state":1,"emit":[{"type":"x"}],"error":{"kind":"retry","message":"busy","after":"5s"}})");
+      R"({"turn":"t","reply":"no","state":1,"emit":[{"type":"x"}],"error":{"kind":"retry","message":"busy","after":"5s"}})");
   REQUIRE(answer.valid);
   CHECK(answer.report.verdict == turn_verdict::failed);
   CHECK(answer.report.code == errc::agent_failed);
@@ -116,8 +117,8 @@ TEST_CASE("an error of null is no error") {
 }
 
 TEST_CASE("a long error message is cut between characters") {
-  const agent_answer answer = read(R"({"turn":"t","error":{"kind":"retry","message":")" +
-                                   repeated(3000, "ö") + "\"}}");
+  const agent_answer answer =
+      read(R"({"turn":"t","error":{"kind":"retry","message":")" + repeated(3000, "ö") + "\"}}");
   REQUIRE(answer.valid);
   CHECK(answer.report.error.size() == limits::error_text_bytes_max);
 }
@@ -126,7 +127,8 @@ TEST_CASE("errors of the wrong shape are refused") {
   CHECK(refusal(R"(,"error":"text"})") == "\"error\" must be an object");
   CHECK(refusal(R"(,"error":{"message":"m"}})") == "\"error.kind\" must be \"retry\" or \"fail\"");
   CHECK(refusal(R"(,"error":{"kind":"maybe"}})") == "\"error.kind\" must be \"retry\" or \"fail\"");
-  CHECK(refusal(R"(,"error":{"kind":"retry","message":5}})") == "\"error.message\" must be a string");
+  CHECK(refusal(R"(,"error":{"kind":"retry","message":5}})") ==
+        "\"error.message\" must be a string");
   CHECK(refusal(R"(,"error":{"kind":"retry","after":"soon"}})") ==
         "\"error.after\" must be a duration such as \"5s\"");
   CHECK(refusal(R"(,"error":{"kind":"retry","why":"x"}})") ==
@@ -195,7 +197,7 @@ TEST_CASE("lines that are no JSON object name no turn") {
 
 TEST_CASE("a line with any byte changed or cut is an answer or is refused, nothing else") {
   const std::string line =
-    R"({"turn":"17-1.bot/1","reply":{"a":[1,"\u00e9"]},"emit":[{"type":"t","data":2}],"state":"s"})";
+      R"({"turn":"17-1.bot/1","reply":{"a":[1,"\u00e9"]},"emit":[{"type":"t","data":2}],"state":"s"})";
   std::size_t refused = 0;
   const auto look = [&](const std::string& changed) {
     const agent_answer answer = read(changed);
@@ -227,8 +229,8 @@ TEST_CASE("the turn of a line in pieces is found wherever its member stands") {
   for (const std::size_t piece : {1ul, 3ul, 1000ul}) {
     CHECK(find(R"({"turn" : "17-1.bot/1","reply":"...)", piece) == "17-1.bot/1");
     CHECK(find(R"({"reply":{"turn":"wrong"},"turn":"17-1.bot/1"})", piece) == "17-1.bot/1");
-    CHECK(find(R"({"reply":"\"turn\":\"wrong\"","x":["turn","wrong"],"turn":"17-1.bot/1"})", piece) ==
-          "17-1.bot/1");
+    CHECK(find(R"({"reply":"\"turn\":\"wrong\"","x":["turn","wrong"],"turn":"17-1.bot/1"})",
+               piece) == "17-1.bot/1");
     CHECK(find(R"({"state":"turn","reply":"17-1.bot/1"})", piece).empty());
     CHECK(find(R"({"turn":17,"reply":"17-1.bot/1"})", piece).empty());
     CHECK(find("{\"turn\":\"" + std::string(5000, 'x') + "\"}", piece).empty());

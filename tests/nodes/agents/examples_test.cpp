@@ -1,5 +1,5 @@
-// Goal: what people copy from examples/ works as its README says. Method: the example's own programs, run by the
-// runner.
+// Goal: what people copy from examples/ works as its README says. Method: the example's own
+// programs, run by the runner.
 #include "exec_fixture.hpp"
 
 #include "nodes/config/load_config.hpp"
@@ -38,7 +38,8 @@ class conversation {
 void run_example(exec_fixture& f, const std::string& folder, const std::string& program) {
   f.settings.exec.directory = std::string{EXAMPLES} + "/" + folder;
   f.settings.exec.command = {"./" + program};
-  f.settings.exec.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}}; // the source tree stays as it is
+  f.settings.exec.environment = {
+      {"PYTHONDONTWRITEBYTECODE", "1"}}; // the source tree stays as it is
   f.run();
 }
 
@@ -74,7 +75,8 @@ TEST_CASE("example python_bot: notes are kept, shown and forgotten") {
   CHECK(chat.say("what?").find("I keep notes") == 0);
 }
 
-TEST_CASE("example python_bot: a reminder is an event that is due later, and comes back as a reply") {
+TEST_CASE(
+    "example python_bot: a reminder is an event that is due later, and comes back as a reply") {
   exec_fixture f;
   f.lines({}, 1, 1);
   run_example(f, "python_bot", "bot.py");

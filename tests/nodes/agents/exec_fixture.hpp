@@ -1,4 +1,5 @@
-// A reactor, runners on it, and everything they report and log. Waits are on conditions and bounded.
+// A reactor, runners on it, and everything they report and log. Waits are on conditions and
+// bounded.
 #pragma once
 
 #include "nodes/agents/exec_runner.hpp"
@@ -69,7 +70,7 @@ class exec_fixture {
     reactor_ = std::move(opened).value();
   }
 
-  agent_settings settings;   // changed by the test before run()
+  agent_settings settings; // changed by the test before run()
   exec_timing timing{std::chrono::milliseconds{300}, std::chrono::milliseconds{300},
                      std::chrono::milliseconds{300}, std::chrono::seconds{30}};
 
@@ -99,14 +100,14 @@ class exec_fixture {
 
   void run() {
     runner_ = std::make_unique<exec_runner>(
-      reactor_, settings, [this](std::vector<turn_report> reports) { take(std::move(reports)); },
-      [this](exec_log_level level, std::string_view id, std::string_view text,
-             std::string_view turn) {
-        const std::lock_guard lock{mutex_};
-        logs_.push_back({level, std::string{id}, std::string{text}, std::string{turn}});
-        changed_.notify_all();
-      },
-      [] { return test_now; }, timing);
+        reactor_, settings, [this](std::vector<turn_report> reports) { take(std::move(reports)); },
+        [this](exec_log_level level, std::string_view id, std::string_view text,
+               std::string_view turn) {
+          const std::lock_guard lock{mutex_};
+          logs_.push_back({level, std::string{id}, std::string{text}, std::string{turn}});
+          changed_.notify_all();
+        },
+        [] { return test_now; }, timing);
   }
   void destroy() { runner_.reset(); }
   exec_runner& runner() { return *runner_; }
@@ -114,7 +115,9 @@ class exec_fixture {
   static turn_id id_of(std::uint64_t number, std::uint32_t attempt = 1) {
     return {{{shard_id{17}, number}, 0}, attempt};
   }
-  static std::string name_of(std::uint64_t number) { return "17-" + std::to_string(number) + ".bot/1"; }
+  static std::string name_of(std::uint64_t number) {
+    return "17-" + std::to_string(number) + ".bot/1";
+  }
 
   static event text_event(std::string_view data) {
     event value;
@@ -171,8 +174,7 @@ class exec_fixture {
 
   turn_report report_of(std::uint64_t number) {
     std::unique_lock lock{mutex_};
-    const bool came =
-      changed_.wait_for(lock, patience, [&] { return reports_.count(number) > 0; });
+    const bool came = changed_.wait_for(lock, patience, [&] { return reports_.count(number) > 0; });
     INFO("turn " << number << logged(lock));
     REQUIRE(came);
     return reports_.at(number);

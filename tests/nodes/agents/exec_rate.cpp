@@ -1,5 +1,5 @@
-// How many turns a second the runner alone carries: turns are started as reports come in, with the small
-// compiled worker on the other side of the pipes. Prints one line of JSON.
+// How many turns a second the runner alone carries: turns are started as reports come in, with the
+// small compiled worker on the other side of the pipes. Prints one line of JSON.
 //
 //   exec_rate [processes] [turns_per_process] [seconds] [data bytes]
 #include "nodes/agents/exec_runner.hpp"
@@ -56,19 +56,19 @@ class rate_run {
     if (!reactor)
       return 1;
     runner_ = std::make_unique<exec_runner>(
-      std::shared_ptr<exec_reactor>{std::move(reactor).value()}, settings_,
-      [this](std::vector<turn_report> reports) { on_reports(reports); },
-      [](exec_log_level, std::string_view, std::string_view text, std::string_view) {
-        std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
-      },
-      [] { return instant{}; });
+        std::shared_ptr<exec_reactor>{std::move(reactor).value()}, settings_,
+        [this](std::vector<turn_report> reports) { on_reports(reports); },
+        [](exec_log_level, std::string_view, std::string_view text, std::string_view) {
+          std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+        },
+        [] { return instant{}; });
     const auto begin = std::chrono::steady_clock::now();
     start(window_);
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     stopping_ = true;
     const std::uint64_t finished = finished_;
     const double took =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     runner_.reset();
     std::printf("{\"processes\":%u,\"turns_per_process\":%u,\"turns\":%llu,\"failed\":%llu,"
                 "\"turns_per_second\":%.0f,\"runner_cpu_us_per_turn\":%.2f,"

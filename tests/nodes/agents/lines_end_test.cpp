@@ -1,5 +1,5 @@
-// Goal: how programs of mode = "lines" end (by themselves, for a turn, with the node) and what that means for
-// the turns they have. Method: real programs that crash, hang and ignore signals.
+// Goal: how programs of mode = "lines" end (by themselves, for a turn, with the node) and what that
+// means for the turns they have. Method: real programs that crash, hang and ignore signals.
 #include "exec_fixture.hpp"
 
 #include <sys/stat.h>
@@ -55,7 +55,8 @@ TEST_CASE("lines: a dead program fails only the turns it had; the others go to t
     CHECK(report.verdict == turn_verdict::failed);
     CHECK(report.code == errc::agent_crashed);
     CHECK(report.error == "the program ended (signal 11 (SIGSEGV)) before it answered; "
-                          "its last words: has " + exec_fixture::name_of(turns[0]));
+                          "its last words: has " +
+                              exec_fixture::name_of(turns[0]));
   }
   CHECK(f.report_of(turns[2]).reply == "third");
   CHECK(f.report_of(turns[3]).reply == "fourth");
@@ -77,9 +78,11 @@ TEST_CASE("lines: poisonous events cost their own turns only, beside them all ot
 }
 
 TEST_CASE("lines: turns that the dead program had not been written to count nothing") {
-  // The first program reads one byte. By then the pipe's 64 KiB are full: one line and a part of the next.
+  // The first program reads one byte. By then the pipe's 64 KiB are full: one line and a part of
+  // the next.
   const temporary_program program{""};
-  program.write("if mkdir " + program.mark() + " 2>/dev/null; then head -c1 >/dev/null; exit 3; fi; exec " +
+  program.write("if mkdir " + program.mark() +
+                " 2>/dev/null; then head -c1 >/dev/null; exit 3; fi; exec " +
                 std::string{WORKER_LINES});
   exec_fixture f;
   f.lines({}, 1, 10);
@@ -275,8 +278,9 @@ TEST_CASE("the node's end: idle programs see the end of their input and are gone
 }
 
 TEST_CASE("the node's end: a running turn may finish, queued ones and later ones are given back") {
-  const temporary_program program{"read line; echo has 17-1.bot/1 >&2; while read more; do :; done\n"
-                                  "printf '{\"turn\":\"17-1.bot/1\",\"reply\":\"at last\"}\\n'"};
+  const temporary_program program{
+      "read line; echo has 17-1.bot/1 >&2; while read more; do :; done\n"
+      "printf '{\"turn\":\"17-1.bot/1\",\"reply\":\"at last\"}\\n'"};
   exec_fixture f;
   f.lines();
   f.timing.close_grace = std::chrono::minutes{1};

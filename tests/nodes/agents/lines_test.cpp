@@ -1,5 +1,5 @@
-// Goal: mode = "lines" as documented, with real programs. Method: the small worker of tests/support, told by
-// flags and by the events' data how to behave.
+// Goal: mode = "lines" as documented, with real programs. Method: the small worker of
+// tests/support, told by flags and by the events' data how to behave.
 #include "exec_fixture.hpp"
 
 #include "protocol/cloudevents.hpp"
@@ -49,15 +49,14 @@ TEST_CASE("lines: the program gets turn, event, attempt, state, deadline and tok
 TEST_CASE("lines: effects and errors of an answer are in the report") {
   exec_fixture f;
   f.lines().run();
-  turn_report report = f.ask(
-    R"(!raw {"turn":"%T","reply":{"a":1},"state":[2],"emit":[{"type":"x","due":"+1s"}]})");
+  turn_report report =
+      f.ask(R"(!raw {"turn":"%T","reply":{"a":1},"state":[2],"emit":[{"type":"x","due":"+1s"}]})");
   CHECK(report.verdict == turn_verdict::done);
   CHECK(report.reply == R"({"a":1})");
   CHECK(report.state == "[2]");
   REQUIRE(report.emits.size() == 1);
   CHECK(report.emits[0].type == "x");
-  report =
-    f.ask(R"(!raw {"turn":"%T","error":{"kind":"retry","message":"busy","after":"90s"}})");
+  report = f.ask(R"(!raw {"turn":"%T","error":{"kind":"retry","message":"busy","after":"90s"}})");
   CHECK(report.verdict == turn_verdict::failed);
   CHECK(report.retry_after == std::chrono::seconds{90});
   report = f.ask(R"(!raw {"turn":"%T","error":{"kind":"fail","message":"never"}})");

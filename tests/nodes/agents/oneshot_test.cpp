@@ -1,4 +1,5 @@
-// Goal: mode = "oneshot" as documented. Method: shell scripts that look at what they get and end as told.
+// Goal: mode = "oneshot" as documented. Method: shell scripts that look at what they get and end as
+// told.
 #include "exec_fixture.hpp"
 
 #include <fstream>
@@ -107,14 +108,16 @@ TEST_CASE("oneshot: attributes that a C string cannot hold are repaired") {
   event value = exec_fixture::text_event("x");
   value.subject = "a\0b"s;
   value.set_extension("a", "\xff\xfe"s);
-  CHECK(f.report_of(f.begin(value)).reply == "a\xef\xbf\xbd" "b|\xef\xbf\xbd\xef\xbf\xbd");
+  CHECK(f.report_of(f.begin(value)).reply == "a\xef\xbf\xbd"
+                                             "b|\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 TEST_CASE("oneshot: exit 75 and any other status have failed; signals have crashed") {
   exec_fixture f;
-  f.shell("cat >/dev/null; case $SKEIN_TOKEN in token-1) echo busy >&2; exit 75;; "
-          "token-2) printf 'bad \\033[1m\\nthings' >&2; echo lost; exit 3;; *) kill -SEGV $$;; esac")
-    .run();
+  f.shell(
+       "cat >/dev/null; case $SKEIN_TOKEN in token-1) echo busy >&2; exit 75;; "
+       "token-2) printf 'bad \\033[1m\\nthings' >&2; echo lost; exit 3;; *) kill -SEGV $$;; esac")
+      .run();
   turn_report report = f.ask("x");
   CHECK(report.verdict == turn_verdict::failed);
   CHECK(report.code == errc::agent_failed);
@@ -152,7 +155,7 @@ TEST_CASE("oneshot: the state goes into the file and its change comes out") {
   exec_fixture f;
   f.shell("cat \"$SKEIN_STATE\"; stat -c %a \"$SKEIN_STATE\" \"$(dirname \"$SKEIN_STATE\")\"; "
           "echo '{\"n\": 2}' > \"$SKEIN_STATE\"")
-    .run();
+      .run();
   turn_report report = f.ask("x", R"({"n":1})");
   CHECK(report.reply == "{\"n\":1}\n600\n700\n");
   CHECK(report.sets_state);
@@ -189,7 +192,9 @@ TEST_CASE("oneshot: no state file is left behind") {
   const temporary_place place;
   {
     exec_fixture f;
-    f.shell("echo more > \"$SKEIN_STATE.backup\"; echo has $SKEIN_TURN >&2; [ \"$(cat)\" = end ] || sleep 1000").run();
+    f.shell("echo more > \"$SKEIN_STATE.backup\"; echo has $SKEIN_TURN >&2; [ \"$(cat)\" = end ] "
+            "|| sleep 1000")
+        .run();
     const auto turn = f.begin_held("x");
     CHECK(place.entries() == 1);
     f.stop(turn, stop_stage::kill);
@@ -259,7 +264,7 @@ TEST_CASE("oneshot: tell is SIGINT; a program that ends by it is given back, wit
   exec_fixture f;
   f.shell("trap 'echo tidied up; exit 0' INT; echo has $SKEIN_TURN >&2; "
           "[ \"$SKEIN_TOKEN\" = token-1 ] || trap - INT; while :; do sleep 1000 & wait $!; done")
-    .run();
+      .run();
   const auto polite = f.begin_held("x");
   f.stop(polite, stop_stage::tell);
   CHECK(f.report_of(polite).reply == "tidied up\n");
@@ -306,7 +311,8 @@ TEST_CASE("oneshot: a program may close its pipes and work on") {
   CHECK(f.ask("x").reply == "early\n");
 }
 
-TEST_CASE("oneshot: a program that cannot be started is told of at the start, then fails the turns") {
+TEST_CASE(
+    "oneshot: a program that cannot be started is told of at the start, then fails the turns") {
   exec_fixture f;
   f.oneshot({"/no/such/script"}).run();
   f.log_with("agent-start-failed", "there is no program /no/such/script");

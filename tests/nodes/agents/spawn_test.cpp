@@ -1,4 +1,5 @@
-// Goal: a program starts clean (environment, descriptors, signals, group), and a failure says what to do.
+// Goal: a program starts clean (environment, descriptors, signals, group), and a failure says what
+// to do.
 #include "nodes/agents/spawn.hpp"
 
 #include <catch2/catch.hpp>
@@ -94,7 +95,7 @@ TEST_CASE("the environment is PATH, HOME, LANG, TZ and what is configured, nothi
 
 TEST_CASE("a configured variable replaces an inherited one") {
   const std::string output =
-    run({{"/usr/bin/env"}, {}, base_environment({{"HOME", "/one"}, {"HOME", "/two"}})}).output;
+      run({{"/usr/bin/env"}, {}, base_environment({{"HOME", "/one"}, {"HOME", "/two"}})}).output;
   CHECK(contains(output, "HOME=/two\n"));
   CHECK_FALSE(contains(output, "/one"));
 }
@@ -133,7 +134,9 @@ TEST_CASE("signals that we block or ignore are as usual in a program") {
 TEST_CASE("a program is looked up in the PATH it will have") {
   const temporary_directory place;
   const std::string path = place.write("#!/bin/sh\necho found", 0755);
-  const auto with_path = [](const std::string& value) { return base_environment({{"PATH", value}}); };
+  const auto with_path = [](const std::string& value) {
+    return base_environment({{"PATH", value}});
+  };
   CHECK(run({{"skein-found"}, {}, with_path("/usr/bin:" + place.path())}).output == "found\n");
   CHECK(run({{"./skein-found"}, place.path(), with_path("/usr/bin")}).output == "found\n");
   CHECK(contains(refusal({{"file-that-is-not-there"}, {}, with_path("/usr/bin:/bin")}),
@@ -148,8 +151,7 @@ TEST_CASE("what cannot be started is named with a remedy") {
   const temporary_directory place;
   const auto environment = base_environment({});
   CHECK(refusal({{}, {}, environment}) == "the agent's command is empty");
-  CHECK(refusal({{"/no/such/program"}, {}, environment}) ==
-        "there is no program /no/such/program");
+  CHECK(refusal({{"/no/such/program"}, {}, environment}) == "there is no program /no/such/program");
   CHECK(contains(refusal({{"/bin/true"}, "/no/such/place", environment}),
                  "the directory /no/such/place does not exist; create it or change `directory`"));
   CHECK(contains(refusal({{place.write("#!/bin/sh\n", 0644)}, {}, environment}), "chmod +x"));

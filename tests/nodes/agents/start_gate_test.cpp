@@ -1,4 +1,5 @@
-// Goal: a broken program is not started in a hot loop, and a poisonous event does not close the gate.
+// Goal: a broken program is not started in a hot loop, and a poisonous event does not close the
+// gate.
 #include "nodes/agents/start_gate.hpp"
 
 #include <catch2/catch.hpp>

@@ -22,8 +22,8 @@ TEST_CASE("control characters and escape sequences are shown, not obeyed") {
 
 TEST_CASE("bytes that are no UTF-8 are shown as numbers") {
   CHECK(printable("\xff\xc3", 100) == "\\xff\\xc3");
-  CHECK(printable("\xc0\xaf", 100) == "\\xc0\\xaf");                 // overlong
-  CHECK(printable("\xed\xa0\x80", 100) == "\\xed\\xa0\\x80");        // surrogate
+  CHECK(printable("\xc0\xaf", 100) == "\\xc0\\xaf");                   // overlong
+  CHECK(printable("\xed\xa0\x80", 100) == "\\xed\\xa0\\x80");          // surrogate
   CHECK(printable("\xf4\x90\x80\x80", 100) == "\\xf4\\x90\\x80\\x80"); // above U+10FFFF
   CHECK(printable("\xf0\x80\x80\x80", 100) == "\\xf0\\x80\\x80\\x80");
   CHECK(printable("\xe0\x80\x80", 100) == "\\xe0\\x80\\x80");
@@ -38,8 +38,11 @@ TEST_CASE("long text is cut between characters and says so") {
 }
 
 TEST_CASE("environment values have no NUL and are UTF-8") {
-  CHECK(environment_text("a\0b"s) == "a\xef\xbf\xbd" "b");
-  CHECK(environment_text("a\xff" "b") == "a\xef\xbf\xbd" "b");
+  CHECK(environment_text("a\0b"s) == "a\xef\xbf\xbd"
+                                     "b");
+  CHECK(environment_text("a\xff"
+                         "b") == "a\xef\xbf\xbd"
+                                 "b");
   CHECK(environment_text("tab\tand ö") == "tab\tand ö");
 }
 
@@ -61,11 +64,10 @@ TEST_CASE("a babbling program gets its burst, then a rate, and the dropped lines
 
 TEST_CASE("the log names the turn or the process, and the dropped lines") {
   std::vector<std::string> lines;
-  agent_log log{[&](exec_log_level, std::string_view id, std::string_view text,
-                           std::string_view turn) {
-                  lines.push_back(std::string{id} + "|" + std::string{text} + "|" +
-                                  std::string{turn});
-                }};
+  agent_log log{
+      [&](exec_log_level, std::string_view id, std::string_view text, std::string_view turn) {
+        lines.push_back(std::string{id} + "|" + std::string{text} + "|" + std::string{turn});
+      }};
   const boot_time now{std::chrono::hours{1}};
   log.program(now, "one\x1b", "17-1.bot/1", 5);
   log.program(now, "two", "", 5);

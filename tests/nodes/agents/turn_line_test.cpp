@@ -1,4 +1,5 @@
-// Goal: the line protocol is exactly what is documented, and output is cut into lines within bounds.
+// Goal: the line protocol is exactly what is documented, and output is cut into lines within
+// bounds.
 #include "nodes/agents/turn_line.hpp"
 
 #include "protocol/cloudevents.hpp"
@@ -69,12 +70,12 @@ TEST_CASE("a turn is one line with the documented members in their order") {
   const std::string line = out.substr(0, out.size() - 1);
   const std::string head = R"({"turn":"17-42.bot/3","event":)";
   const std::string tail =
-    R"(,"attempt":3,"state":null,"deadline":"2023-11-14T22:13:20Z","token":"tok\"en"})";
+      R"(,"attempt":3,"state":null,"deadline":"2023-11-14T22:13:20Z","token":"tok\"en"})";
   REQUIRE(line.size() > head.size() + tail.size());
   CHECK(line.substr(0, head.size()) == head);
   CHECK(line.substr(line.size() - tail.size()) == tail);
-  const auto inner = read_structured(
-    line.substr(head.size(), line.size() - head.size() - tail.size()));
+  const auto inner =
+      read_structured(line.substr(head.size(), line.size() - head.size() - tail.size()));
   REQUIRE(inner.ok());
   CHECK(inner->type == "skein.message");
   CHECK(inner->subject == "chat-7");
@@ -132,8 +133,7 @@ TEST_CASE("a line over 1 MiB is skipped to its end, its turn is named, and the n
   const std::string late = R"({"reply":")" + std::string(limits::agent_line_bytes_max, 'g') +
                            R"(","turn":"17-2.bot/1"})" + "\n";
   for (const std::size_t piece : {1000ul, 65536ul, 10'000'000ul}) {
-    const collected_lines got =
-      split("before\n" + giant + "between\n" + late + "after\n", piece);
+    const collected_lines got = split("before\n" + giant + "between\n" + late + "after\n", piece);
     CHECK(got.lines == std::vector<std::string>{"before", "between", "after"});
     CHECK(got.giants == std::vector<std::string>{"17-1.bot/1", "17-2.bot/1"});
   }
@@ -147,7 +147,8 @@ TEST_CASE("the longest legal line has 1 MiB with its newline") {
   }
 }
 
-TEST_CASE("lines for the log are cut, lose a carriage return, and come without a last newline too") {
+TEST_CASE(
+    "lines for the log are cut, lose a carriage return, and come without a last newline too") {
   std::vector<std::string> lines;
   const auto sink = [&](std::string_view line) { lines.emplace_back(line); };
   log_line_splitter splitter;
