@@ -128,7 +128,7 @@ class slot_world {
   std::uint64_t free_in_book() const { return book_.free("bot"); }
 
  private:
-  struct loop {
+  struct loop_side {
     slot_account slots;
     std::uint64_t work = 0;
     std::uint64_t running = 0;
@@ -144,7 +144,7 @@ class slot_world {
 
   void work() {
     for (std::size_t i = 0; i < loops_.size(); ++i) {
-      loop& each = loops_[i];
+      loop_side& each = loops_[i];
       while (each.work > 0 && each.slots.free() > 0) {
         each.slots.use();
         --each.work;
@@ -221,7 +221,7 @@ class slot_world {
   }
 
   std::mt19937 random_;
-  std::vector<loop> loops_;
+  std::vector<loop_side> loops_;
   std::vector<letter> under_way_;
   credit_book book_;
   std::uint64_t opened_;
