@@ -6,11 +6,14 @@ namespace skein::test {
 
 namespace {
 
-constexpr std::chrono::seconds lane_entry_slack{30};  // a due event's timer, and the way of an earlier dispatch
+constexpr std::chrono::seconds lane_entry_slack{
+    30}; // a due event's timer, and the way of an earlier dispatch
 constexpr std::chrono::milliseconds signal_slack{100}; // from the signal to the gateway's refusal
 constexpr std::chrono::seconds drain_max{30};          // the drain's deadline and some
 
-std::string name(const delivery_id& id) { return skein::to_string(id.event) + "#" + std::to_string(id.index); }
+std::string name(const delivery_id& id) {
+  return skein::to_string(id.event) + "#" + std::to_string(id.index);
+}
 
 bool definite_no(errc code) {
   return code != errc::none && code != errc::unknown_outcome && code != errc::timed_out;
@@ -18,12 +21,24 @@ bool definite_no(errc code) {
 
 void count_end(journal::ledger& totals, delivery_state state) {
   switch (state) {
-    case delivery_state::done: ++totals.done; break;
-    case delivery_state::dead: ++totals.dead; break;
-    case delivery_state::cancelled: ++totals.cancelled; break;
-    case delivery_state::superseded: ++totals.superseded; break;
-    case delivery_state::expired: ++totals.expired; break;
-    default: ++totals.purged; break;
+    case delivery_state::done:
+      ++totals.done;
+      break;
+    case delivery_state::dead:
+      ++totals.dead;
+      break;
+    case delivery_state::cancelled:
+      ++totals.cancelled;
+      break;
+    case delivery_state::superseded:
+      ++totals.superseded;
+      break;
+    case delivery_state::expired:
+      ++totals.expired;
+      break;
+    default:
+      ++totals.purged;
+      break;
   }
   --totals.pending;
 }
@@ -76,7 +91,8 @@ void checker::on(const drain_ended& what) {
     for (const auto& [id, each] : deliveries_)
       for (const auto& [attempt, turn] : each.turns)
         if (turn.running && !each.end)
-          break_rule("drain", "exit code 0 while turn " + name(id) + "/" + std::to_string(attempt) + " runs");
+          break_rule("drain", "exit code 0 while turn " + name(id) + "/" + std::to_string(attempt) +
+                                  " runs");
   end_life(false);
 }
 
@@ -88,7 +104,8 @@ void checker::end_life(bool by_crash) {
     for (auto& [attempt, turn] : each.turns)
       turn.running = false;
     each.in_lane_since.reset();
-    if (by_crash && !each.end && each.marked_in == life_ && each.marked_alone && each.open_start_in != 0)
+    if (by_crash && !each.end && each.marked_in == life_ && each.marked_alone &&
+        each.open_start_in != 0)
       ++each.crashes_alone;
     if (!by_crash) { // in order: what was given back is nobody's suspect
       each.open_start_in = 0;
@@ -100,13 +117,15 @@ void checker::end_life(bool by_crash) {
 // ---- clients ----------------------------------------------------------------------------------
 
 void checker::on(const offered& what) {
-  requests_[what.request] = {what.members, now_, life_, signalled_ && now_.boot > *signalled_ + signal_slack, false};
+  requests_[what.request] = {what.members, now_, life_,
+                             signalled_ && now_.boot > *signalled_ + signal_slack, false};
 }
 
 void checker::on(const answered& what) {
   const auto found = requests_.find(what.request);
   if (found == requests_.end() || found->second.over)
-    return break_rule("answer", "request " + std::to_string(what.request) + " is answered again or was never made");
+    return break_rule("answer", "request " + std::to_string(what.request) +
+                                    " is answered again or was never made");
   found->second.over = true;
   if (what.members.size() != found->second.members.size())
     return break_rule("answer", "another number of members than asked");
@@ -114,16 +133,19 @@ void checker::on(const answered& what) {
     judge_member(found->second.members[i], what.members[i], found->second);
 }
 
-void checker::judge_member(const offered_member& member, const publish_result& said, known_request& request) {
+void checker::judge_member(const offered_member& member, const publish_result& said,
+                           known_request& request) {
   known_identity& known = identities_[member.identity];
   if (said.code == errc::none) {
     if (request.after_signal)
       break_rule("drain", "taken in after the signal");
     const auto event = events_.find(said.event);
     if (event == events_.end() || event->second.as.what.identity != member.identity)
-      return break_rule("durable-ack", "answered durable, but event " + skein::to_string(said.event) + " is not in the store");
+      return break_rule("durable-ack", "answered durable, but event " +
+                                           skein::to_string(said.event) + " is not in the store");
     if (event->second.as.what.content != member.content)
-      return break_rule("duplicates", "answered durable for other content than event " + skein::to_string(said.event) + " has");
+      return break_rule("duplicates", "answered durable for other content than event " +
+                                          skein::to_string(said.event) + " has");
     if (!said.duplicate && std::exchange(known.answered_as_new, true))
       break_rule("duplicates", "two offers of one identity were both answered as new");
     known.excused = true;
@@ -166,18 +188,20 @@ void checker::on(const cancel_answered& what) {
 void checker::on(const accepted& what) {
   known_identity& known = identities_[what.what.identity];
   if (known.event)
-    return break_rule("duplicates", "events " + skein::to_string(known.event) + " and " + skein::to_string(what.event)
-                                      + " have one identity");
+    return break_rule("duplicates", "events " + skein::to_string(known.event) + " and " +
+                                        skein::to_string(what.event) + " have one identity");
   known.event = what.event;
   known.content = what.what.content;
   if (!events_.emplace(what.event, known_event{what, false}).second)
-    return break_rule("duplicates", "the number " + skein::to_string(what.event) + " is used twice");
+    return break_rule("duplicates",
+                      "the number " + skein::to_string(what.event) + " is used twice");
   ++event_totals_.accepted;
   if (what.cause) {
     known.excused = true;
     const auto cause = deliveries_.find(*what.cause);
     if (cause == deliveries_.end() || cause->second.end)
-      break_rule("effects-once", "event " + skein::to_string(what.event) + " was emitted by a delivery that was over");
+      break_rule("effects-once", "event " + skein::to_string(what.event) +
+                                     " was emitted by a delivery that was over");
   }
   ++(what.agents.empty() ? event_totals_.done : event_totals_.pending);
   for (std::uint8_t i = 0; i < what.agents.size(); ++i) {
@@ -197,7 +221,8 @@ void checker::on(const accepted& what) {
 void checker::on(const finished& what) {
   const auto found = deliveries_.find(what.delivery);
   if (found == deliveries_.end())
-    return break_rule("effects-once", "an end of a delivery that never began: " + name(what.delivery));
+    return break_rule("effects-once",
+                      "an end of a delivery that never began: " + name(what.delivery));
   if (what.refused)
     return;
   known_delivery& which = found->second;
@@ -205,16 +230,18 @@ void checker::on(const finished& what) {
     return break_rule("effects-once", "delivery " + name(what.delivery) + " ended twice");
   const event_id event = what.delivery.event;
   if (what.state == delivery_state::done) {
-    if (const auto asked = which.emitted.find(what.attempt); asked != which.emitted.end() && asked->second != what.emits.size())
-      break_rule("effects-once", "turn " + name(what.delivery) + " emitted " + std::to_string(asked->second) + " events, "
-                                   + std::to_string(what.emits.size()) + " were committed");
+    if (const auto asked = which.emitted.find(what.attempt);
+        asked != which.emitted.end() && asked->second != what.emits.size())
+      break_rule("effects-once", "turn " + name(what.delivery) + " emitted " +
+                                     std::to_string(asked->second) + " events, " +
+                                     std::to_string(what.emits.size()) + " were committed");
     for (const event_id each : what.emits)
       if (!events_.contains(each))
         break_rule("effects-once", "an emitted event is not in the store");
   }
   if (what.code == errc::agent_crashed && what.attempt == which.failures && which.crashes_alone < 3)
-    break_rule("crash-count", "delivery " + name(what.delivery) + " is dead after " + std::to_string(which.crashes_alone)
-                                + " crashes alone");
+    break_rule("crash-count", "delivery " + name(what.delivery) + " is dead after " +
+                                  std::to_string(which.crashes_alone) + " crashes alone");
   which.end = what;
   which.open_start_in = 0;
   lanes_[{which.agent, which.key}].erase(what.delivery);
@@ -230,11 +257,12 @@ void checker::on(const finished& what) {
 void checker::on(const attempt_failed& what) {
   const auto found = deliveries_.find(what.delivery);
   if (found == deliveries_.end() || found->second.end)
-    return break_rule("effects-once", "a failure of a delivery that is over: " + name(what.delivery));
+    return break_rule("effects-once",
+                      "a failure of a delivery that is over: " + name(what.delivery));
   known_delivery& which = found->second;
   if (what.attempt != which.failures + 1)
-    break_rule("retry", "attempt " + std::to_string(what.attempt) + " of " + name(what.delivery) + " failed after "
-                          + std::to_string(which.failures) + " failures");
+    break_rule("retry", "attempt " + std::to_string(what.attempt) + " of " + name(what.delivery) +
+                            " failed after " + std::to_string(which.failures) + " failures");
   which.failures = what.attempt;
   which.next_due = what.next_due;
   which.failed_at = now_;
@@ -253,12 +281,14 @@ void checker::on(const start_marked& what) {
 
 void checker::on(const commit_failed&) {}
 
-void checker::judge_ledger(const journal::ledger& said, const journal::ledger& known, const char* of_what) {
+void checker::judge_ledger(const journal::ledger& said, const journal::ledger& known,
+                           const char* of_what) {
   if (!said.balanced())
     break_rule("ledger", std::string{"the ledger of "} + of_what + " does not balance");
   else if (said != known)
-    break_rule("ledger", std::string{"the ledger of "} + of_what + " differs from what was committed: "
-                           + std::to_string(said.pending) + " pending, expected " + std::to_string(known.pending));
+    break_rule("ledger", std::string{"the ledger of "} + of_what +
+                             " differs from what was committed: " + std::to_string(said.pending) +
+                             " pending, expected " + std::to_string(known.pending));
 }
 
 void checker::on(const ledgers_read& what) {
@@ -273,7 +303,8 @@ void checker::on(const found_event& what) {
     return break_rule("ledger", "event " + skein::to_string(what.event) + " came from nowhere");
   known->second.found = true;
   if (known->second.as.body != what.body)
-    break_rule("durable-ack", "event " + skein::to_string(what.event) + " has other content than was accepted");
+    break_rule("durable-ack",
+               "event " + skein::to_string(what.event) + " has other content than was accepted");
   for (std::uint8_t i = 0; i < what.states.size() && i < known->second.as.agents.size(); ++i) {
     const auto& end = deliveries_[{what.event, i}].end;
     if (is_terminal(what.states[i]) != end.has_value() || (end && end->state != what.states[i]))
@@ -291,20 +322,25 @@ void checker::on(const turn_started& what) {
   known_delivery& which = found->second;
   known_turn& turn = which.turns[what.turn.attempt];
   if (turn.life == life_)
-    break_rule("effects-once", "turn " + name(id) + "/" + std::to_string(what.turn.attempt) + " was run twice");
+    break_rule("effects-once",
+               "turn " + name(id) + "/" + std::to_string(what.turn.attempt) + " was run twice");
   turn = {true, life_};
   if (which.token.empty())
     which.token = what.token;
   if (which.token != what.token || tokens_.emplace(what.token, id).first->second != id)
     break_rule("effects-once", "the token of " + name(id) + " is not its own");
-  if (const std::size_t slots = of_.settings.concurrency[raw(what.agent)]; ++running_[what.agent] > slots)
-    break_rule("bounded", std::to_string(running_[what.agent]) + " turns of an agent at once; at most " + std::to_string(slots));
+  if (const std::size_t slots = of_.settings.concurrency[raw(what.agent)];
+      ++running_[what.agent] > slots)
+    break_rule("bounded", std::to_string(running_[what.agent]) +
+                              " turns of an agent at once; at most " + std::to_string(slots));
   judge_time(what, which);
   if (!which.end && !of_.settings.pure[raw(what.agent)])
     judge_lane(id, which);
-  if (which.end && which.end->state != delivery_state::cancelled && which.end->state != delivery_state::expired)
+  if (which.end && which.end->state != delivery_state::cancelled &&
+      which.end->state != delivery_state::expired)
     break_rule("effects-once", "a turn of " + name(id) + " began after its end");
-  if (unclean_ && !which.end && which.open_start_in != 0 && which.open_start_in < life_ && which.marked_in != life_)
+  if (unclean_ && !which.end && which.open_start_in != 0 && which.open_start_in < life_ &&
+      which.marked_in != life_)
     break_rule("crash-count", "suspect " + name(id) + " was run without a durable start");
   which.open_start_in = life_;
 }
@@ -318,15 +354,16 @@ void checker::judge_time(const turn_started& what, const known_delivery& which) 
   if (what.turn.attempt != which.failures + 1)
     break_rule("retry", of + " ran after " + std::to_string(which.failures) + " failures");
   // Waited for by the wall or, if that was set back, by the time that passed.
-  if (which.failures > 0 && now_.wall < which.next_due
-      && now_.boot < which.failed_at.boot + (which.next_due - which.failed_at.wall))
+  if (which.failures > 0 && now_.wall < which.next_due &&
+      now_.boot < which.failed_at.boot + (which.next_due - which.failed_at.wall))
     break_rule("retry", of + " ran before its time");
 }
 
 void checker::judge_lane(const delivery_id& id, known_delivery& which) {
   bool ran_in_this_life = false;
   for (const auto& [attempt, turn] : which.turns)
-    ran_in_this_life = ran_in_this_life || (turn.life == life_ && attempt != which.turns.rbegin()->first);
+    ran_in_this_life =
+        ran_in_this_life || (turn.life == life_ && attempt != which.turns.rbegin()->first);
   for (const delivery_id& other_id : lanes_[{which.agent, which.key}]) {
     known_delivery& other = deliveries_[other_id];
     if (other_id == id)
@@ -334,7 +371,8 @@ void checker::judge_lane(const delivery_id& id, known_delivery& which) {
     for (const auto& [attempt, turn] : other.turns)
       if (turn.running)
         break_rule("lane-overlap", name(id) + " began while " + name(other_id) + " ran");
-    if (std::pair{other.ready_at, other_id.event.sequence} > std::pair{which.ready_at, id.event.sequence})
+    if (std::pair{other.ready_at, other_id.event.sequence} >
+        std::pair{which.ready_at, id.event.sequence})
       continue;
     if (other.slept && other.ready_at > now_.wall)
       continue;
@@ -364,10 +402,12 @@ void checker::on(const turn_ended& what) {
 void checker::on(const settled&) {
   for (const auto& [id, each] : deliveries_)
     if (!each.end)
-      break_rule("terminal", "delivery " + name(id) + " of lane " + each.key + " does not end", breach::liveness);
+      break_rule("terminal", "delivery " + name(id) + " of lane " + each.key + " does not end",
+                 breach::liveness);
   for (const auto& [number, each] : requests_)
     if (!each.over && each.life == life_)
-      break_rule("answer", "request " + std::to_string(number) + " is never answered", breach::liveness);
+      break_rule("answer", "request " + std::to_string(number) + " is never answered",
+                 breach::liveness);
 }
 
 void checker::judge_end() {
@@ -378,12 +418,14 @@ void checker::judge_end() {
   for (const auto& [identity, each] : identities_)
     if (each.refused && !each.excused && each.event) {
       index_ = each.refused_at;
-      break_rule("unknown", "answered a definite no, but event " + skein::to_string(each.event) + " is in the store");
+      break_rule("unknown", "answered a definite no, but event " + skein::to_string(each.event) +
+                                " is in the store");
     }
   if (read_back_)
     for (const auto& [event, each] : events_)
       if (!each.found)
-        break_rule("durable-ack", "event " + skein::to_string(event) + " is not in the store any more");
+        break_rule("durable-ack",
+                   "event " + skein::to_string(event) + " is not in the store any more");
 }
 
 } // namespace skein::test

@@ -1,4 +1,5 @@
-// The checker itself: good histories pass, and for each rule hand-made bad ones fail with that rule's name.
+// The checker itself: good histories pass, and for each rule hand-made bad ones fail with that
+// rule's name.
 #include "tests/sim/checker.hpp"
 
 #include <catch2/catch.hpp>
@@ -35,8 +36,11 @@ class story {
   story& offer(std::uint64_t request, std::uint64_t identity, std::uint64_t content = 7) {
     return tell(offered{request, {{{0, identity}, content}}});
   }
-  story& answer(std::uint64_t request, publish_result said) { return tell(answered{request, {said}}); }
-  story& store(event_id event, std::uint64_t identity, instant due = no_instant, const char* key = "k") {
+  story& answer(std::uint64_t request, publish_result said) {
+    return tell(answered{request, {said}});
+  }
+  story& store(event_id event, std::uint64_t identity, instant due = no_instant,
+               const char* key = "k") {
     accepted made;
     made.event = event;
     made.what = {{0, identity}, 7};
@@ -48,7 +52,8 @@ class story {
     return tell(std::move(made));
   }
   story& start(delivery_id id, std::uint32_t attempt = 1, const char* token = nullptr) {
-    return tell(turn_started{{id, attempt}, agent, token != nullptr ? token : "t" + std::to_string(id.event.sequence)});
+    return tell(turn_started{
+        {id, attempt}, agent, token != nullptr ? token : "t" + std::to_string(id.event.sequence)});
   }
   story& end(delivery_id id, std::uint32_t attempt = 1, turn_verdict verdict = turn_verdict::done) {
     return tell(turn_ended{{id, attempt}, agent, verdict, 0});
@@ -97,7 +102,9 @@ bool good(const story& of) {
   return found.empty();
 }
 
-publish_result durable(event_id event, bool duplicate = false) { return {errc::none, duplicate, event}; }
+publish_result durable(event_id event, bool duplicate = false) {
+  return {errc::none, duplicate, event};
+}
 publish_result said(errc code) { return {code, false, {}}; }
 delivery_state const cancelled = delivery_state::cancelled;
 
@@ -105,23 +112,56 @@ delivery_state const cancelled = delivery_state::cancelled;
 
 TEST_CASE("good histories pass") {
   CHECK(good(story{}));
-  CHECK(good(story{}.offer(1, 5).whole(e1, 5).answer(1, durable(e1)).ledger(1, 1, 0).tell(settled{})
-               .tell(found_event{e1, 71, {delivery_state::done}})));
-  CHECK(good(story{}.offer(1, 5).store(e1, 5).tell(crashed{}).tell(booted{true}).tell(start_marked{d1, false})
-               .start(d1).end(d1).finish(d1).tell(settled{})));
-  CHECK(good(story{}.store(e1, 5).start(d1).end(d1, 1, turn_verdict::failed).tell(attempt_failed{d1, 1, no_instant})
-               .start(d1, 2).end(d1, 2).finish(d1, delivery_state::done, errc::none, 2)));
+  CHECK(good(story{}
+                 .offer(1, 5)
+                 .whole(e1, 5)
+                 .answer(1, durable(e1))
+                 .ledger(1, 1, 0)
+                 .tell(settled{})
+                 .tell(found_event{e1, 71, {delivery_state::done}})));
+  CHECK(good(story{}
+                 .offer(1, 5)
+                 .store(e1, 5)
+                 .tell(crashed{})
+                 .tell(booted{true})
+                 .tell(start_marked{d1, false})
+                 .start(d1)
+                 .end(d1)
+                 .finish(d1)
+                 .tell(settled{})));
+  CHECK(good(story{}
+                 .store(e1, 5)
+                 .start(d1)
+                 .end(d1, 1, turn_verdict::failed)
+                 .tell(attempt_failed{d1, 1, no_instant})
+                 .start(d1, 2)
+                 .end(d1, 2)
+                 .finish(d1, delivery_state::done, errc::none, 2)));
   CHECK(good(story{}.whole(e1, 5).whole(e2, 6)));
-  CHECK(good(story{}.store(e1, 5).tell(cancel_asked{9, e1}).finish(d1, cancelled).tell(cancel_answered{9, errc::none})));
-  CHECK(good(story{}.store(e1, 5).crash_alone(d1).crash_alone(d1).crash_alone(d1)
-               .finish(d1, delivery_state::dead, errc::agent_crashed, 0)));
+  CHECK(good(story{}
+                 .store(e1, 5)
+                 .tell(cancel_asked{9, e1})
+                 .finish(d1, cancelled)
+                 .tell(cancel_answered{9, errc::none})));
+  CHECK(good(story{}.store(e1, 5).crash_alone(d1).crash_alone(d1).crash_alone(d1).finish(
+      d1, delivery_state::dead, errc::agent_crashed, 0)));
 }
 
 TEST_CASE("an answer before the commit, for an event that is lost, or for a changed one is seen") {
   CHECK(breaks(story{}.offer(1, 5).answer(1, durable(e1)).store(e1, 5), "durable-ack"));
-  CHECK(breaks(story{}.offer(1, 5).whole(e1, 5).whole(e2, 6).answer(1, durable(e1)).tell(settled{})
-                 .tell(found_event{e2, 72, {delivery_state::done}}), "durable-ack"));
-  CHECK(breaks(story{}.offer(1, 5).whole(e1, 5).answer(1, durable(e1)).tell(found_event{e1, 99, {delivery_state::done}}),
+  CHECK(breaks(story{}
+                   .offer(1, 5)
+                   .whole(e1, 5)
+                   .whole(e2, 6)
+                   .answer(1, durable(e1))
+                   .tell(settled{})
+                   .tell(found_event{e2, 72, {delivery_state::done}}),
+               "durable-ack"));
+  CHECK(breaks(story{}
+                   .offer(1, 5)
+                   .whole(e1, 5)
+                   .answer(1, durable(e1))
+                   .tell(found_event{e1, 99, {delivery_state::done}}),
                "durable-ack"));
   CHECK(breaks(story{}.offer(1, 5).whole(e1, 6).answer(1, durable(e1)), "durable-ack"));
 }
@@ -137,8 +177,13 @@ TEST_CASE("a ledger that does not balance or differs from what happened is seen"
 TEST_CASE("what does not come to an end is seen") {
   CHECK(breaks(story{}.store(e1, 5).tell(settled{}), "terminal"));
   CHECK(breaks(story{}.whole(e1, 5).store(e2, 6).start(d2).tell(settled{}), "terminal"));
-  CHECK(breaks(story{}.store(e1, 5).start(d1).end(d1, 1, turn_verdict::failed).tell(attempt_failed{d1, 1, no_instant})
-                 .tell(settled{}), "terminal"));
+  CHECK(breaks(story{}
+                   .store(e1, 5)
+                   .start(d1)
+                   .end(d1, 1, turn_verdict::failed)
+                   .tell(attempt_failed{d1, 1, no_instant})
+                   .tell(settled{}),
+               "terminal"));
   CHECK(breaks(story{}.offer(1, 5).tell(settled{}), "answer"));
   CHECK(check(story{}.store(e1, 5).tell(settled{}).told()).front().kind == breach::liveness);
 }
@@ -148,32 +193,52 @@ TEST_CASE("effects that happen twice or not at all are seen") {
   CHECK(breaks(story{}.store(e1, 5).start(d1).end(d1).start(d1), "effects-once"));
   CHECK(breaks(story{}.whole(e1, 5).start(d1, 2), "effects-once"));
   CHECK(breaks(story{}.whole(e1, 5).whole(e2, 6).store(e3, 8).start(d3, 1, "t1"), "effects-once"));
-  CHECK(breaks(story{}.store(e1, 5).start(d1).tell(turn_ended{{d1, 1}, agent, turn_verdict::done, 2}).finish(d1),
+  CHECK(breaks(story{}
+                   .store(e1, 5)
+                   .start(d1)
+                   .tell(turn_ended{{d1, 1}, agent, turn_verdict::done, 2})
+                   .finish(d1),
                "effects-once"));
   CHECK(breaks(story{}.finish(d1), "effects-once"));
 }
 
 TEST_CASE("a lane out of order is seen") {
   CHECK(breaks(story{}.store(e1, 5).store(e2, 6).start(d2), "lane-order"));
-  CHECK(breaks(story{}.store(e1, 5).store(e2, 6).start(d1).end(d1, 1, turn_verdict::failed)
-                 .tell(attempt_failed{d1, 1, no_instant}).start(d2), "lane-order"));
-  CHECK(breaks(story{}.store(e1, 5).store(e2, 6).tell(crashed{}).tell(booted{true}).start(d2), "lane-order"));
+  CHECK(breaks(story{}
+                   .store(e1, 5)
+                   .store(e2, 6)
+                   .start(d1)
+                   .end(d1, 1, turn_verdict::failed)
+                   .tell(attempt_failed{d1, 1, no_instant})
+                   .start(d2),
+               "lane-order"));
+  CHECK(breaks(story{}.store(e1, 5).store(e2, 6).tell(crashed{}).tell(booted{true}).start(d2),
+               "lane-order"));
   CHECK(good(story{}.store(e1, 5).store(e2, 6, no_instant, "other").start(d2)));
 }
 
 TEST_CASE("two turns of a lane at once are seen") {
   CHECK(breaks(story{}.store(e1, 5).store(e2, 6).start(d1).start(d2), "lane-overlap"));
   CHECK(breaks(story{}.store(e1, 5).store(e2, 6).start(d2).start(d1), "lane-overlap"));
-  CHECK(breaks(story{}.store(e1, 5).store(e2, 6).tell(crashed{}).tell(booted{}).start(d1).start(d2), "lane-overlap"));
-  CHECK(good(story{}.store(e1, 5).store(e2, 6).start(d1).tell(crashed{}).tell(booted{}).tell(start_marked{d1, false})
-               .start(d1)));
+  CHECK(breaks(story{}.store(e1, 5).store(e2, 6).tell(crashed{}).tell(booted{}).start(d1).start(d2),
+               "lane-overlap"));
+  CHECK(good(story{}
+                 .store(e1, 5)
+                 .store(e2, 6)
+                 .start(d1)
+                 .tell(crashed{})
+                 .tell(booted{})
+                 .tell(start_marked{d1, false})
+                 .start(d1)));
 }
 
 TEST_CASE("a turn before its event is due is seen") {
   story early, at_once, after_restart, late;
   CHECK(breaks(early.store(e1, 5, early.now() + 2s).wait(1s).start(d1), "early"));
   CHECK(breaks(at_once.store(e1, 5, at_once.now() + 1h).start(d1), "early"));
-  CHECK(breaks(after_restart.store(e1, 5, after_restart.now() + 1h).tell(crashed{}).tell(booted{}).start(d1), "early"));
+  CHECK(breaks(
+      after_restart.store(e1, 5, after_restart.now() + 1h).tell(crashed{}).tell(booted{}).start(d1),
+      "early"));
   CHECK(good(late.store(e1, 5, late.now() + 2s).wait(3s).start(d1)));
 }
 
@@ -181,23 +246,30 @@ TEST_CASE("an identity that names two events or other content is seen") {
   CHECK(breaks(story{}.whole(e1, 5).store(e2, 5), "duplicates"));
   CHECK(breaks(story{}.offer(1, 5, 8).whole(e1, 5).answer(1, durable(e1, true)), "duplicates"));
   CHECK(breaks(story{}.offer(1, 5).answer(1, said(errc::identity_conflict)), "duplicates"));
-  CHECK(breaks(story{}.offer(1, 5).whole(e1, 5).answer(1, durable(e1)).offer(2, 5).answer(2, durable(e1)), "duplicates"));
+  CHECK(breaks(
+      story{}.offer(1, 5).whole(e1, 5).answer(1, durable(e1)).offer(2, 5).answer(2, durable(e1)),
+      "duplicates"));
   CHECK(good(story{}.offer(1, 5, 8).whole(e1, 5).answer(1, said(errc::identity_conflict))));
 }
 
 TEST_CASE("more turns of an agent than configured are seen") {
   const auto three = [](story of) {
-    return of.store(e1, 5, no_instant, "a").store(e2, 6, no_instant, "b").store(e3, 7, no_instant, "c");
+    return of.store(e1, 5, no_instant, "a")
+        .store(e2, 6, no_instant, "b")
+        .store(e3, 7, no_instant, "c");
   };
   CHECK(breaks(three(story{}).start(d1).start(d2).start(d3), "bounded"));
   CHECK(breaks(three(story{}).start(d1).start(d2).finish(d1, cancelled).start(d3), "bounded"));
-  CHECK(breaks(three(story{}).tell(crashed{}).tell(booted{}).start(d1).start(d2).start(d3), "bounded"));
+  CHECK(breaks(three(story{}).tell(crashed{}).tell(booted{}).start(d1).start(d2).start(d3),
+               "bounded"));
   CHECK(good(three(story{}).start(d1).start(d2).end(d1).finish(d1).start(d3)));
 }
 
 TEST_CASE("a drain that takes in, leaves turns without saying so, or never ends is seen") {
-  CHECK(breaks(story{}.tell(drain_began{}).wait(1s).offer(1, 5).whole(e1, 5).answer(1, durable(e1)), "drain"));
-  CHECK(breaks(story{}.store(e1, 5).start(d1).tell(drain_began{}).tell(drain_ended{0, false}), "drain"));
+  CHECK(breaks(story{}.tell(drain_began{}).wait(1s).offer(1, 5).whole(e1, 5).answer(1, durable(e1)),
+               "drain"));
+  CHECK(breaks(story{}.store(e1, 5).start(d1).tell(drain_began{}).tell(drain_ended{0, false}),
+               "drain"));
   CHECK(breaks(story{}.tell(drain_began{}).wait(1min).offer(1, 5), "drain"));
   CHECK(good(story{}.store(e1, 5).start(d1).tell(drain_began{}).tell(drain_ended{75, false})));
 }
@@ -206,7 +278,12 @@ TEST_CASE("a definite no for what is in the store is seen") {
   for (const errc code : {errc::overloaded, errc::disk_full, errc::draining})
     CHECK(breaks(story{}.offer(1, 5).whole(e1, 5).answer(1, said(code)), "unknown"));
   CHECK(good(story{}.offer(1, 5).whole(e1, 5).answer(1, said(errc::unknown_outcome))));
-  CHECK(good(story{}.offer(1, 5).answer(1, said(errc::disk_full)).offer(2, 5).whole(e1, 5).answer(2, durable(e1))));
+  CHECK(good(story{}
+                 .offer(1, 5)
+                 .answer(1, said(errc::disk_full))
+                 .offer(2, 5)
+                 .whole(e1, 5)
+                 .answer(2, durable(e1))));
 }
 
 TEST_CASE("a cancel that is answered early or untruly is seen") {
@@ -232,10 +309,13 @@ TEST_CASE("a retry before its time, or a lost count of attempts, is seen") {
 }
 
 TEST_CASE("a dead letter without its crashes, and a suspect without a durable start, are seen") {
-  CHECK(breaks(story{}.store(e1, 5).finish(d1, delivery_state::dead, errc::agent_crashed, 0), "crash-count"));
-  CHECK(breaks(story{}.store(e1, 5).crash_alone(d1).crash_alone(d1).finish(d1, delivery_state::dead, errc::agent_crashed, 0),
+  CHECK(breaks(story{}.store(e1, 5).finish(d1, delivery_state::dead, errc::agent_crashed, 0),
                "crash-count"));
-  CHECK(breaks(story{}.store(e1, 5).start(d1).tell(crashed{}).tell(booted{true}).start(d1), "crash-count"));
+  CHECK(breaks(story{}.store(e1, 5).crash_alone(d1).crash_alone(d1).finish(d1, delivery_state::dead,
+                                                                           errc::agent_crashed, 0),
+               "crash-count"));
+  CHECK(breaks(story{}.store(e1, 5).start(d1).tell(crashed{}).tell(booted{true}).start(d1),
+               "crash-count"));
   story not_alone;
   not_alone.store(e1, 5);
   for (int i = 0; i < 4; ++i)

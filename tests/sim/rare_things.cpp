@@ -23,13 +23,16 @@ struct watcher {
   void operator()(const answered& what) {
     for (const publish_result& each : what.members) {
       if (each.duplicate)
-        ++seen[stored_in[each.event] == life ? "duplicate answered" : "duplicate answered after a restart"];
+        ++seen[stored_in[each.event] == life ? "duplicate answered"
+                                             : "duplicate answered after a restart"];
       else if (each.code != errc::none)
         ++seen["answered " + std::string{slug(each.code)}];
     }
   }
   void operator()(const cancel_answered& what) {
-    ++seen[what.code == errc::none ? "cancel wins" : what.code == errc::state_conflict ? "cancel loses" : "cancel without answer"];
+    ++seen[what.code == errc::none             ? "cancel wins"
+           : what.code == errc::state_conflict ? "cancel loses"
+                                               : "cancel without answer"];
   }
   void operator()(const accepted& what) {
     stored_in[what.event] = life;
@@ -53,12 +56,15 @@ struct watcher {
     failed_in[what.delivery] = life;
     ++seen["attempt failed"];
   }
-  void operator()(const start_marked& what) { ++seen[what.alone ? "accused restart" : "suspect restart"]; }
+  void operator()(const start_marked& what) {
+    ++seen[what.alone ? "accused restart" : "suspect restart"];
+  }
   void operator()(const turn_started& what) {
     const delivery_id id = what.turn.delivery;
     if (const auto before = failed_in.find(id); before != failed_in.end() && before->second < life)
       ++seen["retry after a restart"];
-    if (const auto before = started_in.find(id); before != started_in.end() && before->second < life)
+    if (const auto before = started_in.find(id);
+        before != started_in.end() && before->second < life)
       ++seen["turn again after a restart"];
     started_in[id] = life;
     running[id] = what.agent;
@@ -82,16 +88,49 @@ void note_rare_things(const history& of, std::map<std::string, std::uint64_t>& s
 }
 
 const std::vector<std::string>& rare_things() {
-  static const std::vector<std::string> all{
-    "crash", "power cut under SQLite", "commit in doubt", "disk full", "clock set back", "clock set forward",
-    "drain in time", "drain overrun", "drain-hastened", "poison ran",
-    "frame dropped", "frame duplicated", "resend publish", "resend dispatch", "resend outcomes", "resend cancel_turns",
-    "duplicate answered", "duplicate answered after a restart", "answered identity-conflict", "answered disk-full",
-    "answered draining", "answered unknown-outcome", "unrouted", "two deliveries", "emits committed", "emit to another loop",
-    "emit conflict", "cancel wins", "cancel loses", "cancel of a running turn", "expiry of a running turn",
-    "expiry while waiting", "attempt failed", "retry after a restart", "turn again after a restart", "turn stopped",
-    "suspect restart", "accused restart", "dead: agent-crashed", "dead: agent-failed", "dead: agent-rejected",
-    "dead: agent-timeout", "dead: identity-conflict"};
+  static const std::vector<std::string> all{"crash",
+                                            "power cut under SQLite",
+                                            "commit in doubt",
+                                            "disk full",
+                                            "clock set back",
+                                            "clock set forward",
+                                            "drain in time",
+                                            "drain overrun",
+                                            "drain-hastened",
+                                            "poison ran",
+                                            "frame dropped",
+                                            "frame duplicated",
+                                            "resend publish",
+                                            "resend dispatch",
+                                            "resend outcomes",
+                                            "resend cancel_turns",
+                                            "duplicate answered",
+                                            "duplicate answered after a restart",
+                                            "answered identity-conflict",
+                                            "answered disk-full",
+                                            "answered draining",
+                                            "answered unknown-outcome",
+                                            "unrouted",
+                                            "two deliveries",
+                                            "emits committed",
+                                            "emit to another loop",
+                                            "emit conflict",
+                                            "cancel wins",
+                                            "cancel loses",
+                                            "cancel of a running turn",
+                                            "expiry of a running turn",
+                                            "expiry while waiting",
+                                            "attempt failed",
+                                            "retry after a restart",
+                                            "turn again after a restart",
+                                            "turn stopped",
+                                            "suspect restart",
+                                            "accused restart",
+                                            "dead: agent-crashed",
+                                            "dead: agent-failed",
+                                            "dead: agent-rejected",
+                                            "dead: agent-timeout",
+                                            "dead: identity-conflict"};
   return all;
 }
 

@@ -1,6 +1,9 @@
 // simulate --seeds N --first S     runs N seeds; the first that fails is told with its options and
 // evidence simulate --seed S --verbose      replays one seed and prints all that happens
 //   --no-rare                      does not ask that every rare thing was met
+//   --all                          goes on after a seed that fails; lists those that did, each with
+//   its first broken
+//                                  promise; asks for no rare things
 // Exit codes: 0 ok, 1 usage, 2 a safety promise was broken, 3 it does not come to rest, or a rare
 // thing was never met, 4 an assertion failed.
 #include "tests/sim/simulation.hpp"
@@ -11,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -32,6 +36,7 @@ struct arguments {
   std::uint64_t seeds = 1;
   bool verbose = false;
   bool rare = true;
+  bool all = false;
 };
 
 bool read_arguments(int argc, char** argv, arguments& into) {
@@ -41,6 +46,8 @@ bool read_arguments(int argc, char** argv, arguments& into) {
       into.verbose = true;
     } else if (name == "--no-rare") {
       into.rare = false;
+    } else if (name == "--all") {
+      into.all = true;
     } else if (i + 1 < argc && (name == "--seeds" || name == "--first" || name == "--seed")) {
       const std::uint64_t value = std::strtoull(argv[++i], nullptr, 10);
       (name == "--seeds" ? into.seeds : into.first) = value;
@@ -108,16 +115,44 @@ int run(const arguments& what) {
   return what.rare ? tell_missing(seen) : 0;
 }
 
+/// Each seed in a process of its own, so that a failed assertion does not end the run.
+int run_all(const arguments& what) {
+  std::uint64_t failed = 0;
+  for (std::uint64_t seed = what.first; seed < what.first + what.seeds; ++seed) {
+    std::fflush(stdout);
+    const pid_t child = ::fork();
+    if (child < 0)
+      return 1;
+    if (child == 0) {
+      current_seed = seed;
+      const sim_verdict verdict = simulate(seed, false);
+      for (const violation& each : verdict.violations)
+        std::printf("seed %llu: %s: %s\n", static_cast<unsigned long long>(seed), each.rule.c_str(),
+                    each.text.c_str());
+      std::fflush(stdout);
+      _exit(verdict.violations.empty() ? 0 : 2);
+    }
+    int status = 0;
+    if (::waitpid(child, &status, 0) != child)
+      return 1;
+    failed += status != 0;
+  }
+  std::printf("%llu of %llu seeds failed\n", static_cast<unsigned long long>(failed),
+              static_cast<unsigned long long>(what.seeds));
+  return failed > 0 ? 2 : 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   arguments what;
   if (!read_arguments(argc, argv, what)) {
-    std::fprintf(stderr,
-                 "usage: simulate [--seeds N] [--first S] [--seed S] [--verbose] [--no-rare]\n");
+    std::fprintf(
+        stderr,
+        "usage: simulate [--seeds N] [--first S] [--seed S] [--verbose] [--no-rare] [--all]\n");
     return 1;
   }
   std::signal(SIGABRT, on_abort);
   std::signal(SIGSEGV, on_abort);
-  return run(what);
+  return what.all ? run_all(what) : run(what);
 }

@@ -94,7 +94,7 @@ void simulation::step() {
   for (const auto& each : members_)
     if (each->node->has_job())
       busy.push_back(each.get());
-  if (busy.empty() || dice_.chance(options_.hurry))
+  if (busy.empty() || (dice_.chance(options_.hurry) && world_.timeline.next()))
     world_.timeline.run_next();
   else
     busy[dice_.below(busy.size())]->node->run_job();
@@ -109,6 +109,8 @@ void simulation::step() {
 }
 
 void simulation::run_until(boot_time end) {
+  // A sentinel, for a world in which nothing else is going to happen.
+  world_.timeline.at(end, [] {});
   while (world_.timeline.now() < end ||
          std::any_of(members_.begin(), members_.end(),
                      [](const auto& each) { return each->node->has_job(); }))
