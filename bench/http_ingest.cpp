@@ -3,7 +3,7 @@
 // Besides the rate over the wall clock it shows the rate for each second of the server thread's CPU
 // time, which other load on the machine does not touch.
 //
-//   http_ingest_bench [batch=100] [clients=4] [seconds=3]
+//   http_ingest [batch=100] [clients=4] [seconds=3]
 #include "nodes/http/http_server.hpp"
 #include "tests/nodes/http/raw_client.hpp"
 
