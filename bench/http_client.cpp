@@ -64,10 +64,10 @@ std::string json_batch(const plan& of, std::size_t first, std::size_t count) {
   std::string body = "[";
   for (std::size_t i = first; i < first + count; ++i) {
     body += i == first ? "" : ",";
-    body +=
-        R"({"specversion":"1.0","id":")" + std::to_string(i) +
-        R"(","source":"bench","type":"bench.event","datacontenttype":"text/plain","partitionkey":"key-)" +
-        std::to_string(i % of.keys) + R"(","data":")" + data + R"("})";
+    body += R"({"specversion":"1.0","id":")" + std::to_string(i) +
+            R"(","source":"bench","type":"bench.event","datacontenttype":"text/plain",)"
+            R"("partitionkey":"key-)" +
+            std::to_string(i % of.keys) + R"(","data":")" + data + R"("})";
   }
   return body + "]";
 }

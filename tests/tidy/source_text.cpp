@@ -115,8 +115,28 @@ std::vector<std::string> includes_of(std::string_view source) {
   return found;
 }
 
+namespace {
+
+/// Line for line, how many lines up to it are the inside of a raw string: they are data, not code.
+std::vector<std::size_t> data_lines(std::string_view source, std::string_view code) {
+  const auto lines = lines_of(source);
+  const auto rests = lines_of(code);
+  std::vector<std::size_t> counts{0}; // of line 0; lines count from 1
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::size_t first = lines[i].find_first_not_of(' ');
+    const bool blanked = i < rests.size() && rests[i].find_first_not_of(' ') == rests[i].npos;
+    const bool data = first != lines[i].npos && blanked && lines[i][first] != '/' &&
+                      lines[i][first] != '"' && lines[i][first] != '*';
+    counts.push_back(counts.back() + (data ? 1 : 0));
+  }
+  return counts;
+}
+
+} // namespace
+
 std::vector<function_size> functions_of(std::string_view source) {
   const std::string code = code_of(source);
+  const std::vector<std::size_t> data = data_lines(source, code);
   std::vector<function_size> found;
   std::vector<std::pair<brace, std::size_t>> open;
   std::size_t line = 1, header = 0;
@@ -140,7 +160,7 @@ std::vector<function_size> functions_of(std::string_view source) {
       const auto [kind, from] = open.back();
       open.pop_back();
       if (kind == brace::function)
-        found.push_back({from, line - from + 1});
+        found.push_back({from, line - from + 1 - (data[line] - data[from])});
       if (kind != brace::other)
         header = at + 1;
     }

@@ -23,7 +23,8 @@ struct function_size {
   std::size_t line = 0; // of its opening brace, from 1
   std::size_t lines = 0;
 };
-/// Functions (lambdas belong to theirs), by counting braces in text as the formatter leaves it.
+/// Functions (lambdas belong to theirs), by counting braces in text as the formatter leaves it. The
+/// inside of a raw string has no lines.
 std::vector<function_size> functions_of(std::string_view source);
 
 } // namespace skein::tidy

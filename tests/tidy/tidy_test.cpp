@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <set>
 
 using namespace skein::tidy;
@@ -16,10 +15,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view source_folders[] = {"protocol", "journal", "actors", "nodes",
-                                               "bench",    "tests",   "cmake"};
-const std::set<std::string> text_endings = {".cpp", ".hpp", ".txt", ".cmake", ".md", ".toml",
-                                            ".sql", ".py",  ".sh",  ".json",  ".yml"};
+constexpr std::string_view folders[] = {"protocol", "journal", "actors", "nodes",
+                                        "bench",    "tests",   "cmake",  "docs",
+                                        "examples", "scripts", ".ci"};
+const std::set<std::string> text_endings = {".cpp",  ".hpp", ".txt", ".cmake", ".md",
+                                            ".toml", ".sql", ".py",  ".sh",    ".mjs",
+                                            ".json", ".yml", ""};
 
 std::string read(const fs::path& path) {
   std::ifstream file{path, std::ios::binary};
@@ -28,25 +29,21 @@ std::string read(const fs::path& path) {
 }
 
 /// Every text file of the source folders and of the top, by its path in the repository.
-const std::map<std::string, std::string>& files() {
-  static const std::map<std::string, std::string> all = [] {
+const file_map& files() {
+  static const file_map all = [] {
     const fs::path root{SKEIN_ROOT};
-    std::map<std::string, std::string> found;
+    file_map found;
     const auto take = [&](const fs::directory_entry& each) {
       const std::string path = fs::relative(each.path(), root).generic_string();
-      if (each.is_regular_file() && path.find("/corpus/") == std::string::npos &&
+      if (each.is_regular_file() && path != ".git" && path.find("/corpus/") == path.npos &&
           text_endings.contains(each.path().extension().string()))
         found[path] = read(each.path());
     };
     for (const auto& each : fs::directory_iterator{root})
       take(each);
-    for (const std::string_view folder : source_folders)
+    for (const std::string_view folder : folders)
       for (const auto& each : fs::recursive_directory_iterator{root / folder})
         take(each);
-    for (const char* folder : {"docs", "examples", "scripts"})
-      if (fs::exists(root / folder))
-        for (const auto& each : fs::recursive_directory_iterator{root / folder})
-          take(each);
     return found;
   }();
   return all;
@@ -78,25 +75,23 @@ TEST_CASE("no actor blocks or has a thread") { CHECK(check_all(check_actors) == 
 TEST_CASE("files, lines and functions have a size") { CHECK(check_all(check_sizes) == none); }
 TEST_CASE("tests assert something and do not sleep") { CHECK(check_all(check_tests) == none); }
 TEST_CASE("the text is clean") { CHECK(check_all(check_text) == none); }
+TEST_CASE("the repository speaks of itself alone") { CHECK(check_all(check_words) == none); }
+TEST_CASE("every source is built") { CHECK(check_built(files()) == none); }
 
-TEST_CASE("every source is built") {
+TEST_CASE("every error has a row on the page of the HTTP API") {
+  CHECK(check_error_codes(files().at("protocol/error.cpp"), files().at("docs/http-api.md")) ==
+        none);
+}
+
+TEST_CASE("what the pages link to is there") {
+  const auto exists = [](const std::string& path) {
+    return fs::exists(fs::path{SKEIN_ROOT} / path);
+  };
   problems found;
-  for (const auto& [path, text] : files()) {
-    if (!path.ends_with(".cpp"))
-      continue;
-    const fs::path source{path};
-    const std::string folder = source.parent_path().filename().string();
-    const std::string name = source.filename().string();
-    bool listed = false;
-    for (const auto& [list, lines] : files()) {
-      if (fs::path{list}.filename() != "CMakeLists.txt")
-        continue;
-      const bool own = fs::path{list}.parent_path() == source.parent_path();
-      listed = listed || has_word(lines, (own ? "" : folder + "/") + name);
-    }
-    if (!listed)
-      found.push_back(path + ": in no CMakeLists.txt");
-  }
+  for (const auto& [path, text] : files())
+    if (path.ends_with(".md"))
+      for (std::string& each : check_links(path, files(), exists))
+        found.push_back(std::move(each));
   CHECK(found == none);
 }
 
@@ -113,13 +108,17 @@ TEST_CASE("libraries out of their place are seen") {
   CHECK(check_libraries("tests/sim/a.cpp", "#include \"caf/all.hpp\"\n").empty());
   CHECK(check_libraries("nodes/node.cpp", "#include <zmq.hpp>\n").size() == 1);
   CHECK(check_libraries("nodes/broker/link.cpp", "#include <zmq.hpp>\n").empty());
+  CHECK(check_libraries("bench/zmq_bench.cpp", "#include <zmq.hpp>\n").empty());
 }
 
 TEST_CASE("a clock in a core is seen, in a comment it is not one") {
   CHECK(check_purity("actors/a_core.cpp", "auto t = clock::now();\n").size() == 1);
   CHECK(check_purity("actors/a_core.cpp", "// never now()\nauto s = \"now()\";\n").empty());
   CHECK(check_purity("actors/a_actor.cpp", "auto t = clock.now();\n").empty());
+  CHECK(check_purity("actors/a_core.cpp", "auto t = now();\n").size() == 1);
+  CHECK(check_purity("actors/a_core.cpp", "auto t = progress_now();\n").empty());
   CHECK(check_purity("protocol/a.hpp", "std::random_device dice;\n").size() == 1);
+  CHECK(check_purity("actors/a_core.cpp", "#include \"nodes/logging/log.hpp\"\n").size() == 1);
 }
 
 TEST_CASE("an actor with a thread is seen") {
@@ -127,12 +126,19 @@ TEST_CASE("an actor with a thread is seen") {
   CHECK(check_actors("actors/a.cpp", "spawn(f); // not detached\n").empty());
 }
 
+TEST_CASE("an actor that asks a clock or dice of its own is seen") {
+  CHECK(check_actors("actors/a_actor.cpp", "auto t = steady_clock::now();\n").size() == 1);
+  CHECK(check_actors("actors/a_actor.cpp", "auto t = ports.clock->now();\n").empty());
+  CHECK(check_actors("actors/a_actor.cpp", "std::random_device dice;\n").size() == 1);
+  CHECK(check_actors("nodes/a.cpp", "std::random_device dice;\n").empty());
+}
+
 TEST_CASE("sizes are seen") {
-  const std::string wide(121, 'x');
+  const std::string wide(101, 'x');
   CHECK(check_sizes("a/a.cpp", "//" + wide).size() == 1);
   CHECK(check_sizes("a/a.md", wide).empty());
   std::string euros;
-  for (int i = 0; i < 120; ++i)
+  for (int i = 0; i < 100; ++i)
     euros += "\xe2\x82\xac";
   CHECK(check_sizes("a/a.cpp", euros).empty());
   std::string tall;
@@ -144,6 +150,7 @@ TEST_CASE("sizes are seen") {
     body += "  f();\n";
   CHECK(check_sizes("a/a.cpp", "void g() {\n" + body + "}\n").size() == 1);
   CHECK(check_sizes("a/a.cpp", "struct g {\n" + body + "};\n").empty());
+  CHECK(check_sizes("a/a.cpp", "void g() {\n  f(R\"(\n" + body + ")\");\n}\n").empty());
 }
 
 TEST_CASE("functions are found with their sizes") {
@@ -175,9 +182,58 @@ TEST_CASE("tests without an assertion and tests that sleep are seen") {
   CHECK(check_tests("tests/a.cpp", "void f() { std::this_thread::sleep_for(1s); }\n").size() == 1);
 }
 
-TEST_CASE("notes to oneself, white space and machine paths are seen") {
+TEST_CASE("a script that pauses without a word is seen") {
+  CHECK(check_tests("tests/a.py", "  time.sleep(1)\n").size() == 1);
+  CHECK(check_tests("tests/a.py", "  time.sleep(1)  # between two looks\n").empty());
+  CHECK(check_tests("tests/a.sh", "sleep 5\n").size() == 1);
+}
+
+TEST_CASE("notes to oneself and white space at a line's end are seen") {
   CHECK(check_text("a.md", std::string{"x // TO"} + "DO later\n").size() == 1);
   CHECK(check_text("a.md", "a method of many todos\n").empty());
   CHECK(check_text("a.md", "x \ny\t\nz\n").size() == 2);
-  CHECK(check_text("a.md", std::string{"see /ro"} + "ot/x\n").size() == 1);
+  CHECK(check_text("tests/stories/a.txt", "NAME  STATE \n").empty());
+}
+
+TEST_CASE("paths of one machine and words about the making are seen") {
+  CHECK(check_words("a.md", std::string{"see /ro"} + "ot/x\n").size() == 1);
+  CHECK(check_words("a.md", std::string{"as the Review"} + "er said\n").size() == 1);
+  CHECK(check_words("a.md", std::string{"written by A"} + "I.\n").size() == 1);
+  CHECK(check_words("a.md", "it said maintain, and mail\n").empty());
+}
+
+TEST_CASE("links to nothing are seen") {
+  const file_map pages = {{"docs/a.md",
+                           "# A\n[b](b.md) [c](../c.md#two-words) [a](#a) [x](http://x)\n"
+                           "see `actors/lanes` and `actors/NAME`\n"},
+                          {"docs/bad.md", "[b](gone.md)\n[c](../c.md#three)\n`actors/gone.hpp`\n"
+                                          "```\n[d](gone.md)\n```\n"},
+                          {"docs/b.md", ""},
+                          {"c.md", "## Two words\n"},
+                          {"actors/lanes.hpp", ""}};
+  const auto exists = [&](const std::string& path) { return pages.contains(path); };
+  CHECK(check_links("docs/a.md", pages, exists) == none);
+  CHECK(check_links("docs/bad.md", pages, exists).size() == 3);
+}
+
+TEST_CASE("a source that nobody builds and a folder that nobody adds are seen") {
+  const file_map good = {{"CMakeLists.txt", "add_subdirectory(a)\n"},
+                         {"a/CMakeLists.txt", "skein_library(a\n  x.cpp\n  b/y.cpp)\n"},
+                         {"a/x.cpp", ""},
+                         {"a/b/y.cpp", ""}};
+  CHECK(check_built(good) == none);
+  file_map bad = good;
+  bad["a/z.cpp"] = "";
+  bad["a/b/x.cpp"] = "";
+  bad["c/CMakeLists.txt"] = "";
+  CHECK(check_built(bad).size() == 3);
+}
+
+TEST_CASE("an error that the page does not explain is seen") {
+  const std::string source =
+      "row{errc::none, \"none\", \"\"},\nrow{errc::not_found, \"not-found\", \"\"},"
+      "row{errc::internal, \"internal\",\n\"\"},";
+  CHECK(check_error_codes(source, "| 404 | `not-found` | x |\n| 500 | `internal` | y |") == none);
+  CHECK(check_error_codes(source, "| 404 | `not-found` | x |\n") ==
+        problems{"internal: not explained"});
 }

@@ -82,8 +82,8 @@ TEST_CASE("an absent state is unchanged, null deletes it, any other value sets i
 }
 
 TEST_CASE("emitted events are read as the agent wrote them") {
-  const agent_answer answer = read(
-      R"({"turn":"t","emit":[{"type":"a.b","data":{"x":1}},{"type":"c","due":"+10s","data":"later"}]})");
+  const agent_answer answer = read(R"({"turn":"t","emit":[{"type":"a.b","data":{"x":1}},)"
+                                   R"({"type":"c","due":"+10s","data":"later"}]})");
   REQUIRE(answer.valid);
   REQUIRE(answer.report.emits.size() == 2);
   CHECK(answer.report.emits[0].type == "a.b");
@@ -94,8 +94,8 @@ TEST_CASE("emitted events are read as the agent wrote them") {
 }
 
 TEST_CASE("an error says whether to try again and when; effects beside it are dropped") {
-  agent_answer answer = read(
-      R"({"turn":"t","reply":"no","state":1,"emit":[{"type":"x"}],"error":{"kind":"retry","message":"busy","after":"5s"}})");
+  agent_answer answer = read(R"({"turn":"t","reply":"no","state":1,"emit":[{"type":"x"}],)"
+                             R"("error":{"kind":"retry","message":"busy","after":"5s"}})");
   REQUIRE(answer.valid);
   CHECK(answer.report.verdict == turn_verdict::failed);
   CHECK(answer.report.code == errc::agent_failed);
@@ -197,7 +197,8 @@ TEST_CASE("lines that are no JSON object name no turn") {
 
 TEST_CASE("a line with any byte changed or cut is an answer or is refused, nothing else") {
   const std::string line =
-      R"({"turn":"17-1.bot/1","reply":{"a":[1,"\u00e9"]},"emit":[{"type":"t","data":2}],"state":"s"})";
+      R"({"turn":"17-1.bot/1","reply":{"a":[1,"\u00e9"]},"emit":[{"type":"t","data":2}],)"
+      R"("state":"s"})";
   std::size_t refused = 0;
   const auto look = [&](const std::string& changed) {
     const agent_answer answer = read(changed);

@@ -116,9 +116,9 @@ TEST_CASE("every kind of value is checked for its type and bounds") {
   };
   CHECK(one("[cluster]", "name = 7") ==
         "c.toml:2:8: error: [cluster] name: read 7; legal is a text in quotes, such as \"shop\"");
-  CHECK(
-      one("[cluster]", "name = \"a\\u0000b\"") ==
-      R"(c.toml:2:8: error: [cluster] name: read "a\x00b"; legal is a text in quotes, such as "shop")");
+  CHECK(one("[cluster]", "name = \"a\\u0000b\"") ==
+        R"(c.toml:2:8: error: [cluster] name: read "a\x00b"; legal is a text in quotes, )"
+        R"(such as "shop")");
   CHECK(
       one("[cluster]", "shards = 65537") ==
       "c.toml:2:10: error: [cluster] shards: read 65537; legal is a whole number from 1 to 65536");

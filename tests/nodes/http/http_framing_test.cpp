@@ -41,7 +41,7 @@ std::string of_size(std::size_t size) {
 } // namespace
 
 TEST_CASE("a head that two servers could read differently is refused") {
-  for (const refused_head& each : refused_heads()) {
+  for (const refused_head& each : refused_heads) {
     INFO(each.why);
     request_head head;
     const auto judged = judge(each.raw, head);

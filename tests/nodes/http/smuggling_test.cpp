@@ -30,7 +30,7 @@ std::string all_that_comes(http_fixture& fixture, const std::string& bytes) {
 
 TEST_CASE("a refused head gets one answer, and nothing behind it is served") {
   http_fixture fixture;
-  for (const refused_head& each : refused_heads()) {
+  for (const refused_head& each : refused_heads) {
     INFO(each.why);
     const std::string came = all_that_comes(fixture, each.raw + fixture.get("/healthz"));
     CHECK(came.starts_with("HTTP/1.1 " + std::to_string(status_of(each.code)) + " "));
