@@ -115,7 +115,7 @@ void lookups::ask(const std::string& operation, const std::string& arguments_tex
     for (const json& each : agents_view())
       if (each["name"] == name)
         return give(done, each);
-    return fail(done, errc::not_found, "no agent is named '" + name + "'");
+    return fail(done, errc::agent_unknown, "no agent is named '" + name + "'");
   }
   if (operation == "status")
     return status(std::move(done));
@@ -182,7 +182,7 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
   if (const auto name = text_of(arguments, "agent")) {
     filter.agent = agent_named(*name);
     if (!filter.agent)
-      return fail(done, errc::invalid_argument, "no agent is named '" + *name + "'");
+      return fail(done, errc::agent_unknown, "no agent is named '" + *name + "'");
   }
   if (const auto state = text_of(arguments, "state")) {
     filter.state = parse_delivery_state(*state);
@@ -247,9 +247,13 @@ void lookups::cancel_event(event_id event, reply done) {
             return fail(done, found.error());
           if (!*found)
             return fail(done, errc::not_found, "there is no event " + to_string(event));
+          const delivery_state state = (**found).state();
+          if (is_terminal(state))
+            return fail(done, errc::already_terminal,
+                        "event " + to_string(event) + " is " + std::string{to_string(state)} +
+                            " already");
           fail(done, errc::state_conflict,
-               "event " + to_string(event) + " is " + std::string{to_string((**found).state())} +
-                   " already");
+               "event " + to_string(event) + " is just being taken in; try again");
         });
       });
 }

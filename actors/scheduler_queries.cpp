@@ -154,7 +154,7 @@ void scheduler_core::event_ended(event_id event, delivery_state state) {
     for (const cancel_context& each : found->second) {
       const json view{
           {"event", to_string(event)}, {"state", to_string(state)}, {"cancelled", each.cancelled}};
-      answer_to(each.asker, each.request, each.cancelled > 0 ? errc::none : errc::state_conflict,
+      answer_to(each.asker, each.request, each.cancelled > 0 ? errc::none : errc::already_terminal,
                 each.cancelled > 0 ? view.dump(-1, ' ', false, json::error_handler_t::replace)
                                    : "event " + to_string(event) + " was " +
                                          std::string{to_string(state)} + " first");

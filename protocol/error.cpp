@@ -56,6 +56,9 @@ constexpr std::array rows{
     row{errc::dedupe_full, "dedupe-full", "The window that finds duplicates is full."},
     row{errc::timed_out, "timed-out", "The time for this is up."},
     row{errc::not_ready, "not-ready", "The node is not ready yet."},
+    row{errc::port_in_use, "port-in-use", "Another program listens on this address and port."},
+    row{errc::store_refuses, "store-refuses", "The store takes nothing at the moment."},
+    row{errc::store_stuck, "store-stuck", "A commit takes longer than it ever should."},
 
     row{errc::unknown_outcome, "unknown",
         "It was written, but whether it is durable is unknown; send it again with the same id."},
@@ -66,7 +69,9 @@ constexpr std::array rows{
         "The store was made with other settings than the configured ones."},
     row{errc::io_error, "io-error", "Reading or writing failed."},
     row{errc::fenced, "fenced", "The shard has a newer owner."},
-    row{errc::already_terminal, "already-terminal", "It already ended with another outcome."},
+    row{errc::already_terminal, "already-terminal", "It has already ended."},
+    row{errc::store_unsafe, "store-unsafe",
+        "The data folder or a file in it is open to others or is not what it must be."},
 
     row{errc::agent_failed, "agent-failed", "The agent failed."},
     row{errc::agent_rejected, "agent-rejected", "The agent rejected the event for good."},
@@ -75,7 +80,6 @@ constexpr std::array rows{
     row{errc::agent_output_invalid, "agent-output-invalid",
         "What the agent answered is not valid."},
     row{errc::agent_unknown, "agent-unknown", "No agent has that name."},
-    row{errc::agent_cancelled, "agent-cancelled", "The turn was cancelled."},
 
     row{errc::internal, "internal", "Something went wrong inside Skein."},
 };

@@ -47,6 +47,9 @@ enum class errc : std::uint16_t {
   dedupe_full = 205,
   timed_out = 206,
   not_ready = 207,
+  port_in_use = 208,          // at start: another program listens there
+  store_refuses = 209,        // readiness: the last commit was refused, nothing was written
+  store_stuck = 210,          // readiness: a commit takes longer than it ever should
 
   // 3xx: the store
   unknown_outcome = 300,      // written, not known to be durable
@@ -56,7 +59,8 @@ enum class errc : std::uint16_t {
   store_mismatch = 304,       // another shard count or hash than configured
   io_error = 305,
   fenced = 306,               // an older epoch
-  already_terminal = 307,     // somebody else's outcome was first
+  already_terminal = 307,     // it has ended before: whoever was first has won
+  store_unsafe = 308,         // its folder or files are not the owner's alone
 
   // 4xx: agents
   agent_failed = 400,
@@ -65,7 +69,6 @@ enum class errc : std::uint16_t {
   agent_crashed = 403,
   agent_output_invalid = 404,
   agent_unknown = 405,
-  agent_cancelled = 406,
 
   internal = 900,
 };

@@ -65,6 +65,7 @@ inline constexpr std::chrono::seconds http_linger{2};              // reading on
 inline constexpr std::chrono::milliseconds http_stop_grace{500};
 inline constexpr std::size_t http_streams_max = 128;
 inline constexpr std::size_t stream_backlog_bytes_max = 1 << 20;
+inline constexpr std::size_t stream_read_bytes = 256 << 10;        // read for one reader before the next has its turn
 inline constexpr std::chrono::seconds stream_heartbeat{15};
 
 // Frames between parts
@@ -96,6 +97,9 @@ inline constexpr std::chrono::seconds journal_busy_timeout{2};     // another pr
 inline constexpr std::size_t page_rows_default = 50;
 inline constexpr std::size_t page_rows_max = 1'000;
 inline constexpr std::size_t scan_budget_rows = 200'000;
+inline constexpr std::size_t lane_walks_max = 2;                   // requests that walk the lanes at once
+inline constexpr std::chrono::seconds status_facts_within{1};      // then the status shows the last known ones
+inline constexpr std::chrono::seconds commit_stuck_after{5};       // then the node is not ready: store-stuck
 
 // Time
 inline constexpr std::chrono::hours dedupe_window{24};
@@ -116,6 +120,7 @@ static_assert(batch_events_max <= gateway_events_max);
 static_assert(batch_bytes_max <= gateway_bytes_max);
 static_assert(state_bytes_max + event_bytes_max < frame_bytes_max, "a turn fits one frame");
 static_assert(stream_backlog_bytes_max <= batch_bytes_max);
+static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max, "history never makes a reader a lagging one");
 static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");
 static_assert(http_connections_reserved < http_connections_max);
 static_assert(http_trailer_bytes_max <= http_header_bytes_max);

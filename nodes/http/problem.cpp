@@ -48,6 +48,8 @@ constexpr std::array rules{
     problem_rule{errc::dedupe_full, 503, 30, later},
     problem_rule{errc::timed_out, 504, 1, later},
     problem_rule{errc::not_ready, 503, 1, later},
+    problem_rule{errc::store_refuses, 503, 5, repair},
+    problem_rule{errc::store_stuck, 503, 5, repair},
     problem_rule{errc::unknown_outcome, 500, 1, repeat},
     problem_rule{errc::store_corrupt, 500, 0, repair},
     problem_rule{errc::io_error, 500, 0, repair},

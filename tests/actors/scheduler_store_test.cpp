@@ -268,7 +268,7 @@ TEST_CASE("a cancel that comes after the outcome loses and is told the state tha
   CHECK(world.take().empty());
   world.commit();
   CHECK(world.take() ==
-        lines{"disk: done 0-1.bot/1", "answer 1: state-conflict event 0-1 was done first"});
+        lines{"disk: done 0-1.bot/1", "answer 1: already-terminal event 0-1 was done first"});
   world.ask(R"({"op":"cancel","event":"0-1"})");
   CHECK(world.take() == lines{"answer 2: not-found no event of this number is pending"});
 }

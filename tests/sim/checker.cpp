@@ -177,7 +177,7 @@ void checker::on(const cancel_answered& what) {
     break_rule("cancel", "answered cancelled, but nothing of " + of + " is");
   if (what.code == errc::none && any_cancelled && !over(event))
     break_rule("cancel", "answered before " + of + " was over");
-  if (what.code == errc::state_conflict && !over(event))
+  if (what.code == errc::already_terminal && !over(event))
     break_rule("cancel", "answered too late to cancel, but " + of + " is pending");
   if (what.code == errc::not_found && events_.contains(event))
     break_rule("cancel", of + " is in the store, but was not found");

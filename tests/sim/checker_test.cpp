@@ -290,9 +290,9 @@ TEST_CASE("a cancel that is answered early or untruly is seen") {
   const auto asked = [] { return story{}.store(e1, 5).tell(cancel_asked{9, e1}); };
   CHECK(breaks(asked().tell(cancel_answered{9, errc::none}).finish(d1, cancelled), "cancel"));
   CHECK(breaks(asked().finish(d1).tell(cancel_answered{9, errc::none}), "cancel"));
-  CHECK(breaks(asked().tell(cancel_answered{9, errc::state_conflict}), "cancel"));
+  CHECK(breaks(asked().tell(cancel_answered{9, errc::already_terminal}), "cancel"));
   CHECK(breaks(asked().tell(cancel_answered{9, errc::not_found}), "cancel"));
-  CHECK(good(asked().finish(d1).tell(cancel_answered{9, errc::state_conflict})));
+  CHECK(good(asked().finish(d1).tell(cancel_answered{9, errc::already_terminal})));
 }
 
 TEST_CASE("a retry before its time, or a lost count of attempts, is seen") {

@@ -30,9 +30,9 @@ struct watcher {
     }
   }
   void operator()(const cancel_answered& what) {
-    ++seen[what.code == errc::none             ? "cancel wins"
-           : what.code == errc::state_conflict ? "cancel loses"
-                                               : "cancel without answer"];
+    ++seen[what.code == errc::none               ? "cancel wins"
+           : what.code == errc::already_terminal ? "cancel loses"
+                                                 : "cancel without answer"];
   }
   void operator()(const accepted& what) {
     stored_in[what.event] = life;

@@ -190,7 +190,7 @@ class Road(support.SystemTest):
     def test_cancelling_what_has_ended_is_a_conflict_that_tells_the_actual_state(self):
         number = self.http.accept(event("over", "k", "test.echo"))
         self.http.ended(number)
-        problem = self.assert_problem(self.http.post(f"/v1/events/{number}/cancel"), 409, "state-conflict")
+        problem = self.assert_problem(self.http.post(f"/v1/events/{number}/cancel"), 409, "already-terminal")
         self.assertIn("done", problem["detail"])
         self.assertEqual(self.cli("event", "cancel", number, "--yes").returncode, 5)
         self.assert_problem(self.http.post("/v1/events/17-999999/cancel"), 404, "not-found")
