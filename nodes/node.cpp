@@ -285,12 +285,13 @@ void serve_until_ended(node& which, signals& caught) {
 }
 
 constexpr useconds_t last_answers_us = 500'000; // for the answers "unknown" to leave
+constexpr std::chrono::milliseconds last_lines_limit{200};
 
 } // namespace
 
 int run_node(const node_options& options,
              const std::function<void(const node_options&, std::uint16_t)>& ready) {
-  set_up_logging(options.log);
+  set_up_background_logging(options.log, STDERR_FILENO);
   signals caught;
   auto started = node::start(options);
   if (!started) {
@@ -302,6 +303,7 @@ int run_node(const node_options& options,
   serve_until_ended(*running, caught);
   if (running->store_failed()) {
     usleep(last_answers_us);
+    flush_log(last_lines_limit);
     _exit(exit_store_failed);
   }
   const node_end end = running->finish();

@@ -35,7 +35,8 @@ using log_fields = std::vector<log_field>;
 using log_function = std::function<void(log_level, std::string_view component, std::string_view id,
                                         std::string_view sentence, const log_fields& fields)>;
 
-/// Writes one line if `level` is enabled. Any thread; blocks only on standard error itself.
+/// Writes one line if `level` is enabled. Any thread; a node's log never blocks on
+/// who reads it (logging.hpp).
 void log(log_level level, std::string_view component, std::string_view id,
          std::string_view sentence, const log_fields& fields = {});
 

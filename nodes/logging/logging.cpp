@@ -1,6 +1,7 @@
 #include "nodes/logging/logging.hpp"
 
 #include "nodes/logging/log_line.hpp"
+#include "nodes/logging/log_queue.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/logger.h>
@@ -11,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
+#include <ctime>
 #include <memory>
 #include <mutex>
 
@@ -55,13 +58,53 @@ spdlog::level::level_enum to_spdlog(log_level level) {
   return spdlog::level::off;
 }
 
+/// Puts the time before a line and a newline behind it.
+std::unique_ptr<spdlog::formatter> line_formatter(bool json) {
+  return std::make_unique<spdlog::pattern_formatter>(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
+                                                          : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+                                                     spdlog::pattern_time_type::utc);
+}
+
+/// A line without its time.
+std::string line_of(bool json, log_level level, std::string_view component, std::string_view id,
+                    std::string_view sentence, const log_fields& fields) {
+  return json ? fmt::format("\"level\":\"{}\",{}", to_string(level),
+                            json_members(component, id, sentence, fields))
+              : fmt::format("{:<5} {}", to_string(level),
+                            text_line(component, id, sentence, fields));
+}
+
+std::string lost_line(bool json, std::uint64_t lines) {
+  const std::string line =
+      line_of(json, log_level::warn, "log", "lines-lost",
+              "Lines were lost here because nobody took them.", {{"lines", std::to_string(lines)}});
+  spdlog::memory_buf_t out;
+  line_formatter(json)->format({{}, spdlog::level::warn, line}, out);
+  return {out.data(), out.size()};
+}
+
+constexpr int abort_looks = 100;
+constexpr timespec abort_pause{0, 2'000'000}; // between two looks: 0.2 s in all
+std::atomic<log_queue*> queue_at_abort{nullptr};
+
+/// The lines before a broken invariant are the ones that somebody will want to read.
+extern "C" void wait_for_last_lines(int) {
+  const log_queue* queue = queue_at_abort.load();
+  for (int i = 0; queue != nullptr && !queue->idle() && i < abort_looks; ++i)
+    nanosleep(&abort_pause, nullptr);
+}
+
 /// The one log of the process.
 struct process_log {
   std::atomic<log_level> level{log_level::info};
   bool json = false;
+  std::unique_ptr<log_queue> queue; // of the background, if that is where lines go
   std::unique_ptr<spdlog::logger> lines;
 
   process_log() { set_up({}, {}); }
+  ~process_log() { queue_at_abort.store(nullptr); }
+  process_log(const process_log&) = delete;
+  process_log& operator=(const process_log&) = delete;
 
   void set_up(const log_options& options, log_writer writer) {
     spdlog::sink_ptr sink;
@@ -69,14 +112,30 @@ struct process_log {
       sink = std::make_shared<writer_sink>(std::move(writer));
     else
       sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    set_up_sink(options, std::move(sink));
+    queue_at_abort.store(nullptr);
+    queue.reset();
+  }
+
+  void set_up_background(const log_options& options, int fd) {
+    auto made = std::make_unique<log_queue>(
+        fd, log_queue_bytes_max,
+        [as_json = options.json](std::uint64_t lost) { return lost_line(as_json, lost); });
+    log_queue* to = made.get();
+    set_up_sink(options,
+                std::make_shared<writer_sink>([to](std::string_view line) { to->push(line); }));
+    queue_at_abort.store(to);
+    queue = std::move(made);
+    std::signal(SIGABRT, wait_for_last_lines);
+  }
+
+  void set_up_sink(const log_options& options, spdlog::sink_ptr sink) {
     lines = std::make_unique<spdlog::logger>("skein", std::move(sink));
     lines->set_level(spdlog::level::trace); // `level` decides
     lines->flush_on(spdlog::level::trace);
     lines->set_error_handler(
         [](const std::string&) {}); // a full standard error has no better place
-    lines->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        options.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
-        spdlog::pattern_time_type::utc));
+    lines->set_formatter(line_formatter(options.json));
     json = options.json;
     level.store(options.level, std::memory_order_relaxed);
   }
@@ -105,6 +164,15 @@ void set_up_logging(const log_options& options, log_writer writer) {
   the_log().set_up(options, std::move(writer));
 }
 
+void set_up_background_logging(const log_options& options, int fd) {
+  the_log().set_up_background(options, fd);
+}
+
+bool flush_log(std::chrono::milliseconds limit) {
+  const process_log& log = the_log();
+  return log.queue == nullptr || log.queue->flush(limit);
+}
+
 void set_log_level(log_level level) noexcept {
   the_log().level.store(level, std::memory_order_relaxed);
 }
@@ -118,11 +186,7 @@ void log(log_level level, std::string_view component, std::string_view id,
   if (!log_enabled(level))
     return;
   process_log& log = the_log();
-  const std::string line = log.json ? fmt::format("\"level\":\"{}\",{}", to_string(level),
-                                                  json_members(component, id, sentence, fields))
-                                    : fmt::format("{:<5} {}", to_string(level),
-                                                  text_line(component, id, sentence, fields));
-  log.lines->log(to_spdlog(level), line);
+  log.lines->log(to_spdlog(level), line_of(log.json, level, component, id, sentence, fields));
 }
 
 } // namespace skein
