@@ -108,6 +108,7 @@ errc errc_from_number(std::uint16_t number) { return row_of(errc{number}).code; 
 const std::vector<errc>& all_errc() {
   static const std::vector<errc> codes = [] {
     std::vector<errc> list;
+    list.reserve(rows.size());
     for (const row& each : rows)
       list.push_back(each.code);
     return list;

@@ -137,13 +137,21 @@ test_packages() {
   command -v node >/dev/null || command -v npm >/dev/null || printf '%s\n' nodejs npm
 }
 
-# build_preset PRESET TARGET...: configures once, then builds. Paths in the cache are relative to the tree, so that
-# another clone of it finds what this one compiled.
+# configure_preset PRESET: configures once. Paths in the cache of objects are relative to the tree, so that another
+# clone of it finds what this one compiled.
+configure_preset() {
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+  [ ! -f "build/$1/build.ninja" ] || return 0
+  local log
+  log=$(mktemp)
+  cmake --preset "$1" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; return 1; }
+  rm -f "$log"
+}
+
+# build_preset PRESET TARGET...
 build_preset() {
   local preset=$1
   shift
-  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
-  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build.$preset.log" 2>&1 || { cat "build.$preset.log" >&2; return 1; }
-  rm -f "build.$preset.log"
+  configure_preset "$preset"
   cmake --build "build/$preset" --target "$@" >&2
 }
