@@ -125,7 +125,7 @@ enum class op_status : std::uint8_t {
   not_found,        // finish, attempt, start: no such delivery
   fenced,           // the epoch is old
   emit_conflict,    // finish: emit number `emit` has a known identity with other content; nothing applied
-  dedupe_full,      // accept: the window's memory or disk budget is used up
+  dedupe_full,      // accept, emit number `emit` of finish: the window's budget is used up
 };
 
 struct op_result {
@@ -319,6 +319,9 @@ class engine {
   virtual result<ledger> events_ledger() = 0;
   virtual result<ledger> deliveries_ledger() = 0;
   virtual commit_no last_commit() const = 0;
+  /// The time of the last commit, or of the opening if that was later: engine time never goes
+  /// below it. For the writer's thread.
+  virtual instant last_commit_at() const = 0;
 
   virtual result<std::unique_ptr<reader>> new_reader() = 0;
 

@@ -100,6 +100,7 @@ class memory_engine final : public engine {
         totals.pending += is_terminal(each.state) ? 0u : 1u;
     return totals;
   }
+  instant last_commit_at() const override { return last_at_; }
   commit_no last_commit() const override {
     const std::scoped_lock hold{store_->mutex};
     return commit_no{store_->commits.size()};
@@ -183,8 +184,8 @@ class memory_engine final : public engine {
     memory_event made;
     made.record = {.event = id,
                    .accepted = last_at_,
-                   .due = op.event.due,
-                   .expires = op.event.expires,
+                   .due = resolved(op.event.due, last_at_),
+                   .expires = resolved(op.event.expires, last_at_),
                    .priority = op.event.priority,
                    .body = op.event.body,
                    .deliveries = {}};

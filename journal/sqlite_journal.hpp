@@ -52,6 +52,7 @@ class sqlite_journal final : public engine, private past {
   result<void> fence(shard_id shard, epoch_no epoch) override;
   result<ledger> events_ledger() override;
   result<ledger> deliveries_ledger() override;
+  instant last_commit_at() const override { return parts_.last_at; }
   commit_no last_commit() const override { return commit_no{last_commit_.load()}; }
   result<std::unique_ptr<reader>> new_reader() override;
   result<bool> upkeep(instant now) override;

@@ -25,9 +25,9 @@ class sqlite_writer::event_rows final : public row_source {
       case 3:
         return to.text(event.head().key);
       case 4:
-        return to.time(event.due);
+        return to.time(resolved(event.due, staged->at));
       case 5:
-        return to.time(event.expires);
+        return to.time(resolved(event.expires, staged->at));
       case 6:
         return to.integer(static_cast<std::int64_t>(event.priority));
       case 7:

@@ -118,6 +118,8 @@ result<void> node::impl::open_store() {
   if (!opened)
     return opened.error();
   store = *std::move(opened);
+  // The wall clock may have been set back while no process looked.
+  clock->not_before(store->last_commit_at());
   auto reader = store->new_reader();
   if (!reader)
     return reader.error();

@@ -93,13 +93,25 @@ hash128 siphash128(std::string_view bytes, std::uint64_t key_high, std::uint64_t
 
 shard_id shard_of(std::string_view key, const hash_settings& hash) noexcept;
 
+/// `due` and `expires` of an event that is not accepted yet may count from its acceptance, whose
+/// time only the journal's commit knows. Such a wait stands where no absolute time of an event
+/// lies: before 1970.
+constexpr instant from_acceptance(duration wait) noexcept { return instant{} - wait; }
+/// The absolute time of an offered event's `due` or `expires`, once it is accepted.
+constexpr instant resolved(instant asked, instant accepted) noexcept {
+  if (asked >= no_instant)
+    return asked;
+  const duration wait = no_instant - asked;
+  return accepted > instant::max() - wait ? instant::max() : accepted + wait;
+}
+
 /// An event on its way to acceptance: the encoded bytes and what was derived from them.
 struct offered_event {
   shard_id shard{};
-  hash128 identity;            // of (key, source, id), each behind its length
-  std::uint64_t content = 0;   // of all but time and trace context (promise 8)
+  hash128 identity;          // of (key, source, id), each behind its length
+  std::uint64_t content = 0; // of all but time and trace context (promise 8)
   priority_class priority = priority_class::hook;
-  instant due = no_instant;    // absolute; no_instant = at once
+  instant due = no_instant; // absolute, or from_acceptance(); no_instant = at once
   instant expires = no_instant;
   std::uint32_t hops = 0;
   slice body;
@@ -114,9 +126,9 @@ struct event_limits {
   std::size_t event_bytes = limits::event_bytes_max;
 };
 
-/// Checks every attribute and limit, resolves `due` and `expires` against `now`, hashes and
-/// encodes: all an event goes through at the door, wherever it comes from. That `data` of kind json
-/// is JSON is its reader's word. The errors name the attribute and say what would have been right.
+/// Checks every attribute and limit, reads `due` and `expires`, hashes and encodes: all an event
+/// goes through at the door, wherever it comes from. That `data` of kind json is JSON is its
+/// reader's word. The errors name the attribute and say what would have been right.
 result<offered_event> offer(const event& value, const hash_settings& hash,
                             const event_limits& bounds, instant now);
 

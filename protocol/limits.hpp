@@ -22,6 +22,7 @@ inline constexpr std::uint32_t hops_max = 64;
 // Turns
 inline constexpr std::size_t state_bytes_max = 256 << 10;
 inline constexpr std::size_t emits_per_turn_max = 256;
+inline constexpr std::size_t effects_bytes_max = 8 << 20;          // reply, state and emits of a turn
 inline constexpr std::size_t reply_bytes_max = event_bytes_max;
 inline constexpr std::size_t agent_line_bytes_max = 1 << 20;
 inline constexpr std::size_t error_text_bytes_max = 4'096;
@@ -75,6 +76,7 @@ inline constexpr std::size_t frame_depth_max = 32;
 inline constexpr int broker_high_water = 4'096;                    // frames a direction and peer
 inline constexpr std::size_t link_queue_frames_max = 8'192;
 inline constexpr std::chrono::milliseconds resend_after{1'000};
+inline constexpr std::size_t outcomes_bytes_max = 8 << 20;         // effects in one frame of outcomes
 
 // What is in flight
 inline constexpr std::size_t gateway_events_max = 65'536;          // offered, not yet acknowledged
@@ -84,6 +86,10 @@ inline constexpr std::size_t loop_fetch_events = 1'024;            // bodies rea
 inline constexpr std::size_t pipeline_depth = 64;                  // turns in flight a lane of a pure agent
 inline constexpr std::size_t commit_operations_max = 8'192;        // of one transaction
 inline constexpr std::size_t dispatch_batch_turns = 1'024;         // turns in one frame
+inline constexpr std::size_t store_probes_max = 64;                // submitted at once to a store that refuses
+inline constexpr std::size_t deferred_operations_max = 1'024;      // outcomes a loop that the store refused; then
+inline constexpr std::size_t deferred_bytes_max = 64 << 20;        // nothing starts
+inline constexpr std::chrono::seconds refused_again_after{1};      // then they are submitted again
 
 // Journal
 inline constexpr std::uint32_t shards_max = 65'536;                // of a store
@@ -119,6 +125,8 @@ static_assert(cancel_grace + terminate_grace < drain_deadline, "programs end wit
 static_assert(batch_events_max <= gateway_events_max);
 static_assert(batch_bytes_max <= gateway_bytes_max);
 static_assert(state_bytes_max + event_bytes_max < frame_bytes_max, "a turn fits one frame");
+static_assert(effects_bytes_max <= outcomes_bytes_max);
+static_assert(outcomes_bytes_max < frame_bytes_max, "a turn's effects fit one frame");
 static_assert(stream_backlog_bytes_max <= batch_bytes_max);
 static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max, "history never makes a reader a lagging one");
 static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");

@@ -1,8 +1,9 @@
-// From a read event to an offered one: the checks at the door, the resolved times, the hashes.
+// From a read event to an offered one: the checks at the door, the times, the hashes.
 #include "protocol/attributes.hpp"
 #include "protocol/event.hpp"
 #include "protocol/siphash.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace skein {
@@ -29,43 +30,49 @@ result<const std::string*> text_of(const event& value, std::string_view name) {
   return static_cast<const std::string*>(nullptr);
 }
 
-/// `due` or `expires`: an instant, or "+" and a duration from now on.
-std::optional<instant> resolve_time(std::string_view text, instant now) {
+/// `due` or `expires`: an instant, or "+" and a duration from acceptance on. `now` tells whether
+/// such a time can be told at all.
+std::optional<instant> read_instant(std::string_view text, instant now) {
   if (!text.starts_with('+'))
     return parse_rfc3339(text);
   const auto wait = parse_duration(text.substr(1));
   std::int64_t ns = 0;
   if (!wait || __builtin_add_overflow(to_ns(now), wait->count(), &ns))
     return std::nullopt;
-  return from_ns(ns);
+  return from_acceptance(*wait);
 }
 
-result<instant> read_time(const event& value, std::string_view name, instant now) {
+/// The attribute's time as an offered event keeps it; `absent` says whether there was none, since
+/// "+0s" reads as no_instant too.
+result<instant> read_time(const event& value, std::string_view name, instant now, bool& absent) {
   const auto text = text_of(value, name);
   if (!text)
     return text.error();
-  if (*text == nullptr)
+  absent = *text == nullptr;
+  if (absent)
     return no_instant;
-  const auto at = resolve_time(**text, now);
+  const auto at = read_instant(**text, now);
   if (!at)
     return error{errc::invalid_time,
                  std::string{name} + " must be RFC 3339, such as 2026-01-31T12:00:00Z, or + and a "
                                      "duration, such as +10s or +1h30m."};
-  return *at;
+  // An absolute time before 1970 would read as one from acceptance on.
+  return (**text).starts_with('+') ? *at : std::max(*at, no_instant);
 }
 
 result<void> read_times(const event& value, instant now, offered_event& offered) {
-  const auto due = read_time(value, attribute::due, now);
+  bool absent = false;
+  const auto due = read_time(value, attribute::due, now, absent);
   if (!due)
     return due.error();
-  offered.due = *due > now ? *due : no_instant; // in the past = at once
+  // In the past = at once.
+  offered.due = resolved(*due, now) > now ? *due : no_instant;
 
-  const auto text = text_of(value, attribute::expires);
-  const auto expires = read_time(value, attribute::expires, now);
+  const auto expires = read_time(value, attribute::expires, now, absent);
   if (!expires)
     return expires.error();
-  if (*text != nullptr && *expires <= now)
-    return error{errc::invalid_time, "expires lies in the past (" + format_rfc3339(*expires) +
+  if (const instant at = resolved(*expires, now); !absent && at <= now)
+    return error{errc::invalid_time, "expires lies in the past (" + format_rfc3339(at) +
                                          ", now it is " + format_rfc3339(now) +
                                          "); it must be later than now."};
   offered.expires = *expires;

@@ -32,6 +32,19 @@ TEST_CASE("an accepted event is found with all that was given") {
   CHECK(found->deliveries[1].agent == store.agent("log"));
 }
 
+TEST_CASE("a due time that counts from acceptance counts from the commit, not from the offer") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const accept_op op = store.accept({.id = "1", .due = "+10s"});
+  store.now += 3s;
+  const commit_receipt receipt = store.commit({op});
+  SECTION("in this process") {}
+  SECTION("after a kill") { store.reopen(false); }
+  const auto found = store.find(receipt.results[0].event);
+  REQUIRE(found);
+  CHECK(found->due == receipt.at + 10s);
+}
+
 TEST_CASE("the same identity with the same content names the same event") {
   FOR_EACH_ENGINE;
   test_store store{kind};

@@ -141,20 +141,28 @@ TEST_CASE("keys spread evenly over the shards") {
   CHECK(*std::max_element(counts.begin(), counts.end()) < 1'200);
 }
 
-TEST_CASE("due is an instant or a time from now, and the past is at once") {
-  CHECK(accepted(extension("due", "+10s")).due == now + 10s);
-  CHECK(accepted(extension("due", "+1h30m")).due == now + 90min);
+TEST_CASE("due is an instant or a time from acceptance, and the past is at once") {
+  CHECK(accepted(extension("due", "+10s")).due == from_acceptance(10s));
+  CHECK(accepted(extension("due", "+1h30m")).due == from_acceptance(90min));
   CHECK(accepted(extension("due", "2026-07-28T14:00:01+02:00")).due == now + 1s);
   CHECK(accepted(extension("due", "+0s")).due == no_instant);
   CHECK(accepted(extension("due", "2026-07-28T12:00:00Z")).due == no_instant);
   CHECK(accepted(extension("due", "1999-01-01T00:00:00Z")).due == no_instant);
+  CHECK(accepted(extension("due", "1960-01-01T00:00:00Z")).due == no_instant);
+}
+
+TEST_CASE("a time from acceptance becomes absolute by the acceptance's time, without overflow") {
+  CHECK(resolved(from_acceptance(10s), now) == now + 10s);
+  CHECK(resolved(now, now + 5s) == now);
+  CHECK(resolved(no_instant, now) == no_instant);
+  CHECK(resolved(from_acceptance(duration::max()), now) == instant::max());
 }
 
 TEST_CASE("expires is later than now") {
-  CHECK(accepted(extension("expires", "+10s")).expires == now + 10s);
+  CHECK(accepted(extension("expires", "+10s")).expires == from_acceptance(10s));
   CHECK(accepted(extension("expires", "2026-07-28T12:00:01Z")).expires == now + 1s);
-  for (const auto* text :
-       {"+0s", "2026-07-28T12:00:00Z", "1999-01-01T00:00:00Z", "1970-01-01T00:00:00Z"}) {
+  for (const auto* text : {"+0s", "2026-07-28T12:00:00Z", "1999-01-01T00:00:00Z",
+                           "1970-01-01T00:00:00Z", "1960-01-01T00:00:00Z"}) {
     const error problem = refused(extension("expires", text));
     CHECK(problem.code == errc::invalid_time);
     CHECK_THAT(problem.detail, Catch::StartsWith("expires"));

@@ -89,6 +89,7 @@ class faulty_journal final : public journal::engine {
   result<journal::ledger> events_ledger() override { return behind_->events_ledger(); }
   result<journal::ledger> deliveries_ledger() override { return behind_->deliveries_ledger(); }
   commit_no last_commit() const override { return behind_->last_commit(); }
+  instant last_commit_at() const override { return behind_->last_commit_at(); }
   result<std::unique_ptr<journal::reader>> new_reader() override { return behind_->new_reader(); }
   result<bool> upkeep(instant now) override { return behind_->upkeep(now); }
   io_counters counters() const override { return behind_->counters(); }
