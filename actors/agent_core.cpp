@@ -44,10 +44,8 @@ void agent_core::step(agent_input input, moment now, std::vector<agent_effect>& 
 }
 
 void agent_core::finish_step() {
-  for (auto& [loop, turns] : std::exchange(outcomes_, {})) {
-    outcomes body{settings_.agent.name, std::move(turns)};
-    out_->push_back(send_effect{courier_.seal_reliable(loop, body, now_.boot).first});
-  }
+  for (auto& [loop, turns] : std::exchange(outcomes_, {}))
+    send_outcomes(loop, std::move(turns));
   if (opened_total_ != told_total_ || told_at_ + credit_repeat <= now_.boot)
     tell_credit();
   std::optional<boot_time> next = told_at_ + credit_repeat;
@@ -59,6 +57,27 @@ void agent_core::finish_step() {
     out_->push_back(wake_effect{*next});
   }
   out_ = nullptr;
+}
+
+/// In frames that hold at most limits::outcomes_bytes_max of effects: one turn's always fit.
+void agent_core::send_outcomes(const address& loop, std::vector<turn_outcome> turns) {
+  outcomes body{settings_.agent.name, {}};
+  std::size_t bytes = 0;
+  const auto send = [&] {
+    out_->push_back(send_effect{courier_.seal_reliable(loop, body, now_.boot).first});
+    body.turns.clear();
+    bytes = 0;
+  };
+  for (turn_outcome& each : turns) {
+    std::size_t of_turn = each.reply.size() + each.state.size() + each.error.size();
+    for (const offered_event& emit : each.emits)
+      of_turn += emit.body.size();
+    if (!body.turns.empty() && bytes + of_turn > limits::outcomes_bytes_max)
+      send();
+    bytes += of_turn;
+    body.turns.push_back(std::move(each));
+  }
+  send();
 }
 
 void agent_core::tell_credit() {
@@ -159,6 +178,10 @@ void agent_core::on(reports_in& input) {
       continue;
     outcomes_[found->second.loop].push_back(outcome_of(found->second, report));
     running_.erase(found);
+#ifdef SKEIN_BUG_CREDIT_LEAK
+    if (report.verdict == turn_verdict::returned)
+      continue;
+#endif
     ++opened_total_;
   }
   for (const auto& [loop, turns] : outcomes_)
@@ -215,6 +238,15 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
                                      std::to_string(limits::emits_per_turn_max) + " a turn");
   else
     complete_emits(entry, report, outcome);
+  std::size_t bytes = report.reply.size() + report.state.size();
+  for (const offered_event& emit : outcome.emits)
+    bytes += emit.body.size();
+  if (outcome.verdict == turn_verdict::done && bytes > limits::effects_bytes_max) {
+    outcome.emits.clear();
+    refuse(errc::agent_output_invalid, "reply, state and emitted events have " +
+                                           std::to_string(bytes) + " bytes together; at most " +
+                                           std::to_string(limits::effects_bytes_max) + " a turn");
+  }
   if (outcome.verdict != turn_verdict::done)
     return outcome;
   outcome.reply_kind = report.reply_kind;

@@ -94,6 +94,7 @@ class agent_core {
   turn_outcome outcome_of(const running_turn& entry, turn_report& report) const;
   void complete_emits(const running_turn& entry, turn_report& report, turn_outcome& outcome) const;
   std::string name_of(const turn_id& turn) const;
+  void send_outcomes(const address& loop, std::vector<turn_outcome> turns);
   void tell_credit();
   void finish_step();
 

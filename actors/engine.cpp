@@ -267,6 +267,8 @@ void engine::report(const std::string& agent, std::vector<turn_report> reports) 
 
 void engine::signal() {
   impl_->draining.store(true);
+  // At once and not by way of the drain's actor: what is offered after this call is refused.
+  caf::anon_send(impl_->gateway, make_parcel(gateway_call{refuse_in{}, {}, {}}));
   caf::anon_send(impl_->shutdown, make_parcel(shutdown_input{signal_in{}}));
 }
 

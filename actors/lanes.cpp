@@ -7,6 +7,22 @@
 
 namespace skein {
 
+void live_event::count_end(delivery_state state, int by) {
+  SKEIN_CHECK(is_terminal(state));
+  auto& count = ends[end_index(state)];
+  SKEIN_CHECK(by > 0 || count > 0);
+  count = static_cast<std::uint8_t>(count + by);
+}
+
+delivery_state live_event::ended_as() const noexcept {
+  for (const delivery_state each :
+       {delivery_state::dead, delivery_state::done, delivery_state::cancelled,
+        delivery_state::superseded, delivery_state::expired})
+    if (ends[end_index(each)] > 0)
+      return each;
+  return delivery_state::purged;
+}
+
 lane_set::lane_set(std::vector<agent_traits> agents) : agents_(agents.size()) {
   for (std::size_t i = 0; i < agents.size(); ++i)
     agents_[i].pure = agents[i].pure;
@@ -74,7 +90,7 @@ void lane_set::remove_delivery(std::uint32_t slot) {
   }
 }
 
-void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at) {
+void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at, bool ripe) {
   live_delivery& entering = deliveries[slot];
   SKEIN_CHECK(entering.at == stage::sleeping && entering.lane == no_slot);
   agent_lanes& agent = agents_[raw(entering.agent)];
@@ -98,6 +114,7 @@ void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at)
   entering.lane = lane_slot;
   entering.ready_at = ready_at;
   entering.at = stage::waiting;
+  entering.unripe = !ripe;
   entering.previous = before;
   entering.next = before == no_slot ? into.head : deliveries[before].next;
   (entering.next == no_slot ? into.tail : deliveries[entering.next].previous) = slot;
@@ -109,11 +126,33 @@ void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at)
   offer_ready(lane_slot);
 }
 
+void lane_set::ripen(std::uint32_t slot) {
+  live_delivery& which = deliveries[slot];
+  if (std::exchange(which.unripe, false) && which.lane != no_slot)
+    offer_ready(which.lane);
+}
+
+void lane_set::hold(std::uint32_t lane_slot) {
+  lane& which = lanes[lane_slot];
+  SKEIN_CHECK(!pure(which.agent));
+  ++which.stopping;
+  if (which.queued_as != priority_classes)
+    unqueue(which);
+}
+
+void lane_set::let_go(std::uint32_t lane_slot) {
+  lane& which = lanes[lane_slot];
+  SKEIN_CHECK(which.stopping > 0);
+  --which.stopping;
+  offer_ready(lane_slot);
+  release_if_empty(lane_slot);
+}
+
 void lane_set::activate(std::uint32_t slot, stage to) {
   live_delivery& which = deliveries[slot];
   lane& in = lanes[which.lane];
   SKEIN_CHECK(which.at == stage::waiting || which.at == stage::retrying);
-  SKEIN_CHECK(in.first_waiting == slot);
+  SKEIN_CHECK(in.first_waiting == slot && !which.unripe);
   if (which.at == stage::waiting)
     count_waiting(in, slot, -1);
   which.at = to;
@@ -134,18 +173,31 @@ void lane_set::deactivate(std::uint32_t slot, stage to) {
   --in.active;
   if (to == stage::waiting)
     count_waiting(in, slot, +1);
-  std::uint32_t first = in.head;
-  while (first != no_slot && deliveries[first].at != stage::waiting &&
-         deliveries[first].at != stage::retrying)
-    first = deliveries[first].next;
-  in.first_waiting = first;
+  in.first_waiting = find_first_waiting(in);
   offer_ready(which.lane);
+}
+
+std::uint32_t lane_set::find_first_waiting(const lane& in) const noexcept {
+  const auto waits = [](stage at) {
+#ifdef SKEIN_BUG_ORDER_BROKEN_BY_RETRY
+    return at == stage::waiting;
+#else
+    return at == stage::waiting || at == stage::retrying;
+#endif
+  };
+  std::uint32_t first = in.head;
+  while (first != no_slot && !waits(deliveries[first].at))
+    first = deliveries[first].next;
+  return first;
 }
 
 void lane_set::retry_ready(std::uint32_t slot) {
   live_delivery& which = deliveries[slot];
   SKEIN_CHECK(which.at == stage::retrying);
   which.at = stage::waiting;
+#ifdef SKEIN_BUG_ORDER_BROKEN_BY_RETRY
+  lanes[which.lane].first_waiting = find_first_waiting(lanes[which.lane]);
+#endif
   count_waiting(lanes[which.lane], slot, +1);
   offer_ready(which.lane);
 }
@@ -212,9 +264,15 @@ void lane_set::offer_ready(std::uint32_t lane_slot, bool goes_first) {
 }
 
 bool lane_set::may_start(const lane& which) const noexcept {
-  if (which.loading || which.first_waiting == no_slot ||
-      deliveries[which.first_waiting].at != stage::waiting)
+  if (which.loading || which.stopping > 0 || which.first_waiting == no_slot)
     return false;
+  const live_delivery& first = deliveries[which.first_waiting];
+  if (first.at != stage::waiting || first.unripe)
+    return false;
+#ifdef SKEIN_BUG_TWO_IN_FLIGHT_PER_KEY
+  if (which.active == 1)
+    return true;
+#endif
   if (which.active == 0)
     return true;
   return agents_[raw(which.agent)].pure && which.active < limits::pipeline_depth;
@@ -246,12 +304,16 @@ void lane_set::unlink(std::uint32_t slot) {
   (gone.previous == no_slot ? in.head : deliveries[gone.previous].next) = gone.next;
   (gone.next == no_slot ? in.tail : deliveries[gone.next].previous) = gone.previous;
   gone.lane = gone.previous = gone.next = no_slot;
-  if (--in.size > 0) {
-    offer_ready(lane_slot);
+  --in.size;
+  offer_ready(lane_slot);
+  release_if_empty(lane_slot);
+}
+
+void lane_set::release_if_empty(std::uint32_t lane_slot) {
+  lane& in = lanes[lane_slot];
+  if (in.size > 0 || in.stopping > 0)
     return;
-  }
-  if (in.queued_as != priority_classes)
-    unqueue(in);
+  SKEIN_CHECK(in.queued_as == priority_classes);
   agents_[raw(in.agent)].by_key.erase(in.key);
   const std::uint32_t ticket = in.ticket;
   lanes.release(lane_slot);

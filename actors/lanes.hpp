@@ -47,6 +47,10 @@ enum class suspicion : std::uint8_t {
   accused, // was durably started: runs alone
 };
 
+constexpr std::size_t end_index(delivery_state state) noexcept {
+  return static_cast<std::size_t>(state) - static_cast<std::size_t>(delivery_state::done);
+}
+
 struct live_event {
   event_id id;
   slice body; // empty = on disk only
@@ -56,8 +60,13 @@ struct live_event {
   std::uint32_t first_delivery = no_slot; // linked by next_sibling
   std::uint8_t open = 0;                  // deliveries without a submitted outcome
   std::uint8_t live = 0;                  // deliveries without a committed outcome
-  std::uint16_t ended_as = 0;             // bit per delivery_state of the submitted outcomes
   std::string sleeping_key;               // only while a delivery sleeps
+  /// Submitted outcomes by their state, from delivery_state::done on.
+  std::array<std::uint8_t, end_index(delivery_state::purged) + 1> ends{};
+
+  void count_end(delivery_state state, int by);
+  /// What the event ends as by the outcomes so far: dead if one is, else done if one is, ...
+  delivery_state ended_as() const noexcept;
 };
 
 struct live_delivery {
@@ -72,6 +81,7 @@ struct live_delivery {
   stage at = stage::sleeping;
   suspicion suspected = suspicion::none;
   bool alone = false;         // holds the node's slot for accused deliveries
+  bool unripe = false;        // waiting, but its place is not certain yet; see enter
   std::uint32_t attempts = 0; // failed ones
   std::uint32_t crashes = 0;
   instant next_due = no_instant;
@@ -89,9 +99,11 @@ struct lane {
   std::array<std::uint32_t, priority_classes> waiting{}; // per class
   std::uint32_t ticket = 0;                              // of its valid entry in a ready queue
   std::uint8_t queued_as = priority_classes; // class of that entry; priority_classes = not queued
-  bool loading = false;                      // waits for something; see set_loading
-  bool reading = false;                      // that is a body or its state, from the store
-  std::uint64_t read_number = 0;             // of the last state read asked for
+  std::uint32_t stopping =
+      0;                // turns of deliveries that are over, which run until they are reported
+  bool loading = false; // waits for something; see set_loading
+  bool reading = false; // that is a body or its state, from the store
+  std::uint64_t read_number = 0; // of the last state read asked for
   bool state_known = false;
   bool has_state = false;
   slice state;
@@ -123,8 +135,14 @@ class lane_set {
   void remove_delivery(std::uint32_t delivery);
 
   /// Puts a sleeping delivery into its lane at its place by (ready_at, sequence), behind what has
-  /// started.
-  void enter(std::uint32_t delivery, std::string_view key, instant ready_at);
+  /// started. While it is unripe it does not start, nor does what stands behind it: something with
+  /// an earlier place may still come.
+  void enter(std::uint32_t delivery, std::string_view key, instant ready_at, bool ripe = true);
+  void ripen(std::uint32_t delivery);
+  /// The turn of a delivery that is being ended by other means goes on until its runner says
+  /// otherwise. Meanwhile the lane starts nothing and stays, even empty. Not for pure agents.
+  void hold(std::uint32_t lane);
+  void let_go(std::uint32_t lane);
   /// waiting or retrying -> `to`: the delivery joins the active part of its lane.
   void activate(std::uint32_t delivery, stage to);
   /// starting or running -> waiting, or deciding -> retrying: it is the lane's first again.
@@ -181,10 +199,12 @@ class lane_set {
   };
 
   bool may_start(const lane& which) const noexcept;
+  std::uint32_t find_first_waiting(const lane& in) const noexcept;
   void unqueue(lane& which) noexcept;
   std::uint8_t top_class(const lane& which) const noexcept;
   void unlink(std::uint32_t delivery);
   void count_waiting(lane& which, std::uint32_t delivery, int by);
+  void release_if_empty(std::uint32_t lane);
 
   std::vector<agent_lanes> agents_;
   flat_index by_sequence_;

@@ -1,6 +1,7 @@
 // Construction, recovery, and the frame of a step. The rest by subject: scheduler_intake.cpp
-// (events in, commits back), scheduler_turns.cpp (turns and their outcomes), scheduler_queries.cpp
-// (look-ups, commands).
+// (events in, commits back), scheduler_turns.cpp and scheduler_outcomes.cpp (turns and what becomes
+// of them), scheduler_time.cpp (due and expired), scheduler_deferred.cpp (a store that refuses),
+// scheduler_queries.cpp (look-ups, commands).
 #include "actors/scheduler_core.hpp"
 
 #include "protocol/check.hpp"
@@ -13,6 +14,9 @@ namespace skein {
 namespace {
 
 constexpr std::uint32_t crashes_max = 3; // alone; then the delivery is dead
+
+/// How often a due time is looked at while the wall clock does not move.
+constexpr std::chrono::milliseconds clock_patience{50};
 
 std::vector<lane_set::agent_traits> traits_of(const scheduler_settings& settings) {
   std::vector<lane_set::agent_traits> traits;
@@ -35,8 +39,7 @@ void scheduler_core::recover(const journal::pending_delivery& found, instant now
         lanes_.add_event(found.delivery.event, found.priority, found.accepted, found.expires, {});
     for (std::size_t i = 0; i < found.siblings.size(); ++i)
       if (is_terminal(found.sibling_states[i]))
-        lanes_.events[event].ended_as |=
-            static_cast<std::uint16_t>(1u << raw(found.sibling_states[i]));
+        lanes_.events[event].count_end(found.sibling_states[i], +1);
     if (found.expires != no_instant)
       timers_.set(found.expires, {found.delivery.event.sequence, true});
   }
@@ -45,57 +48,71 @@ void scheduler_core::recover(const journal::pending_delivery& found, instant now
   added.attempts = found.attempts;
   added.crashes = found.crashes;
   added.next_due = found.next_due;
+#ifdef SKEIN_BUG_ATTEMPT_RESET_AT_BOOT
+  added.attempts = 0;
+#endif
+#ifdef SKEIN_BUG_RETRY_DUE_IN_MEMORY_ONLY
+  added.next_due = no_instant;
+#endif
   added.ready_at = std::max(found.accepted, found.due);
-  if (found.due > now) {
-    lanes_.events[event].sleeping_key = found.key;
-    timers_.set(found.due, {found.delivery.event.sequence, false});
-    return;
-  }
-  lanes_.enter(slot, found.key, std::max(found.accepted, found.due));
   if (settings_.unclean && found.mark != journal::start_mark::none)
     added.suspected = suspicion::accused;
+  if (found.due <= now) {
+    lanes_.enter(slot, found.key, added.ready_at);
+    return;
+  }
+  // It may have been running nevertheless, if the clock was set back since.
+  if (settings_.unclean && added.suspected == suspicion::none && !lanes_.pure(found.agent))
+    added.suspected = suspicion::suspect;
+  if (lanes_.events[event].sleeping_key.empty()) {
+    lanes_.events[event].sleeping_key = found.key;
+    timers_.set(found.due, {found.delivery.event.sequence, false});
+  }
 }
 
 void scheduler_core::start(moment now, scheduler_effects& out) {
   now_ = now;
   started_ = now.boot;
   out_ = &out;
-  for (std::uint32_t agent = 0; agent < lanes_.agent_count(); ++agent)
-    look_at_suspects(static_cast<agent_no>(agent));
+  before_ = now;
+  if (settings_.unclean)
+    look_at_suspects();
+  fire_due_timers();
   finish_step();
 }
 
-/// After an unclean stop: what stands first in a lane may have been running. Whoever crashed the
-/// process three times while it ran alone is not run again.
-void scheduler_core::look_at_suspects(agent_no agent) {
-  if (lanes_.pure(agent) || !settings_.unclean)
-    return;
-  std::vector<std::uint32_t> ready;
-  for (std::uint32_t at = lanes_.take_ready(agent); at != no_slot; at = lanes_.take_ready(agent))
-    ready.push_back(at);
-  for (const std::uint32_t at : ready) {
-    const std::uint32_t first = lanes_.lanes[at].first_waiting;
-    live_delivery& delivery = lanes_.deliveries[first];
-    if (delivery.suspected == suspicion::none)
-      delivery.suspected = suspicion::suspect;
-    if (delivery.crashes >= crashes_max)
-      finish_without_turn(
-          first, delivery_state::dead, errc::agent_crashed,
-          "the process died three times while it ran; nothing else suspected ran then");
-    else
-      lanes_.offer_ready(at);
-  }
+/// After an unclean stop: what stands first in a lane may have been running, whether it could start
+/// now or not. Whoever crashed the process three times while it ran alone is not run again.
+void scheduler_core::look_at_suspects() {
+  std::vector<std::uint32_t> crashed;
+  lanes_.for_each_lane([&](std::uint32_t lane_slot) {
+    live_delivery& first = lanes_.deliveries[lanes_.lanes[lane_slot].head];
+    if (first.suspected == suspicion::none && !lanes_.pure(first.agent))
+      first.suspected = suspicion::suspect;
+    if (first.crashes >= crashes_max)
+      crashed.push_back(lanes_.lanes[lane_slot].head);
+  });
+  for (const std::uint32_t slot : crashed)
+    finish_without_turn(
+        slot, delivery_state::dead, errc::agent_crashed,
+        "the process died three times while it ran; nothing else suspected ran then");
 }
 
 void scheduler_core::step(scheduler_input input, moment now, scheduler_effects& out) {
   now_ = now;
   out_ = &out;
+  // Boot time passes but the wall does not: engine time waits for a clock that was set back.
+  if (now.boot > before_.boot)
+    time_stands_still_ = now.wall == before_.wall;
+  before_ = now;
+  fire_due_timers();
   std::visit([this](auto& body) { on(body); }, input);
   finish_step();
 }
 
 /// What every step ends with: start what may start, hand over what was gathered, and set the clock.
 void scheduler_core::finish_step() {
+  settle_places();
   if (starting_)
     start_turns();
   for (std::uint32_t agent = 0; agent < slots_.size(); ++agent)
@@ -106,6 +123,7 @@ void scheduler_core::finish_step() {
   if (!failed_.empty())
     out_->push_back(ask_retry_effect{std::exchange(failed_, {})});
   submit_gathered();
+  mark_barrier();
   if (watched_) {
     const progress_effect progress = progress_now();
     if (progress.running != last_progress_.running ||
@@ -122,43 +140,45 @@ void scheduler_core::finish_step() {
 /// limits::commit_operations_max. What shares a context stays together: a publish has far fewer
 /// members than that.
 void scheduler_core::submit_gathered() {
+  auto operations = std::exchange(submit_, {});
+  auto made_by = std::exchange(submit_contexts_, {});
+  if (operations.size() <= limits::commit_operations_max) {
+    if (!operations.empty())
+      hand_over(std::move(operations), std::move(made_by));
+    return;
+  }
   std::vector<context> contexts;
   std::vector<journal::operation> batch;
   std::size_t taken = 0;
-  const auto hand_over = [&] {
-    contexts_.push_back(std::exchange(contexts, {}));
-    out_->push_back(submit_effect{std::exchange(batch, {})});
-  };
-  if (submit_.size() <= limits::commit_operations_max) {
-    batch.swap(submit_);
-    contexts.swap(submit_contexts_);
-    if (!batch.empty())
-      hand_over();
-    return;
-  }
-  for (context& each : submit_contexts_) {
+  for (context& each : made_by) {
     const auto* request = std::get_if<publish_context>(&each);
     const std::size_t count =
         request == nullptr ? 1 : request->members - request->unroutable.size();
     SKEIN_CHECK(count <= limits::commit_operations_max);
     if (batch.size() + count > limits::commit_operations_max)
-      hand_over();
+      hand_over(std::exchange(batch, {}), std::exchange(contexts, {}));
     for (std::size_t i = 0; i < count; ++i)
-      batch.push_back(std::move(submit_[taken++]));
+      batch.push_back(std::move(operations[taken++]));
     contexts.push_back(std::move(each));
   }
-  hand_over();
-  submit_.clear();
-  submit_contexts_.clear();
+  hand_over(std::move(batch), std::move(contexts));
+}
+
+void scheduler_core::hand_over(std::vector<journal::operation> batch,
+                               std::vector<context> contexts) {
+  ++submitted_;
+  contexts_.push_back(std::move(contexts));
+  out_->push_back(submit_effect{std::move(batch)});
 }
 
 void scheduler_core::arm_wake() {
   std::optional<boot_time> next = courier_.next_due();
   const auto sooner = [&next](boot_time at) { next = next ? std::min(*next, at) : at; };
   if (const auto due = timers_.next())
-    sooner(now_.boot + std::max(*due - now_.wall, duration{0}));
+    sooner(now_.boot +
+           std::max<duration>(*due - now_.wall, time_stands_still_ ? clock_patience : duration{0}));
   if (!watchers_.empty() || !deferred_.empty() || !stalled_.empty())
-    sooner(now_.boot + std::chrono::seconds{1});
+    sooner(now_.boot + limits::refused_again_after);
   const auto wants = [](const agent_slots& each) { return each.slots.outstanding() > 0; };
   if (alone_.outstanding() > 0 || std::any_of(slots_.begin(), slots_.end(), wants))
     sooner(now_.boot + limits::resend_after);
@@ -171,8 +191,6 @@ void scheduler_core::arm_wake() {
 void scheduler_core::on(tick_in&) {
   if (armed_ && *armed_ <= now_.boot)
     armed_.reset();
-  while (const auto key = timers_.take_due(now_.wall))
-    fire_timer(key->sequence, key->expiry);
   for (slice& frame : courier_.due(now_.boot))
     out_->push_back(send_effect{std::move(frame)});
   for (auto at = watchers_.begin(); at != watchers_.end();) {
@@ -190,47 +208,6 @@ void scheduler_core::on(tick_in&) {
         tell_demand(static_cast<agent_no>(agent), true);
     if (alone_.outstanding() > 0)
       tell_slots(alone_, alone_slot);
-  }
-}
-
-/// What the disk had no room for is submitted again. A start or a failed attempt whose delivery was
-/// ended by our own word meanwhile has nothing left to say.
-void scheduler_core::submit_deferred() {
-  for (deferred_operation& each : std::exchange(deferred_, {})) {
-    const auto* start = std::get_if<journal::start_op>(&each.op);
-    const auto* attempt = std::get_if<journal::attempt_op>(&each.op);
-    if (start != nullptr || attempt != nullptr) {
-      const delivery_id& id = start != nullptr ? start->delivery : attempt->delivery;
-      const stage expected = start != nullptr ? stage::starting : stage::deciding;
-      if (lanes_.find_delivery(id) != each.delivery ||
-          lanes_.deliveries[each.delivery].at != expected) {
-        if (start != nullptr)
-          give_back_slot(each.agent);
-        continue;
-      }
-    }
-    submit_.push_back(std::move(each.op));
-    submit_contexts_.push_back(outcome_context{each.delivery});
-  }
-}
-
-void scheduler_core::fire_timer(std::uint64_t sequence, bool expiry) {
-  const std::uint32_t event = lanes_.find_event(sequence);
-  if (event == no_slot)
-    return; // over already: a stale key
-  std::vector<std::uint32_t> of_event;
-  for (std::uint32_t at = lanes_.events[event].first_delivery; at != no_slot;
-       at = lanes_.deliveries[at].next_sibling)
-    of_event.push_back(at);
-  std::reverse(of_event.begin(), of_event.end()); // in order of index
-  const std::string key = lanes_.events[event].sleeping_key;
-  for (const std::uint32_t slot : of_event) {
-    live_delivery& each = lanes_.deliveries[slot];
-    if (expiry && each.at != stage::closing) {
-      end_by_word(slot, delivery_state::expired, "expired before it was done");
-    } else if (!expiry && each.at == stage::sleeping) {
-      lanes_.enter(slot, key, each.ready_at);
-    }
   }
 }
 

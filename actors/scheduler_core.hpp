@@ -10,6 +10,10 @@
 //   - Submits are answered in order, so contexts_ is a queue that mirrors what is with the journal.
 //   - Every delivery here is in exactly one stage (lanes.hpp); a delivery that is closing takes no
 //     further outcome: the first one submitted is the one the journal will see first.
+//   - A turn that was dispatched is counted as running, and keeps its lane, until its outcome came:
+//     also when its delivery was ended by our word meanwhile (stopped_).
+//   - While the store refuses, nothing starts that has not proved by a durable start that it can
+//     commit (store_refuses_).
 #pragma once
 
 #include "actors/courier.hpp"
@@ -30,6 +34,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -208,6 +213,7 @@ class scheduler_core {
   void settle_publish(const publish_context& request, committed_in& input, std::size_t first);
   publish_result settle_accept(const journal::accept_op& op, const journal::op_result& verdict,
                                instant at);
+  void settle_submit(committed_in& input, const std::vector<context>& contexts);
   void settle_failed_submit(committed_in& input, const std::vector<context>& contexts);
   void remember_answer(const frame_header& request, slice answer);
   void take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries,
@@ -256,7 +262,23 @@ class scheduler_core {
   void give_back_slot(agent_no agent);
   void stop_turn(std::uint32_t delivery);
   void end_by_word(std::uint32_t delivery, delivery_state state, std::string text);
-  void look_at_suspects(agent_no agent);
+  void look_at_suspects();
+  bool may_start_one() const;
+
+  // time (scheduler_time.cpp)
+  void fire_due_timers();
+  void wake_sleepers(std::uint32_t event);
+  void settle_places();
+  void mark_barrier();
+  void ripen(std::uint64_t sequence);
+  std::vector<std::uint32_t> deliveries_of(std::uint32_t event) const;
+
+  // what the store refused (scheduler_deferred.cpp)
+  void defer(std::uint32_t delivery, journal::operation op);
+  bool is_stale(const journal::operation& op, std::uint32_t delivery) const;
+  bool withdraw_deferred(std::uint32_t delivery);
+  void refused_by_store();
+  void taken_by_store();
 
   // look-ups and commands (scheduler_queries.cpp)
   void on_query(const frame_header& header, const query& body);
@@ -275,6 +297,7 @@ class scheduler_core {
   progress_effect progress_now() const;
   void finish_step();
   void submit_gathered();
+  void hand_over(std::vector<journal::operation> batch, std::vector<context> contexts);
   void submit_deferred();
   void arm_wake();
 
@@ -283,11 +306,18 @@ class scheduler_core {
     std::uint64_t request = 0;
     boot_time until;
   };
-  /// An outcome or a start that the disk had no room for; submitted again a second later.
+  /// An outcome or a start that the store refused for now; submitted again a second later.
   struct deferred_operation {
     std::uint32_t delivery = no_slot;
     agent_no agent{};
     journal::operation op;
+    std::size_t bytes = 0; // of the effects
+  };
+  /// A due event whose place is certain once this many submits are answered: whatever came before
+  /// it was in one of them.
+  struct ripening {
+    std::uint64_t sequence = 0;
+    std::uint64_t submits = 0;
   };
   struct timer_key {
     std::uint64_t sequence = 0;
@@ -318,6 +348,15 @@ class scheduler_core {
   std::vector<context> submit_contexts_;
   std::vector<failed_attempt> failed_; // of this step
   std::deque<deferred_operation> deferred_;
+  std::size_t deferred_bytes_ = 0;
+  bool store_refuses_ = false; // its last answer was a definite no
+  std::size_t starts_ = 0;     // durable starts with the journal, or deferred
+  std::uint64_t submitted_ = 0;
+  std::uint64_t answered_ = 0;
+  std::vector<std::uint64_t> due_now_; // of this step: sequences of events that became due
+  std::deque<ripening> ripening_;
+  /// Dispatched turns whose deliveries are over or about to be, with their lanes.
+  std::unordered_map<turn_id, std::uint32_t, hash_of_id> stopped_;
   struct remembered {
     frame_header request;
     slice answer;
@@ -325,7 +364,7 @@ class scheduler_core {
   std::deque<remembered> answers_; // the last publish answers, for repeated requests
   std::size_t body_bytes_ = 0;
   std::uint64_t reads_ = 0;
-  std::size_t running_ = 0;
+  std::size_t running_ = 0;  // dispatched turns without an outcome, stopped ones too
   std::size_t deciding_ = 0; // failures with the retry actor
   bool starting_ = true;
   bool watched_ = false;
@@ -334,6 +373,8 @@ class scheduler_core {
   std::optional<boot_time> armed_;
   boot_time demand_told_{};
   boot_time started_{};                    // of this process's work
+  moment before_{};                        // of the step before
+  bool time_stands_still_ = false;         // the wall clock was set back and has to catch up
   std::vector<armed_retry> armed_retries_; // of this step
   std::vector<std::pair<agent_no, std::string>>
       stalled_; // lanes whose read failed: tried again at the next tick

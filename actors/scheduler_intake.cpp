@@ -64,13 +64,23 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
 
 void scheduler_core::on(committed_in& input) {
   SKEIN_CHECK(!contexts_.empty());
-  std::vector<context> contexts = std::move(contexts_.front());
+  const std::vector<context> contexts = std::move(contexts_.front());
   contexts_.pop_front();
-  if (!input.receipt) {
+  ++answered_;
+  if (input.receipt)
+    settle_submit(input, contexts);
+  else
     settle_failed_submit(input, contexts);
-    return;
-  }
+  for (; !ripening_.empty() && ripening_.front().submits <= answered_; ripening_.pop_front())
+    ripen(ripening_.front().sequence);
+}
+
+void scheduler_core::settle_submit(committed_in& input, const std::vector<context>& contexts) {
   SKEIN_CHECK(input.receipt->results.size() == input.batch.size());
+  const auto& results = input.receipt->results;
+  const auto applied = [](const auto& each) { return each.status == journal::op_status::applied; };
+  if (std::any_of(results.begin(), results.end(), applied))
+    taken_by_store(); // not for duplicates alone: nothing was written for those
   std::size_t at = 0;
   for (const context& each : contexts) {
     if (const auto* request = std::get_if<publish_context>(&each)) {
@@ -139,19 +149,24 @@ void scheduler_core::settle_failed_submit(committed_in& input,
                                           const std::vector<context>& contexts) {
   const errc why = input.receipt.error().code;
   const bool definite = why == errc::disk_full;
+  if (definite)
+    refused_by_store();
   std::size_t at = 0;
   for (const context& each : contexts) {
     if (const auto* request = std::get_if<publish_context>(&each)) {
       publish_ack answer{request->request.number, {}};
       answer.results.assign(request->members, {definite ? why : errc::unknown_outcome, false, {}});
+#ifdef SKEIN_BUG_ACK_ON_SYNC_ERROR
+      if (!definite)
+        answer.results.assign(request->members, {});
+#endif
       slice bytes = courier_.seal(request->request.from, answer);
       remember_answer(request->request, bytes);
       out_->push_back(send_effect{std::move(bytes)});
       at += request->members - request->unroutable.size();
     } else if (definite) {
       const std::uint32_t delivery = std::get<outcome_context>(each).delivery;
-      deferred_.push_back(
-          {delivery, lanes_.deliveries[delivery].agent, std::move(input.batch[at])});
+      defer(delivery, std::move(input.batch[at]));
       ++at;
     } else {
       ++at;
@@ -192,15 +207,16 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
           std::string{head.key}});
     return;
   }
+  const instant expires = resolved(offered.expires, at);
   const std::uint32_t event =
-      lanes_.add_event(id, offered.priority, at, offered.expires, body_to_keep(offered.body));
+      lanes_.add_event(id, offered.priority, at, expires, body_to_keep(offered.body));
   for (std::size_t i = 0; i < deliveries.size(); ++i) {
     const std::uint32_t slot =
         lanes_.add_delivery(event, static_cast<std::uint8_t>(i), deliveries[i]);
-    enter_or_sleep(event, slot, head.key, offered.due);
+    enter_or_sleep(event, slot, head.key, resolved(offered.due, at));
   }
-  if (offered.expires != no_instant)
-    timers_.set(offered.expires, {id.sequence, true});
+  if (expires != no_instant)
+    timers_.set(expires, {id.sequence, true});
 }
 
 void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,

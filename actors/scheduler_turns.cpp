@@ -1,9 +1,6 @@
-// scheduler_core: starting turns, and what becomes of their outcomes.
+// scheduler_core: starting turns. What becomes of them: scheduler_outcomes.cpp.
 //
-//   ready lane --slot--> [body, state read] --> [suspect: durable start] --> dispatched
-//   outcome --> held until the lane's earlier ones are submitted --> finish submitted --> durable:
-//   next in lane failure --> the retry actor decides --> attempt submitted --> durable: waits, or
-//   dead letter
+//   ready lane --slot--> [body, state read] --> [suspect, or a probe: durable start] --> dispatched
 #include "actors/scheduler_core.hpp"
 
 #include "protocol/check.hpp"
@@ -22,16 +19,6 @@ constexpr std::size_t dispatch_bytes_max = 4 << 20;
 /// nobody.
 constexpr std::chrono::seconds pause_after_crash{2};
 
-/// The state of an event whose deliveries have all ended, from the set of their ends.
-delivery_state ended_state(std::uint16_t ended_as) noexcept {
-  for (const delivery_state each :
-       {delivery_state::dead, delivery_state::done, delivery_state::cancelled,
-        delivery_state::superseded, delivery_state::expired})
-    if ((ended_as & (1u << raw(each))) != 0)
-      return each;
-  return delivery_state::purged;
-}
-
 } // namespace
 
 // ---- starting ---------------------------------------------------------------------------------
@@ -45,7 +32,8 @@ void scheduler_core::start_turns() {
 void scheduler_core::start_turns_of(agent_no agent) {
   agent_slots& of = slots_[raw(agent)];
   std::vector<event_id> missing;
-  while (of.slots.free() > of.reading) { // what is being read already has its slot
+  // What is being read already has its slot.
+  while (of.slots.free() > of.reading && may_start_one()) {
     const std::uint32_t lane_slot = lanes_.take_ready(agent);
     if (lane_slot == no_slot)
       break;
@@ -54,10 +42,11 @@ void scheduler_core::start_turns_of(agent_no agent) {
       continue;
     of.slots.use();
     live_delivery& delivery = lanes_.deliveries[slot];
-    if (delivery.suspected == suspicion::none) {
+    if (delivery.suspected == suspicion::none && !store_refuses_) {
       lanes_.activate(slot, stage::running);
       dispatch_turn(slot);
     } else {
+      ++starts_;
       lanes_.activate(slot, stage::starting);
       submit_.push_back(journal::start_op{settings_.epoch,
                                           {lanes_.events[delivery.event].id, delivery.index},
@@ -199,7 +188,8 @@ void scheduler_core::tell_demand(agent_no agent, bool always) {
   if (!settings_.agents[raw(agent)].configured)
     return; // nobody could run it; the deliveries wait for the agent to come back
   agent_slots& of = slots_[raw(agent)];
-  std::uint64_t startable = starting_ ? lanes_.ready_count(agent) + of.reading : 0;
+  std::uint64_t startable =
+      starting_ && may_start_one() ? lanes_.ready_count(agent) + of.reading : 0;
   if (startable > 0 && lanes_.pure(agent))
     startable =
         std::min<std::uint64_t>(lanes_.waiting_count(agent), startable * limits::pipeline_depth);
@@ -213,276 +203,6 @@ void scheduler_core::tell_slots(slot_account& slots, std::string_view name) {
     send_reliable(broker_at_, slots.told(std::string{name}));
   else
     send(broker_at_, slots.told(std::string{name}));
-}
-
-// ---- outcomes ---------------------------------------------------------------------------------
-
-void scheduler_core::on_outcomes(const frame_header& header, outcomes& body) {
-  if (header.number != 0)
-    out_->push_back(send_effect{courier_.receipt(header)});
-  if (!courier_.first_time(header))
-    return;
-  for (turn_outcome& each : body.turns)
-    take_outcome(each);
-}
-
-void scheduler_core::take_outcome(turn_outcome& outcome) {
-  const std::uint32_t slot = lanes_.find_delivery(outcome.turn.delivery);
-  if (slot == no_slot)
-    return; // cancelled or expired in the meantime, and already gone
-  live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt ||
-      outcome.epoch != settings_.epoch)
-    return;
-  --running_;
-  if (outcome.verdict == turn_verdict::returned) {
-    lanes_.deactivate(slot, stage::waiting);
-    return;
-  }
-  delivery.outcome = std::make_unique<turn_outcome>(std::move(outcome));
-  delivery.at = stage::held;
-  settle_lane(delivery.lane);
-}
-
-/// Uses held outcomes from the lane's head as far as everything before them is with the journal.
-void scheduler_core::settle_lane(std::uint32_t lane_slot) {
-  std::uint32_t next = no_slot;
-  for (std::uint32_t slot = lanes_.lanes[lane_slot].head; slot != no_slot; slot = next) {
-    live_delivery& delivery = lanes_.deliveries[slot];
-    next = delivery.next;
-    if (delivery.at == stage::closing)
-      continue;
-    if (delivery.at != stage::held)
-      return;
-    if (delivery.outcome->verdict == turn_verdict::done) {
-      finish_turn(slot);
-      continue;
-    }
-    ++counted_.failed;
-    delivery.at = stage::deciding;
-    failed_.push_back({delivery.outcome->turn, delivery.agent, delivery.outcome->verdict,
-                       delivery.outcome->retry_after});
-    return;
-  }
-}
-
-void scheduler_core::finish_turn(std::uint32_t slot) {
-  live_delivery& delivery = lanes_.deliveries[slot];
-  turn_outcome& outcome = *delivery.outcome;
-  auto emits = route_emits(outcome.emits);
-  const bool forbidden_state =
-      lanes_.pure(delivery.agent) && (outcome.sets_state || outcome.deletes_state);
-  if (!emits || forbidden_state) {
-    finish_without_turn(slot, delivery_state::dead,
-                        forbidden_state ? errc::agent_output_invalid : emits.error().code,
-                        forbidden_state ? "an agent declared pure may not have state"
-                                        : emits.error().detail);
-    return;
-  }
-  journal::finish_op op;
-  op.state = delivery_state::done;
-  op.attempt = outcome.turn.attempt;
-  op.started = outcome.started;
-  op.finished = outcome.finished;
-  op.reply_kind = outcome.reply_kind;
-  op.reply = std::move(outcome.reply);
-  op.emits = *std::move(emits);
-  if (outcome.sets_state || outcome.deletes_state)
-    op.state_of_key = journal::state_change{lanes_.lanes[delivery.lane].key, outcome.deletes_state,
-                                            std::move(outcome.state)};
-  submit_finish(slot, std::move(op));
-}
-
-result<std::vector<journal::accept_op>>
-scheduler_core::route_emits(std::vector<offered_event>& emits) {
-  std::vector<journal::accept_op> routed;
-  routed.reserve(emits.size());
-  for (offered_event& each : emits) {
-    auto deliveries = routes_.match(each.head());
-    if (!deliveries)
-      return error{errc::too_many_deliveries, "emitted event " + std::to_string(routed.size())};
-    routed.push_back({settings_.epoch, std::move(each), *deliveries});
-  }
-  return routed;
-}
-
-/// Ends a delivery by our own word: cancelled, expired, dead.
-void scheduler_core::finish_without_turn(std::uint32_t slot, delivery_state state, errc code,
-                                         std::string text) {
-  const live_delivery& delivery = lanes_.deliveries[slot];
-  journal::finish_op op;
-  op.state = state;
-  op.attempt = delivery.attempts;
-  op.finished = now_.wall;
-  if (delivery.outcome) { // the attempt that decided it
-    op.attempt = delivery.outcome->turn.attempt;
-    op.started = delivery.outcome->started;
-    op.finished = delivery.outcome->finished;
-  }
-  op.code = code;
-  op.error = std::move(text);
-  submit_finish(slot, std::move(op));
-}
-
-void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
-  live_delivery& delivery = lanes_.deliveries[slot];
-  live_event& event = lanes_.events[delivery.event];
-  SKEIN_CHECK(event.open > 0);
-  op.epoch = settings_.epoch;
-  op.delivery = {event.id, delivery.index};
-  op.agent = delivery.agent;
-  --event.open;
-  event.ended_as |= static_cast<std::uint16_t>(1u << raw(op.state));
-  op.event_state = event.open > 0 ? delivery_state::pending : ended_state(event.ended_as);
-  std::erase(accused_, slot);
-  const std::uint32_t lane_slot = delivery.lane;
-  const bool parked = lane_slot != no_slot && lanes_.lanes[lane_slot].loading &&
-                      lanes_.lanes[lane_slot].first_waiting == slot;
-  if (delivery.at !=
-      stage::closing) // else an outcome of it was refused whole, and this one takes its place
-    lanes_.close(slot);
-  if (parked) // what it waited for was for this delivery
-    unpark(lane_slot, true);
-  submit_.push_back(std::move(op));
-  submit_contexts_.push_back(outcome_context{slot});
-}
-
-/// Cancelled or expired, whatever the delivery does now. Outcomes of later turns of a pure lane
-/// that waited for this one are used.
-void scheduler_core::end_by_word(std::uint32_t slot, delivery_state state, std::string text) {
-  stop_turn(slot);
-  finish_without_turn(slot, state, errc::none, std::move(text));
-  if (const std::uint32_t lane_slot = lanes_.deliveries[slot].lane; lane_slot != no_slot)
-    settle_lane(lane_slot);
-}
-
-void scheduler_core::stop_turn(std::uint32_t slot) {
-  const live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::running)
-    return;
-  --running_;
-  const turn_id turn{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts + 1};
-  send_reliable(agent_at(delivery.agent),
-                cancel_turns{settings_.agents[raw(delivery.agent)].name, {turn}});
-}
-
-// ---- what the journal said --------------------------------------------------------------------
-
-void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
-                                    const journal::op_result& verdict, instant at) {
-  if (auto* finish = std::get_if<journal::finish_op>(&op))
-    settle_finish(slot, *finish, verdict, at);
-  else if (const auto* attempt = std::get_if<journal::attempt_op>(&op))
-    settle_attempt(slot, *attempt, verdict);
-  else
-    settle_start(slot, verdict);
-}
-
-void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
-                                   const journal::op_result& verdict, instant at) {
-  live_delivery& delivery = lanes_.deliveries[slot];
-  live_event& event = lanes_.events[delivery.event];
-  if (verdict.status == journal::op_status::emit_conflict) {
-    ++event.open; // nothing of it was applied: the delivery ends otherwise
-    event.ended_as &= static_cast<std::uint16_t>(~(1u << raw(op.state)));
-    finish_without_turn(slot, delivery_state::dead, errc::identity_conflict,
-                        "emitted event " + std::to_string(verdict.emit) +
-                            " has the identity of another event");
-    return;
-  }
-  delivery_state ended = op.state;
-  if (verdict.status == journal::op_status::applied) {
-    count_outcome(op.state);
-    if (op.state == delivery_state::dead)
-      log(log_severity::warning, "delivery-dead",
-          "dead letter: " + to_string(error{op.code, op.error}), slot);
-    if (op.state_of_key && delivery.lane != no_slot) {
-      lane& in = lanes_.lanes[delivery.lane];
-      in.state_known = true;
-      in.has_state = !op.state_of_key->erase;
-      in.state = std::move(op.state_of_key->value);
-      settings_.agents[raw(delivery.agent)].has_state = true;
-    }
-  } else if (verdict.status == journal::op_status::already_terminal) {
-    ended = verdict.actual;
-  } else {
-    log(log_severity::error, "outcome-refused", "the journal refused an outcome", slot);
-  }
-  if (delivery.alone)
-    end_alone_turn();
-  const event_id id = event.id;
-  const bool last = event.live == 1;
-  if (last)
-    body_bytes_ -= event.body.size();
-  const delivery_state event_ended_as =
-      op.event_state == delivery_state::pending ? ended : op.event_state;
-  if (op.state == delivery_state::cancelled && verdict.status == journal::op_status::applied)
-    if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
-      for (cancel_context& each : asked->second)
-        ++each.cancelled;
-  lanes_.remove_delivery(slot);
-  if (last)
-    event_ended(id, event_ended_as);
-  for (std::size_t i = 0; i < verdict.emits.size(); ++i)
-    if (!verdict.emits[i].duplicate &&
-        raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {
-      ++counted_.accepted;
-      take_in(verdict.emits[i].event, op.emits[i].event, op.emits[i].deliveries, at);
-    }
-}
-
-void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_op& op,
-                                    const journal::op_result& verdict) {
-  live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::deciding)
-    return; // cancelled or expired meanwhile: that outcome is on its way
-  if (verdict.status != journal::op_status::applied) {
-    log(log_severity::error, "attempt-refused", "the journal refused a failed attempt", slot);
-    return;
-  }
-  ++counted_.retried;
-  delivery.attempts = op.attempt;
-  delivery.next_due = op.next_due;
-  delivery.outcome.reset();
-  delivery.suspected = suspicion::none; // it ran to an end: it does not kill the process
-  if (std::exchange(delivery.alone, false))
-    end_alone_turn();
-  lanes_.deactivate(slot, stage::retrying);
-  armed_retries_.push_back({{op.delivery, op.attempt}, op.next_due});
-}
-
-void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {
-  live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::starting || !starting_ ||
-      verdict.status != journal::op_status::applied) {
-    give_back_slot(delivery.agent);
-    if (delivery.at == stage::starting)
-      lanes_.deactivate(slot, stage::waiting);
-    return;
-  }
-  delivery.at = stage::running;
-  const agent_no agent = delivery.agent;
-  dispatch_turn(slot);
-  flush_dispatch(agent);
-}
-
-void scheduler_core::count_outcome(delivery_state state) {
-  switch (state) {
-    case delivery_state::done:
-      ++counted_.done;
-      break;
-    case delivery_state::dead:
-      ++counted_.dead;
-      break;
-    case delivery_state::cancelled:
-      ++counted_.cancelled;
-      break;
-    case delivery_state::expired:
-      ++counted_.expired;
-      break;
-    default:
-      break;
-  }
 }
 
 // ---- answers to what was asked for ------------------------------------------------------------

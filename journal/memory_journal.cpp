@@ -16,6 +16,10 @@ class memory_engine final : public engine {
     identity_ = store_->identity;
     if (!store_->commits.empty())
       last_at_ = std::max(last_at_, store_->commits.back().at);
+#ifdef SKEIN_BUG_DEDUPE_IN_CACHE_ONLY
+    store_->identities.clear();
+    store_->identities_by_time.clear();
+#endif
   }
   ~memory_engine() override {
     const std::scoped_lock hold{store_->mutex};
@@ -97,7 +101,11 @@ class memory_engine final : public engine {
     ledger totals = store_->totals.deliveries;
     for (const memory_event& event : store_->events)
       for (const delivery_record& each : event.record.deliveries)
+#ifdef SKEIN_BUG_DEAD_STAYS_PENDING
+        totals.pending += each.state == delivery_state::dead || !is_terminal(each.state) ? 1u : 0u;
+#else
         totals.pending += is_terminal(each.state) ? 0u : 1u;
+#endif
     return totals;
   }
   instant last_commit_at() const override { return last_at_; }

@@ -378,6 +378,33 @@ TEST_CASE("replies, states and emits beyond their limits are rejected by name") 
   CHECK(world.only_outcome().emits.size() == (each.code == errc::none ? each.emits : 0));
 }
 
+TEST_CASE("a turn's effects are bounded together, and outcomes go in frames that hold them") {
+  const auto emitting = [](std::uint64_t which, std::size_t events, std::size_t bytes) {
+    turn_report out = report(turn(which));
+    for (std::size_t i = 0; i < events; ++i) {
+      event each;
+      each.type = "t";
+      each.kind = data_kind::text;
+      each.data = std::string(bytes, 'x');
+      out.emits.push_back(each);
+    }
+    return out;
+  };
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1)), dispatched(turn(2)), dispatched(turn(3))}, 0);
+  world.step(reports_in{{emitting(1, 9, 1'000'000)}}, 1);
+  const turn_outcome refused = world.only_outcome();
+  CHECK(refused.verdict == turn_verdict::rejected);
+  CHECK(refused.code == errc::agent_output_invalid);
+  CHECK(refused.emits.empty());
+  CHECK_THAT(refused.error,
+             Catch::Contains("at most " + std::to_string(limits::effects_bytes_max)));
+  world.step(reports_in{{emitting(2, 8, 1'000'000), emitting(3, 8, 1'000'000)}}, 2);
+  REQUIRE(world.said.size() == 2); // 16 MB would not fit one frame
+  CHECK(world.said[0].turns.at(0).emits.size() == 8);
+  CHECK(world.said[1].turns.at(0).emits.size() == 8);
+}
+
 TEST_CASE("an error text beyond its limit is cut, and remains UTF-8") {
   agent_world world;
   world.dispatch_turns({dispatched(turn(1))}, 0);

@@ -59,6 +59,7 @@ void loop_world::open() {
   options.shards = settings_.shards;
   options.now = now().wall;
   options.seed = 1;
+  options.dedupe_entries_max = settings_.dedupe_entries_max;
   engine_ = must(journal::open_memory(disk_, options));
   reader_ = must(engine_->new_reader());
   scheduler_settings loop;
@@ -109,6 +110,7 @@ void loop_world::restart(bool clean) {
   engine_.reset();
   inputs_.clear();
   submits_.clear();
+  answers_.clear();
   reads_.clear();
   running_.clear();
   wakes_.clear();
@@ -257,6 +259,7 @@ void loop_world::pump() {
       scheduler_input input = std::move(inputs_.front());
       inputs_.pop_front();
       scheduler_effects effects;
+      ++steps;
       core_->step(std::move(input), now(), effects);
       for (scheduler_effect& each : effects)
         std::visit([this](auto& effect) { perform(effect); }, each);
@@ -295,7 +298,17 @@ void loop_world::commit() {
   } else {
     tell("disk: " + std::string{slug(fail_commits)});
   }
-  step(committed_in{std::move(receipt), std::move(batch)});
+  answers_.push_back({std::move(receipt), std::move(batch)});
+  if (!hold_answers)
+    tell_answers();
+}
+
+void loop_world::tell_answers() {
+  while (!answers_.empty()) {
+    committed_in told = std::move(answers_.front());
+    answers_.pop_front();
+    step(std::move(told));
+  }
 }
 
 void loop_world::tell_disk(const journal::operation& op, const journal::op_result& verdict) {
@@ -345,6 +358,8 @@ void loop_world::took(const frame_header& header, const message& body) {
     tell("answer " + std::to_string(reply->request) + ": " +
          (reply->code == errc::none ? "" : std::string{slug(reply->code)} + " ") + reply->json);
   } else if (const auto* wanted = std::get_if<demand>(&body)) {
+    if (lose_demands)
+      return;
     if (header.number != 0)
       frame_to_loop(broker_at, ack{header.number});
     if (grants)

@@ -39,6 +39,7 @@ struct world_settings {
   std::vector<std::pair<std::string, std::string>> routes = {{"*", "bot"}}; // type, agent
   std::uint32_t shards = 1;
   std::uint32_t loops = 1;
+  std::size_t dedupe_entries_max = 16'000'000;
   bool warn_unrouted = false;
 };
 
@@ -66,6 +67,8 @@ class loop_world {
   /// Answers the oldest submit that is held.
   void commit();
   void commit_all();
+  /// Tells the loop of the commits whose answers are held.
+  void tell_answers();
   /// Answers the oldest read that is held.
   void read();
 
@@ -86,12 +89,16 @@ class loop_world {
   std::set<std::string> running() const;
 
   bool hold_commits = false;
+  bool hold_answers = false; // commits happen, but the loop is not told; see tell_answers()
+  bool lose_demands = false;
   bool hold_reads = false;
   bool grants = true;  // false: the broker says nothing
   errc fail_commits{}; // instead of committing
   bool fail_reads = false;
   std::size_t largest_submit = 0;
   duration wall_skew{0};
+  bool freeze_wall = false; // as engine time does after the clock was set back
+  std::size_t steps = 0;
 
  private:
   struct turn_at {
@@ -101,7 +108,11 @@ class loop_world {
   };
 
   void open();
-  moment now() const { return {start_ + elapsed_ + wall_skew, boot_time{elapsed_}}; }
+  moment now() const {
+    if (!freeze_wall)
+      frozen_ = start_ + elapsed_ + wall_skew;
+    return {frozen_, boot_time{elapsed_}};
+  }
   void step(scheduler_input input);
   void pump();
   void frame_to_loop(const address& from, const message& body, std::uint64_t number = 0);
@@ -136,9 +147,11 @@ class loop_world {
 
   instant start_ = from_ns(1'700'000'000'000'000'000);
   duration elapsed_{0};
+  mutable instant frozen_;
   std::multiset<boot_time> wakes_, retry_wakes_;
   std::deque<scheduler_input> inputs_;
   std::deque<std::vector<journal::operation>> submits_;
+  std::deque<committed_in> answers_;
   std::deque<std::variant<read_state_effect, read_bodies_effect>> reads_;
   std::map<std::string, turn_at> running_;
   std::map<std::uint64_t, skein::publish> published_;

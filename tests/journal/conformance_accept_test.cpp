@@ -45,6 +45,18 @@ TEST_CASE("a due time that counts from acceptance counts from the commit, not fr
   CHECK(found->due == receipt.at + 10s);
 }
 
+TEST_CASE("the store knows the time of its last commit after a stop, whatever the clock says") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  store.add({.id = "1"});
+  const instant last = store.now;
+  CHECK(store->last_commit_at() == last);
+  store.now -= 1h;
+  SECTION("in order") { store.reopen(); }
+  SECTION("by a kill") { store.reopen(false); }
+  CHECK(store->last_commit_at() == last);
+}
+
 TEST_CASE("the same identity with the same content names the same event") {
   FOR_EACH_ENGINE;
   test_store store{kind};

@@ -119,6 +119,8 @@ void checker::end_life(bool by_crash) {
 void checker::on(const offered& what) {
   requests_[what.request] = {what.members, now_, life_,
                              signalled_ && now_.boot > *signalled_ + signal_slack, false};
+  for (const offered_member& each : what.members)
+    offered_.insert(each.identity);
 }
 
 void checker::on(const answered& what) {
@@ -146,11 +148,12 @@ void checker::judge_member(const offered_member& member, const publish_result& s
     if (event->second.as.what.content != member.content)
       return break_rule("duplicates", "answered durable for other content than event " +
                                           skein::to_string(said.event) + " has");
-    if (!said.duplicate && std::exchange(known.answered_as_new, true))
+    if (!said.duplicate && !answered_as_new_.insert(said.event).second)
       break_rule("duplicates", "two offers of one identity were both answered as new");
     known.excused = true;
   } else if (said.code == errc::identity_conflict) {
-    if (!known.event || known.content == member.content)
+    const std::size_t same = known.contents.count(member.content);
+    if (known.contents.size() == same)
       break_rule("duplicates", "answered conflict, but no other content is known");
   } else if (definite_no(said.code)) {
     known.refused = true;
@@ -187,11 +190,16 @@ void checker::on(const cancel_answered& what) {
 
 void checker::on(const accepted& what) {
   known_identity& known = identities_[what.what.identity];
-  if (known.event)
+  if (known.event != event_id{} && what.at - known.at < of_.settings.dedupe_window)
     return break_rule("duplicates", "events " + skein::to_string(known.event) + " and " +
                                         skein::to_string(what.event) + " have one identity");
   known.event = what.event;
+  known.at = what.at;
   known.content = what.what.content;
+  known.contents.insert(known.content);
+  // Only where the history has its clients' side at all.
+  if (!what.cause && !offered_.empty() && !offered_.contains(what.what.identity))
+    break_rule("invention", "event " + skein::to_string(what.event) + " was offered by nobody");
   if (!events_.emplace(what.event, known_event{what, false}).second)
     return break_rule("duplicates",
                       "the number " + skein::to_string(what.event) + " is used twice");

@@ -2,19 +2,21 @@
 // records, then one over what they left. Reports the first record at which a promise is seen
 // broken.
 //
-//   durable-ack     1   answered "durable" only after the commit, and in the store at the end,
-//   unchanged ledger          2   the store's running totals agree with its pending set and with
-//   what was committed terminal        L1  every event reaches an end once the faults are over
-//   (liveness) effects-once    3   one end a delivery; emits exist once, with their cause; one run
-//   a turn; steady tokens lane-order      4   first come, first served in a lane lane-overlap    4
-//   one turn at a time in a lane early           6   no turn before its event is due duplicates 8
-//   an identity names one event; other content is a conflict bounded         9   no more turns of
-//   an agent at once than configured drain           10  nothing is taken in and nothing starts
-//   after the signal; exit code 0 leaves no turn unknown         12  a definite "no" means that it
-//   is not there cancel          13  the answer says what the journal decided, after it was decided
-//   retry           S10 no retry before its time; attempts count on over restarts
-//   crash-count         dead for crashing only after three crashes alone; a suspect's start is
-//   durable
+//   durable-ack   1   answered "durable" only after the commit; in the store at the end, unchanged
+//   ledger        2   the running totals agree with the pending set and with what was committed
+//   invention     2   what is stored was offered by a client or emitted by a turn
+//   terminal      L1  every event reaches an end once the faults are over (liveness)
+//   effects-once  3   one end a delivery; emits exist once, with their cause; one run a turn
+//   lane-order    4   first come, first served in a lane
+//   lane-overlap  4   one turn at a time in a lane
+//   early         6   no turn before its event is due
+//   duplicates    8   an identity names one event within the window; other content is a conflict
+//   bounded       9   no more turns of an agent at once than configured
+//   drain         10  nothing is taken in or starts after the signal; code 0 leaves no turn
+//   unknown       12  a definite "no" means that it is not there
+//   cancel        13  the answer says what the journal decided, after it was decided
+//   retry         S10 no retry before its time; attempts count on over restarts
+//   crash-count       dead for crashing only after three alone; a suspect's start is durable
 #pragma once
 
 #include "tests/sim/history.hpp"

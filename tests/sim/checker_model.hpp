@@ -40,10 +40,11 @@ struct known_event {
 };
 
 struct known_identity {
-  event_id event;
+  event_id event; // the newest, if an earlier one fell out of the window
+  instant at = no_instant;
   std::uint64_t content = 0;
-  bool answered_as_new = false;
-  bool excused = false; // some offer of it was not answered with a definite no
+  std::set<std::uint64_t> contents{}; // of all that were stored under it
+  bool excused = false;               // some offer of it was not answered with a definite no
   std::size_t refused_at = 0;
   bool refused = false;
 };
@@ -108,6 +109,8 @@ class checker {
   std::map<hash128, known_identity> identities_;
   std::map<std::uint64_t, known_request> requests_;
   std::map<std::uint64_t, event_id> cancels_;
+  std::set<event_id> answered_as_new_;
+  std::set<hash128> offered_; // identities
   std::map<std::string, delivery_id> tokens_;
   journal::ledger event_totals_;
   journal::ledger delivery_totals_;

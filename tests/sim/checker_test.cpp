@@ -28,6 +28,10 @@ class story {
     told_.records.push_back({now_, std::move(what)});
     return *this;
   }
+  story& window(duration time) {
+    told_.settings.dedupe_window = time;
+    return *this;
+  }
   story& wait(duration by) {
     now_.wall += by;
     now_.boot += by;
@@ -250,6 +254,15 @@ TEST_CASE("an identity that names two events or other content is seen") {
       story{}.offer(1, 5).whole(e1, 5).answer(1, durable(e1)).offer(2, 5).answer(2, durable(e1)),
       "duplicates"));
   CHECK(good(story{}.offer(1, 5, 8).whole(e1, 5).answer(1, said(errc::identity_conflict))));
+}
+
+TEST_CASE("an identity may come again when the window is over, not before") {
+  CHECK(good(story{}.window(10s).whole(e1, 5).wait(11s).whole(e2, 5)));
+  CHECK(breaks(story{}.window(10s).whole(e1, 5).wait(9s).whole(e2, 5), "duplicates"));
+}
+
+TEST_CASE("an event that nobody offered is seen") {
+  CHECK(breaks(story{}.offer(1, 5).store(e1, 6), "invention"));
 }
 
 TEST_CASE("more turns of an agent than configured are seen") {

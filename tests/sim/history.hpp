@@ -133,6 +133,7 @@ struct history_settings {
   std::vector<std::uint32_t> concurrency{}; // by agent number
   std::vector<bool> pure{};
   std::uint32_t loops = 1;
+  duration dedupe_window = limits::dedupe_window;
 };
 struct history {
   history_settings settings;

@@ -24,20 +24,13 @@ void must(result<void> done) {
   SKEIN_CHECK(done.ok());
 }
 
-journal::open_options how(std::uint64_t seed, instant now) {
-  journal::open_options options;
-  options.shards = 16;
-  options.now = now;
-  options.seed = seed;
-  return options;
-}
-
 } // namespace
 
 sim_journal::sim_journal(
-    std::string name, bool sqlite, std::uint64_t seed,
+    std::string name, bool sqlite, std::uint64_t seed, window_options window,
     std::function<void(const operations&, const journal::commit_receipt&)> committed)
-  : seed_{seed}, committed_{std::move(committed)}, memory_{journal::make_memory_store()} {
+  : seed_{seed}, window_{window},
+    committed_{std::move(committed)}, memory_{journal::make_memory_store()} {
   if (!sqlite)
     return;
   disk_ = std::make_unique<sim_disk>("sim-" + name);
@@ -55,14 +48,24 @@ sim_journal::~sim_journal() {
     std::filesystem::remove_all(directory_, ignored);
 }
 
+journal::open_options sim_journal::how(instant now) const {
+  journal::open_options options;
+  options.shards = 16;
+  options.now = now;
+  options.seed = seed_;
+  options.dedupe_window = window_.time;
+  options.dedupe_entries_max = window_.entries_max;
+  return options;
+}
+
 void sim_journal::open(instant now) {
   SKEIN_CHECK(!engine_);
   if (!disk_) {
-    engine_ = must(journal::open_memory(memory_, how(seed_, now)));
+    engine_ = must(journal::open_memory(memory_, how(now)));
     return;
   }
   journal::sqlite_options options{
-      .directory = directory_ + "/store", .store = how(seed_, now), .vfs = disk_->name()};
+      .directory = directory_ + "/store", .store = how(now), .vfs = disk_->name()};
   options.wal_bytes = 96 << 10; // checkpoints are part of the matter
   engine_ = must(journal::open_sqlite(options));
   if (mirror_ && engine_->last_commit() > mirror_->last_commit()) {
@@ -73,7 +76,7 @@ void sim_journal::open(instant now) {
   if (mirror_)
     SKEIN_CHECK(engine_->last_commit() == mirror_->last_commit());
   mirror_.reset();
-  mirror_ = must(journal::open_memory(memory_, how(seed_, now)));
+  mirror_ = must(journal::open_memory(memory_, how(now)));
   must(mirror_->recover([](const journal::pending_delivery&) {}));
 }
 

@@ -14,12 +14,18 @@
 
 namespace skein::test {
 
+/// The dedupe window of a store.
+struct window_options {
+  duration time = limits::dedupe_window;
+  std::size_t entries_max = 16'000'000;
+};
+
 class sim_journal {
  public:
   using operations = std::vector<journal::operation>;
   /// `committed` is told of each commit that is on disk, in order; also of one that was in doubt,
   /// when it is found.
-  sim_journal(std::string name, bool sqlite, std::uint64_t seed,
+  sim_journal(std::string name, bool sqlite, std::uint64_t seed, window_options window,
               std::function<void(const operations&, const journal::commit_receipt&)> committed);
   ~sim_journal();
   sim_journal(const sim_journal&) = delete;
@@ -38,7 +44,10 @@ class sim_journal {
                                                   sim_random& dice);
 
  private:
+  journal::open_options how(instant now) const;
+
   std::uint64_t seed_;
+  window_options window_;
   std::function<void(const operations&, const journal::commit_receipt&)> committed_;
   std::shared_ptr<journal::memory_store> memory_;
   std::unique_ptr<journal::engine> mirror_; // with SQLite

@@ -18,9 +18,10 @@ std::uint64_t digest(std::string_view bytes) {
 
 sim_node::sim_node(std::string name, sim_world& world, sim_options options, sim_random dice)
   : name_{std::move(name)}, world_{world}, options_{std::move(options)}, dice_{dice},
-    journal_{name_, options_.sqlite, dice_.next() | 1,
+    journal_{name_, options_.sqlite, dice_.next() | 1, options_.window,
              [this](const auto& batch, const auto& receipt) { record_commit(batch, receipt); }} {
   history_.settings.loops = options_.loops;
+  history_.settings.dedupe_window = options_.window.time;
 }
 
 sim_node::~sim_node() {
@@ -52,8 +53,8 @@ void sim_node::record_accepted(const journal::accept_op& op, event_id event, ins
   made.agents.assign(op.deliveries.begin(), op.deliveries.end());
   made.body = digest(op.event.body.view());
   made.at = at;
-  made.due = op.event.due;
-  made.expires = op.event.expires;
+  made.due = resolved(op.event.due, at);
+  made.expires = resolved(op.event.expires, at);
   made.cause = cause;
   if (made.agents.empty())
     ++world_.seen["unrouted"];
@@ -71,6 +72,8 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
     } else if (const auto* finish = std::get_if<journal::finish_op>(&batch[i])) {
       finished made{finish->delivery, finish->state, finish->code, finish->attempt};
       made.refused = verdict.status == journal::op_status::emit_conflict;
+      if (verdict.status == journal::op_status::dedupe_full)
+        ++world_.seen["emit meets a full window"];
       for (std::size_t emit = 0; emit < verdict.emits.size(); ++emit) {
         made.emits.push_back(verdict.emits[emit].event);
         if (verdict.emits[emit].duplicate)
@@ -130,6 +133,7 @@ void sim_node::boot() {
   ++life_;
   clock_ = std::make_unique<sim_clock>(world_.timeline, wall_);
   journal_.open(clock_->now().wall);
+  clock_->not_before(journal_.engine().last_commit_at());
   note(booted{!journal_.engine().identity().clean});
   auto reader = journal_.engine().new_reader();
   SKEIN_CHECK(reader.ok());
@@ -137,7 +141,7 @@ void sim_node::boot() {
       journal_.engine(), std::move(reader).value(), world_.timeline, dice_.fork(), options_.store,
       options_.loops,
       sim_store::hooks{[this](const auto& batch) { return commit(batch); },
-                       [this] { dies_ = true; }});
+                       [this] { die_soon(); }});
   dies_ = hastened_ = false;
   drained_.reset();
   engine_ = std::make_unique<engine>(make_setup());
@@ -250,6 +254,15 @@ result<journal::commit_receipt> sim_node::commit(const std::vector<journal::oper
   return receipt;
 }
 
+/// Those who wait are told first, as far as there is time: the process has a second.
+void sim_node::die_soon() {
+  const duration left = dice_.skewed(std::chrono::microseconds{1}, std::chrono::seconds{1});
+  world_.timeline.after(left, [this, life = life_] {
+    if (engine_ && life == life_)
+      dies_ = true;
+  });
+}
+
 void sim_node::signal() {
   if (!engine_)
     return;
@@ -268,7 +281,7 @@ void sim_node::crash() {
 bool sim_node::end_if_due() {
   if (!engine_ || (!dies_ && !drained_))
     return false;
-  if (dies_) {
+  if (dies_ || disk_down_) {
     crash();
     return true;
   }

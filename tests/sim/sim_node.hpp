@@ -80,6 +80,7 @@ class sim_node {
   void record_accepted(const journal::accept_op& op, event_id event, instant at,
                        std::optional<delivery_id> cause);
   void end_process(bool orderly);
+  void die_soon();
   caf::scheduler::test_coordinator& jobs() const;
   bool dying() const { return dies_ || !engine_; }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/settings.hpp"
+#include "tests/sim/sim_journal.hpp"
 #include "tests/support/sim_network.hpp"
 #include "tests/support/sim_random.hpp"
 #include "tests/support/sim_runner.hpp"
@@ -37,6 +38,7 @@ struct sim_options {
   std::vector<route_settings> routes;
   network_faults network;
   store_faults store;
+  window_options window;
   agent_faults agent;
 };
 

@@ -5,6 +5,7 @@
 #include "actors/ports.hpp"
 #include "tests/support/sim_timeline.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,7 @@ class sim_clock final : public clock_port {
     });
   }
   duration thread_cpu() const override { return duration{0}; }
+  void not_before(instant floor) { last_ = std::max(last_, floor); }
 
   /// The wall clock was set.
   void wall_was_set() {

@@ -27,6 +27,10 @@ sim_network::sim_network(std::string node, const std::vector<std::string>& links
 bool sim_network::send(const std::string& from, slice frame) {
   if (!*connected_)
     return false;
+  if (dice_.chance(faults_.refuse)) {
+    saw_("frame refused");
+    return false;
+  }
   note_repeats(frame);
   hop(from, [this, from, frame = std::move(frame)] {
     for (delivery_to& each : broker_.on_frame("link-" + from, frame))

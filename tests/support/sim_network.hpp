@@ -22,6 +22,7 @@ struct network_faults {
   double duplicate = 0;
   bool reorder = false;
   duration delay_max{std::chrono::milliseconds{1}};
+  double refuse = 0; // the link's queue is full
 };
 
 class sim_network {

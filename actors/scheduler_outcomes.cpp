@@ -1,0 +1,317 @@
+// scheduler_core: what becomes of a turn: its outcome, the commit of it, and what the journal said.
+//
+//   outcome --> held until the lane's earlier ones are submitted --> finish submitted --> durable:
+//   next in lane
+//   failure --> the retry actor decides --> attempt submitted --> durable: waits, or dead letter
+//   stopped: the delivery ends by our word at once, its lane waits until the runner has let go
+#include "actors/scheduler_core.hpp"
+
+#include "protocol/check.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace skein {
+
+// ---- outcomes ---------------------------------------------------------------------------------
+
+void scheduler_core::on_outcomes(const frame_header& header, outcomes& body) {
+  if (header.number != 0)
+    out_->push_back(send_effect{courier_.receipt(header)});
+  if (!courier_.first_time(header))
+    return;
+  for (turn_outcome& each : body.turns)
+    take_outcome(each);
+}
+
+void scheduler_core::take_outcome(turn_outcome& outcome) {
+  if (const auto stopped = stopped_.find(outcome.turn);
+      stopped != stopped_.end() && outcome.epoch == settings_.epoch) {
+    --running_;
+    if (stopped->second != no_slot)
+      lanes_.let_go(stopped->second);
+    stopped_.erase(stopped);
+    return; // its delivery is over, or about to be, by our word
+  }
+  const std::uint32_t slot = lanes_.find_delivery(outcome.turn.delivery);
+  if (slot == no_slot)
+    return;
+  live_delivery& delivery = lanes_.deliveries[slot];
+  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt ||
+      outcome.epoch != settings_.epoch)
+    return;
+  --running_;
+  if (outcome.verdict == turn_verdict::returned) {
+    lanes_.deactivate(slot, stage::waiting);
+    return;
+  }
+  delivery.outcome = std::make_unique<turn_outcome>(std::move(outcome));
+  delivery.at = stage::held;
+  settle_lane(delivery.lane);
+}
+
+/// Uses held outcomes from the lane's head as far as everything before them is with the journal.
+void scheduler_core::settle_lane(std::uint32_t lane_slot) {
+  std::uint32_t next = no_slot;
+  for (std::uint32_t slot = lanes_.lanes[lane_slot].head; slot != no_slot; slot = next) {
+    live_delivery& delivery = lanes_.deliveries[slot];
+    next = delivery.next;
+    if (delivery.at == stage::closing)
+      continue;
+    if (delivery.at != stage::held)
+      return;
+    if (delivery.outcome->verdict == turn_verdict::done) {
+      finish_turn(slot);
+      continue;
+    }
+    ++counted_.failed;
+    delivery.at = stage::deciding;
+    failed_.push_back({delivery.outcome->turn, delivery.agent, delivery.outcome->verdict,
+                       delivery.outcome->retry_after});
+    return;
+  }
+}
+
+void scheduler_core::finish_turn(std::uint32_t slot) {
+  live_delivery& delivery = lanes_.deliveries[slot];
+  turn_outcome& outcome = *delivery.outcome;
+  auto emits = route_emits(outcome.emits);
+  const bool forbidden_state =
+      lanes_.pure(delivery.agent) && (outcome.sets_state || outcome.deletes_state);
+  if (!emits || forbidden_state) {
+    finish_without_turn(slot, delivery_state::dead,
+                        forbidden_state ? errc::agent_output_invalid : emits.error().code,
+                        forbidden_state ? "an agent declared pure may not have state"
+                                        : emits.error().detail);
+    return;
+  }
+  journal::finish_op op;
+  op.state = delivery_state::done;
+  op.attempt = outcome.turn.attempt;
+  op.started = outcome.started;
+  op.finished = outcome.finished;
+  op.reply_kind = outcome.reply_kind;
+  op.reply = std::move(outcome.reply);
+  op.emits = *std::move(emits);
+  if (outcome.sets_state || outcome.deletes_state)
+    op.state_of_key = journal::state_change{lanes_.lanes[delivery.lane].key, outcome.deletes_state,
+                                            std::move(outcome.state)};
+#ifdef SKEIN_BUG_EMIT_BEFORE_COMMIT
+  if (!op.emits.empty()) {
+    submit_contexts_.push_back(
+        publish_context{{settings_.self, settings_.self, 0}, op.emits.size(), {}});
+    submit_.insert(submit_.end(), op.emits.begin(), op.emits.end());
+    op.emits.clear();
+  }
+#endif
+  submit_finish(slot, std::move(op));
+}
+
+result<std::vector<journal::accept_op>>
+scheduler_core::route_emits(std::vector<offered_event>& emits) {
+  std::vector<journal::accept_op> routed;
+  routed.reserve(emits.size());
+  for (offered_event& each : emits) {
+    auto deliveries = routes_.match(each.head());
+    if (!deliveries)
+      return error{errc::too_many_deliveries, "emitted event " + std::to_string(routed.size())};
+    routed.push_back({settings_.epoch, std::move(each), *deliveries});
+  }
+  return routed;
+}
+
+/// Ends a delivery by our own word: cancelled, expired, dead.
+void scheduler_core::finish_without_turn(std::uint32_t slot, delivery_state state, errc code,
+                                         std::string text) {
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  journal::finish_op op;
+  op.state = state;
+  op.attempt = delivery.attempts;
+  op.finished = now_.wall;
+  if (delivery.outcome) { // the attempt that decided it
+    op.attempt = delivery.outcome->turn.attempt;
+    op.started = delivery.outcome->started;
+    op.finished = delivery.outcome->finished;
+  }
+  op.code = code;
+  op.error = std::move(text);
+  submit_finish(slot, std::move(op));
+}
+
+void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
+  live_delivery& delivery = lanes_.deliveries[slot];
+  live_event& event = lanes_.events[delivery.event];
+  SKEIN_CHECK(event.open > 0);
+  op.epoch = settings_.epoch;
+  op.delivery = {event.id, delivery.index};
+  op.agent = delivery.agent;
+  --event.open;
+  event.count_end(op.state, +1);
+  op.event_state = event.open > 0 ? delivery_state::pending : event.ended_as();
+  std::erase(accused_, slot);
+  const std::uint32_t lane_slot = delivery.lane;
+  const bool parked = lane_slot != no_slot && lanes_.lanes[lane_slot].loading &&
+                      lanes_.lanes[lane_slot].first_waiting == slot;
+  if (delivery.at !=
+      stage::closing) // else an outcome of it was refused whole, and this one takes its place
+    lanes_.close(slot);
+  if (parked) // what it waited for was for this delivery
+    unpark(lane_slot, true);
+  submit_.push_back(std::move(op));
+  submit_contexts_.push_back(outcome_context{slot});
+}
+
+/// Cancelled or expired, whatever the delivery does now, unless its outcome is with the journal:
+/// then that one wins. Outcomes of later turns of a pure lane that waited for this one are used.
+void scheduler_core::end_by_word(std::uint32_t slot, delivery_state state, std::string text) {
+  if (lanes_.deliveries[slot].at == stage::closing && !withdraw_deferred(slot))
+    return;
+  stop_turn(slot);
+  finish_without_turn(slot, state, errc::none, std::move(text));
+  if (const std::uint32_t lane_slot = lanes_.deliveries[slot].lane; lane_slot != no_slot)
+    settle_lane(lane_slot);
+}
+
+/// The turn is told to stop. Until its runner reports it, it counts as running, and the lane of an
+/// agent that is not pure waits for it (promise 4).
+void scheduler_core::stop_turn(std::uint32_t slot) {
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  if (delivery.at != stage::running)
+    return;
+  const turn_id turn{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts + 1};
+  send_reliable(agent_at(delivery.agent),
+                cancel_turns{settings_.agents[raw(delivery.agent)].name, {turn}});
+#ifdef SKEIN_BUG_LANE_FORGETS_STOPPED_TURN
+  const bool holds_lane = false;
+#else
+  const bool holds_lane = !lanes_.pure(delivery.agent);
+#endif
+  stopped_.emplace(turn, holds_lane ? delivery.lane : no_slot);
+  if (holds_lane)
+    lanes_.hold(delivery.lane);
+}
+
+// ---- what the journal said --------------------------------------------------------------------
+
+void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
+                                    const journal::op_result& verdict, instant at) {
+  if (auto* finish = std::get_if<journal::finish_op>(&op))
+    settle_finish(slot, *finish, verdict, at);
+  else if (const auto* attempt = std::get_if<journal::attempt_op>(&op))
+    settle_attempt(slot, *attempt, verdict);
+  else
+    settle_start(slot, verdict);
+}
+
+void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
+                                   const journal::op_result& verdict, instant at) {
+  live_delivery& delivery = lanes_.deliveries[slot];
+  live_event& event = lanes_.events[delivery.event];
+  if (verdict.status == journal::op_status::emit_conflict) {
+    ++event.open; // nothing of it was applied: the delivery ends otherwise
+    event.count_end(op.state, -1);
+    finish_without_turn(slot, delivery_state::dead, errc::identity_conflict,
+                        "emitted event " + std::to_string(verdict.emit) +
+                            " has the identity of another event");
+    return;
+  }
+  if (verdict.status == journal::op_status::dedupe_full) {
+    defer(slot, std::move(op)); // no room for what it emits: the turn is not run again for that
+    return;
+  }
+  if (verdict.status == journal::op_status::applied) {
+    count_outcome(op.state);
+    if (op.state == delivery_state::dead)
+      log(log_severity::warning, "delivery-dead",
+          "dead letter: " + to_string(error{op.code, op.error}), slot);
+    if (op.state_of_key && delivery.lane != no_slot) {
+      lane& in = lanes_.lanes[delivery.lane];
+      in.state_known = true;
+      in.has_state = !op.state_of_key->erase;
+      in.state = std::move(op.state_of_key->value);
+      settings_.agents[raw(delivery.agent)].has_state = true;
+    }
+  } else if (verdict.status == journal::op_status::already_terminal) {
+    event.count_end(op.state, -1);
+    event.count_end(verdict.actual, +1);
+  } else {
+    log(log_severity::error, "outcome-refused", "the journal refused an outcome", slot);
+  }
+  if (delivery.alone)
+    end_alone_turn();
+  const event_id id = event.id;
+  const bool last = event.live == 1;
+  if (last)
+    body_bytes_ -= event.body.size();
+  const delivery_state event_ended_as = event.ended_as();
+  if (op.state == delivery_state::cancelled && verdict.status == journal::op_status::applied)
+    if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
+      for (cancel_context& each : asked->second)
+        ++each.cancelled;
+  lanes_.remove_delivery(slot);
+  if (last)
+    event_ended(id, event_ended_as);
+  for (std::size_t i = 0; i < verdict.emits.size(); ++i)
+    if (!verdict.emits[i].duplicate &&
+        raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {
+      ++counted_.accepted;
+      take_in(verdict.emits[i].event, op.emits[i].event, op.emits[i].deliveries, at);
+    }
+}
+
+void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_op& op,
+                                    const journal::op_result& verdict) {
+  live_delivery& delivery = lanes_.deliveries[slot];
+  if (delivery.at != stage::deciding)
+    return; // cancelled or expired meanwhile: that outcome is on its way
+  if (verdict.status != journal::op_status::applied) {
+    log(log_severity::error, "attempt-refused", "the journal refused a failed attempt", slot);
+    return;
+  }
+  ++counted_.retried;
+  delivery.attempts = op.attempt;
+  delivery.next_due = op.next_due;
+  delivery.outcome.reset();
+  delivery.suspected = suspicion::none; // it ran to an end: it does not kill the process
+  if (std::exchange(delivery.alone, false))
+    end_alone_turn();
+  lanes_.deactivate(slot, stage::retrying);
+  armed_retries_.push_back({{op.delivery, op.attempt}, op.next_due});
+}
+
+void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {
+  --starts_;
+  live_delivery& delivery = lanes_.deliveries[slot];
+  if (delivery.at != stage::starting || !starting_ ||
+      verdict.status != journal::op_status::applied) {
+    give_back_slot(delivery.agent);
+    if (delivery.at == stage::starting)
+      lanes_.deactivate(slot, stage::waiting);
+    return;
+  }
+  delivery.at = stage::running;
+  const agent_no agent = delivery.agent;
+  dispatch_turn(slot);
+  flush_dispatch(agent);
+}
+
+void scheduler_core::count_outcome(delivery_state state) {
+  switch (state) {
+    case delivery_state::done:
+      ++counted_.done;
+      break;
+    case delivery_state::dead:
+      ++counted_.dead;
+      break;
+    case delivery_state::cancelled:
+      ++counted_.cancelled;
+      break;
+    case delivery_state::expired:
+      ++counted_.expired;
+      break;
+    default:
+      break;
+  }
+}
+
+} // namespace skein
