@@ -1,9 +1,9 @@
-// simulate --seeds N --first S     runs N seeds; the first that fails is told with its options and
-// evidence simulate --seed S --verbose      replays one seed and prints all that happens
-//   --no-rare                      does not ask that every rare thing was met
-//   --all                          goes on after a seed that fails; lists those that did, each with
-//   its first broken
-//                                  promise; asks for no rare things
+// simulate --seeds N --first S    runs N seeds; the first that fails is told, with its evidence
+// simulate --seed S --verbose     replays one seed and prints all that happens
+//   --no-rare                     does not ask that every rare thing was met
+//   --all                         goes on after a seed that fails, and lists those that did, each
+//                                 with its first broken promise; asks for no rare things
+//
 // Exit codes: 0 ok, 1 usage, 2 a safety promise was broken, 3 it does not come to rest, or a rare
 // thing was never met, 4 an assertion failed.
 #include "tests/sim/simulation.hpp"
