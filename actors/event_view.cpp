@@ -1,6 +1,7 @@
 #include "actors/event_view.hpp"
 
 #include "protocol/cloudevents.hpp"
+#include "protocol/raw_json.hpp"
 
 #include <algorithm>
 
@@ -64,12 +65,9 @@ json view_delivery(const journal::delivery_record& delivery, std::size_t index,
 } // namespace
 
 json view_value(data_kind kind, std::string_view bytes) {
-  if (kind == data_kind::none)
-    return nullptr;
   std::string text;
   append_json_value(text, kind, bytes);
-  json value = json::parse(text, nullptr, false);
-  return value.is_discarded() ? json{nullptr} : value;
+  return raw_json<json>(text);
 }
 
 json view_event(const journal::event_record& record, const std::vector<std::string>& agents,
@@ -97,11 +95,8 @@ json view_event(const journal::event_record& record, const std::vector<std::stri
   }
   if (!with_data)
     return view;
-  if (auto body = decode_event(record.body.view())) {
-    json cloudevent = json::parse(write_structured(*body), nullptr, false);
-    if (!cloudevent.is_discarded())
-      view["data"] = std::move(cloudevent);
-  }
+  if (auto body = decode_event(record.body.view()))
+    view["data"] = raw_json<json>(write_structured(*body));
   return view;
 }
 

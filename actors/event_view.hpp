@@ -1,4 +1,6 @@
-// What people and programs see of an event: the look-up body of the HTTP API, as JSON.
+// What people and programs see of an event: the look-up body of the HTTP API, as JSON. What agents
+// and senders wrote is in it as they wrote it: these views are for write_json
+// (protocol/raw_json.hpp).
 #pragma once
 
 #include "journal/journal.hpp"
@@ -18,7 +20,7 @@ nlohmann::json view_event(const journal::event_record& record,
 /// Puts what is live (live_view.hpp) over what is stored: running, retrying, positions.
 void overlay_live(nlohmann::json& view, const nlohmann::json& live);
 
-/// Reply or data as JSON: a JSON value as it is, text as a string, binary as {"data_base64"}.
+/// Reply or data as raw JSON: a JSON value as it is, text as a string, binary as {"data_base64"}.
 nlohmann::json view_value(data_kind kind, std::string_view bytes);
 
 } // namespace skein

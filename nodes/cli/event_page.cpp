@@ -2,6 +2,7 @@
 
 #include "nodes/logging/log_line.hpp"
 #include "protocol/cloudevents.hpp"
+#include "protocol/raw_json.hpp"
 
 #include <fmt/format.h>
 
@@ -70,7 +71,7 @@ void print_data(context& at, const json& event) {
   if (sent.is_null())
     return;
   print_heading(at, "AS SENT");
-  at.world.out << sent.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+  at.world.out << write_json(sent, 2) << '\n';
 }
 
 } // namespace
@@ -143,7 +144,7 @@ std::string reply_text(const json& reply) {
   if (reply.is_object() && reply.size() == 1 && member_of(reply, "data_base64").is_string())
     if (auto bytes = base64_decode(reply["data_base64"].get<std::string>()); bytes.ok())
       return std::move(*bytes);
-  return reply.dump(-1, ' ', false, json::error_handler_t::replace);
+  return write_json(reply);
 }
 
 std::vector<std::string> errors_of(const json& event) {

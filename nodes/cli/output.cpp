@@ -2,6 +2,7 @@
 
 #include "nodes/logging/log_line.hpp"
 #include "protocol/check.hpp"
+#include "protocol/raw_json.hpp"
 
 #include <fmt/format.h>
 
@@ -67,7 +68,7 @@ std::string cell_of(const json& value) {
     return value.get<bool>() ? "yes" : "no";
   if (value.is_number_float())
     return fmt::format("{:.3f}", value.get<double>());
-  return escape_controls(value.dump());
+  return escape_controls(write_json(value));
 }
 
 std::string cell_of(const json& row, std::string_view member) {
@@ -166,7 +167,7 @@ void print_list(context& at, const json& body, std::string_view rows,
 
 void print_json(context& at, const json& value) {
   const int indent = at.global.output == output_format::jsonl ? -1 : 2;
-  at.world.out << value.dump(indent, ' ', false, json::error_handler_t::replace) << '\n';
+  at.world.out << write_json(value, indent) << '\n';
 }
 
 std::string shell_quoted(std::string_view text) {

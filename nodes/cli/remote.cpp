@@ -2,6 +2,7 @@
 
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/config/http_address.hpp"
+#include "protocol/raw_json.hpp"
 
 #include <fmt/format.h>
 
@@ -45,7 +46,7 @@ std::string text_of(const json& body, const char* name) {
 
 } // namespace
 
-json parse_json(const std::string& text) { return json::parse(text, nullptr, false); }
+json parse_json(const std::string& text) { return read_json<json>(text); }
 
 std::optional<std::variant<http_answer, http_failure>>
 send_request(context& at, http_request request, duration patience, int& exit) {
