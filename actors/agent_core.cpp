@@ -1,5 +1,6 @@
 #include "actors/agent_core.hpp"
 
+#include "actors/reply_event.hpp"
 #include "protocol/check.hpp"
 #include "protocol/cloudevents.hpp"
 
@@ -135,6 +136,15 @@ void agent_core::answer_at_once(const address& loop, dispatch& body) {
         outcome.reply_kind = cause->kind;
         outcome.reply = slice{std::move(cause->data)};
       }
+      if (settings_.replies_are_events && outcome.reply_kind != data_kind::none) {
+        running_turn entry;
+        entry.body = turn.body;
+        turn_report report;
+        report.turn = turn.turn;
+        report.reply_kind = outcome.reply_kind;
+        report.reply = std::string{outcome.reply.view()};
+        complete_emits(entry, report, outcome);
+      }
     }
     answers.push_back(std::move(outcome));
   }
@@ -257,10 +267,12 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
   return outcome;
 }
 
-/// What an agent leaves out of an emitted event is filled from its cause.
+/// What an agent leaves out of an emitted event is filled from its cause. The reply is one of them
+/// if routes ask for it.
 void agent_core::complete_emits(const running_turn& entry, turn_report& report,
                                 turn_outcome& outcome) const {
-  if (report.emits.empty())
+  const bool tells_reply = settings_.replies_are_events && report.reply_kind != data_kind::none;
+  if (report.emits.empty() && !tells_reply)
     return;
   const auto cause = decode_event(entry.body.view());
   std::int32_t hops = 1;
@@ -268,6 +280,8 @@ void agent_core::complete_emits(const running_turn& entry, turn_report& report,
     if (const std::string* before = cause->text_extension(attribute::hops))
       hops = std::atoi(before->c_str()) + 1;
   const std::string delivery = to_string(report.turn.delivery.event, settings_.agent.name);
+  if (tells_reply && cause && cause->type != reply_event_type)
+    report.emits.push_back(make_reply_event(delivery, report.reply_kind, report.reply));
   for (std::size_t i = 0; i < report.emits.size(); ++i) {
     event& each = report.emits[i];
     if (each.id.empty())

@@ -54,7 +54,8 @@ struct agent_core_settings {
   std::string store_id; // part of every token
   hash_settings hash;
   event_limits events;
-  bool serves_alone_slot = false; // one agent of the node opens the slot for accused deliveries
+  bool replies_are_events = false; // some route names reply_event_type
+  bool serves_alone_slot = false;  // one agent of the node opens the slot for accused deliveries
 };
 
 class agent_core {

@@ -1,4 +1,5 @@
 #include "actors/agent_core.hpp"
+#include "actors/reply_event.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -48,7 +49,8 @@ turn_report report(const turn_id& which, turn_verdict verdict = turn_verdict::do
 
 struct agent_world {
   explicit agent_world(agent_kind kind = agent_kind::exec, bool alone = false)
-    : core{settings_of(kind, alone)} {
+    : agent_world{settings_of(kind, alone)} {}
+  explicit agent_world(agent_core_settings settings) : core{std::move(settings)} {
     std::vector<agent_effect> out;
     core.start(at(0), out);
     sort_out(out);
@@ -427,4 +429,48 @@ TEST_CASE("a report of a turn that does not run is ignored") {
   world.step(reports_in{{report(turn(1)), report(turn(1))}}, 2);
   CHECK(world.only_outcome().verdict == turn_verdict::done);
   CHECK(world.credits == std::vector<credit>{{"bot", 9}});
+}
+
+TEST_CASE(
+    "a reply becomes an event of its own only where routes ask for it, and no reply to one does") {
+  for (const agent_kind kind : {agent_kind::echo, agent_kind::exec}) {
+    for (const bool asked : {false, true}) {
+      INFO(static_cast<int>(kind) << asked);
+      agent_core_settings settings = agent_world::settings_of(kind, false);
+      settings.replies_are_events = asked;
+      agent_world world{settings};
+      const auto reply_to = [&](const turn_id& which, const event& body) {
+        world.dispatch_turns({dispatched(which, body)}, 1);
+        if (kind == agent_kind::exec) {
+          turn_report said = report(which);
+          said.reply_kind = data_kind::json;
+          said.reply = "1.0";
+          world.step(reports_in{{said}}, 2);
+        }
+        return world.only_outcome();
+      };
+      const turn_outcome out = reply_to(turn(5), cause());
+      CHECK(out.verdict == turn_verdict::done);
+      REQUIRE(out.emits.size() == (asked ? 1 : 0));
+      if (asked) {
+        const event made = decode_event(out.emits[0].body.view()).value();
+        CHECK(made.type == reply_event_type);
+        CHECK(made.id == "0-5.bot.reply");
+        CHECK(made.source == "skein/agent/bot");
+        CHECK(made.key() == "customer-7");
+        CHECK(made.data == out.reply.view());
+        CHECK(made.kind == out.reply_kind);
+        CHECK(*made.text_extension(attribute::hops) == "1");
+      }
+      event answer = cause();
+      answer.type = reply_event_type;
+      CHECK(reply_to(turn(6), answer).emits.empty());
+    }
+  }
+}
+
+TEST_CASE("only a route that names the type literally asks for replies") {
+  CHECK_FALSE(
+      routes_replies({{"*", "", "", "bot"}, {"skein.*", "", "", "bot"}, {"", "", "", "bot"}}));
+  CHECK(routes_replies({{"*", "", "", "bot"}, {"skein.reply", "", "", "log"}}));
 }
