@@ -1,6 +1,7 @@
 #include "nodes/cli/context.hpp"
 
 #include "nodes/logging/log_line.hpp"
+#include "protocol/cloudevents.hpp"
 
 #include <ostream>
 
@@ -20,9 +21,28 @@ std::string shown(std::string_view text, std::string_view indent) {
   return out;
 }
 
+/// For programs: one line, absent parts left out.
+void complain_as_json(context& at, int exit, const complaint& problem) {
+  std::string line = "{\"error\":";
+  append_json_string(line, problem.what);
+  for (const auto& [name, value] :
+       {std::pair{"why", &problem.why}, {"try", &problem.todo}, {"code", &problem.code}}) {
+    if (value->empty())
+      continue;
+    line.append(",\"").append(name).append("\":");
+    append_json_string(line, *value);
+  }
+  at.world.err << line << ",\"exit\":" << exit << "}\n";
+  at.world.err.flush();
+}
+
 } // namespace
 
 int complain(context& at, int exit, const complaint& problem) {
+  if (at.global.output != output_format::table) {
+    complain_as_json(at, exit, problem);
+    return exit;
+  }
   const bool color = at.world.err_is_terminal && !at.global.no_color;
   std::ostream& err = at.world.err;
   err << (color ? "\x1b[31merror:\x1b[0m " : "error: ") << shown(problem.what, "       ") << '\n';

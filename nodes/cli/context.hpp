@@ -52,7 +52,8 @@ struct complaint {
   std::string code; // stable: "unreachable", "not-found", a problem's code
 };
 
-/// To standard error, without control characters. Returns `exit` so that a handler can return it.
+/// To standard error: lines without control characters, or with -o json or jsonl one JSON object
+/// {"error","why","try","code","exit"}. Returns `exit` so that a handler can return it.
 int complain(context& at, int exit, const complaint& problem);
 
 /// A line of talk on standard error.

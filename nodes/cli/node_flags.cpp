@@ -52,6 +52,41 @@ bool set_log_level(context& at, node_options& options, const node_flags& flags, 
   return false;
 }
 
+std::string advice_for(errc code) {
+  switch (code) {
+    case errc::port_in_use:
+      return "stop what uses it, or choose another with --port; --port 0 lets the system choose";
+    case errc::store_locked:
+      return "stop that process first, or choose another folder with --data";
+    case errc::store_unsafe:
+      return "make the folder and its files yours alone (chown, chmod go-rwx), or choose another "
+             "with --data";
+    case errc::store_mismatch:
+      return "configure what the store was made with, or choose another folder with --data";
+    case errc::store_version:
+      return "use the version of skein that wrote it, or a newer one";
+    case errc::store_corrupt:
+      return "keep the folder as it is; start from a copy that is whole, or with another --data";
+    case errc::disk_full:
+      return "free some space, or choose another folder with --data";
+    case errc::io_error:
+      return "see that the folder exists and can be written, or choose another with --data";
+    case errc::invalid_config:
+      return "correct the configuration; check it with: skein config check FILE";
+    default:
+      return "see: skein help dev";
+  }
+}
+
+int complain_of_start(context& at, const node_options& options, const error& problem) {
+  std::string why{sentence(problem.code)};
+  if (!problem.detail.empty())
+    why += " " + problem.detail;
+  return complain(at, exit_code::failed,
+                  {fmt::format("node {} cannot start", options.settings.node), std::move(why),
+                   advice_for(problem.code), std::string{slug(problem.code)}});
+}
+
 } // namespace
 
 void add_node_flags(CLI::App& app, node_flags& into) {
@@ -97,8 +132,10 @@ std::optional<node_options> read_node_options(context& at, const node_flags& fla
 }
 
 int run_node(context& at, const node_options& options) {
-  if (!at.global.dry_run)
-    return at.hooks.run_node(options);
+  if (!at.global.dry_run) {
+    const auto ended = at.hooks.run_node(options);
+    return ended ? *ended : complain_of_start(at, options, ended.error());
+  }
   at.world.out << fmt::format(
       "node {} would serve http://{}; loops: {}, agents: {}, routes: {}, data: {}\n",
       options.settings.node, to_string(http_address{options.http_host, options.http_port}),

@@ -1,4 +1,5 @@
 """Starting: how soon and how small, what a node refuses to start with, and what it finds again."""
+import json
 import os
 import socket
 import time
@@ -56,9 +57,16 @@ class Start(support.SystemTest):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             failed = skein("dev", "--ephemeral", "--port", str(port))
+            as_json = skein("dev", "--ephemeral", "--port", str(port), "-o", "json")
         self.assertEqual(failed.returncode, 1)
         self.assertIn(str(port), failed.stderr)
         self.assertIn("in use", failed.stderr.lower())
+        self.assertEqual(failed.stderr.count("port-in-use"), 1, "it is told once")
+        self.assertEqual(failed.stdout, "")
+        self.assertEqual(as_json.returncode, 1)
+        told = json.loads(as_json.stderr.splitlines()[-1])
+        self.assertEqual((told["code"], told["exit"]), ("port-in-use", 1))
+        self.assertIn(str(port), told["why"])
 
     def test_every_mistake_of_a_configuration_is_told_at_once_with_its_line(self):
         path = os.path.join(self.folder, "bad.toml")

@@ -19,6 +19,7 @@ struct command_line {
   bool in_is_terminal = false;
   std::vector<node_options> started; // what `dev` and `start` were to run
   int node_exit = 0;
+  error node_fails; // why it cannot start
 
   std::string out;
   std::string err;
@@ -40,7 +41,7 @@ struct command_line {
                             }};
     const cli::cli_hooks hooks{[this](const node_options& options) {
       started.push_back(options);
-      return node_exit;
+      return node_fails.code == errc::none ? result<int>{node_exit} : result<int>{node_fails};
     }};
     const int exit = cli::run_in(world, arguments, hooks);
     out = out_stream.str();

@@ -67,6 +67,28 @@ TEST_CASE("dev without anything is a node with an echo agent that keeps its data
   CHECK(options.log.level == log_level::info);
 }
 
+TEST_CASE("a node that cannot start says so once, what, why and what to do") {
+  command_line cli;
+  cli.node_fails = {errc::port_in_use, "Cannot listen on 127.0.0.1:7411: Address already in use."};
+  CHECK(cli({"dev"}) == exit_code::failed);
+  CHECK(cli.out.empty());
+  CHECK(cli.err ==
+        "error: node n1 cannot start\n"
+        "  why: Another program listens on this address and port. Cannot listen on 127.0.0.1:7411: "
+        "Address already in use.\n"
+        "  try: stop what uses it, or choose another with --port; --port 0 lets the system choose\n"
+        "  code: port-in-use\n");
+  cli.node_fails = {errc::store_locked, "d is in use by process 17."};
+  CHECK(cli({"dev", "-o", "json"}) == exit_code::failed);
+  CHECK(cli.out.empty());
+  CHECK(
+      cli.err ==
+      R"({"error":"node n1 cannot start","why":"Another process has the store open. d is in use by )"
+      R"(process 17.","try":"stop that process first, or choose another folder with --data",)"
+      R"("code":"store-locked","exit":1})"
+      "\n");
+}
+
 TEST_CASE("flags of dev change its defaults") {
   command_line cli;
   CHECK(cli({"dev", "--ephemeral", "--port", "0", "--loops", "3", "--log-level", "debug",
