@@ -32,7 +32,7 @@ struct api_answer {
 
 /// One message of the stream.
 struct stream_message {
-  std::string id;   // cursor: "<commit>.<index>"
+  std::string id;   // cursor: "<commit>.<index>.<store>"
   std::string name; // accepted | outcome | reset
   std::string data; // one line of JSON
 };
@@ -40,7 +40,13 @@ struct stream_message {
 struct stream_filter {
   std::string key;
   std::string type;
-  std::string after; // Last-Event-ID; empty = from now
+  std::string after; // a cursor; "0.0" = all that is kept; empty = from now
+};
+/// What a reader of the stream says to messages.
+enum class stream_taken : std::uint8_t {
+  more, // it has room
+  full, // it took them; no more of the past until resume()
+  gone, // it has left or is too far behind: the subscription is over
 };
 
 class node_api {
@@ -63,21 +69,24 @@ class node_api {
   ///   event.describe {"event":"17-42"}     event.list
   ///   {"source","id","key","type","state","agent","limit","after"} event.cancel {"event"}
   ///   dead.list {"agent","key","type","limit","after"} dead.show {"event"} agent.list,
-  ///   agent.describe {"agent"} key.list {"limit","after"}           key.describe {"key"} loop.list
+  ///   agent.describe {"agent"} lane.list {"agent","limit","after"}  key.describe {"key"} loop.list
   ///   status
   virtual void ask(std::string operation, std::string arguments_json,
                    std::function<void(api_answer)> done) = 0;
 
-  /// Messages arrive through `deliver` until unsubscribe; `deliver` returns false when its reader
-  /// is too far behind, which ends the subscription.
-  using stream_sink = std::function<bool(const std::vector<stream_message>&)>;
+  /// Messages arrive through `deliver` until unsubscribe. What is past is read only as fast as the
+  /// reader takes it: it is never too far behind while `live` is false.
+  using stream_sink =
+      std::function<stream_taken(const std::vector<stream_message>& messages, bool live)>;
   virtual std::uint64_t subscribe(stream_filter filter, stream_sink deliver) = 0;
+  /// The reader that said `full` has room again.
+  virtual void resume(std::uint64_t subscription) = 0;
   virtual void unsubscribe(std::uint64_t subscription) = 0;
 
-  /// Serving: started and not draining.
-  virtual bool ready() const = 0;
+  /// none: it takes events. Else not_ready (starting), draining, store_refuses or store_stuck.
+  virtual errc readiness() const = 0;
   /// Prometheus text.
-  virtual std::string metrics() const = 0;
+  virtual void metrics(std::function<void(std::string)> done) = 0;
 };
 
 } // namespace skein

@@ -4,9 +4,12 @@
 
 #include "actors/agent_core.hpp"
 #include "actors/gateway_core.hpp"
+#include "actors/rate_window.hpp"
 #include "actors/scheduler_core.hpp"
 
+#include <algorithm>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +40,29 @@ struct loop_facts {
   std::vector<std::size_t> waiting; // deliveries by agent number
   duration cpu{0};
   boot_time last_step{};
+  rate_window accepted;                   // events
+  rate_window done;                       // deliveries
+  instant oldest_ready = no_instant;      // since when what could start now waits
+  std::optional<boot_time> oldest_submit; // that the store has not answered
+  std::optional<boot_time> committed;     // the last answer that was a commit
+  std::optional<boot_time> refused;       // the last one that was none
 };
+
+/// What the loops tell of the store: none, store_stuck or store_refuses. A refusal says so until a
+/// commit succeeds, or for a while: with nothing to commit nothing else could end it.
+inline errc store_health(const std::vector<loop_facts>& loops, boot_time now) {
+  constexpr std::chrono::seconds refusal_lasts{10};
+  std::optional<boot_time> committed;
+  std::optional<boot_time> refused;
+  for (const loop_facts& each : loops) {
+    if (each.oldest_submit && *each.oldest_submit + limits::commit_stuck_after <= now)
+      return errc::store_stuck;
+    committed = std::max(committed, each.committed);
+    refused = std::max(refused, each.refused);
+  }
+  return refused && refused > committed && *refused + refusal_lasts > now ? errc::store_refuses
+                                                                          : errc::none;
+}
 struct agent_facts {
   agent_core::counters counted;
   std::size_t running = 0;

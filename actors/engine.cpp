@@ -2,6 +2,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/lookups.hpp"
+#include "actors/reply_event.hpp"
 #include "actors/stream_hub.hpp"
 
 #include <algorithm>
@@ -43,7 +44,8 @@ struct engine::impl {
     }
     for (std::size_t i = 0; i < setup.settings.agents.size(); ++i)
       agent_boards.push_back(std::make_shared<board<agent_facts>>());
-    hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit);
+    hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit,
+                                       setup.store.store_id);
   }
 
   const agent_settings* configured(const std::string& name) const {
@@ -111,7 +113,7 @@ struct engine::impl {
   std::atomic<bool> serving{false};
   std::atomic<bool> draining{false};
   std::atomic<std::uint64_t> undecodable{0};
-  std::function<std::string()> render_metrics;
+  std::function<std::string(const std::optional<store_facts>&)> render_metrics;
 };
 
 void engine::impl::spawn_all() {
@@ -179,7 +181,7 @@ void engine::impl::spawn_agents() {
     auto parts = std::make_shared<agent_parts>();
     parts->core = std::make_unique<agent_core>(
         agent_core_settings{agent, setup.settings.node, setup.store.store_id, setup.store.hash,
-                            setup.settings.events, i == 0});
+                            setup.settings.events, routes_replies(setup.settings.routes), i == 0});
     parts->component = "agent/" + agent.name;
     parts->clock = setup.clock;
     parts->bus = bus("agents");
@@ -208,9 +210,11 @@ std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
   from.loops = loop_boards;
   from.pools = agent_boards;
   from.gateway = gateway_board;
-  from.ready = [&owner] { return owner.ready(); };
+  from.readiness = [&owner] { return owner.readiness(); };
   from.started = setup.clock->now().wall;
-  return std::make_shared<lookups>(std::move(from));
+  auto made = std::make_shared<lookups>(std::move(from));
+  made->store_now([](const known_facts&) {}); // so that there are some if the store hangs later
+  return made;
 }
 
 engine::engine(engine_setup setup) : impl_{std::make_unique<impl>(std::move(setup))} {}
@@ -346,13 +350,28 @@ void engine::ask(std::string operation, std::string arguments_json,
 std::uint64_t engine::subscribe(stream_filter filter, stream_sink deliver) {
   return impl_->hub->subscribe(std::move(filter), std::move(deliver));
 }
+void engine::resume(std::uint64_t subscription) { impl_->hub->resume(subscription); }
 void engine::unsubscribe(std::uint64_t subscription) { impl_->hub->unsubscribe(subscription); }
 
-bool engine::ready() const { return impl_->serving.load() && !impl_->draining.load(); }
-std::string engine::metrics() const {
-  return impl_->render_metrics ? impl_->render_metrics() : std::string{};
+errc engine::readiness() const {
+  if (impl_->draining.load())
+    return errc::draining;
+  if (!impl_->serving.load())
+    return errc::not_ready;
+  std::vector<loop_facts> loops;
+  for (const auto& each : impl_->loop_boards)
+    loops.push_back(each->read());
+  return store_health(loops, impl_->setup.clock->now().boot);
 }
-void engine::set_metrics(std::function<std::string()> render) {
+
+void engine::metrics(std::function<void(std::string)> done) {
+  const auto look = impl_->look;
+  if (!look || !impl_->render_metrics)
+    return done({});
+  look->store_now([render = impl_->render_metrics, done = std::move(done)](
+                      const known_facts& known) { done(render(known.facts)); });
+}
+void engine::set_metrics(std::function<std::string(const std::optional<store_facts>&)> render) {
   impl_->render_metrics = std::move(render);
 }
 caf::actor_system& engine::system() { return impl_->system; }

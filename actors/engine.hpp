@@ -83,11 +83,13 @@ class engine : public node_api {
   void ask(std::string operation, std::string arguments_json,
            std::function<void(api_answer)> done) override;
   std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override;
+  void resume(std::uint64_t subscription) override;
   void unsubscribe(std::uint64_t subscription) override;
-  bool ready() const override;
-  std::string metrics() const override;
-  /// What metrics() returns; set by the composition root.
-  void set_metrics(std::function<std::string()> render);
+  errc readiness() const override;
+  void metrics(std::function<void(std::string)> done) override;
+  /// What metrics() tells; set by the composition root. The store's facts are absent until it
+  /// first answered.
+  void set_metrics(std::function<std::string(const std::optional<store_facts>&)> render);
 
   /// For the simulator, which drives the testing scheduler itself.
   caf::actor_system& system();

@@ -166,6 +166,12 @@ void gateway_core::time_out_requests() {
 // ---- questions --------------------------------------------------------------------------------
 
 void gateway_core::on(ask_in& input) {
+  if (released_) {
+    const std::size_t loops = input.loop ? 1 : settings_.loops;
+    out_->push_back(answered_effect{
+        input.ticket, std::vector<answer>(loops, answer{input.ticket, errc::timed_out, {}})});
+    return;
+  }
   question& entry = questions_[input.ticket];
   entry.ticket = input.ticket;
   entry.until = now_.boot + input.timeout;
@@ -231,6 +237,12 @@ void gateway_core::on(frame_in& input) {
 }
 
 void gateway_core::on(refuse_in&) { refusing_ = true; }
+
+void gateway_core::on(release_in&) {
+  released_ = true;
+  for (auto& [ticket, entry] : std::exchange(questions_, {}))
+    out_->push_back(answered_effect{ticket, std::move(entry.answers)});
+}
 
 void gateway_core::on(watch_progress_in&) {
   watched_ = true;

@@ -18,6 +18,8 @@
 #include "actors/ports.hpp"
 #include "actors/type_ids.hpp"
 
+#include <deque>
+
 namespace skein {
 
 struct scheduler_parts {
@@ -35,7 +37,8 @@ struct scheduler_state {
   static inline const char* name = "scheduler";
   std::shared_ptr<scheduler_parts> parts;
   std::vector<scheduler_effect> effects;
-  duration cpu{0};
+  loop_facts facts;                // as last told
+  std::deque<boot_time> submitted; // submits that are not answered, oldest first
 };
 caf::behavior scheduler_actor(caf::stateful_actor<scheduler_state>* self,
                               std::shared_ptr<scheduler_parts> parts);

@@ -243,6 +243,22 @@ std::uint32_t lane_set::take_ready(agent_no agent) {
   return no_slot;
 }
 
+instant lane_set::oldest_ready() const noexcept {
+  constexpr std::size_t stale_max = 16; // entries of lanes that are queued anew or not ready
+  instant oldest = no_instant;
+  for (const agent_lanes& agent : agents_)
+    for (const auto& queue : agent.queues)
+      for (std::size_t i = 0; i < std::min(queue.size(), stale_max); ++i) {
+        const lane& which = lanes[queue[i].lane];
+        if (which.ticket != queue[i].ticket || which.queued_as == priority_classes)
+          continue;
+        const instant since = deliveries[which.first_waiting].ready_at;
+        oldest = oldest == no_instant ? since : std::min(oldest, since);
+        break;
+      }
+  return oldest;
+}
+
 void lane_set::offer_ready(std::uint32_t lane_slot, bool goes_first) {
   lane& which = lanes[lane_slot];
   if (!may_start(which)) {

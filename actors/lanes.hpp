@@ -165,6 +165,9 @@ class lane_set {
   /// How many turns of this agent could start now, counting one a ready lane (pure: what fits its
   /// depth).
   std::size_t ready_count(agent_no agent) const noexcept { return agents_[raw(agent)].ready; }
+  /// Since when the oldest delivery that could start now waits, as far as the heads of the queues
+  /// tell; no_instant if none does.
+  instant oldest_ready() const noexcept;
   std::size_t agent_count() const noexcept { return agents_.size(); }
   std::size_t pending_events() const noexcept { return by_sequence_.size(); }
   std::size_t waiting_count(agent_no agent) const noexcept { return agents_[raw(agent)].waiting; }
@@ -175,13 +178,6 @@ class lane_set {
     for (const agent_lanes& agent : agents_)
       if (const auto found = agent.by_key.find(key); found != agent.by_key.end())
         each(found->second);
-  }
-  /// Calls each(slot) for every lane, in no particular but repeatable order.
-  template <class Each>
-  void for_each_lane(Each each) const {
-    for (const agent_lanes& agent : agents_)
-      for (const auto& [key, slot] : agent.by_key)
-        each(slot);
   }
   bool pure(agent_no agent) const noexcept { return agents_[raw(agent)].pure; }
 

@@ -2,10 +2,10 @@
 
 #include "actors/event_view.hpp"
 #include "protocol/check.hpp"
+#include "protocol/raw_json.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 namespace skein {
 
@@ -15,10 +15,7 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds loop_answer_within{10};
 
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-void give(const lookups::reply& done, const json& body) { done({errc::none, dump(body)}); }
+void give(const lookups::reply& done, const json& body) { done({errc::none, write_json(body)}); }
 void fail(const lookups::reply& done, errc code, std::string detail) {
   done({code, std::move(detail)});
 }
@@ -63,29 +60,6 @@ result<std::size_t> limit_of(const json& arguments) {
   return static_cast<std::size_t>(rows);
 }
 
-json view_ledger(const journal::ledger& of) {
-  return {{"accepted", of.accepted},
-          {"done", of.done},
-          {"dead", of.dead},
-          {"cancelled", of.cancelled},
-          {"superseded", of.superseded},
-          {"expired", of.expired},
-          {"purged", of.purged},
-          {"pending", of.pending}};
-}
-
-std::string_view kind_name(agent_kind kind) {
-  switch (kind) {
-    case agent_kind::echo:
-      return "echo";
-    case agent_kind::exec:
-      return "exec";
-    case agent_kind::noop:
-      return "noop";
-  }
-  return "unknown";
-}
-
 } // namespace
 
 void lookups::ask(const std::string& operation, const std::string& arguments_text, reply done) {
@@ -97,13 +71,15 @@ void lookups::ask(const std::string& operation, const std::string& arguments_tex
     const auto id = parse_event_id(text_of(arguments, "event").value_or(""));
     if (!id)
       return fail(done, errc::not_found, "an event's number looks like 17-42");
-    return operation == "event.cancel" ? cancel_event(*id, std::move(done))
-                                       : describe_event(*id, true, std::move(done));
+    if (operation == "event.cancel")
+      return cancel_event(*id, std::move(done));
+    return operation == "dead.show" ? show_dead(*id, std::move(done))
+                                    : describe_event(*id, true, std::move(done));
   }
   if (operation == "event.list" || operation == "dead.list")
     return list_events(arguments, operation == "dead.list", std::move(done));
-  if (operation == "key.list")
-    return list_keys(arguments, std::move(done));
+  if (operation == "lane.list")
+    return list_lanes(arguments, std::move(done));
   if (operation == "key.describe")
     return describe_key(arguments, std::move(done));
   if (operation == "loop.list")
@@ -150,11 +126,29 @@ void lookups::describe_event(event_id event, bool again, reply done) {
       });
 }
 
+void lookups::show_dead(event_id event, reply done) {
+  sources_.store->read(
+      [self = shared_from_this(), event, done = std::move(done)](journal::reader& reader) mutable {
+        const auto found = reader.find(event);
+        if (!found)
+          return fail(done, found.error());
+        if (!*found)
+          return fail(done, errc::not_found, "there is no event " + to_string(event));
+        const auto& deliveries = (**found).deliveries;
+        if (std::any_of(deliveries.begin(), deliveries.end(),
+                        [](const auto& each) { return each.state == delivery_state::dead; }))
+          return self->describe_event(event, true, std::move(done));
+        fail(done, errc::not_found,
+             "no delivery of event " + to_string(event) + " is dead; the event is " +
+                 std::string{to_string((**found).state())});
+      });
+}
+
 void lookups::live(const std::vector<event_id>& events, std::function<void(json)> done) {
   json names = json::array();
   for (const event_id each : events)
     names.push_back(to_string(each));
-  ask_in question{0, std::nullopt, dump({{"op", "live"}, {"events", std::move(names)}}),
+  ask_in question{0, std::nullopt, write_json(json{{"op", "live"}, {"events", std::move(names)}}),
                   loop_answer_within};
   if (events.size() == 1)
     question.loop = loop_of(events.front());
@@ -234,7 +228,8 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
 }
 
 void lookups::cancel_event(event_id event, reply done) {
-  ask_in question{0, loop_of(event), dump({{"op", "cancel"}, {"event", to_string(event)}}),
+  ask_in question{0, loop_of(event),
+                  write_json(json{{"op", "cancel"}, {"event", to_string(event)}}),
                   loop_answer_within};
   sources_.ask_loops(
       std::move(question), [self = shared_from_this(), event, done](std::vector<answer> answers) {
@@ -258,43 +253,87 @@ void lookups::cancel_event(event_id event, reply done) {
       });
 }
 
-// ---- keys, loops, agents, status --------------------------------------------------------------
+// ---- lanes and keys --------------------------------------------------------------------------
 
-void lookups::list_keys(const json& arguments, reply done) {
+/// One page on its way: loop after loop, from a slot of the first one, until there are enough rows
+/// or a loop has looked at as many as it does for one answer.
+struct lookups::lane_walk {
+  lane_walk(std::atomic<std::size_t>& counter, reply then)
+    : under_way{counter}, done{std::move(then)} {}
+  ~lane_walk() { --under_way; }
+  lane_walk(const lane_walk&) = delete;
+  lane_walk& operator=(const lane_walk&) = delete;
+
+  std::atomic<std::size_t>& under_way; // of the look-ups, which callbacks keep alive
+  reply done;
+  std::string agent;
+  std::size_t limit = 0;
+  std::uint32_t loop = 0;
+  std::uint32_t slot = 0;
+  json rows = json::array();
+};
+
+void lookups::list_lanes(const json& arguments, reply done) {
   const auto limit = limit_of(arguments);
   if (!limit)
     return fail(done, limit.error());
-  const std::string after = text_of(arguments, "after").value_or("");
-  ask_in question{0, std::nullopt, dump({{"op", "keys"}, {"limit", *limit}, {"after", after}}),
-                  loop_answer_within};
-  sources_.ask_loops(std::move(question), [limit = *limit, done](std::vector<answer> answers) {
-    std::multimap<std::string, json> rows;
-    std::size_t total = 0;
-    for (const answer& each : answers) {
-      if (each.code != errc::none)
-        return fail(done, each.code, "a loop did not answer in time");
-      json part = json::parse(each.json, nullptr, false);
-      total += part.value("total", std::size_t{0});
-      for (json& row : part["lanes"])
-        rows.emplace(row["key"].get<std::string>(), std::move(row));
-    }
-    json page = json::array();
-    for (auto& [key, row] : rows)
-      if (page.size() < limit)
-        page.push_back(std::move(row));
-    json body{{"total", total}};
-    if (total > page.size() && !page.empty())
-      body["next"] = page.back()["key"];
-    body["keys"] = std::move(page);
-    give(done, body);
-  });
+  if (lane_walks_.fetch_add(1) >= limits::lane_walks_max) {
+    --lane_walks_;
+    return fail(done, errc::no_capacity,
+                std::to_string(limits::lane_walks_max) + " requests are walking the lanes already");
+  }
+  auto walk = std::make_shared<lane_walk>(lane_walks_, std::move(done));
+  walk->limit = *limit;
+  walk->agent = text_of(arguments, "agent").value_or("");
+  if (!walk->agent.empty() && !agent_named(walk->agent))
+    return fail(walk->done, errc::agent_unknown, "no agent is named '" + walk->agent + "'");
+  const std::string after = text_of(arguments, "after").value_or("0.0");
+  const char* end = after.data() + after.size();
+  const auto [dot, wrong] = std::from_chars(after.data(), end, walk->loop);
+  const auto [stop, also] =
+      std::from_chars(dot == end ? end : dot + 1, end, walk->slot); // "" is no number
+  if (wrong != std::errc{} || also != std::errc{} || *dot != '.' || stop != end ||
+      walk->loop >= sources_.settings.loops)
+    return fail(walk->done, errc::invalid_argument,
+                "after must be the \"next\" of the page before");
+  walk_lanes(std::move(walk));
+}
+
+void lookups::walk_lanes(std::shared_ptr<lane_walk> walk) {
+  json asked{{"op", "lanes"}, {"from", walk->slot}, {"limit", walk->limit - walk->rows.size()}};
+  if (!walk->agent.empty())
+    asked["agent"] = walk->agent;
+  ask_in question{0, static_cast<loop_no>(walk->loop), write_json(asked), loop_answer_within};
+  sources_.ask_loops(
+      std::move(question), [self = shared_from_this(), walk](std::vector<answer> answers) {
+        SKEIN_CHECK(answers.size() == 1);
+        if (answers[0].code != errc::none)
+          return fail(walk->done, answers[0].code, "a loop did not answer in time");
+        json part = json::parse(answers[0].json, nullptr, false);
+        for (json& row : part["lanes"])
+          walk->rows.push_back(std::move(row));
+        const bool rest = part.contains("next");
+        walk->slot = part.value("next", 0u);
+        walk->loop += rest ? 0 : 1;
+        const bool end = walk->loop == self->sources_.settings.loops;
+        if (!end && !rest && walk->rows.size() < walk->limit)
+          return self->walk_lanes(walk);
+        std::size_t total = 0;
+        for (const auto& each : self->sources_.loops)
+          total += each->read().lanes;
+        json body{{"lanes", std::move(walk->rows)}, {"total", total}};
+        if (!end)
+          body["next"] = std::to_string(walk->loop) + "." + std::to_string(walk->slot);
+        give(walk->done, body);
+      });
 }
 
 void lookups::describe_key(const json& arguments, reply done) {
   const auto key = text_of(arguments, "key");
   if (!key)
     return fail(done, errc::invalid_argument, "key is missing");
-  ask_in question{0, std::nullopt, dump({{"op", "key"}, {"key", *key}}), loop_answer_within};
+  ask_in question{0, std::nullopt, write_json(json{{"op", "key"}, {"key", *key}}),
+                  loop_answer_within};
   sources_.ask_loops(std::move(question), [self = shared_from_this(), key = *key,
                                            done](std::vector<answer> answers) {
     json lanes = json::array();
@@ -321,97 +360,11 @@ void lookups::describe_key(const json& arguments, reply done) {
   });
 }
 
-json lookups::loops_view() const {
-  json rows = json::array();
-  const boot_time now = sources_.clock->now().boot;
-  for (std::size_t i = 0; i < sources_.loops.size(); ++i) {
-    const loop_facts facts = sources_.loops[i]->read();
-    std::uint32_t shards = sources_.shards / sources_.settings.loops;
-    shards += i < sources_.shards % sources_.settings.loops ? 1u : 0u;
-    rows.push_back({{"loop", i},
-                    {"node", sources_.settings.node},
-                    {"shards", shards},
-                    {"pending", facts.pending},
-                    {"running", facts.running},
-                    {"lanes", facts.lanes},
-                    {"accepted", facts.counted.accepted},
-                    {"turns", facts.counted.turns},
-                    {"done", facts.counted.done},
-                    {"failed", facts.counted.failed},
-                    {"dead", facts.counted.dead},
-                    {"cpu_s", std::chrono::duration<double>(facts.cpu).count()},
-                    {"idle_s", std::chrono::duration<double>(now - facts.last_step).count()}});
-  }
-  return rows;
-}
-
-json lookups::agents_view() const {
-  json rows = json::array();
-  for (std::size_t i = 0; i < sources_.settings.agents.size(); ++i) {
-    const agent_settings& agent = sources_.settings.agents[i];
-    const agent_facts facts = sources_.pools[i]->read();
-    std::size_t waiting = 0;
-    if (const auto number = agent_named(agent.name))
-      for (const auto& loop : sources_.loops)
-        if (const auto of = loop->read(); raw(*number) < of.waiting.size())
-          waiting += of.waiting[raw(*number)];
-    rows.push_back({{"name", agent.name},
-                    {"kind", kind_name(agent.kind)},
-                    {"pure", agent.pure},
-                    {"concurrency", agent.concurrency},
-                    {"timeout", format_duration(agent.timeout)},
-                    {"attempts", agent.retry.attempts},
-                    {"running", facts.running},
-                    {"waiting", waiting},
-                    {"turns", facts.counted.turns},
-                    {"done", facts.counted.done},
-                    {"failed", facts.counted.failed},
-                    {"rejected", facts.counted.rejected},
-                    {"timeouts", facts.counted.timeouts}});
-    if (agent.kind == agent_kind::exec)
-      rows.back()["command"] = agent.exec.command;
-  }
-  return rows;
-}
-
 std::optional<agent_no> lookups::agent_named(const std::string& name) const {
   const auto found = std::find(sources_.agents.begin(), sources_.agents.end(), name);
   if (found == sources_.agents.end())
     return std::nullopt;
   return static_cast<agent_no>(found - sources_.agents.begin());
-}
-
-void lookups::status(reply done) {
-  sources_.store->facts(
-      [self = shared_from_this(), done = std::move(done)](result<store_facts> facts) {
-        if (!facts)
-          return fail(done, facts.error());
-        const auto& from = self->sources_;
-        const gateway_facts gateway = from.gateway->read();
-        const duration uptime = from.clock->now().wall - from.started;
-        json body{{"version", from.version},
-                  {"node", from.settings.node},
-                  {"ready", from.ready()},
-                  {"uptime_s", std::chrono::duration<double>(uptime).count()},
-                  {"started", format_rfc3339(from.started)},
-                  {"ledger", view_ledger(facts->events)},
-                  {"deliveries", view_ledger(facts->deliveries)},
-                  {"loops", self->loops_view()},
-                  {"agents", self->agents_view()}};
-        body["gateway"] = {{"in_flight", gateway.events_in_flight},
-                           {"bytes_in_flight", gateway.bytes_in_flight},
-                           {"offered", gateway.counted.offered},
-                           {"refused", gateway.counted.refused},
-                           {"duplicates", gateway.counted.duplicates}};
-        body["store"] = {{"id", from.store_id},
-                         {"shards", from.shards},
-                         {"commit", raw(facts->last_commit)},
-                         {"commits", facts->io.commits},
-                         {"syncs", facts->io.syncs},
-                         {"bytes_written", facts->io.bytes_written},
-                         {"dedupe_entries", facts->io.dedupe_entries}};
-        give(done, body);
-      });
 }
 
 } // namespace skein

@@ -8,8 +8,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,8 +32,15 @@ struct lookup_sources {
   std::vector<std::shared_ptr<board<loop_facts>>> loops;
   std::vector<std::shared_ptr<board<agent_facts>>> pools; // in the order of settings.agents
   std::shared_ptr<board<gateway_facts>> gateway;
-  std::function<bool()> ready;
+  std::function<errc()> readiness;
   instant started = no_instant;
+};
+
+/// What the store last said of itself. `stale`: it did not answer in time, this is from before.
+struct known_facts {
+  std::optional<store_facts> facts; // empty: it never answered
+  boot_time at{};
+  bool stale = false;
 };
 
 class lookups : public std::enable_shared_from_this<lookups> {
@@ -42,20 +51,33 @@ class lookups : public std::enable_shared_from_this<lookups> {
 
   void ask(const std::string& operation, const std::string& arguments, reply done);
 
+  /// The store's facts, or after limits::status_facts_within the last ones known.
+  void store_now(std::function<void(const known_facts&)> done);
+
  private:
   void describe_event(event_id event, bool again, reply done);
+  void show_dead(event_id event, reply done);
   void list_events(const nlohmann::json& arguments, bool dead, reply done);
   void cancel_event(event_id event, reply done);
   void live(const std::vector<event_id>& events, std::function<void(nlohmann::json)> done);
-  void list_keys(const nlohmann::json& arguments, reply done);
+  struct lane_walk;
+  void list_lanes(const nlohmann::json& arguments, reply done);
+  void walk_lanes(std::shared_ptr<lane_walk> walk);
   void describe_key(const nlohmann::json& arguments, reply done);
+  // status_lookups.cpp
   void status(reply done);
+  nlohmann::json status_view(const known_facts& known) const;
+  nlohmann::json rates_view() const;
+  nlohmann::json lag_view() const;
   nlohmann::json loops_view() const;
   nlohmann::json agents_view() const;
   std::optional<agent_no> agent_named(const std::string& name) const;
   loop_no loop_of(event_id event) const;
 
   lookup_sources sources_;
+  std::mutex known_mutex_;
+  known_facts known_;                      // guarded by known_mutex_
+  std::atomic<std::size_t> lane_walks_{0}; // under way
 };
 
 } // namespace skein

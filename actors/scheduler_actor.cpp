@@ -13,6 +13,7 @@ struct performer {
   scheduler_parts& parts;
 
   void operator()(submit_effect& effect) const {
+    self->state.submitted.push_back(parts.clock->now().boot);
     parts.store->submit(
         parts.loop, std::move(effect.batch),
         [to = weak(self)](result<journal::commit_receipt> receipt,
@@ -52,25 +53,45 @@ struct performer {
   }
 };
 
+void tell_facts(self_ptr self) {
+  auto& state = self->state;
+  const scheduler_core& core = *state.parts->core;
+  const boot_time now = state.parts->clock->now().boot;
+  loop_facts& facts = state.facts;
+  facts.accepted.add(now, core.counted().accepted - facts.counted.accepted);
+  facts.done.add(now, core.counted().done - facts.counted.done);
+  facts.counted = core.counted();
+  core.describe(facts.pending, facts.running, facts.lanes, facts.waiting);
+  facts.oldest_ready = core.oldest_ready();
+  facts.oldest_submit.reset();
+  if (!state.submitted.empty())
+    facts.oldest_submit = state.submitted.front();
+  facts.last_step = now;
+  state.parts->facts->write(facts);
+}
+
 void perform(self_ptr self) {
   auto& state = self->state;
   for (scheduler_effect& effect : state.effects)
     std::visit(performer{self, *state.parts}, effect);
   state.effects.clear();
-  loop_facts facts;
-  facts.counted = state.parts->core->counted();
-  state.parts->core->describe(facts.pending, facts.running, facts.lanes, facts.waiting);
-  facts.cpu = state.cpu;
-  facts.last_step = state.parts->clock->now().boot;
-  state.parts->facts->write(facts);
+  tell_facts(self);
+}
+
+void note_answer(scheduler_state& state, const committed_in& answer, boot_time now) {
+  state.submitted.pop_front();
+  (answer.receipt ? state.facts.committed : state.facts.refused) = now;
 }
 
 void step(self_ptr self, scheduler_input& input) {
   auto& state = self->state;
   const duration before = state.parts->clock->thread_cpu();
-  state.parts->core->step(std::move(input), state.parts->clock->now(), state.effects);
+  const moment now = state.parts->clock->now();
+  if (const auto* answer = std::get_if<committed_in>(&input))
+    note_answer(state, *answer, now.boot);
+  state.parts->core->step(std::move(input), now, state.effects);
   perform(self);
-  state.cpu += state.parts->clock->thread_cpu() - before;
+  state.facts.cpu += state.parts->clock->thread_cpu() - before;
 }
 
 void begin(self_ptr self, std::shared_ptr<scheduler_parts> parts) {

@@ -183,6 +183,7 @@ class scheduler_core {
   const counters& counted() const noexcept { return counted_; }
   std::size_t pending_events() const noexcept { return lanes_.pending_events(); }
   std::size_t running_turns() const noexcept { return running_; }
+  instant oldest_ready() const noexcept { return lanes_.oldest_ready(); }
   /// For the board: pending events, running turns, lanes, waiting deliveries by agent number.
   void describe(std::size_t& pending, std::size_t& running, std::size_t& lanes,
                 std::vector<std::size_t>& waiting) const;
@@ -286,7 +287,7 @@ class scheduler_core {
   void answer_to(const address& asker, std::uint64_t request, errc code, std::string json);
   void on_cancel(const address& asker, std::uint64_t request, event_id event);
   void event_ended(event_id event, delivery_state state);
-  nlohmann::json keys_view(std::size_t limit, const std::string& after) const;
+  nlohmann::json lanes_view(const nlohmann::json& question) const;
   void watch(const address& asker, std::uint64_t request, event_id event, duration timeout);
 
   address agent_at(agent_no agent) const;

@@ -4,7 +4,7 @@
 //   await {"event","timeout_ms"}     answered when the event is not (or no longer) pending here
 //   cancel {"event"}                 answered when the journal has decided
 //   loop                             counters of this loop
-//   keys {"limit","after"}, key {"key"}   lanes
+//   lanes {"from","limit","agent"?}, key {"key"}   lanes; "next" of the answer is the next "from"
 #include "actors/live_view.hpp"
 #include "actors/scheduler_core.hpp"
 
@@ -22,6 +22,9 @@ std::optional<event_id> event_of(const json& question) {
     return std::nullopt;
   return parse_event_id(found->get_ref<const std::string&>());
 }
+
+/// Looked at for one answer; a step takes well under a millisecond so.
+constexpr std::uint32_t lane_slots_a_page = 10'000;
 
 constexpr std::string_view no_such_event = "no event of this number is pending";
 
@@ -70,9 +73,8 @@ void scheduler_core::answer_question(const address& asker, std::uint64_t request
       agents[settings_.agents[i].name] = lanes_.waiting_count(static_cast<agent_no>(i));
     view["waiting"] = std::move(agents);
     reply(view);
-  } else if (op == "keys") {
-    reply(
-        keys_view(question.value("limit", limits::page_rows_default), question.value("after", "")));
+  } else if (op == "lanes") {
+    reply(lanes_view(question));
   } else if (op == "key") {
     auto rows = json::array();
     lanes_.for_each_lane_of(question.value("key", ""), [&](std::uint32_t slot) {
@@ -84,24 +86,25 @@ void scheduler_core::answer_question(const address& asker, std::uint64_t request
   }
 }
 
-nlohmann::json scheduler_core::keys_view(std::size_t limit, const std::string& after) const {
-  std::vector<std::pair<std::string_view, std::uint32_t>> found;
-  lanes_.for_each_lane([&](std::uint32_t slot) {
-    if (lanes_.lanes[slot].key > after)
-      found.emplace_back(lanes_.lanes[slot].key, slot);
-  });
-  const std::size_t rows_max = std::min({limit, found.size(), limits::page_rows_max});
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(rows_max),
-                    found.end(), [this](const auto& a, const auto& b) {
-                      return a.first != b.first
-                                 ? a.first < b.first
-                                 : lanes_.lanes[a.second].agent < lanes_.lanes[b.second].agent;
-                    });
+/// A page of lanes in the order of their slots, which costs the same however many lanes there are.
+nlohmann::json scheduler_core::lanes_view(const json& question) const {
+  const auto limit =
+      std::min(question.value("limit", limits::page_rows_default), limits::page_rows_max);
+  const std::string agent = question.value("agent", "");
+  const std::uint32_t from = std::min(question.value("from", 0u), lanes_.lanes.slots());
+  const std::uint32_t end = from + std::min(lanes_.lanes.slots() - from, lane_slots_a_page);
   auto rows = json::array();
-  for (std::size_t i = 0; i < rows_max; ++i)
-    rows.push_back(view_lane(lanes_, found[i].second,
-                             settings_.agents[raw(lanes_.lanes[found[i].second].agent)].name));
-  return {{"lanes", std::move(rows)}, {"total", found.size()}};
+  std::uint32_t slot = from;
+  for (; slot < end && rows.size() < limit; ++slot) {
+    const lane& each = lanes_.lanes[slot];
+    const std::string& name = settings_.agents[raw(each.agent)].name;
+    if (each.size > 0 && (agent.empty() || agent == name))
+      rows.push_back(view_lane(lanes_, slot, name));
+  }
+  json view{{"lanes", std::move(rows)}, {"total", lanes_.lane_count()}};
+  if (slot < lanes_.lanes.slots())
+    view["next"] = slot;
+  return view;
 }
 
 void scheduler_core::answer_to(const address& asker, std::uint64_t request, errc code,

@@ -24,6 +24,9 @@ struct performer {
     for (const auto& each : parts.agents)
       send_input(each, agent_input{hasten_in{}});
   }
+  void operator()(release_effect&) const {
+    send_input(parts.gateway, gateway_call{release_in{}, {}, {}});
+  }
   void operator()(finish_effect& effect) const { parts.finished(std::move(effect)); }
   void operator()(wake_effect& effect) const {
     parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {

@@ -111,6 +111,7 @@ void shutdown_core::finish(int code, std::vector<shutdown_effect>& out) {
                            {},
                            {},
                            {}});
+  out.push_back(release_effect{});
   out.push_back(finish_effect{code, std::move(left_), pending});
 }
 

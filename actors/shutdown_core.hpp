@@ -35,6 +35,8 @@ struct refuse_effect {};
 struct stop_starting_effect {};
 /// To the agents: stop what runs, give it back.
 struct hasten_effect {};
+/// To the gateway: let whoever waits go.
+struct release_effect {};
 /// Everything is quiet (or time is up): flush the store and stop. `code` 0 or 75.
 struct finish_effect {
   int code = 0;
@@ -42,7 +44,7 @@ struct finish_effect {
   std::size_t pending = 0;       // events that wait for the next start
 };
 using shutdown_effect = std::variant<refuse_effect, stop_starting_effect, hasten_effect,
-                                     finish_effect, wake_effect, log_effect>;
+                                     release_effect, finish_effect, wake_effect, log_effect>;
 
 inline constexpr int exit_overrun = 75;
 

@@ -38,6 +38,8 @@ class slab {
     return items_[slot];
   }
   std::size_t used() const noexcept { return items_.size() - free_.size(); }
+  /// All slots there are are below this; free ones hold T{}.
+  std::uint32_t slots() const noexcept { return static_cast<std::uint32_t>(items_.size()); }
 
  private:
   std::deque<T> items_;

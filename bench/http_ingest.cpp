@@ -51,9 +51,10 @@ class ready_node final : public node_api {
   void await_event(event_id, duration, std::function<void(bool)> done) override { done(false); }
   void ask(std::string, std::string, std::function<void(api_answer)> done) override { done({}); }
   std::uint64_t subscribe(stream_filter, stream_sink) override { return 0; }
+  void resume(std::uint64_t) override {}
   void unsubscribe(std::uint64_t) override {}
-  bool ready() const override { return true; }
-  std::string metrics() const override { return {}; }
+  errc readiness() const override { return errc::none; }
+  void metrics(std::function<void(std::string)> done) override { done({}); }
 
  private:
   using offer = std::pair<std::vector<offered_event>, std::function<void(publish_reply)>>;

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <map>
 #include <mutex>
 #include <poll.h>
@@ -66,7 +67,7 @@ struct node::impl {
   result<void> recover();
   result<void> open_agents();
   result<void> serve();
-  std::string metrics_page();
+  std::string metrics_page(const std::optional<store_facts>& facts);
   void store_broke(const error& problem);
 
   node_options options;
@@ -86,8 +87,6 @@ struct node::impl {
   std::map<std::string, std::unique_ptr<exec_runner>> runners;
   std::unique_ptr<http_server> http;
   instant started = no_instant;
-  std::mutex facts_mutex;
-  std::optional<store_facts> last_facts; // guarded by facts_mutex
 };
 
 // ---- starting ---------------------------------------------------------------------------------
@@ -195,7 +194,8 @@ result<void> node::impl::open_agents() {
         [this] { return clock->now().wall; });
     actors->attach_runner(agent.name, *runners[agent.name]);
   }
-  actors->set_metrics([this] { return metrics_page(); });
+  actors->set_metrics(
+      [this](const std::optional<store_facts>& facts) { return metrics_page(facts); });
   actors->start();
   return {};
 }
@@ -209,17 +209,16 @@ result<void> node::impl::serve() {
   return http->start();
 }
 
-std::string node::impl::metrics_page() {
+std::string node::impl::metrics_page(const std::optional<store_facts>& facts) {
   metrics_sources from;
   from.parts = actors->read_facts();
   from.settings = &actors->settings();
   from.frames = bus->counted();
   from.version = version();
   from.uptime_s = std::chrono::duration<double>(clock->now().wall - started).count();
-  {
-    const std::lock_guard lock{facts_mutex};
-    from.store = last_facts;
-  }
+  from.store = facts;
+  from.agents = actors->agent_names();
+  from.ready = actors->readiness() == errc::none;
   return render_metrics(from);
 }
 
@@ -250,9 +249,10 @@ node_api& node::api() { return *impl_->actors; }
 int node::ended_fd() const { return impl_->ended.fd(); }
 bool node::store_failed() const { return impl_->broken.load(); }
 
+/// The door first: whoever sees that the engine has begun to drain finds /readyz saying so.
 void node::signal() {
-  impl_->actors->signal();
   impl_->http->begin_drain();
+  impl_->actors->signal();
 }
 
 node_end node::finish() {
@@ -273,14 +273,17 @@ node_end node::finish() {
 
 namespace {
 
-/// Waits for signals and for the node's end; hands signals on.
+/// Waits for signals and for the node's end; hands signals on. The end of a terminal comes as one
+/// SIGHUP or as several: it begins a drain and never hastens one.
 void serve_until_ended(node& which, signals& caught) {
+  bool drains = false;
   std::array<pollfd, 2> items{{{caught.fd(), POLLIN, 0}, {which.ended_fd(), POLLIN, 0}}};
   while (true) {
     if (poll(items.data(), items.size(), -1) < 0)
       continue;
-    if ((items[0].revents & POLLIN) != 0 && caught.take() != 0)
-      which.signal();
+    if (const int signal = (items[0].revents & POLLIN) != 0 ? caught.take() : 0; signal != 0)
+      if (const bool again = std::exchange(drains, true); !again || signal != SIGHUP)
+        which.signal();
     if ((items[1].revents & POLLIN) != 0)
       return;
   }
@@ -291,14 +294,14 @@ constexpr std::chrono::milliseconds last_lines_limit{200};
 
 } // namespace
 
-int run_node(const node_options& options,
-             const std::function<void(const node_options&, std::uint16_t)>& ready) {
+result<int> run_node(const node_options& options,
+                     const std::function<void(const node_options&, std::uint16_t)>& ready) {
   set_up_background_logging(options.log, STDERR_FILENO);
   signals caught;
   auto started = node::start(options);
   if (!started) {
-    log(log_level::error, "node", "start-failed", to_string(started.error()));
-    return 1;
+    flush_log(last_lines_limit); // before the caller says why
+    return started.error();
   }
   std::unique_ptr<node> running = *std::move(started);
   ready(options, running->http_port());

@@ -40,7 +40,7 @@ class node {
   std::uint16_t http_port() const;
   node_api& api();
 
-  /// SIGTERM or SIGINT: drain; a second one hastens. Any thread.
+  /// SIGTERM, SIGINT or SIGHUP: drain; a second one hastens. Any thread.
   void signal();
   /// Readable once drained() has something or the store failed.
   int ended_fd() const;
@@ -56,8 +56,8 @@ class node {
 };
 
 /// Starts a node, tells `ready` its port, and serves until it has drained after a signal. Returns
-/// the process's exit code. For main.
-int run_node(const node_options& options,
-             const std::function<void(const node_options&, std::uint16_t port)>& ready);
+/// the process's exit code, or why it could not start. For main.
+result<int> run_node(const node_options& options,
+                     const std::function<void(const node_options&, std::uint16_t port)>& ready);
 
 } // namespace skein

@@ -13,6 +13,9 @@ signals::signals() {
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGINT);
+  struct sigaction before {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) // not under nohup
+    sigaddset(&wanted, SIGHUP);
   SKEIN_CHECK(pthread_sigmask(SIG_BLOCK, &wanted, nullptr) == 0);
   std::signal(SIGPIPE, SIG_IGN);
   fd_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as something to wait for. The mask is set before any thread starts, so that
+// SIGTERM, SIGINT and SIGHUP (a closed terminal) as something to wait for. The mask is set before any thread starts, so that
 // the signals come to nobody else.
 #pragma once
 
@@ -8,7 +8,8 @@ namespace skein {
 
 class signals {
  public:
-  /// Blocks SIGTERM and SIGINT in this thread and those it will start, and ignores SIGPIPE.
+  /// Blocks SIGTERM, SIGINT and, unless it is ignored already, SIGHUP in this thread and those it
+  /// will start, and ignores SIGPIPE.
   signals();
   ~signals();
   signals(const signals&) = delete;

@@ -16,12 +16,18 @@ constexpr std::array columns{column{"KEY", "key"},         column{"AGENT", "agen
                              column{"HEAD", "event"},      column{"STATE", "state"},
                              column{"SINCE", "since"}};
 
-int list_keys(context& at, const page_options& page) {
-  const auto answer =
-      look_up(at, with_query("/v1/keys", {{"limit", page.limit_text()}, {"after", page.after}}));
+struct list_options {
+  std::optional<std::string> agent;
+  page_options page;
+};
+
+int list_keys(context& at, const list_options& options) {
+  const auto answer = look_up(at, with_query("/v1/lanes", {{"agent", options.agent},
+                                                           {"limit", options.page.limit_text()},
+                                                           {"after", options.page.after}}));
   if (!answer)
     return answer.exit;
-  print_list(at, answer.body, "keys", columns,
+  print_list(at, answer.body, "lanes", columns,
              "nothing waits or runs at any key; see past events with: skein event list");
   return exit_code::done;
 }
@@ -52,9 +58,10 @@ int describe_key(context& at, const std::string& key) {
 } // namespace
 
 handler define_key_list(CLI::App& app) {
-  auto page = std::make_shared<page_options>();
-  add_page(app, *page);
-  return [page](context& at) { return list_keys(at, *page); };
+  auto options = std::make_shared<list_options>();
+  add_text(app, "--agent", options->agent, "AGENT", "of this agent");
+  add_page(app, options->page);
+  return [options](context& at) { return list_keys(at, *options); };
 }
 
 handler define_key_describe(CLI::App& app) {

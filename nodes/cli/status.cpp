@@ -39,13 +39,22 @@ std::string ledger_text(const json& ledger) {
   return text;
 }
 
+/// "1s 2.000, 10s 0.900": a group within a group.
+std::string inner_text(const json& group) {
+  std::string text;
+  for (const auto& [name, value] : group.items())
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, cell_of(value));
+  return text;
+}
+
 /// "rates", "lag", "store", "gateway": whatever the node tells, as "name.member".
 void add_group(text_values& values, const json& status, const std::string& group) {
   const auto found = status.find(group);
   if (found == status.end() || !found->is_object())
     return;
   for (const auto& [name, value] : found->items())
-    values.add(fmt::format("{}.{}", group, name), cell_of(value));
+    values.add(fmt::format("{}.{}", group, name),
+               value.is_object() ? inner_text(value) : cell_of(value));
 }
 
 /// "3d 4h", "1h 2m", "2m 5s": the two largest units.
@@ -68,6 +77,9 @@ void print_page(context& at, const json& status) {
   head.add("version", status, "version");
   if (status.contains("uptime_s") && status["uptime_s"].is_number())
     head.add("uptime", uptime_text(status["uptime_s"]));
+  if (status.value("stale", false))
+    head.add("counts",
+             fmt::format("of {} s ago: the store does not answer", cell_of(status, "stale_s")));
   for (const char* name : {"ledger", "deliveries"})
     if (status.contains(name) && status[name].is_object())
       head.add(name == std::string_view{"ledger"} ? "events" : name,
@@ -95,9 +107,11 @@ int show_status(context& at) {
   else
     print_json(at, answer.body);
   if (answer.body.value("ready", true) == false)
-    return complain(at, exit_code::unhealthy,
-                    {"the node is not ready", "it is starting, draining or cannot write",
-                     "see its log", "not-ready"});
+    return complain(
+        at, exit_code::unhealthy,
+        {"the node is not ready", "it is starting, draining or cannot write", "see its log",
+         answer.body.contains("not_ready_because") ? cell_of(answer.body, "not_ready_because")
+                                                   : "not-ready"});
   if (!balanced(answer.body, "ledger") || !balanced(answer.body, "deliveries"))
     return complain(
         at, exit_code::unhealthy,

@@ -33,8 +33,8 @@ class exchange {
   virtual const http_request& request() const = 0;
   virtual node_api& api() = 0;
   virtual bool draining() const = 0;
-  /// The engine's metrics and the server's own.
-  virtual std::string metrics() const = 0;
+  /// Adds the server's own metrics to a page.
+  virtual void append_metrics(std::string& page) const = 0;
 
   /// Exactly once, unless open_stream was called.
   virtual void respond(http_response response) = 0;

@@ -32,12 +32,10 @@ void http_connection::start() {
     pump();
 }
 
-std::string http_connection::metrics() const {
-  std::string text = core_->api.metrics();
-  append_http_metrics(text, core_->counters,
+void http_connection::append_metrics(std::string& page) const {
+  append_http_metrics(page, core_->counters,
                       {core_->doors.normal(), core_->doors.reserved(), core_->streams,
                        core_->body_memory, core_->response_memory});
-  return text;
 }
 
 std::function<void(exchange::task)> http_connection::courier() {
@@ -276,8 +274,9 @@ bool http_connection::flush() {
     progress_ = clock::now();
     if (feed_) {
       const std::size_t credit = std::min(size, uncredited_);
-      feed_->sent(credit);
       uncredited_ -= credit;
+      if (feed_->sent(credit))
+        core_->api.resume(subscription_);
     }
   }
   return true;
@@ -350,7 +349,7 @@ void http_connection::stop() {
     pump();
   else if (phase_ == phase::writing)
     close_after_ = true;
-  else
+  else if (phase_ != phase::handling) // what is with the engine is about to be answered
     close();
 }
 

@@ -33,7 +33,8 @@ class http_connection final : public exchange,
   void check_time(clock::time_point now);
   /// Ends a stream; other requests go on.
   void drain();
-  /// Lets a response that is being written end, closes all else.
+  /// Lets a request that is with the engine and a response that is being written end, closes all
+  /// else.
   void stop();
   void close();
 
@@ -41,7 +42,7 @@ class http_connection final : public exchange,
   const http_request& request() const override { return plan_.request; }
   node_api& api() override { return core_->api; }
   bool draining() const override { return core_->draining; }
-  std::string metrics() const override;
+  void append_metrics(std::string& page) const override;
   void respond(http_response response) override;
   void open_stream(stream_filter filter) override;
 

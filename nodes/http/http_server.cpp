@@ -120,9 +120,10 @@ result<void> http_server::impl::listen() {
 }
 
 error http_server::impl::cannot_listen(const error_code& problem) const {
-  return {errc::io_error, "Cannot listen on " + core_->settings.address + ":" +
-                              std::to_string(core_->settings.port) + ": " + problem.message() +
-                              ". Stop what uses it, or choose another port."};
+  const bool taken = problem == asio::error::address_in_use;
+  return {taken ? errc::port_in_use : errc::invalid_config,
+          "Cannot listen on " + core_->settings.address + ":" +
+              std::to_string(core_->settings.port) + ": " + problem.message() + "."};
 }
 
 void http_server::impl::run() {

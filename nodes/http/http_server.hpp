@@ -24,14 +24,15 @@ class http_server {
   http_server(const http_server&) = delete;
   http_server& operator=(const http_server&) = delete;
 
-  /// Once. invalid_config: the address is no literal address; io_error: it cannot be listened on.
+  /// Once. port_in_use: another program listens there; invalid_config: the address is no literal
+  /// address, not one of this machine, or not allowed.
   result<void> start();
   /// From start on: the port that was given, or chosen by the system.
   std::uint16_t port() const noexcept;
   void begin_drain();
   /// Returns when the thread has ended: at once, or after http_settings::stop_grace if a response
-  /// is being read slowly. A request that the engine has not answered gets no answer. May be called
-  /// more than once.
+  /// is being read slowly. A request that the engine does not answer within it gets no answer. May
+  /// be called more than once.
   void stop();
 
  private:

@@ -57,10 +57,10 @@ void http_connection::open_stream(stream_filter filter) {
                                               self->on_feed();
                                           });
                                         });
-  subscription_ = core_->api.subscribe(std::move(filter),
-                                       [feed = feed_](const std::vector<stream_message>& messages) {
-                                         return feed->deliver(messages);
-                                       });
+  subscription_ = core_->api.subscribe(
+      std::move(filter), [feed = feed_](const std::vector<stream_message>& messages, bool live) {
+        return feed->deliver(messages, live);
+      });
   pump();
 }
 

@@ -85,8 +85,8 @@ void show_health(exchange& ex) {
 void show_ready(exchange& ex) {
   if (ex.draining())
     return ex.refuse({errc::draining, ""});
-  if (!ex.api().ready())
-    return ex.refuse({errc::not_ready, ""});
+  if (const errc because = ex.api().readiness(); because != errc::none)
+    return ex.refuse({because, ""});
   http_response response;
   response.content_type = content_type::text;
   response.body = "ready\n";
@@ -94,10 +94,13 @@ void show_ready(exchange& ex) {
 }
 
 void show_metrics(exchange& ex) {
-  http_response response;
-  response.content_type = content_type::metrics;
-  response.body = ex.metrics();
-  ex.respond(std::move(response));
+  ex.api().metrics(ex.back<std::string>([](exchange& self, std::string page) {
+    http_response response;
+    response.content_type = content_type::metrics;
+    response.body = std::move(page);
+    self.append_metrics(response.body);
+    self.respond(std::move(response));
+  }));
 }
 
 } // namespace skein

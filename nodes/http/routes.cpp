@@ -28,7 +28,6 @@ constexpr std::array dead_query{
     argument_rule{"agent", text},  argument_rule{"key", text},   argument_rule{"type", text},
     argument_rule{"limit", count}, argument_rule{"after", text},
 };
-constexpr std::array page_query{argument_rule{"limit", count}, argument_rule{"after", text}};
 constexpr std::array lanes_query{argument_rule{"agent", text}, argument_rule{"limit", count},
                                  argument_rule{"after", text}};
 constexpr std::array stream_query{argument_rule{"key", text}, argument_rule{"type", text},
@@ -56,9 +55,8 @@ constexpr std::array table{
     route{"GET", "/v1/dead/{event}", look_up, normal, bare, "dead.show", the_event, {}},
     route{"GET", "/v1/agents", look_up, reserved, bare, "agent.list", no_parameter, {}},
     route{"GET", "/v1/agents/{name}", look_up, reserved, bare, "agent.describe", the_agent, {}},
-    route{"GET", "/v1/keys", look_up, normal, bare, "key.list", no_parameter, page_query},
     route{"GET", "/v1/keys/{key}", look_up, normal, bare, "key.describe", the_key, {}},
-    route{"GET", "/v1/lanes", look_up, normal, bare, "key.list", no_parameter, lanes_query},
+    route{"GET", "/v1/lanes", look_up, normal, bare, "lane.list", no_parameter, lanes_query},
     route{"GET", "/v1/loops", look_up, reserved, bare, "loop.list", no_parameter, {}},
     route{"GET", "/v1/status", look_up, reserved, bare, "status", no_parameter, {}},
     route{"GET", "/v1/stream", open_stream, normal, bare, "", no_parameter, stream_query},
@@ -95,11 +93,21 @@ bool is_number(std::string_view text, std::uint64_t& value) noexcept {
   return problem == std::errc{} && stopped == text.data() + text.size();
 }
 
+/// "17.0", or with the store that it is of: "17.0.4f2a91c0".
 bool is_cursor(std::string_view text) noexcept {
+  constexpr std::size_t cursor_bytes_max = 64;
+  constexpr std::string_view hex = "0123456789abcdef";
   std::uint64_t number = 0;
   const std::size_t dot = text.find('.');
-  return dot != std::string_view::npos && is_number(text.substr(0, dot), number) &&
-         is_number(text.substr(dot + 1), number);
+  const std::size_t second = text.find('.', dot + 1); // npos + 1 is 0: the first again, if any
+  if (dot == std::string_view::npos || text.size() > cursor_bytes_max)
+    return false;
+  const std::string_view store = second == std::string_view::npos ? "0" : text.substr(second + 1);
+  return is_number(text.substr(0, dot), number) &&
+         is_number(
+             text.substr(dot + 1, second == std::string_view::npos ? second : second - dot - 1),
+             number) &&
+         !store.empty() && store.find_first_not_of(hex) == std::string_view::npos;
 }
 
 /// Empty: the value is right. Else what would be.

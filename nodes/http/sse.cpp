@@ -26,25 +26,31 @@ void append_sse(std::string& out, const stream_message& one) {
   out.push_back('\n');
 }
 
-bool stream_feed::deliver(const std::vector<stream_message>& messages) {
+stream_taken stream_feed::deliver(const std::vector<stream_message>& messages, bool live) {
   bool wake = false;
-  bool lagging = false;
+  stream_taken answer = stream_taken::more;
   {
     const std::lock_guard lock{mutex_};
     if (closed_ || lagging_)
-      return false;
+      return stream_taken::gone;
     for (const stream_message& each : messages)
-      if (!append(each))
+      if (!live)
+        append_sse(waiting_, each);
+      else if (!append_live(each))
         break;
     wake = !std::exchange(woken_, true);
-    lagging = lagging_;
+    full_ = !live && in_flight_ + waiting_.size() >= backlog_max_ / 2;
+    if (lagging_)
+      answer = stream_taken::gone;
+    else if (full_)
+      answer = stream_taken::full;
   }
   if (wake)
     wake_();
-  return !lagging;
+  return answer;
 }
 
-bool stream_feed::append(const stream_message& one) {
+bool stream_feed::append_live(const stream_message& one) {
   const std::size_t before = waiting_.size();
   append_sse(waiting_, one);
   // A message alone may be larger than the bound: else nobody could ever read past it.
@@ -63,10 +69,11 @@ stream_feed::taken stream_feed::take() {
   return out;
 }
 
-void stream_feed::sent(std::size_t bytes) {
+bool stream_feed::sent(std::size_t bytes) {
   const std::lock_guard lock{mutex_};
   SKEIN_CHECK(bytes <= in_flight_);
   in_flight_ -= bytes;
+  return full_ && in_flight_ + waiting_.size() <= backlog_max_ / 4 && std::exchange(full_, false);
 }
 
 bool stream_feed::close() {

@@ -111,6 +111,10 @@ void put_loops(page& out, const std::vector<loop_facts>& loops) {
   each([](const loop_facts& of) { return number(of.running); });
   out.gauge("skein_loop_lanes", "Lanes with something in them.");
   each([](const loop_facts& of) { return number(of.lanes); });
+  out.counter("skein_loop_accepted_events_total", "Events taken in, emitted ones too.");
+  each([](const loop_facts& of) { return number(of.counted.accepted); });
+  out.counter("skein_loop_done_deliveries_total", "Deliveries that ended well.");
+  each([](const loop_facts& of) { return number(of.counted.done); });
   out.counter("skein_loop_turns_total", "Turns started.");
   each([](const loop_facts& of) { return number(of.counted.turns); });
   out.counter("skein_loop_retries_total", "Failed attempts that are made again.");
@@ -121,6 +125,18 @@ void put_loops(page& out, const std::vector<loop_facts>& loops) {
   each([](const loop_facts& of) { return number(of.counted.unrouted); });
   out.counter("skein_loop_cpu_seconds_total", "Processor time of a loop.");
   each([](const loop_facts& of) { return std::chrono::duration<double>(of.cpu).count(); });
+}
+
+/// Also of agents that are no longer configured: what waits for them waits for their return.
+void put_waiting(page& out, const metrics_sources& from) {
+  out.gauge("skein_agent_waiting_deliveries",
+            "Deliveries that wait for an agent, configured or not.");
+  for (std::size_t i = 0; i < from.agents.size(); ++i) {
+    std::size_t waiting = 0;
+    for (const loop_facts& loop : from.parts.loops)
+      waiting += i < loop.waiting.size() ? loop.waiting[i] : 0;
+    out.value(number(waiting), {{"agent", from.agents[i]}});
+  }
 }
 
 void put_agents(page& out, const metrics_sources& from) {
@@ -159,6 +175,8 @@ std::string render_metrics(const metrics_sources& from) {
   page out;
   out.gauge("skein_info", "Which Skein this is; always 1.")
       .value(1, {{"version", from.version}, {"node", from.settings->node}});
+  out.gauge("skein_ready", "1 while the node takes events, as /readyz says.")
+      .value(from.ready ? 1 : 0);
   out.gauge("skein_uptime_seconds", "Time since the start.").value(from.uptime_s);
   out.gauge("skein_resident_memory_bytes", "Resident memory of the process.")
       .value(resident_bytes());
@@ -167,6 +185,7 @@ std::string render_metrics(const metrics_sources& from) {
   put_gateway(out, from.parts.gateway);
   put_loops(out, from.parts.loops);
   put_agents(out, from);
+  put_waiting(out, from);
   put_broker(out, from.frames);
   out.gauge("skein_stream_readers", "Readers of the event stream.")
       .value(number(from.parts.stream_readers));

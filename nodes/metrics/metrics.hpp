@@ -7,12 +7,15 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace skein {
 
 struct metrics_sources {
   engine::facts parts;
   const engine_settings* settings = nullptr;
+  std::vector<std::string> agents; // all that the store knows, by number
+  bool ready = false;
   broker::counters frames;
   std::optional<store_facts> store; // absent until the store first answered
   std::string version;

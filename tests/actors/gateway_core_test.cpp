@@ -264,3 +264,19 @@ TEST_CASE("a question for one loop goes to that loop alone") {
   REQUIRE(world.answered.size() == 1);
   CHECK(world.answered[0].answers[0].code == errc::not_found);
 }
+
+TEST_CASE("at the end of a drain whoever waits gets what there is, and nobody waits any more") {
+  gateway_world world{two_loops()};
+  world.step(ask_in{7, std::nullopt, "{}", 60s}, 0);
+  world.answer_from(0, {7, errc::none, "zero"}, 1);
+  world.step(release_in{}, 2);
+  REQUIRE(world.answered.size() == 1);
+  CHECK(world.answered[0].answers[0].json == "zero");
+  CHECK(world.answered[0].answers[1].code == errc::timed_out);
+  world.step(ask_in{8, static_cast<loop_no>(1), "{}", 60s}, 3);
+  CHECK(world.sent.empty());
+  REQUIRE(world.answered.size() == 1);
+  CHECK(world.answered[0].ticket == 8);
+  REQUIRE(world.answered[0].answers.size() == 1);
+  CHECK(world.answered[0].answers[0].code == errc::timed_out);
+}

@@ -291,7 +291,7 @@ TEST_CASE("questions that are none are answered with an error, never with an end
       {"", "{", "[]", "{}", R"({"op":5})", R"({"op":"what"})", R"({"op":"await"})",
        R"({"op":"await","event":"x"})", R"({"op":"await","event":"0-1","timeout_ms":"long"})",
        R"({"op":"cancel","event":7})", R"({"op":"live","events":[5]})",
-       R"({"op":"keys","limit":"all"})", R"({"op":"key","key":5})"}));
+       R"({"op":"lanes","limit":"all"})", R"({"op":"key","key":5})"}));
   CAPTURE(question);
   world.publish({});
   world.take();

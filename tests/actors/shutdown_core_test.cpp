@@ -38,6 +38,8 @@ std::size_t count(const std::vector<shutdown_effect>& effects) {
 
 finish_effect finish_of(const std::vector<shutdown_effect>& effects) {
   REQUIRE(count<finish_effect>(effects) == 1);
+  CHECK(count<release_effect>(effects) == 1); // whoever still waits is let go first
+  CHECK(std::holds_alternative<finish_effect>(effects.back()));
   for (const shutdown_effect& each : effects)
     if (const auto* finish = std::get_if<finish_effect>(&each))
       return *finish;

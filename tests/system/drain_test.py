@@ -5,6 +5,7 @@ import threading
 import time
 
 import support
+from stream import Stream
 from support import Client, event, say, until, worker
 
 
@@ -165,6 +166,56 @@ class Drain(support.SystemTest):
         node = self.node()
         self.client(node).accept(event(1))
         node.signal(signal.SIGINT)
+        self.assertEqual(node.wait(15), 0)
+
+    def test_a_closed_terminal_drains_as_sigterm_does_and_a_second_sighup_does_not_hasten(self):
+        node = self.node(slow(self.notes))
+        number = self.client(node).accept(event(1, "k", data={"work": 2}))
+        until(self.started, 30, "the start of the turn")
+        node.signal(signal.SIGHUP)
+        client = self.client(node)
+        until(lambda: self.not_ready(client), 5, "the begin of the drain")
+        node.signal(signal.SIGHUP)
+        self.assertEqual(node.wait(15), 0)
+        node.start()
+        found = self.client(node).look_up(number)
+        self.assertEqual((found["state"], found["deliveries"][0]["attempt"]), ("done", 1), "the turn ended in the drain")
+        self.assertEqual(len(self.started()), 1)
+
+    def test_under_nohup_a_closed_terminal_is_nothing(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited by the node
+        try:
+            node = self.node()
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        node.signal(signal.SIGHUP)
+        client = self.client(node)
+        self.assertEqual(client.ended(client.accept(event(1)))["state"], "done")
+        self.assertEqual(client.get("/readyz").status, 200)
+
+    def test_waiters_are_answered_and_streams_end_in_order_when_a_drain_gives_a_turn_back(self):
+        node, number = self.start_stuck_turn(hanging(self.notes, self.release))
+        answers = []
+
+        def wait(which):
+            with_client = Client(node, timeout=60.0)
+            answers.append(with_client.publish(event(which, "k", "test.stuck"), "?wait=60s"))
+            with_client.close()
+
+        threads = [threading.Thread(target=wait, args=(which,)) for which in ("stuck", "behind")]
+        threads[0].start()  # a repeat: waits for the turn that runs
+        threads[1].start()
+        client = self.client(node)
+        until(lambda: client.ledger()["pending"] == 2, 10, "both events")
+        with Stream(node.port) as stream:
+            node.terminate()
+            until(lambda: self.not_ready(client), 5, "the begin of the drain")
+            self.assertEqual(list(stream), [], "a stream ends with its last chunk")
+        node.terminate()
+        for each in threads:
+            each.join(30)
+        self.assertEqual([answer.status for answer in answers], [202, 202], answers)
+        self.assertIn(number, [answer.json()["accepted"][0]["event"] for answer in answers])
         self.assertEqual(node.wait(15), 0)
 
     def test_past_its_deadline_a_drain_exits_with_75_and_logs_what_it_left(self):

@@ -84,18 +84,22 @@ void fake_node::release_waits(bool ended) {
     later([each, ended] { each(ended); });
 }
 
-std::vector<bool> fake_node::emit(const std::vector<stream_message>& messages) {
-  std::promise<std::vector<bool>> said;
+bool fake_node::wait_for_resumes(std::size_t count) {
+  return wait_until([&] { return resumes_ >= count; });
+}
+
+std::vector<stream_taken> fake_node::emit(const std::vector<stream_message>& messages, bool live) {
+  std::promise<std::vector<stream_taken>> said;
   later([&] {
     std::map<std::uint64_t, stream_sink> sinks;
     {
       const std::lock_guard lock{mutex_};
       sinks = sinks_;
     }
-    std::vector<bool> answers;
+    std::vector<stream_taken> answers;
     for (const auto& [number, sink] : sinks) {
-      answers.push_back(sink(messages));
-      if (!answers.back()) {
+      answers.push_back(sink(messages, live));
+      if (answers.back() == stream_taken::gone) {
         const std::lock_guard lock{mutex_};
         sinks_.erase(number);
         changed_.notify_all();
@@ -172,12 +176,24 @@ std::uint64_t fake_node::subscribe(stream_filter filter, stream_sink deliver) {
   return number;
 }
 
+void fake_node::resume(std::uint64_t) {
+  {
+    const std::lock_guard lock{mutex_};
+    ++resumes_;
+  }
+  changed_.notify_all();
+}
+
 void fake_node::unsubscribe(std::uint64_t subscription) {
   {
     const std::lock_guard lock{mutex_};
     sinks_.erase(subscription);
   }
   changed_.notify_all();
+}
+
+void fake_node::metrics(std::function<void(std::string)> done) {
+  later([done = std::move(done)] { done("# TYPE fake gauge\nfake 1\n"); });
 }
 
 void fake_node::later(std::function<void()> work) {

@@ -23,7 +23,7 @@ class fake_node final : public node_api {
 
   // What a test sets before it asks.
   event_limits bounds;
-  bool is_ready = true;
+  errc unready = errc::none;
   bool holds_publishes = false; // answers come with release_publishes
   bool holds_waits = false;     // likewise with release_waits
   bool wait_answer = true;
@@ -44,7 +44,8 @@ class fake_node final : public node_api {
   void release_publishes();
   void release_waits(bool ended);
   /// To every stream, from the engine's thread; returns when all took it, with what the sinks said.
-  std::vector<bool> emit(const std::vector<stream_message>& messages);
+  std::vector<stream_taken> emit(const std::vector<stream_message>& messages, bool live = true);
+  bool wait_for_resumes(std::size_t count);
 
   // node_api
   const hash_settings& hash() const override { return hash_; }
@@ -55,9 +56,10 @@ class fake_node final : public node_api {
   void ask(std::string operation, std::string arguments_json,
            std::function<void(api_answer)> done) override;
   std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override;
+  void resume(std::uint64_t subscription) override;
   void unsubscribe(std::uint64_t subscription) override;
-  bool ready() const override { return is_ready; }
-  std::string metrics() const override { return "# TYPE fake gauge\nfake 1\n"; }
+  errc readiness() const override { return unready; }
+  void metrics(std::function<void(std::string)> done) override;
 
  private:
   void later(std::function<void()> work);
@@ -77,6 +79,7 @@ class fake_node final : public node_api {
   std::vector<stream_filter> filters_;
   std::map<std::uint64_t, stream_sink> sinks_;
   std::uint64_t next_sink_ = 1;
+  std::size_t resumes_ = 0;
 
   std::deque<std::function<void()>> queue_;
   bool ends_ = false;

@@ -1,6 +1,7 @@
 // The event stream, and the end: drain and stop.
 #include "tests/nodes/http/http_fixture.hpp"
 
+#include <thread>
 #include <vector>
 
 using namespace skein;
@@ -66,7 +67,12 @@ TEST_CASE("a stream goes on after the id that the client says") {
   CHECK(fixture.node.filters()[0].after == "5.1");
   CHECK(fixture.node.filters()[1].after ==
         "7.3"); // newer: what a browser sends when it connects again
-  CHECK(fixture.ask(fixture.get("/v1/stream?after=5")).code() == "invalid-argument");
+  raw_client of_a_store = open(fixture, "/v1/stream?after=5.1.4f2a91c0");
+  REQUIRE(fixture.node.wait_for_streams(3));
+  CHECK(fixture.node.filters()[2].after == "5.1.4f2a91c0");
+  for (const char* wrong : {"5", "5.", "5.1.", "5.1.x", ".1", "5.1.2.3", "-1.0"})
+    CHECK(fixture.ask(fixture.get(std::string{"/v1/stream?after="} + wrong)).code() ==
+          "invalid-argument");
   CHECK(fixture.ask(fixture.get("/v1/stream", "Last-Event-ID: x\r\n")).code() ==
         "invalid-argument");
 }
@@ -100,7 +106,7 @@ TEST_CASE("a reader that is too far behind gets what fits, is told, and closed")
   std::size_t taken = 0;
   const std::string data(1'000, 'x');
   while (fixture.node.emit({{std::to_string(taken) + ".0", "accepted", data}}) ==
-         std::vector<bool>{true})
+         std::vector<stream_taken>{stream_taken::more})
     REQUIRE(++taken < 100'000);
   CHECK(fixture.node.wait_for_streams(0));
   const auto rest = client.read_to_end();
@@ -116,6 +122,31 @@ TEST_CASE("a reader that is too far behind gets what fits, is told, and closed")
   }
   CHECK(messages == taken); // no gap before the end
   CHECK(text.substr(at).starts_with("event: lagging\ndata: "));
+}
+
+TEST_CASE(
+    "a reader of the past is never too far behind: it is asked to wait, and told when to go on") {
+  http_settings settings = test_settings();
+  settings.send_buffer = 4'096;
+  settings.stream_backlog_max = 64 << 10;
+  http_fixture fixture{settings};
+  raw_client client{fixture.server.port(), "127.0.0.1", 4'096};
+  CHECK(client.ask(fixture.get("/v1/stream?after=0.0")).status == 200);
+  REQUIRE(fixture.node.wait_for_streams(1));
+  const std::string data(1'000, 'x');
+  std::size_t sent = 0;
+  for (std::size_t rounds = 1; rounds <= 3; ++rounds) {
+    while (fixture.node.emit({{std::to_string(sent++) + ".0", "accepted", data}}, false) ==
+           std::vector<stream_taken>{stream_taken::more})
+      REQUIRE(sent < 100'000);
+    CHECK(fixture.node.emit({{std::to_string(sent++) + ".0", "accepted", data}}, false) ==
+          std::vector<stream_taken>{stream_taken::full});
+    CHECK_FALSE(client.read_until("id: " + std::to_string(sent - 1) + ".0").empty());
+    CHECK(fixture.node.wait_for_resumes(rounds));
+  }
+  CHECK(fixture.node.emit({{"last.0", "accepted", data}}) ==
+        std::vector<stream_taken>{stream_taken::more});
+  CHECK_FALSE(client.read_until("id: last.0").empty());
 }
 
 TEST_CASE("a stream that nobody reads is dropped") {
@@ -221,6 +252,23 @@ TEST_CASE("a stop closes the port and every connection") {
   CHECK(stream.read_to_end() == "0\r\n\r\n");
   CHECK_FALSE(fixture.connect().connected());
   fixture.server.stop(); // again is nothing
+}
+
+TEST_CASE("a stop lets requests that are with the engine be answered") {
+  http_fixture fixture;
+  fixture.node.holds_waits = true;
+  raw_client client = fixture.connect();
+  std::string request = fixture.post_event(event_json("1"));
+  request.replace(request.find("/v1/events"), 10, "/v1/events?wait=60s");
+  client.send(request);
+  REQUIRE(fixture.node.wait_for_waits(1));
+  std::thread stopping{[&] { fixture.server.stop(); }};
+  while (fixture.connect().connected()) {} // the port is still open
+  fixture.node.release_waits(false);
+  const raw_response out = client.read();
+  CHECK(out.status == 202);
+  CHECK(out.field("connection") == "close");
+  stopping.join();
 }
 
 TEST_CASE("an answer of the engine after the stop is ignored") {

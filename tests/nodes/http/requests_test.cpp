@@ -199,10 +199,10 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
   CHECK(asked("/v1/dead/3-4") == asked_pair{"dead.show", R"({"event":"3-4"})"});
   CHECK(asked("/v1/agents") == asked_pair{"agent.list", "{}"});
   CHECK(asked("/v1/agents/bot") == asked_pair{"agent.describe", R"({"agent":"bot"})"});
-  CHECK(asked("/v1/keys?limit=2&after=x") == asked_pair{"key.list", R"({"limit":2,"after":"x"})"});
   CHECK(asked("/v1/keys/chat%2F1%20%C3%A4+") ==
         asked_pair{"key.describe", "{\"key\":\"chat/1 \xc3\xa4+\"}"});
-  CHECK(asked("/v1/lanes?agent=bot") == asked_pair{"key.list", R"({"agent":"bot"})"});
+  CHECK(asked("/v1/lanes?agent=bot&limit=2&after=0.7") ==
+        asked_pair{"lane.list", R"({"agent":"bot","limit":2,"after":"0.7"})"});
   CHECK(asked("/v1/loops") == asked_pair{"loop.list", "{}"});
   CHECK(asked("/v1/status") == asked_pair{"status", "{}"});
 }
@@ -248,10 +248,13 @@ TEST_CASE("health, readiness and metrics are plain text") {
   CHECK(out.body.find(
             R"(skein_http_responses_total{method="GET",route="/healthz",status="200"} 1)") !=
         std::string::npos);
-  fixture.node.is_ready = false;
-  out = fixture.ask(fixture.get("/readyz"));
-  CHECK(out.status == 503);
-  CHECK(out.code() == "not-ready");
+  for (const errc because : {errc::not_ready, errc::store_refuses, errc::store_stuck}) {
+    fixture.node.unready = because;
+    out = fixture.ask(fixture.get("/readyz"));
+    CHECK(out.status == 503);
+    CHECK(out.code() == slug(because));
+    CHECK_FALSE(out.field("retry-after").empty());
+  }
 }
 
 TEST_CASE("a wrong path, method or argument is told and the connection is kept") {

@@ -1,0 +1,241 @@
+// lookups: what a node says of itself: status, loops, agents. All of it is read from boards and
+// from the last facts of the store, so that it is answered whatever the store and the loops do.
+#include "actors/lookups.hpp"
+#include "protocol/raw_json.hpp"
+
+#include <algorithm>
+
+namespace skein {
+
+namespace {
+
+using nlohmann::json;
+
+json view_ledger(const journal::ledger& of) {
+  return {{"accepted", of.accepted},
+          {"done", of.done},
+          {"dead", of.dead},
+          {"cancelled", of.cancelled},
+          {"superseded", of.superseded},
+          {"expired", of.expired},
+          {"purged", of.purged},
+          {"pending", of.pending}};
+}
+
+std::string_view kind_name(agent_kind kind) {
+  switch (kind) {
+    case agent_kind::echo:
+      return "echo";
+    case agent_kind::exec:
+      return "exec";
+    case agent_kind::noop:
+      return "noop";
+  }
+  return "unknown";
+}
+
+double seconds(duration value) { return std::chrono::duration<double>(value).count(); }
+
+void put_settings(json& row, const agent_settings& agent, const agent_facts& facts) {
+  row.update({{"kind", kind_name(agent.kind)},
+              {"pure", agent.pure},
+              {"concurrency", agent.concurrency},
+              {"timeout", format_duration(agent.timeout)},
+              {"attempts", agent.retry.attempts},
+              {"running", facts.running},
+              {"turns", facts.counted.turns},
+              {"done", facts.counted.done},
+              {"failed", facts.counted.failed},
+              {"rejected", facts.counted.rejected},
+              {"timeouts", facts.counted.timeouts}});
+  if (agent.kind == agent_kind::exec)
+    row["command"] = agent.exec.command;
+}
+
+} // namespace
+
+json lookups::loops_view() const {
+  json rows = json::array();
+  const boot_time now = sources_.clock->now().boot;
+  for (std::size_t i = 0; i < sources_.loops.size(); ++i) {
+    const loop_facts facts = sources_.loops[i]->read();
+    std::uint32_t shards = sources_.shards / sources_.settings.loops;
+    shards += i < sources_.shards % sources_.settings.loops ? 1u : 0u;
+    rows.push_back({{"loop", i},
+                    {"node", sources_.settings.node},
+                    {"shards", shards},
+                    {"pending", facts.pending},
+                    {"running", facts.running},
+                    {"lanes", facts.lanes},
+                    {"accepted", facts.counted.accepted},
+                    {"turns", facts.counted.turns},
+                    {"done", facts.counted.done},
+                    {"failed", facts.counted.failed},
+                    {"dead", facts.counted.dead},
+                    {"cpu_s", seconds(facts.cpu)},
+                    {"idle_s", seconds(now - facts.last_step)}});
+  }
+  return rows;
+}
+
+/// The configured agents, and those that only the store still knows as long as something waits for
+/// them.
+json lookups::agents_view() const {
+  std::vector<std::size_t> waiting(sources_.agents.size());
+  for (const auto& loop : sources_.loops) {
+    const loop_facts facts = loop->read();
+    for (std::size_t i = 0; i < std::min(waiting.size(), facts.waiting.size()); ++i)
+      waiting[i] += facts.waiting[i];
+  }
+  json rows = json::array();
+  for (std::size_t i = 0; i < sources_.settings.agents.size(); ++i) {
+    const agent_settings& agent = sources_.settings.agents[i];
+    const auto number = agent_named(agent.name);
+    json row{{"name", agent.name}, {"configured", true}};
+    row["waiting"] = number ? waiting[raw(*number)] : 0;
+    put_settings(row, agent, sources_.pools[i]->read());
+    rows.push_back(std::move(row));
+  }
+  for (std::size_t i = 0; i < sources_.agents.size(); ++i) {
+    const std::string& name = sources_.agents[i];
+    const auto& known = sources_.settings.agents;
+    if (waiting[i] > 0 && std::none_of(known.begin(), known.end(),
+                                       [&](const auto& each) { return each.name == name; }))
+      rows.push_back({{"name", name}, {"configured", false}, {"waiting", waiting[i]}});
+  }
+  return rows;
+}
+
+// ---- the store's facts -------------------------------------------------------------------------
+
+namespace {
+
+/// One question to the store: told once, by the store or by the clock.
+struct fact_question {
+  std::mutex mutex;
+  std::function<void(const known_facts&)> done; // guarded by mutex; empty once told
+
+  void tell(const known_facts& known) {
+    std::function<void(const known_facts&)> then;
+    {
+      const std::lock_guard lock{mutex};
+      then.swap(done);
+    }
+    if (then)
+      then(known);
+  }
+};
+
+} // namespace
+
+void lookups::store_now(std::function<void(const known_facts&)> done) {
+  auto question = std::make_shared<fact_question>();
+  question->done = std::move(done);
+  const auto last_known = [](lookups& self) {
+    const std::lock_guard lock{self.known_mutex_};
+    known_facts known = self.known_;
+    known.stale = true;
+    return known;
+  };
+  const boot_time late = sources_.clock->now().boot + limits::status_facts_within;
+  sources_.clock->wake_at(late, [weak = weak_from_this(), question, last_known] {
+    if (const auto self = weak.lock())
+      question->tell(last_known(*self));
+  });
+  sources_.store->facts([weak = weak_from_this(), question, last_known](result<store_facts> facts) {
+    const auto self = weak.lock();
+    if (!self)
+      return;
+    if (!facts)
+      return question->tell(last_known(*self));
+    const known_facts known{*facts, self->sources_.clock->now().boot, false};
+    {
+      const std::lock_guard lock{self->known_mutex_};
+      self->known_ = known;
+    }
+    question->tell(known);
+  });
+}
+
+// ---- status ------------------------------------------------------------------------------------
+
+/// Events accepted and deliveries done, a second.
+json lookups::rates_view() const {
+  const boot_time now = sources_.clock->now().boot;
+  json accepted = json::object();
+  json done = json::object();
+  for (const int window : {1, 10, 60}) {
+    double taken = 0;
+    double ended = 0;
+    for (const auto& each : sources_.loops) {
+      const loop_facts facts = each->read();
+      taken += facts.accepted.over(window, now);
+      ended += facts.done.over(window, now);
+    }
+    const std::string name = std::to_string(window) + "s";
+    accepted[name] = taken;
+    done[name] = ended;
+  }
+  return {{"accepted", std::move(accepted)}, {"done", std::move(done)}};
+}
+
+/// How long what could start now waits already, and how long the store has owed an answer.
+json lookups::lag_view() const {
+  const moment now = sources_.clock->now();
+  duration ready{0};
+  duration commit{0};
+  for (const auto& each : sources_.loops) {
+    const loop_facts facts = each->read();
+    if (facts.oldest_ready != no_instant)
+      ready = std::max(ready, now.wall - facts.oldest_ready);
+    if (facts.oldest_submit)
+      commit = std::max(commit, now.boot - *facts.oldest_submit);
+  }
+  return {{"oldest_ready_s", seconds(ready)}, {"commit_s", seconds(commit)}};
+}
+
+json lookups::status_view(const known_facts& known) const {
+  const gateway_facts gateway = sources_.gateway->read();
+  const moment now = sources_.clock->now();
+  const errc readiness = sources_.readiness();
+  json body{{"version", sources_.version},
+            {"node", sources_.settings.node},
+            {"ready", readiness == errc::none},
+            {"uptime_s", seconds(now.wall - sources_.started)},
+            {"started", format_rfc3339(sources_.started)},
+            {"stale", known.stale},
+            {"ledger", view_ledger(known.facts->events)},
+            {"deliveries", view_ledger(known.facts->deliveries)},
+            {"rates", rates_view()},
+            {"lag", lag_view()},
+            {"loops", loops_view()},
+            {"agents", agents_view()}};
+  if (readiness != errc::none)
+    body["not_ready_because"] = slug(readiness);
+  if (known.stale)
+    body["stale_s"] = seconds(now.boot - known.at);
+  body["gateway"] = {{"in_flight", gateway.events_in_flight},
+                     {"bytes_in_flight", gateway.bytes_in_flight},
+                     {"offered", gateway.counted.offered},
+                     {"refused", gateway.counted.refused},
+                     {"duplicates", gateway.counted.duplicates}};
+  body["store"] = {{"id", sources_.store_id},
+                   {"shards", sources_.shards},
+                   {"commit", raw(known.facts->last_commit)},
+                   {"commits", known.facts->io.commits},
+                   {"syncs", known.facts->io.syncs},
+                   {"bytes_written", known.facts->io.bytes_written},
+                   {"dedupe_entries", known.facts->io.dedupe_entries}};
+  return body;
+}
+
+void lookups::status(reply done) {
+  store_now([self = shared_from_this(), done = std::move(done)](const known_facts& known) {
+    if (known.facts)
+      done({errc::none, write_json(self->status_view(known))});
+    else
+      done({errc::timed_out, "the store has not answered yet"});
+  });
+}
+
+} // namespace skein
