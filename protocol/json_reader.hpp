@@ -22,6 +22,10 @@ namespace skein {
 
 class json_reader {
  public:
+  /// Containers that may be open around a value(): a batch and an event, or what a node wraps
+  /// around an event when it shows it.
+  static constexpr std::size_t envelope_levels = 8;
+
   enum class type : std::uint8_t { end, object, array, string, number, boolean, null };
 
   /// `text` must live as long as the reader and what it gave. A value() in it, or in containers
@@ -56,7 +60,6 @@ class json_reader {
   void finish();
 
  private:
-  static constexpr std::size_t envelope_levels = 2; // a batch and an event around a value
   struct level {
     std::size_t names_before; // names_ from here on are of this object
     bool is_object;

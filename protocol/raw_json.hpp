@@ -25,10 +25,6 @@ Json raw_json(std::string_view text) {
 
 namespace raw_json_detail {
 
-/// Containers this deep are read as texts of their own: a reader has a limit of levels, and what a
-/// node wraps around an event's data comes on top of that.
-inline constexpr std::size_t levels_at_once = 8;
-
 inline void append_break(std::string& out, int indent, std::size_t level) {
   if (indent < 0)
     return;
@@ -83,7 +79,9 @@ template <class Json>
 Json read(json_reader& from, std::size_t level) {
   using type = json_reader::type;
   const type next = from.next();
-  if (level == levels_at_once && (next == type::object || next == type::array)) {
+  // What is deeper is read as a text of its own: data may be as deep as a reader goes, and what a
+  // node wraps around it comes on top of that.
+  if (level == json_reader::envelope_levels && (next == type::object || next == type::array)) {
     json_reader inner{from.value()};
     Json value = read<Json>(inner, 0);
     return inner.failed() ? Json(Json::value_t::discarded) : value;

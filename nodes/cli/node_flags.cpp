@@ -18,13 +18,17 @@ constexpr std::uint32_t loops_max = 256; // as of the key `loops`
 
 std::optional<node_options> from_file(context& at, const node_flags& flags, int& exit) {
   const loaded_config loaded = load_config_file(*flags.config);
-  at.world.err << problem_lines(loaded);
+  const bool as_json = at.global.output != output_format::table;
+  if (!as_json)
+    at.world.err << problem_lines(loaded);
   if (!loaded.ok()) {
     exit = complain(at, exit_code::failed,
                     {fmt::format("{} has {} error{}", *flags.config,
                                  count_of(loaded.problems, problem_level::error),
                                  count_of(loaded.problems, problem_level::error) == 1 ? "" : "s"),
-                     "", "correct the lines above", "invalid-config"});
+                     as_json ? problem_lines(loaded) : "",
+                     as_json ? "correct these lines" : "correct the lines above",
+                     "invalid-config"});
     return std::nullopt;
   }
   auto options = options_for(loaded.config, flags.node.value_or(""));

@@ -309,7 +309,7 @@ TEST_CASE("a server that cannot listen says why") {
   http_server second{settings, node};
   const auto started = second.start();
   REQUIRE_FALSE(started.ok());
-  CHECK(started.error().code == errc::io_error);
+  CHECK(started.error().code == errc::port_in_use);
   CHECK(started.error().detail.find("127.0.0.1:" + std::to_string(settings.port)) !=
         std::string::npos);
   settings.address = "localhost";
