@@ -1,5 +1,5 @@
-// SIGTERM, SIGINT and SIGHUP (a closed terminal) as something to wait for. The mask is set before any thread starts, so that
-// the signals come to nobody else.
+// SIGTERM, SIGINT and SIGHUP (a closed terminal) as something to wait for. The mask is set before
+// any thread starts, so that the signals come to nobody else.
 #pragma once
 
 #include <cstdint>

@@ -95,19 +95,20 @@ bool is_number(std::string_view text, std::uint64_t& value) noexcept {
 
 /// "17.0", or with the store that it is of: "17.0.4f2a91c0".
 bool is_cursor(std::string_view text) noexcept {
-  constexpr std::size_t cursor_bytes_max = 64;
   constexpr std::string_view hex = "0123456789abcdef";
+  constexpr std::size_t store_digits = 8;
   std::uint64_t number = 0;
   const std::size_t dot = text.find('.');
-  const std::size_t second = text.find('.', dot + 1); // npos + 1 is 0: the first again, if any
-  if (dot == std::string_view::npos || text.size() > cursor_bytes_max)
+  if (dot == std::string_view::npos || !is_number(text.substr(0, dot), number))
     return false;
-  const std::string_view store = second == std::string_view::npos ? "0" : text.substr(second + 1);
-  return is_number(text.substr(0, dot), number) &&
-         is_number(
-             text.substr(dot + 1, second == std::string_view::npos ? second : second - dot - 1),
-             number) &&
-         !store.empty() && store.find_first_not_of(hex) == std::string_view::npos;
+  text.remove_prefix(dot + 1);
+  const std::size_t second = text.find('.');
+  if (!is_number(text.substr(0, second), number))
+    return false;
+  if (second == std::string_view::npos)
+    return true;
+  text.remove_prefix(second + 1);
+  return text.size() == store_digits && text.find_first_not_of(hex) == std::string_view::npos;
 }
 
 /// Empty: the value is right. Else what would be.

@@ -162,26 +162,26 @@ TEST_CASE("a stream message cannot break out of its lines") {
 TEST_CASE("a feed wakes its writer once until it has taken") {
   int woken = 0;
   stream_feed feed{1'000, [&] { ++woken; }};
-  CHECK(feed.deliver({{"1.0", "a", "x"}}));
-  CHECK(feed.deliver({{"1.1", "a", "y"}}));
+  CHECK(feed.deliver({{"1.0", "a", "x"}}, true) == stream_taken::more);
+  CHECK(feed.deliver({{"1.1", "a", "y"}}, true) == stream_taken::more);
   CHECK(woken == 1);
   CHECK(feed.take().text == "id: 1.0\nevent: a\ndata: x\n\nid: 1.1\nevent: a\ndata: y\n\n");
   CHECK(feed.take().text.empty());
-  CHECK(feed.deliver({{"1.2", "a", "z"}}));
+  CHECK(feed.deliver({{"1.2", "a", "z"}}, true) == stream_taken::more);
   CHECK(woken == 2);
 }
 
 TEST_CASE("a feed holds its backlog, in flight included, then its reader is lagging") {
   const stream_message one{"1.0", "a", std::string(70, 'x')}; // 95 bytes as text
   stream_feed feed{200, [] {}};
-  CHECK(feed.deliver({one}));
+  CHECK(feed.deliver({one}, true) == stream_taken::more);
   const auto first = feed.take();
-  CHECK(feed.deliver({one}));
-  CHECK_FALSE(feed.deliver({one, one})); // 95 in flight, 95 waiting: no room
+  CHECK(feed.deliver({one}, true) == stream_taken::more);
+  CHECK(feed.deliver({one, one}, true) == stream_taken::gone); // 95 in flight, 95 waiting: no room
   const auto rest = feed.take();
   CHECK(rest.lagging);
   CHECK(rest.text == first.text); // what was taken still comes, without a gap
-  CHECK_FALSE(feed.deliver({one}));
+  CHECK(feed.deliver({one}, true) == stream_taken::gone);
   CHECK_FALSE(feed.close()); // the engine was told already
 }
 
@@ -189,19 +189,32 @@ TEST_CASE("what was sent makes room in a feed") {
   const stream_message one{"1.0", "a", std::string(70, 'x')};
   stream_feed feed{200, [] {}};
   for (int i = 0; i < 10; ++i) {
-    CHECK(feed.deliver({one}));
-    feed.sent(feed.take().text.size());
+    CHECK(feed.deliver({one}, true) == stream_taken::more);
+    CHECK_FALSE(feed.sent(feed.take().text.size()));
   }
   CHECK(feed.close());
   CHECK_FALSE(feed.close());
-  CHECK_FALSE(feed.deliver({one}));
+  CHECK(feed.deliver({one}, true) == stream_taken::gone);
+}
+
+TEST_CASE("a feed of the past is full at half of its backlog and has room again at a quarter") {
+  const stream_message one{"1.0", "a", std::string(70, 'x')}; // 95 bytes as text
+  stream_feed feed{400, [] {}};
+  CHECK(feed.deliver({one, one}, false) == stream_taken::more);
+  CHECK(feed.deliver({one, one, one, one}, false) == stream_taken::full); // never gone
+  const std::size_t size = feed.take().text.size();
+  CHECK(size == 6 * 95);
+  CHECK_FALSE(feed.sent(4 * 95));
+  CHECK(feed.sent(95));
+  CHECK_FALSE(feed.sent(95)); // told once
+  CHECK(feed.deliver({one}, true) == stream_taken::more);
 }
 
 TEST_CASE("a message larger than the backlog passes alone, so that a reader can get beyond it") {
   stream_feed feed{100, [] {}};
   const stream_message large{"1.0", "a", std::string(1'000, 'x')};
-  CHECK(feed.deliver({large}));
-  CHECK_FALSE(feed.deliver({{"1.1", "a", "y"}}));
+  CHECK(feed.deliver({large}, true) == stream_taken::more);
+  CHECK(feed.deliver({{"1.1", "a", "y"}}, true) == stream_taken::gone);
   CHECK(feed.take().text.size() > 1'000);
 }
 

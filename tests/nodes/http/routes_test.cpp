@@ -108,7 +108,9 @@ TEST_CASE("each kind of argument takes what it says and nothing else") {
   for (const char* wrong : {"", "61s", "60001ms", "1h", "10", "-1s", "soon"})
     CHECK_FALSE(fits(wait, wrong));
   CHECK(fits(cursor, "17.0"));
-  for (const char* wrong : {"", "17", "17.", ".0", "a.b", "17.0.0", "17.-1"})
+  CHECK(fits(cursor, "17.0.4f2a91c0"));
+  for (const char* wrong : {"", "17", "17.", ".0", "a.b", "17.0.0", "17.-1", "17.0.",
+                            "17.0.4F2A91C0", "17.0.4f2a91c00", "17.0.4f2a91c0.1"})
     CHECK_FALSE(fits(cursor, wrong));
 }
 
