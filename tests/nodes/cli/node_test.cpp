@@ -81,12 +81,11 @@ TEST_CASE("a node that cannot start says so once, what, why and what to do") {
   cli.node_fails = {errc::store_locked, "d is in use by process 17."};
   CHECK(cli({"dev", "-o", "json"}) == exit_code::failed);
   CHECK(cli.out.empty());
-  CHECK(
-      cli.err ==
-      R"({"error":"node n1 cannot start","why":"Another process has the store open. d is in use by )"
-      R"(process 17.","try":"stop that process first, or choose another folder with --data",)"
-      R"("code":"store-locked","exit":1})"
-      "\n");
+  CHECK(cli.err ==
+        R"({"error":"node n1 cannot start","why":"Another process has the store open. )"
+        R"(d is in use by process 17.","try":"stop that process first, or choose another folder )"
+        R"(with --data","code":"store-locked","exit":1})"
+        "\n");
 }
 
 TEST_CASE("flags of dev change its defaults") {
