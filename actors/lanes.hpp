@@ -179,6 +179,13 @@ class lane_set {
       if (const auto found = agent.by_key.find(key); found != agent.by_key.end())
         each(found->second);
   }
+  /// Calls each(slot) for every lane, in no particular but repeatable order.
+  template <class Each>
+  void for_each_lane(Each each) const {
+    for (const agent_lanes& agent : agents_)
+      for (const auto& [key, slot] : agent.by_key)
+        each(slot);
+  }
   bool pure(agent_no agent) const noexcept { return agents_[raw(agent)].pure; }
 
  private:
