@@ -1,8 +1,10 @@
 """The examples do what their pages say: each command of a README, and the reply in the comment behind it."""
+import http.server
 import os
 import re
 import shlex
 import shutil
+import threading
 
 import support
 from support import EXAMPLES, skein, until
@@ -20,10 +22,15 @@ def commands(readme):
 
 
 class Examples(support.SystemTest):
-    def follow(self, name):
-        """Does what the README of an example says; a client of the node."""
+    def follow(self, name, change=lambda config: config):
+        """Does what the README of an example says; a client of the node. `change` is made to the configuration."""
         folder = os.path.join(self.folder, name)
         shutil.copytree(os.path.join(EXAMPLES, name), folder)
+        config = os.path.join(folder, "cluster.toml")
+        with open(config, encoding="utf-8") as file:
+            text = change(file.read())
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(text)
         steps = list(commands(os.path.join(folder, "README.md")))
         self.assertEqual(steps[0][0], ["dev", "--config", "cluster.toml"], "the first command starts a node")
         node = self.unstarted(arguments=["--config", "cluster.toml"], working_folder=folder)
@@ -43,6 +50,37 @@ class Examples(support.SystemTest):
         for name in found:
             self.assertTrue(list(commands(os.path.join(EXAMPLES, name, "README.md"))), name)
             self.assertIn(f"test_the_{name}_example_does_what_its_page_says", dir(self), "each one is followed here")
+
+    def test_the_echo_bot_example_does_what_its_page_says(self):
+        self.follow("echo_bot")
+
+    def test_the_webhook_example_does_what_its_page_says(self):
+        posts, answers = [], [200, 200, 503, 200, 400]
+
+        class Receiver(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                posts.append((self.headers["webhook-id"], body.decode()))
+                self.send_response(answers[len(posts) - 1])
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+        self.addCleanup(server.server_close)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        client = self.follow("webhook", lambda config: config.replace("8099", str(server.server_port)))
+        found = client.ended(client.accept(support.event("busy", "k", "hook.test", data="later", datacontenttype="text/plain")))
+        self.assertEqual((found["state"], found["deliveries"][0]["attempt"]), ("done", 2))
+        self.assertEqual(posts[2], posts[3], "the token is the same in both attempts")
+        found = client.ended(client.accept(support.event("never", "k", "hook.test", data="no", datacontenttype="text/plain")))
+        self.assertEqual(found["state"], "dead")
+        self.assertEqual(found["deliveries"][0]["error"], "the receiver refuses it: 400")
+        self.assertEqual([text for _, text in posts], ["first", "second", "later", "later", "no"])
 
     def test_the_python_bot_example_does_what_its_page_says(self):
         client = self.follow("python_bot")

@@ -46,7 +46,7 @@ void run_example(exec_fixture& f, const std::string& folder, const std::string& 
 } // namespace
 
 TEST_CASE("the examples' configurations are valid") {
-  for (const char* folder : {"python_bot", "shell"}) {
+  for (const char* folder : {"echo_bot", "python_bot", "shell", "webhook"}) {
     const std::string file = std::string{EXAMPLES} + "/" + folder + "/cluster.toml";
     std::ifstream in{file};
     std::stringstream text;
