@@ -29,7 +29,8 @@ void perform(self_ptr self) {
   for (agent_effect& effect : state.effects)
     std::visit(performer{self, *state.parts}, effect);
   state.effects.clear();
-  state.parts->facts->write({state.parts->core->counted(), state.parts->core->running()});
+  const agent_core& core = *state.parts->core;
+  state.parts->facts->write({core.counted(), core.running(), core.health()});
 }
 
 void step(self_ptr self, agent_input& input) {

@@ -1,6 +1,7 @@
 #include "actors/agent_core.hpp"
 
 #include "actors/reply_event.hpp"
+#include "actors/turn_slots.hpp"
 #include "protocol/check.hpp"
 #include "protocol/cloudevents.hpp"
 
@@ -29,7 +30,7 @@ std::string cut(std::string text, std::size_t bytes_max) {
 
 agent_core::agent_core(agent_core_settings settings)
   : settings_{std::move(settings)}, courier_{{settings_.node, "agent/" + settings_.agent.name}},
-    broker_at_{settings_.node, "broker"}, opened_total_{settings_.agent.concurrency} {}
+    broker_at_{settings_.node, "broker"}, opened_total_{turn_slots(settings_.agent)} {}
 
 void agent_core::start(moment now, std::vector<agent_effect>& out) {
   now_ = now;
@@ -160,15 +161,12 @@ void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<tur
   entry->second.epoch = turn.epoch;
   entry->second.started = now_.wall;
   entry->second.body = turn.body;
-  entry->second.next_step = now_.boot + settings_.agent.timeout;
-  timers_.set(entry->second.next_step, turn.turn);
   turn_start begin;
   begin.turn = turn.turn;
   begin.agent = settings_.agent.name;
   begin.name = name_of(turn.turn);
   begin.token =
       settings_.store_id + "." + to_string(turn.turn.delivery.event, settings_.agent.name) + ".0";
-  begin.deadline = now_.wall + settings_.agent.timeout;
   begin.has_state = turn.has_state;
   begin.state = std::move(turn.state);
   begin.body = std::move(turn.body);
@@ -181,35 +179,53 @@ std::string agent_core::name_of(const turn_id& turn) const {
 
 // ---- the end of a turn ------------------------------------------------------------------------
 
-void agent_core::on(reports_in& input) {
-  for (turn_report& report : input.reports) {
-    const auto found = running_.find(report.turn);
-    if (found == running_.end())
-      continue;
-    outcomes_[found->second.loop].push_back(outcome_of(found->second, report));
-    running_.erase(found);
-#ifdef SKEIN_BUG_CREDIT_LEAK
-    if (report.verdict == turn_verdict::returned)
-      continue;
-#endif
-    ++opened_total_;
+void agent_core::on(news_in& input) {
+  for (const turn_id& turn : input.news.begun)
+    begun(turn);
+  for (turn_report& report : input.news.ended)
+    ended(report);
+  if (input.news.health)
+    health_ = *std::move(input.news.health);
+}
+
+void agent_core::begun(const turn_id& turn) {
+  const auto found = running_.find(turn);
+  if (found == running_.end())
+    return;
+  running_turn& entry = found->second;
+  if (entry.next_step)
+    return; // it is being stopped already
+  entry.started = now_.wall;
+  entry.next_step = now_.boot + settings_.agent.timeout;
+  timers_.set(*entry.next_step, turn);
+}
+
+void agent_core::ended(turn_report& report) {
+  const auto found = running_.find(report.turn);
+  if (found == running_.end())
+    return;
+  turn_outcome outcome = outcome_of(found->second, report);
+  switch (outcome.verdict) {
+    case turn_verdict::done:
+      ++counted_.done;
+      break;
+    case turn_verdict::failed:
+      ++counted_.failed;
+      break;
+    case turn_verdict::rejected:
+      ++counted_.rejected;
+      break;
+    case turn_verdict::returned:
+      ++counted_.returned;
+      break;
   }
-  for (const auto& [loop, turns] : outcomes_)
-    for (const turn_outcome& each : turns)
-      switch (each.verdict) {
-        case turn_verdict::done:
-          ++counted_.done;
-          break;
-        case turn_verdict::failed:
-          ++counted_.failed;
-          break;
-        case turn_verdict::rejected:
-          ++counted_.rejected;
-          break;
-        case turn_verdict::returned:
-          ++counted_.returned;
-          break;
-      }
+  outcomes_[found->second.loop].push_back(std::move(outcome));
+  running_.erase(found);
+#ifdef SKEIN_BUG_CREDIT_LEAK
+  if (report.verdict == turn_verdict::returned)
+    return;
+#endif
+  ++opened_total_;
 }
 
 turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& report) const {
@@ -227,6 +243,8 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
     outcome.code = errc::agent_timeout;
     outcome.error = "the turn took longer than " + format_duration(settings_.agent.timeout) +
                     " and was stopped";
+    if (!report.hint.empty())
+      outcome.error = cut(outcome.error + "; " + report.hint, limits::error_text_bytes_max);
   }
   if (outcome.verdict != turn_verdict::done)
     return outcome;
@@ -319,7 +337,7 @@ void agent_core::stop(const turn_id& turn, running_turn& entry, ending why) {
   out_->push_back(stop_effect{turn, entry.stage});
   entry.next_step =
       now_.boot + (why == ending::timeout ? limits::terminate_grace : limits::cancel_grace);
-  timers_.set(entry.next_step, turn);
+  timers_.set(*entry.next_step, turn);
 }
 
 void agent_core::escalate(const turn_id& turn) {
@@ -327,7 +345,7 @@ void agent_core::escalate(const turn_id& turn) {
   if (found == running_.end())
     return; // over: a stale timer
   running_turn& entry = found->second;
-  if (now_.boot < entry.next_step)
+  if (!entry.next_step || now_.boot < *entry.next_step)
     return;
   if (entry.why == ending::none) {
     ++counted_.timeouts;
@@ -339,7 +357,7 @@ void agent_core::escalate(const turn_id& turn) {
   entry.stage = entry.stage == stop_stage::tell ? stop_stage::terminate : stop_stage::kill;
   out_->push_back(stop_effect{turn, entry.stage});
   entry.next_step = now_.boot + limits::terminate_grace;
-  timers_.set(entry.next_step, turn);
+  timers_.set(*entry.next_step, turn);
 }
 
 void agent_core::on(hasten_in&) {

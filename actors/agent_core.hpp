@@ -2,8 +2,8 @@
 // sends the outcomes back to the loop that asked. `echo` and `noop` are answered right here; other
 // kinds go to a runner.
 //
-//   dispatched -> running --report--> outcome sent (again until acknowledged)
-//                   |  timeout: terminate, then kill        -> failed (agent_timeout)
+//   dispatched -> waiting --begun--> running --report--> outcome sent (again until acknowledged)
+//                   |  timeout, counted from begun: terminate, then kill -> failed (agent_timeout)
 //                   |  cancel:  tell, terminate, then kill  -> returned, nobody waits for it
 //                   |  drain in haste: as cancel            -> returned: not counted, run again
 //                   later
@@ -27,12 +27,12 @@
 
 namespace skein {
 
-struct reports_in {
-  std::vector<turn_report> reports;
+struct news_in {
+  runner_news news;
 };
 /// Drain: stop what runs and give it back.
 struct hasten_in {};
-using agent_input = std::variant<frame_in, reports_in, hasten_in, tick_in>;
+using agent_input = std::variant<frame_in, news_in, hasten_in, tick_in>;
 
 struct start_effect {
   std::vector<turn_start> turns;
@@ -70,21 +70,27 @@ class agent_core {
     std::uint64_t turns = 0, done = 0, failed = 0, rejected = 0, returned = 0, timeouts = 0;
   };
   const counters& counted() const noexcept { return counted_; }
+  /// What the runner last said of its programs.
+  const runner_health& health() const noexcept { return health_; }
 
  private:
   enum class ending : std::uint8_t { none, timeout, cancel, drain };
   struct running_turn {
     address loop;
     epoch_no epoch{};
-    instant started;
+    instant started; // dispatched, later begun
     slice body;
     ending why = ending::none;
     stop_stage stage = stop_stage::tell;
-    boot_time next_step; // of the escalation; an earlier timer is stale
+    // Of the escalation; an earlier timer is stale. Empty while nobody runs the turn: its time does
+    // not count yet.
+    std::optional<boot_time> next_step;
   };
 
   void on(frame_in& input);
-  void on(reports_in& input);
+  void on(news_in& input);
+  void begun(const turn_id& turn);
+  void ended(turn_report& report);
   void on(hasten_in& input);
   void on(tick_in& input);
   void on_dispatch(const frame_header& header, dispatch& body);
@@ -110,6 +116,7 @@ class agent_core {
   boot_time told_at_{};
   std::optional<boot_time> armed_;
   counters counted_;
+  runner_health health_;
 
   moment now_{};
   std::vector<agent_effect>* out_ = nullptr;

@@ -66,6 +66,7 @@ inline errc store_health(const std::vector<loop_facts>& loops, boot_time now) {
 struct agent_facts {
   agent_core::counters counted;
   std::size_t running = 0;
+  runner_health health;
 };
 struct gateway_facts {
   gateway_core::counters counted;

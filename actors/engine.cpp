@@ -38,6 +38,7 @@ struct engine::impl {
   explicit impl(engine_setup given)
     : setup{std::move(given)}, config{setup.testing}, system{config} {
     SKEIN_CHECK(setup.settings.loops > 0);
+    recovered.resize(setup.agent_names.size());
     for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
       cores.push_back(std::make_unique<scheduler_core>(scheduler_settings_of(i)));
       loop_boards.push_back(std::make_shared<board<loop_facts>>());
@@ -86,6 +87,7 @@ struct engine::impl {
     return found->second;
   }
 
+  void warn_of_unconfigured() const;
   void spawn_all();
   void spawn_loops();
   void spawn_agents();
@@ -95,6 +97,7 @@ struct engine::impl {
   actor_config config;
   caf::actor_system system;
   std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
+  std::vector<std::size_t> recovered;                 // deliveries, by agent number
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
   std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
@@ -115,6 +118,23 @@ struct engine::impl {
   std::atomic<std::uint64_t> undecodable{0};
   std::function<std::string(const std::optional<store_facts>&)> render_metrics;
 };
+
+/// Their deliveries wait, and nobody would know why.
+void engine::impl::warn_of_unconfigured() const {
+  for (std::size_t number = 0; number < recovered.size(); ++number) {
+    const std::string& name = setup.agent_names[number];
+    if (recovered[number] == 0 || configured(name) != nullptr)
+      continue;
+    log_effect line;
+    line.severity = log_severity::warning;
+    line.id = "agent-not-configured";
+    line.text = std::to_string(recovered[number]) + " deliveries wait for agent " + name +
+                ", which is not configured; add [agent." + name + "] again to run them";
+    line.agent = name;
+    if (setup.log)
+      setup.log("agents", line);
+  }
+}
 
 void engine::impl::spawn_all() {
   auto drain = std::make_shared<shutdown_parts>();
@@ -222,6 +242,8 @@ engine::engine(engine_setup setup) : impl_{std::make_unique<impl>(std::move(setu
 engine::~engine() { stop(); }
 
 void engine::recover(const journal::pending_delivery& found) {
+  if (const std::size_t agent = raw(found.agent); agent < impl_->recovered.size())
+    ++impl_->recovered[agent];
   const std::size_t loop = raw(found.delivery.event.shard) % impl_->cores.size();
   impl_->cores[loop]->recover(found, impl_->setup.clock->now().wall);
 }
@@ -233,6 +255,7 @@ void engine::attach_runner(const std::string& agent, runner_port& runner) {
 
 void engine::start() {
   impl_->hub->listen();
+  impl_->warn_of_unconfigured();
   const std::unique_lock lock{impl_->wiring};
   impl_->spawn_all();
   impl_->look = impl_->make_lookups(*this);
@@ -263,10 +286,10 @@ void engine::deliver(const slice& bytes) {
   }
 }
 
-void engine::report(const std::string& agent, std::vector<turn_report> reports) {
+void engine::report(const std::string& agent, runner_news news) {
   const std::shared_lock lock{impl_->wiring};
   if (const auto found = impl_->agents.find(agent); found != impl_->agents.end())
-    caf::anon_send(found->second, make_parcel(agent_input{reports_in{std::move(reports)}}));
+    caf::anon_send(found->second, make_parcel(agent_input{news_in{std::move(news)}}));
 }
 
 void engine::signal() {

@@ -56,8 +56,8 @@ class engine : public node_api {
   /// A frame came for a part of this node; any thread. Frames that do not decode are counted and
   /// dropped.
   void deliver(const slice& frame);
-  /// Turns of an agent ended; any thread.
-  void report(const std::string& agent, std::vector<turn_report> reports);
+  /// What an agent's runner tells; any thread.
+  void report(const std::string& agent, runner_news news);
   /// SIGTERM or SIGINT: drain; the second one hastens.
   void signal();
   /// Ends all actors. Ports may be destroyed afterwards. No API call after this.

@@ -121,6 +121,7 @@ void lookups::describe_event(event_id event, bool again, reply done) {
             return self->describe_event(event, false, std::move(done));
           if (live.contains(to_string(event)))
             overlay_live(view, live[to_string(event)]);
+          self->add_obstacles(view);
           give(done, view);
         });
       });

@@ -71,6 +71,10 @@ class lookups : public std::enable_shared_from_this<lookups> {
   nlohmann::json lag_view() const;
   nlohmann::json loops_view() const;
   nlohmann::json agents_view() const;
+  /// Why no turn of the agent can run now; empty if turns can.
+  std::string obstacle_of(const std::string& agent) const;
+  /// Tells of obstacles in the deliveries of an event that are not over.
+  void add_obstacles(nlohmann::json& view) const;
   std::optional<agent_no> agent_named(const std::string& name) const;
   loop_no loop_of(event_id event) const;
 

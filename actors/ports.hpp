@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -85,7 +86,6 @@ struct turn_start {
   std::string agent;
   std::string name;  // 17-42.bot/1
   std::string token; // stable over attempts
-  instant deadline = no_instant;
   bool has_state = false;
   slice state;
   slice body; // encoded event
@@ -100,6 +100,7 @@ struct turn_report {
   turn_verdict verdict = turn_verdict::done;
   errc code = errc::none;
   std::string error;
+  std::string hint; // of one that is returned: what may explain why it had to be stopped
   duration retry_after{0};
   data_kind reply_kind = data_kind::none;
   std::string reply;
@@ -109,16 +110,36 @@ struct turn_report {
   std::vector<event> emits;
 };
 
+/// How it goes with what a runner keeps running.
+enum class runner_state : std::uint8_t { idle, up, failing };
+struct runner_health {
+  runner_state state = runner_state::idle;
+  std::size_t programs = 0;   // alive
+  std::uint64_t restarts = 0; // programs started again after one had ended, or tried to be
+  std::string error;          // the last reason why a program ended or was not started
+  instant error_at = no_instant;
+
+  friend bool operator==(const runner_health&, const runner_health&) = default;
+};
+
+/// What a runner tells, in this order.
+struct runner_news {
+  std::vector<turn_id> begun; // from here on their time counts
+  std::vector<turn_report> ended;
+  std::optional<runner_health> health; // if it changed
+};
+
 class runner_port {
  public:
   virtual ~runner_port() = default;
-  /// Exactly one report follows for each turn started, whatever happens to it.
+  /// Exactly one report follows for each turn started, whatever happens to it; before it, `begun`
+  /// once if something outside has begun to run it.
   virtual void start(std::vector<turn_start> turns) = 0;
   /// Escalates: tell asks, terminate ends the process (group), kill forces. A turn that ends so is
   /// reported as `returned`.
   virtual void stop(turn_id turn, stop_stage stage) = 0;
 };
-/// Called by a runner with finished turns; any thread.
-using report_sink = std::function<void(std::vector<turn_report>)>;
+/// Called by a runner; any thread.
+using runner_sink = std::function<void(runner_news)>;
 
 } // namespace skein

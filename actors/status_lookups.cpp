@@ -1,6 +1,7 @@
 // lookups: what a node says of itself: status, loops, agents. All of it is read from boards and
 // from the last facts of the store, so that it is answered whatever the store and the loops do.
 #include "actors/lookups.hpp"
+#include "actors/turn_slots.hpp"
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
@@ -34,10 +35,26 @@ std::string_view kind_name(agent_kind kind) {
   return "unknown";
 }
 
+std::string_view state_name(agent_kind kind, runner_state state) {
+  if (kind != agent_kind::exec)
+    return "up"; // it runs inside of the node
+  switch (state) {
+    case runner_state::idle:
+      return "idle";
+    case runner_state::up:
+      return "up";
+    case runner_state::failing:
+      return "failing";
+  }
+  return "unknown";
+}
+
 double seconds(duration value) { return std::chrono::duration<double>(value).count(); }
 
 void put_settings(json& row, const agent_settings& agent, const agent_facts& facts) {
   row.update({{"kind", kind_name(agent.kind)},
+              {"state", state_name(agent.kind, facts.health.state)},
+              {"slots", turn_slots(agent)},
               {"pure", agent.pure},
               {"concurrency", agent.concurrency},
               {"timeout", format_duration(agent.timeout)},
@@ -48,8 +65,15 @@ void put_settings(json& row, const agent_settings& agent, const agent_facts& fac
               {"failed", facts.counted.failed},
               {"rejected", facts.counted.rejected},
               {"timeouts", facts.counted.timeouts}});
-  if (agent.kind == agent_kind::exec)
-    row["command"] = agent.exec.command;
+  if (agent.kind != agent_kind::exec)
+    return;
+  row["command"] = agent.exec.command;
+  row["programs"] = facts.health.programs;
+  row["restarts"] = facts.health.restarts;
+  if (!facts.health.error.empty()) {
+    row["error"] = facts.health.error;
+    row["error_at"] = format_rfc3339(facts.health.error_at);
+  }
 }
 
 } // namespace
@@ -101,9 +125,33 @@ json lookups::agents_view() const {
     const auto& known = sources_.settings.agents;
     if (waiting[i] > 0 && std::none_of(known.begin(), known.end(),
                                        [&](const auto& each) { return each.name == name; }))
-      rows.push_back({{"name", name}, {"configured", false}, {"waiting", waiting[i]}});
+      rows.push_back({{"name", name},
+                      {"configured", false},
+                      {"state", "not-configured"},
+                      {"error", obstacle_of(name)},
+                      {"waiting", waiting[i]}});
   }
   return rows;
+}
+
+std::string lookups::obstacle_of(const std::string& agent) const {
+  const auto& configured = sources_.settings.agents;
+  for (std::size_t i = 0; i < configured.size(); ++i) {
+    if (configured[i].name != agent)
+      continue;
+    const runner_health health = sources_.pools[i]->read().health;
+    return health.state == runner_state::failing ? health.error : std::string{};
+  }
+  return "agent " + agent + " is not configured; its deliveries wait until it is again";
+}
+
+void lookups::add_obstacles(json& view) const {
+  for (json& row : view["deliveries"]) {
+    if (is_terminal(*parse_delivery_state(row["state"].get<std::string>())))
+      continue;
+    if (std::string why = obstacle_of(row["agent"].get<std::string>()); !why.empty())
+      row["waits_for"] = std::move(why);
+  }
 }
 
 // ---- the store's facts -------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 //
 //   exec_rate [processes] [turns_per_process] [seconds] [data bytes]
 #include "nodes/agents/exec_runner.hpp"
+#include "nodes/agents/program_guard.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -52,12 +53,12 @@ class rate_run {
   }
 
   int run(double seconds) {
-    auto reactor = exec_reactor::open();
+    auto reactor = exec_reactor::open({});
     if (!reactor)
       return 1;
     runner_ = std::make_unique<exec_runner>(
         std::shared_ptr<exec_reactor>{std::move(reactor).value()}, settings_,
-        [this](std::vector<turn_report> reports) { on_reports(reports); },
+        [this](runner_news news) { on_reports(news.ended); },
         [](exec_log_level, std::string_view, std::string_view text, std::string_view) {
           std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
         },
@@ -90,7 +91,6 @@ class rate_run {
       turn.agent = "bot";
       turn.name = turn_name(turn.turn.delivery.event, "bot", 1);
       turn.token = "c29tZS10b2tlbi1vZi0yMi1ieXRlcw";
-      turn.deadline = instant{std::chrono::seconds{1'700'000'000}};
       turn.body = body_;
     }
     runner_->start(std::move(turns));

@@ -1,3 +1,4 @@
+#include "nodes/agents/program_guard.hpp"
 #include "nodes/cli/banner.hpp"
 #include "nodes/cli/cli.hpp"
 #include "nodes/node.hpp"
@@ -14,7 +15,11 @@ void say_ready(const skein::node_options& options, std::uint16_t port) {
 } // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && argv[1] == skein::guard_command)
+    return skein::guard_programs();
   return skein::cli::run(argc, argv, {[](const skein::node_options& options) {
-                           return skein::run_node(options, say_ready);
+                           return skein::run_node(
+                               options, say_ready,
+                               {"/proc/self/exe", std::string{skein::guard_command}});
                          }});
 }

@@ -2,6 +2,7 @@
 
 #include "actors/engine.hpp"
 #include "nodes/agents/exec_runner.hpp"
+#include "nodes/agents/program_guard.hpp"
 #include "nodes/broker/broker.hpp"
 #include "nodes/broker/zmq_frames.hpp"
 #include "nodes/clock/real_clock.hpp"
@@ -44,14 +45,20 @@ void write_log(std::string_view component, const log_effect& line) {
   log(level, component, line.id, line.text, fields);
 }
 
+constexpr std::array exec_levels{log_level::debug, log_level::info, log_level::warn,
+                                 log_level::error};
+
 void write_exec_log(const std::string& agent, exec_log_level level, std::string_view id,
                     std::string_view text, std::string_view turn) {
-  static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn,
-                                     log_level::error};
   log_fields fields{{"agent", agent}};
   if (!turn.empty())
     fields.push_back({"turn", std::string{turn}});
-  log(levels[static_cast<std::size_t>(level)], "agent/" + agent, id, text, fields);
+  log(exec_levels[static_cast<std::size_t>(level)], "agent/" + agent, id, text, fields);
+}
+
+void write_guard_log(exec_log_level level, std::string_view id, std::string_view text,
+                     std::string_view) {
+  log(exec_levels[static_cast<std::size_t>(level)], "agents", id, text);
 }
 
 void write_http_log(http_log_level level, std::string_view id, const std::string& text) {
@@ -71,6 +78,7 @@ struct node::impl {
   void store_broke(const error& problem);
 
   node_options options;
+  std::vector<std::string> guard_command;
   wake_fd ended;
   std::atomic<bool> broken{false};
   std::mutex mutex;
@@ -179,16 +187,14 @@ result<void> node::impl::open_agents() {
     if (agent.kind != agent_kind::exec)
       continue;
     if (!reactor) {
-      auto opened = exec_reactor::open();
+      auto opened = exec_reactor::open({guard_command, write_guard_log});
       if (!opened)
         return opened.error();
       reactor = *std::move(opened);
     }
     runners[agent.name] = std::make_unique<exec_runner>(
         reactor, agent,
-        [this, name = agent.name](std::vector<turn_report> reports) {
-          actors->report(name, std::move(reports));
-        },
+        [this, name = agent.name](runner_news news) { actors->report(name, std::move(news)); },
         [name = agent.name](exec_log_level level, std::string_view id, std::string_view text,
                             std::string_view turn) { write_exec_log(name, level, id, text, turn); },
         [this] { return clock->now().wall; });
@@ -235,8 +241,10 @@ void node::impl::store_broke(const error& problem) {
 node::node(std::unique_ptr<impl> parts) : impl_{std::move(parts)} {}
 node::~node() = default;
 
-result<std::unique_ptr<node>> node::start(const node_options& options) {
+result<std::unique_ptr<node>> node::start(const node_options& options,
+                                          std::vector<std::string> guard) {
   auto parts = std::make_unique<impl>();
+  parts->guard_command = std::move(guard);
   if (auto done = parts->open(options); !done)
     return done.error();
   return std::unique_ptr<node>{new node{std::move(parts)}};
@@ -260,11 +268,11 @@ node_end node::finish() {
   parts.http->stop();
   for (auto& [agent, runner] : parts.runners)
     runner->close();
+  parts.actors->stop(); // they use runners and links; what these still say goes nowhere
   parts.runners.clear();
   parts.reactor.reset();
   parts.links.clear();
   parts.bus.reset();
-  parts.actors->stop();
   if (auto closed = parts.threads->close(); !closed)
     log(log_level::error, "store", "store-not-closed", to_string(closed.error()));
   const std::lock_guard lock{parts.mutex};
@@ -295,10 +303,11 @@ constexpr std::chrono::milliseconds last_lines_limit{200};
 } // namespace
 
 result<int> run_node(const node_options& options,
-                     const std::function<void(const node_options&, std::uint16_t)>& ready) {
+                     const std::function<void(const node_options&, std::uint16_t)>& ready,
+                     std::vector<std::string> guard) {
   set_up_background_logging(options.log, STDERR_FILENO);
   signals caught;
-  auto started = node::start(options);
+  auto started = node::start(options, std::move(guard));
   if (!started) {
     flush_log(last_lines_limit); // before the caller says why
     return started.error();

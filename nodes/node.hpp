@@ -31,8 +31,10 @@ inline constexpr int exit_store_failed = 74;
 
 class node {
  public:
-  /// Serves when it returns.
-  static result<std::unique_ptr<node>> start(const node_options& options);
+  /// Serves when it returns. `guard` is the command of the process that ends what exec agents have
+  /// started if the node is killed (agents/program_guard.hpp); empty = none.
+  static result<std::unique_ptr<node>> start(const node_options& options,
+                                             std::vector<std::string> guard = {});
   ~node();
   node(const node&) = delete;
   node& operator=(const node&) = delete;
@@ -58,6 +60,7 @@ class node {
 /// Starts a node, tells `ready` its port, and serves until it has drained after a signal. Returns
 /// the process's exit code, or why it could not start. For main.
 result<int> run_node(const node_options& options,
-                     const std::function<void(const node_options&, std::uint16_t port)>& ready);
+                     const std::function<void(const node_options&, std::uint16_t port)>& ready,
+                     std::vector<std::string> guard = {});
 
 } // namespace skein

@@ -17,7 +17,16 @@ namespace od = simdjson::ondemand;
 // "17-42.AGENT/ATTEMPT" with room to spare; a longer value names no turn.
 constexpr std::size_t turn_name_bytes_max = 256;
 
-using problem = std::optional<std::string>; // empty: fine
+struct mistake {
+  mistake(std::string what) : text{std::move(what)} {}
+  mistake(const char* what) : text{what} {}
+  mistake(errc which, std::string what) : code{which}, text{std::move(what)} {}
+
+  errc code = errc::agent_output_invalid;
+  std::string text;
+  bool noise = false; // no JSON object at all
+};
+using problem = std::optional<mistake>; // empty: fine
 
 /// The members as they were written.
 struct raw_members {
@@ -29,8 +38,14 @@ struct raw_members {
   std::optional<std::string_view> error;
 };
 
-std::string broken(simdjson::error_code code) {
-  return std::string{"not valid JSON: "} + simdjson::error_message(code);
+mistake noise(std::string what) {
+  mistake made{std::move(what)};
+  made.noise = true;
+  return made;
+}
+
+mistake broken(simdjson::error_code code) {
+  return noise(std::string{"not valid JSON: "} + simdjson::error_message(code));
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -50,7 +65,7 @@ simdjson::error_code raw_text(od::value value, std::string_view& out) {
 template <class T>
 problem once(std::optional<T>& slot, T value, std::string_view name) {
   if (slot)
-    return "\"" + std::string{name} + "\" twice";
+    return {"\"" + std::string{name} + "\" twice"};
   slot = std::move(value);
   return {};
 }
@@ -102,13 +117,13 @@ problem read_members(od::parser& parser, std::string_view line, raw_members& mem
           parser.iterate(line, line.size() + simdjson::SIMDJSON_PADDING).get(document))
     return broken(failed);
   od::object object;
-  if (document.get_object().get(object))
-    return "not a JSON object";
+  if (const auto failed = document.get_object().get(object))
+    return failed == simdjson::INCORRECT_TYPE ? noise("not a JSON object") : broken(failed);
   std::string_view whole;
   if (const auto failed = object.raw_json().get(whole))
     return broken(failed);
   if (trimmed(whole).size() != trimmed(line).size())
-    return "more than one JSON value";
+    return noise("more than one JSON value");
   if (const auto failed = object.reset().error())
     return broken(failed);
   for (auto entry : object) {
@@ -172,7 +187,9 @@ problem read_emits(od::parser& parser, std::string_view raw, turn_report& report
     if (std::move(entry).get(value) || raw_text(value, member))
       return "\"emit\" is not valid JSON";
     if (report.emits.size() == limits::emits_per_turn_max)
-      return "more than " + std::to_string(limits::emits_per_turn_max) + " events in \"emit\"";
+      return mistake{errc::too_many_emits, "more than " +
+                                               std::to_string(limits::emits_per_turn_max) +
+                                               " events in \"emit\""};
     result<event> emitted = read_emit(member);
     if (!emitted)
       return "\"emit\" " + std::to_string(report.emits.size()) + ": " + emitted.error().detail;
@@ -197,7 +214,8 @@ problem read_effects(od::parser& parser, raw_members& members, turn_report& repo
     report.deletes_state = true;
   } else if (members.state) {
     if (members.state->size() > limits::state_bytes_max)
-      return "\"state\" is over " + std::to_string(limits::state_bytes_max) + " bytes";
+      return mistake{errc::state_too_large,
+                     "\"state\" is over " + std::to_string(limits::state_bytes_max) + " bytes"};
     if (const auto checked = check_json(*members.state); !checked)
       return "\"state\": " + checked.error().detail;
     report.sets_state = true;
@@ -206,6 +224,15 @@ problem read_effects(od::parser& parser, raw_members& members, turn_report& repo
   if (members.emit && *members.emit != "null")
     return read_emits(parser, *members.emit, report);
   return {};
+}
+
+problem read_all(od::parser& outer, od::parser& inner, std::string_view text, raw_members& members,
+                 turn_report& report) {
+  if (problem wrong = read_members(outer, text, members))
+    return wrong;
+  if (members.error && *members.error != "null")
+    return read_error_member(inner, *members.error, report);
+  return read_effects(inner, members, report);
 }
 
 } // namespace
@@ -221,27 +248,39 @@ answer_reader::~answer_reader() = default;
 agent_answer answer_reader::read(std::string_view line) {
   agent_answer answer;
   raw_members members;
-  problem wrong = read_members(parser_->line, line, members);
-  if (!wrong && members.error && *members.error != "null")
-    wrong = read_error_member(parser_->member, *members.error, answer.report);
-  else if (!wrong)
-    wrong = read_effects(parser_->member, members, answer.report);
-  if (wrong) {
-    turn_finder finder;
-    finder.feed(line);
-    answer.turn = members.turn ? *members.turn : finder.found();
-    answer.report = invalid_output(std::move(*wrong));
+  problem wrong = read_all(parser_->line, parser_->member, line, members, answer.report);
+  if (!wrong && members.turn) {
+    answer.is = answer_kind::answer;
+    answer.turn = *std::move(members.turn);
     return answer;
   }
-  answer.turn = std::move(members.turn).value_or(std::string{});
-  answer.valid = true;
+  if (members.turn) {
+    answer.turn = *std::move(members.turn);
+  } else {
+    turn_finder finder;
+    finder.feed(line);
+    answer.turn = finder.found();
+  }
+  if (!wrong)
+    wrong = noise("it names no \"turn\"");
+  if (!wrong->noise && !answer.turn.empty())
+    answer.is = answer_kind::mistake;
+  answer.report = invalid_output(std::move(wrong->text), wrong->code);
   return answer;
 }
 
-turn_report invalid_output(std::string problem) {
+turn_report answer_reader::read_effects_of(std::string_view text) {
   turn_report report;
-  report.verdict = turn_verdict::failed;
-  report.code = errc::agent_output_invalid;
+  raw_members members;
+  if (problem wrong = read_all(parser_->line, parser_->member, text, members, report))
+    return invalid_output(std::move(wrong->text), wrong->code);
+  return report;
+}
+
+turn_report invalid_output(std::string problem, errc code) {
+  turn_report report;
+  report.verdict = turn_verdict::rejected;
+  report.code = code;
   report.error = cut_utf8(problem, limits::error_text_bytes_max);
   return report;
 }

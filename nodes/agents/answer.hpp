@@ -1,6 +1,7 @@
 // What a program answers: {"turn":…,"reply":…,"emit":[event…],"state":…,"error":{…}}. It is not
-// trusted: bounded, UTF-8, every member checked. What is wrong becomes a report of the kind
-// agent_output_invalid that says what.
+// trusted: bounded, UTF-8, every member checked. An answer with a mistake in it becomes a report
+// that rejects the turn and says which member is wrong and why: the same program would make the
+// same mistake again. What is no JSON object with a turn is no answer at all.
 #pragma once
 
 #include "actors/ports.hpp"
@@ -12,10 +13,12 @@
 
 namespace skein {
 
+enum class answer_kind : std::uint8_t { noise, mistake, answer };
+
 struct agent_answer {
-  std::string turn;   // the turn it names; empty if none can be made out
-  bool valid = false; // it is an answer; else report.error says why not
-  turn_report report; // without its turn id; failed with agent_output_invalid if not valid
+  answer_kind is = answer_kind::noise;
+  std::string turn;   // the turn it names; of noise, one that can be made out, or empty
+  turn_report report; // without its turn id; unless it is an answer, `error` says what is wrong
 };
 
 /// Keeps the parser's memory from line to line. One thread at a time.
@@ -24,8 +27,11 @@ class answer_reader {
   answer_reader();
   ~answer_reader();
 
-  /// `line` without its newline; simdjson::SIMDJSON_PADDING readable bytes must follow it.
+  /// `line` without its newline; simdjson::SIMDJSON_PADDING readable bytes must follow it. A line
+  /// without a turn is noise.
   agent_answer read(std::string_view line);
+  /// The same for effects that need not name a turn: what a oneshot program printed.
+  turn_report read_effects_of(std::string_view text);
 
  private:
   struct parser_state;
@@ -54,7 +60,7 @@ class turn_finder {
   bool names_turn_ = false;   // the last name was "turn"
 };
 
-/// The report for output that is wrong.
-turn_report invalid_output(std::string problem);
+/// The report for output that is wrong, for good.
+turn_report invalid_output(std::string problem, errc code = errc::agent_output_invalid);
 
 } // namespace skein

@@ -1,5 +1,6 @@
 #include "nodes/agents/child_process.hpp"
 
+#include "nodes/agents/program_guard.hpp"
 #include "nodes/agents/text.hpp"
 #include "protocol/check.hpp"
 #include "protocol/limits.hpp"
@@ -35,7 +36,7 @@ std::string to_string(exit_status status) {
 
 result<std::unique_ptr<child_process>>
 child_process::start(exec_reactor& reactor, child_owner& owner, const spawn_request& request) {
-  result<spawned_program> program = spawn_program(request);
+  result<spawned_program> program = spawn_program(request, reactor.guard());
   if (!program)
     return program.error();
   std::unique_ptr<child_process> child{
@@ -142,6 +143,7 @@ void child_process::close_channel(io_channel channel) {
 void child_process::flush() {
   if (!input_ || (unsent() == 0 && !end_input_wanted_))
     return;
+  const std::uint64_t sent_before = sent_total_;
   for (int i = 0; i < writes_max && unsent() > 0; ++i) {
     const auto put = ::write(input_.get(), unsent_.data() + unsent_begin_, unsent());
     if (put < 0 && errno == EINTR)
@@ -149,10 +151,12 @@ void child_process::flush() {
     if (put < 0 && errno == EAGAIN)
       break;
     if (put < 0)
-      return; // EPIPE: epoll tells of it too, and there it is handled
+      break; // EPIPE: epoll tells of it too, and there it is handled
     unsent_begin_ += static_cast<std::size_t>(put);
     sent_total_ += static_cast<std::uint64_t>(put);
   }
+  if (sent_total_ > sent_before)
+    owner_.on_sent(*this);
   const bool all = unsent() == 0;
   if (all || unsent_begin_ >= limits::program_unsent_bytes_max) {
     unsent_.erase(0, unsent_begin_);
@@ -223,6 +227,8 @@ void child_process::finish() {
 }
 
 exit_status child_process::reap() {
+  if (program_guard* guard = reactor_.guard())
+    guard->forget(pid_);
   siginfo_t about{};
   int got = -1;
   do

@@ -36,6 +36,8 @@ class child_owner {
   virtual void on_errors(child_process& child, std::string_view chunk) = 0;
   /// It reads or writes no more (a pipe is closed) but did not end. May be called twice.
   virtual void on_hangup(child_process& child) = 0;
+  /// The kernel took some of what is sent.
+  virtual void on_sent(child_process& child) = 0;
   /// Its pipe was full, and now it has taken all that was sent.
   virtual void on_room(child_process& child) = 0;
   virtual void on_end(child_process& child, exit_status status) = 0;

@@ -19,7 +19,7 @@ constexpr std::chrono::seconds abandon_grace{2};
 } // namespace
 
 std::unique_ptr<exec_agent> make_exec_agent(exec_reactor& reactor, agent_settings settings,
-                                            report_sink sink, exec_log log, wall_reader clock,
+                                            runner_sink sink, exec_log log, wall_reader clock,
                                             exec_timing timing) {
   if (settings.exec.mode == exec_mode::oneshot)
     return std::make_unique<oneshot_agent>(reactor, std::move(settings), std::move(sink),
@@ -28,24 +28,19 @@ std::unique_ptr<exec_agent> make_exec_agent(exec_reactor& reactor, agent_setting
                                        std::move(log), std::move(clock), timing);
 }
 
-std::uint32_t exec_slots(const agent_settings& settings) {
-  const std::uint64_t concurrency = std::max(settings.concurrency, 1u);
-  if (settings.exec.mode == exec_mode::oneshot)
-    return static_cast<std::uint32_t>(concurrency);
-  const std::uint64_t processes =
-      settings.exec.processes == 0 ? concurrency : settings.exec.processes;
-  const std::uint64_t turns = processes * std::max(settings.exec.turns_per_process, 1u);
-  return static_cast<std::uint32_t>(std::min(concurrency, turns));
-}
-
-exec_agent::exec_agent(exec_reactor& reactor, agent_settings settings, report_sink sink,
+exec_agent::exec_agent(exec_reactor& reactor, agent_settings settings, runner_sink sink,
                        exec_log log, wall_reader clock, exec_timing timing)
   : reactor_{reactor}, settings_{std::move(settings)}, sink_{std::move(sink)},
     clock_{std::move(clock)}, timing_{timing}, log_{std::move(log)},
-    queue_timer_{reactor, [this] { touch(); }}, abandon_timer_{reactor, [this] {
-                                                                 abandon_programs();
-                                                                 touch();
-                                                               }} {}
+    queue_timer_{reactor, [this] { touch(); }}, proven_timer_{reactor,
+                                                              [this] {
+                                                                program_answered();
+                                                                touch();
+                                                              }},
+    abandon_timer_{reactor, [this] {
+                     abandon_programs();
+                     touch();
+                   }} {}
 
 exec_agent::~exec_agent() {
   SKEIN_CHECK(turns_.empty());
@@ -55,7 +50,7 @@ exec_agent::~exec_agent() {
 void exec_agent::start(std::vector<turn_start> turns) {
   // Whoever starts turns holds a slot for each; the queue only has to bear the time without
   // programs.
-  const std::size_t queue_max = std::max(settings_.concurrency, exec_slots(settings_));
+  const std::size_t queue_max = std::max(settings_.concurrency, 1u);
   for (turn_start& each : turns) {
     const turn_id id = each.turn;
     auto [at, inserted] = turns_.try_emplace(id);
@@ -68,8 +63,6 @@ void exec_agent::start(std::vector<turn_start> turns) {
     live_turn& turn = *at->second;
     turn.start = std::move(each);
     turn.queued_at = reactor_.now();
-    turn.failures_seen = gate_.failures();
-    turn.refusals_seen = refusals_;
     if (closing_)
       report_returned(turn, "the node is stopping");
     else if (queue_.size() >= queue_max)
@@ -112,15 +105,16 @@ void exec_agent::close(std::function<void()> closed) {
                      abandon_grace);
 }
 
-instant exec_agent::deadline_of(const turn_start& start) const {
-  return start.deadline != no_instant ? start.deadline : clock_() + settings_.timeout;
+void exec_agent::report_begun(const live_turn& turn) {
+  news_.begun.push_back(turn.start.turn);
+  touch();
 }
 
 void exec_agent::report(live_turn& turn, turn_report what) {
   const auto found = turns_.find(turn.start.turn);
   SKEIN_CHECK(found != turns_.end() && found->second.get() == &turn);
   what.turn = turn.start.turn;
-  reports_.push_back(std::move(what));
+  news_.ended.push_back(std::move(what));
   turns_.erase(found);
   touch();
 }
@@ -129,37 +123,68 @@ void exec_agent::report_returned(live_turn& turn, std::string why) {
   turn_report what;
   what.verdict = turn_verdict::returned;
   what.error = std::move(why);
+  what.hint = std::move(turn.hint);
   report(turn, std::move(what));
 }
 
 void exec_agent::start_refused(const error& problem) {
-  ++refusals_;
   gate_.failed(reactor_.now(), reactor_.now());
-  why_waiting_ = problem.detail;
-  const duration wait = gate_.opens_at() - reactor_.now();
+  note_trouble(trouble::refused, printable(problem.detail, limits::error_text_bytes_max));
   log_.write(exec_log_level::error, "agent-start-failed",
-             printable(problem.detail, limits::error_text_bytes_max) + "; tried again in " +
-                 format_duration(wait) + " while turns wait");
+             health_.error + "; tried again in " +
+                 format_duration(gate_.opens_at() - reactor_.now()) + " while turns wait");
+}
+
+void exec_agent::program_started() {
+  if (trouble_ == trouble::refused)
+    trouble_ = trouble::none;
+  if (trouble_ == trouble::ends)
+    proven_timer_.arm(reactor_.now() + limits::program_proven_after);
+  health_changed_ = true;
+  touch();
+}
+
+void exec_agent::program_answered() {
+  gate_.proven();
+  proven_timer_.disarm();
+  health_changed_ |= trouble_ != trouble::none;
+  trouble_ = trouble::none;
 }
 
 void exec_agent::program_ended(const program& ended, bool answered, const std::string& how,
                                bool by_us) {
   log_.flush();
+  health_changed_ = true;
   touch();
   if (by_us)
     return;
   const duration life = reactor_.now() - ended.started_at();
   const bool proven = answered || life >= limits::program_proven_after;
   std::string text = "program (pid " + std::to_string(ended.pid()) + ") ended: " + how;
+  if (const std::string words = ended.last_words(); !words.empty())
+    text += "; its last words: " + words;
   if (!proven) {
     gate_.failed(ended.started_at(), reactor_.now());
-    why_waiting_ = "the program keeps ending before it answers: " + how;
+    note_trouble(trouble::ends, "the program keeps ending before it answers; " + text);
     text += "; it answered nothing, the next start is at least " +
             format_duration(gate_.opens_at() - reactor_.now()) + " away";
-  } else if (life >= limits::program_proven_after) {
-    gate_.proven();
+  } else {
+    if (life >= limits::program_proven_after)
+      gate_.proven();
+    note_trouble(trouble_, text);
   }
   log_.write(exec_log_level::warning, "agent-program-ended", text);
+}
+
+/// A program ended by itself, or could not be started.
+void exec_agent::note_trouble(trouble what, std::string why) {
+  trouble_ = what;
+  proven_timer_.disarm();
+  ++health_.restarts;
+  health_.error = cut_utf8(why, limits::error_text_bytes_max);
+  health_.error_at = clock_();
+  health_changed_ = true;
+  touch();
 }
 
 void exec_agent::on_end_of_pass() {
@@ -169,33 +194,26 @@ void exec_agent::on_end_of_pass() {
     give_up_waiting();
     watch_queue();
   }
-  send_reports();
+  send_news();
   if (!closing_ || !none_left || !closed_)
     return;
   SKEIN_CHECK(turns_.empty());
   abandon_timer_.disarm();
   queue_timer_.disarm();
+  proven_timer_.disarm();
   log_.flush();
   std::exchange(closed_, nullptr)();
 }
 
-// Turns wait for a program, but not for one that will not come: the retry policy is asked instead.
+// Turns wait for a program without being charged. Those that waited long are given back, so that
+// what they hold (a slot for suspects, above all) goes to others in between.
 void exec_agent::give_up_waiting() {
   if (any_running())
     return;
-  while (!queue_.empty()) {
+  while (!queue_.empty() && reactor_.now() - queue_.front()->queued_at >= timing_.program_wait) {
     live_turn& turn = *queue_.front();
-    const duration waited = reactor_.now() - turn.queued_at;
-    const bool refused = refusals_ > turn.refusals_seen && waited >= timing_.start_patience;
-    const bool ends = gate_.failures() > turn.failures_seen && waited >= timing_.end_patience;
-    if (!refused && !ends)
-      return;
     queue_.pop_front();
-    turn_report what;
-    what.verdict = turn_verdict::failed;
-    what.code = errc::agent_crashed;
-    what.error = cut_utf8("no program to run it: " + why_waiting_, limits::error_text_bytes_max);
-    report(turn, std::move(what));
+    report_returned(turn, "no program to run it: " + health_.error);
   }
 }
 
@@ -210,18 +228,23 @@ void exec_agent::watch_queue() {
       next = at;
   };
   consider(gate_.opens_at());
-  consider(queue_.front()->queued_at + timing_.start_patience);
-  consider(queue_.front()->queued_at + timing_.end_patience);
+  consider(queue_.front()->queued_at + timing_.program_wait);
   if (next)
     queue_timer_.arm(*next);
 }
 
-void exec_agent::send_reports() {
-  if (reports_.empty())
+void exec_agent::send_news() {
+  if (std::exchange(health_changed_, false)) {
+    health_.programs = programs();
+    health_.state = trouble_ != trouble::none ? runner_state::failing
+                    : health_.programs > 0    ? runner_state::up
+                                              : runner_state::idle;
+    if (health_ != told_health_)
+      news_.health = told_health_ = health_;
+  }
+  if (news_.begun.empty() && news_.ended.empty() && !news_.health)
     return;
-  std::vector<turn_report> finished;
-  finished.swap(reports_);
-  sink_(std::move(finished));
+  sink_(std::exchange(news_, {}));
 }
 
 } // namespace skein

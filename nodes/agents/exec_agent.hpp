@@ -25,16 +25,15 @@ using wall_reader = std::function<instant()>;
 struct live_turn {
   turn_start start;
   boot_time queued_at{};
-  std::uint64_t failures_seen = 0; // of the gate, when it was queued
-  std::uint64_t refusals_seen = 0; // starts that the system refused, then
-  program* on = nullptr;           // null: in the queue
-  std::uint64_t line_begin = 0;    // lines: where its line begins in what is sent to the program
-  bool told = false;               // we asked for its end
+  program* on = nullptr;        // null: in the queue
+  std::uint64_t line_begin = 0; // lines: where its line begins in what is sent to the program
+  bool told = false;            // we asked for its end
+  std::string hint;             // what it was given instead of an answer
 };
 
 class exec_agent : public pass_handler {
  public:
-  exec_agent(exec_reactor& reactor, agent_settings settings, report_sink sink, exec_log log,
+  exec_agent(exec_reactor& reactor, agent_settings settings, runner_sink sink, exec_log log,
              wall_reader clock, exec_timing timing);
   virtual ~exec_agent();
   exec_agent(const exec_agent&) = delete;
@@ -51,6 +50,8 @@ class exec_agent : public pass_handler {
   /// Gives queued turns to programs, as far as there is room.
   virtual void place() = 0;
   virtual bool any_running() const = 0;
+  /// Alive, ending ones too.
+  virtual std::size_t programs() const = 0;
   virtual void stop_running(live_turn& turn, stop_stage stage) = 0;
   virtual void end_programs() = 0;
   virtual void abandon_programs() = 0;
@@ -63,8 +64,11 @@ class exec_agent : public pass_handler {
   agent_log& log() noexcept { return log_; }
   bool closing() const noexcept { return closing_; }
   std::deque<live_turn*>& queue() noexcept { return queue_; }
-  instant deadline_of(const turn_start& start) const;
+  /// What a program is told of a turn whose time begins now.
+  instant deadline() const { return clock_() + settings_.timeout; }
 
+  /// A program has it.
+  void report_begun(const live_turn& turn);
   /// Its one report; the turn is gone afterwards.
   void report(live_turn& turn, turn_report what);
   void report_returned(live_turn& turn, std::string why);
@@ -76,27 +80,36 @@ class exec_agent : public pass_handler {
   /// A program is over. What it says of the program goes to the log, and to turns that wait too
   /// long.
   void program_ended(const program& ended, bool answered, const std::string& how, bool by_us);
-  void program_answered() { gate_.proven(); }
+  void program_started();
+  /// The first answer of a program, or long life: it works.
+  void program_answered();
 
  private:
+  /// Why turns have no program, if they have none.
+  enum class trouble : std::uint8_t { none, refused, ends };
+
   void on_end_of_pass() override;
   void give_up_waiting();
   void watch_queue();
-  void send_reports();
+  void note_trouble(trouble what, std::string why);
+  void send_news();
 
   exec_reactor& reactor_;
   agent_settings settings_;
-  report_sink sink_;
+  runner_sink sink_;
   wall_reader clock_;
   exec_timing timing_;
   agent_log log_;
   std::unordered_map<turn_id, std::unique_ptr<live_turn>, hash_of_id> turns_;
   std::deque<live_turn*> queue_; // oldest first
-  std::vector<turn_report> reports_;
+  runner_news news_;             // of this pass
   start_gate gate_;
-  std::uint64_t refusals_ = 0;
-  std::string why_waiting_; // the last reason why there is no program
+  trouble trouble_ = trouble::none;
+  runner_health health_;
+  runner_health told_health_;
+  bool health_changed_ = false;
   reactor_timer queue_timer_;
+  reactor_timer proven_timer_; // after trouble: how long a program lives without an answer
   reactor_timer abandon_timer_;
   std::function<void()> closed_;
   bool closing_ = false;
@@ -104,10 +117,7 @@ class exec_agent : public pass_handler {
 
 /// The agent of the configured mode.
 std::unique_ptr<exec_agent> make_exec_agent(exec_reactor& reactor, agent_settings settings,
-                                            report_sink sink, exec_log log, wall_reader clock,
+                                            runner_sink sink, exec_log log, wall_reader clock,
                                             exec_timing timing);
-
-/// Turns that run at once: the credit such an agent is worth on this node.
-std::uint32_t exec_slots(const agent_settings& settings);
 
 } // namespace skein

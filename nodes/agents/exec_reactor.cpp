@@ -1,5 +1,6 @@
 #include "nodes/agents/exec_reactor.hpp"
 
+#include "nodes/agents/program_guard.hpp"
 #include "protocol/check.hpp"
 #include "protocol/limits.hpp"
 
@@ -37,7 +38,7 @@ void block_all_signals() {
 
 } // namespace
 
-result<std::unique_ptr<exec_reactor>> exec_reactor::open() {
+result<std::unique_ptr<exec_reactor>> exec_reactor::open(guard_setup guard) {
   unique_fd epoll{::epoll_create1(EPOLL_CLOEXEC)};
   unique_fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!epoll || !wake)
@@ -49,6 +50,8 @@ result<std::unique_ptr<exec_reactor>> exec_reactor::open() {
   if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0)
     return error{errc::io_error, std::string{"epoll: "} + std::strerror(errno)};
   std::unique_ptr<exec_reactor> reactor{new exec_reactor{std::move(epoll), std::move(wake)}};
+  reactor->now_ = read_boot_clock();
+  reactor->guard_ = std::make_unique<program_guard>(*reactor, std::move(guard));
   try {
     reactor->thread_ = std::thread{[self = reactor.get()] { self->run(); }};
   } catch (const std::system_error& problem) {
@@ -64,9 +67,13 @@ exec_reactor::exec_reactor(unique_fd epoll, unique_fd wake)
 exec_reactor::~exec_reactor() {
   if (thread_.joinable()) {
     SKEIN_CHECK(!on_own_thread());
-    post([this] { stopping_ = true; });
+    post([this] {
+      guard_.reset();
+      stopping_ = true;
+    });
     thread_.join();
   }
+  guard_.reset(); // if the thread could not be started
   SKEIN_CHECK(watched_.empty());
   SKEIN_CHECK(timers_.empty());
 }

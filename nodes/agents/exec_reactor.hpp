@@ -47,11 +47,14 @@ class pass_handler {
 };
 
 class reactor_timer;
+class program_guard;
+struct guard_setup;
 
 class exec_reactor {
  public:
-  /// Starts the thread. Fails when the system gives no thread or descriptors.
-  static result<std::unique_ptr<exec_reactor>> open();
+  /// Starts the thread, and the guard that ends the programs if the node is killed. Fails when the
+  /// system gives no thread or descriptors.
+  static result<std::unique_ptr<exec_reactor>> open(guard_setup guard);
   /// Nobody may use it any more: all handlers and timers are gone.
   ~exec_reactor();
   exec_reactor(const exec_reactor&) = delete;
@@ -60,6 +63,9 @@ class exec_reactor {
   /// Runs `task` on the reactor's thread, in order of the calls. Any thread.
   void post(std::function<void()> task);
   bool on_own_thread() const noexcept;
+
+  /// Null before the start and after the end.
+  program_guard* guard() noexcept { return guard_.get(); }
 
   /// Boot time at the start of this pass.
   boot_time now() const noexcept { return now_; }
@@ -104,6 +110,7 @@ class exec_reactor {
   timer_map timers_;
   std::vector<pass_handler*> pass_asked_;
   std::vector<pass_handler*> pass_ending_;
+  std::unique_ptr<program_guard> guard_;
   bool stopping_ = false;
 
   std::mutex tasks_mutex_;

@@ -7,7 +7,7 @@
 namespace skein {
 
 exec_runner::exec_runner(std::shared_ptr<exec_reactor> reactor, agent_settings settings,
-                         report_sink sink, exec_log log, std::function<instant()> clock,
+                         runner_sink sink, exec_log log, std::function<instant()> clock,
                          exec_timing timing)
   : reactor_{std::move(reactor)}, agent_{make_exec_agent(*reactor_, std::move(settings),
                                                          std::move(sink), std::move(log),

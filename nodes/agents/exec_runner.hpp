@@ -26,9 +26,9 @@ namespace skein {
 
 class exec_runner final : public runner_port {
  public:
-  /// `sink` and `log` are called on the reactor's thread, `clock` gives the deadline that programs
-  /// are told of when the turn names none. All may be called until the destructor returns.
-  exec_runner(std::shared_ptr<exec_reactor> reactor, agent_settings settings, report_sink sink,
+  /// `sink` and `log` are called on the reactor's thread, `clock` is the wall clock that
+  /// deadlines are told by. All may be called until the destructor returns.
+  exec_runner(std::shared_ptr<exec_reactor> reactor, agent_settings settings, runner_sink sink,
               exec_log log, std::function<instant()> clock, exec_timing timing = {});
   /// close(), and waits for it: at most both graces and 2 s. Not on the reactor's thread.
   ~exec_runner() override;

@@ -13,7 +13,7 @@ constexpr int rounds_max = 8; // of placing and writing in one pass
 
 } // namespace
 
-lines_agent::lines_agent(exec_reactor& reactor, agent_settings settings, report_sink sink,
+lines_agent::lines_agent(exec_reactor& reactor, agent_settings settings, runner_sink sink,
                          exec_log log, wall_reader clock, exec_timing timing)
   : exec_agent{reactor,        std::move(settings), std::move(sink),
                std::move(log), std::move(clock),    timing} {
@@ -87,11 +87,12 @@ lines_worker* lines_agent::start_worker() {
     return nullptr;
   }
   workers_.push_back(std::move(worker));
+  program_started();
   return workers_.back().get();
 }
 
 void lines_agent::give(live_turn& turn, lines_worker& worker) {
-  const auto given = worker.give(turn, deadline_of(turn.start));
+  const auto given = worker.give(turn, deadline());
   if (given)
     return;
   turn_report what;

@@ -5,6 +5,7 @@
 
 #include "nodes/agents/exec_agent.hpp"
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ class lines_worker;
 
 class lines_agent final : public exec_agent {
  public:
-  lines_agent(exec_reactor& reactor, agent_settings settings, report_sink sink, exec_log log,
+  lines_agent(exec_reactor& reactor, agent_settings settings, runner_sink sink, exec_log log,
               wall_reader clock, exec_timing timing);
   ~lines_agent() override;
 
@@ -27,6 +28,7 @@ class lines_agent final : public exec_agent {
   void on_answer(lines_worker& worker, live_turn& turn, turn_report what);
   void on_worker_gone(lines_worker& worker, exit_status status);
   void on_worker_room() { touch(); }
+  void on_begun(const live_turn& turn) { report_begun(turn); }
   answer_reader& reader() noexcept { return reader_; }
   /// Turns of an ended program: back to the front of the queue.
   void take_back(live_turn& turn);
@@ -36,6 +38,7 @@ class lines_agent final : public exec_agent {
  private:
   void place() override;
   bool any_running() const override;
+  std::size_t programs() const override { return workers_.size(); }
   void stop_running(live_turn& turn, stop_stage stage) override;
   void end_programs() override;
   void abandon_programs() override;
@@ -78,8 +81,11 @@ class lines_worker final : public program, line_sink {
  private:
   void on_output(child_process& child, std::string_view chunk) override;
   void on_room(child_process&) override { agent_.on_worker_room(); }
+  void on_progress() override;
   void on_line(std::string_view line) override;
   void on_giant_line(const std::string& turn) override;
+  void on_endless_line() override;
+  void finish(live_turn& turn, turn_report what);
   std::string_view only_turn() const override;
   void on_gone(exit_status status) override;
   /// The turn leaves; null if no such turn is here.
@@ -89,7 +95,9 @@ class lines_worker final : public program, line_sink {
   lines_agent& agent_;
   line_splitter lines_;
   std::unordered_map<std::string_view, live_turn*> turns_; // by name; the name lies in the turn
+  std::deque<live_turn*> unbegun_; // of turns_, those whose line the kernel has not begun to take
   bool answered_ = false;
+  bool endless_ = false; // ended for printing without a newline
   bool stopped_for_turn_ = false;
 };
 

@@ -23,6 +23,7 @@ result<void> lines_worker::give(live_turn& turn, instant deadline) {
     return appended;
   turn.on = this;
   turn.line_begin = begin;
+  unbegun_.push_back(&turn);
   const bool inserted = turns_.emplace(turn.start.name, &turn).second;
   SKEIN_CHECK(inserted); // names are as unique as turn ids
   return {};
@@ -55,38 +56,57 @@ void lines_worker::stop_for_turn(stop_stage stage) {
 
 void lines_worker::on_output(child_process&, std::string_view chunk) { lines_.feed(chunk, *this); }
 
+void lines_worker::on_progress() {
+  for (; !unbegun_.empty() && unbegun_.front()->line_begin < child().sent_total();
+       unbegun_.pop_front())
+    agent_.on_begun(*unbegun_.front());
+}
+
 void lines_worker::on_line(std::string_view line) {
   if (line.find_first_not_of(" \t\r") == std::string_view::npos)
     return;
   agent_answer answer = agent_.reader().read(line);
-  live_turn* turn = take(answer.turn);
-  if (turn != nullptr) {
-    if (!answer.valid)
-      log().ignored(reactor().now(), answer.report.error, answer.turn, pid());
-    agent_.on_answer(*this, *turn, std::move(answer.report));
-    answered_ = true;
-    return;
+  if (answer.is != answer_kind::noise) {
+    if (live_turn* turn = take(answer.turn)) {
+      if (answer.is == answer_kind::mistake)
+        log().ignored(reactor().now(), answer.report.error, answer.turn, pid());
+      finish(*turn, std::move(answer.report));
+      return;
+    }
   }
   const std::string shown = printable(line, shown_bytes_max);
-  if (!answer.turn.empty())
+  if (const auto named = turns_.find(answer.turn);
+      named != turns_.end() && answer.is == answer_kind::noise)
+    named->second->hint = "it printed a line that is no answer (" + answer.report.error + ")";
+  if (answer.is == answer_kind::noise)
+    log().ignored(reactor().now(), "no answer (" + answer.report.error + "): " + shown,
+                  answer.turn.empty() ? only_turn() : answer.turn, pid());
+  else
     log().ignored(reactor().now(),
                   "answer to a turn that it does not have (answered twice or late): " + shown,
                   answer.turn, pid());
-  else if (answer.valid)
-    log().ignored(reactor().now(), "answer without \"turn\": " + shown, only_turn(), pid());
-  else
-    log().ignored(reactor().now(), "no answer (" + answer.report.error + "): " + shown, only_turn(),
-                  pid());
 }
 
 void lines_worker::on_giant_line(const std::string& name) {
   const std::string text =
       "a line over " + std::to_string(limits::agent_line_bytes_max) + " bytes was skipped";
   log().ignored(reactor().now(), text, name.empty() ? only_turn() : name, pid());
-  if (live_turn* turn = take(name)) {
-    agent_.on_answer(*this, *turn, invalid_output("its answer is " + text));
-    answered_ = true;
-  }
+  if (live_turn* turn = take(name))
+    finish(*turn, invalid_output("its answer is " + text));
+}
+
+void lines_worker::on_endless_line() {
+  log().write(exec_log_level::error, "agent-output-endless",
+              "program (pid " + std::to_string(pid()) + ") printed " +
+                  std::to_string(line_skipped_bytes_max) + " bytes without a newline and is ended",
+              only_turn());
+  endless_ = true;
+  kill();
+}
+
+void lines_worker::finish(live_turn& turn, turn_report what) {
+  agent_.on_answer(*this, turn, std::move(what));
+  answered_ = true;
 }
 
 std::string_view lines_worker::only_turn() const {
@@ -98,7 +118,8 @@ void lines_worker::on_gone(exit_status status) { agent_.on_worker_gone(*this, st
 void lines_worker::release_turns(const std::string& how, bool closing) {
   std::string crash = "the program ended (" + how + ") before it answered";
   if (step() == program_step::killed && !stopped_for_turn_ && !closing)
-    crash = "the program closed its input or output and was ended";
+    crash = endless_ ? "the program printed without a newline, over every limit, and was ended"
+                     : "the program closed its input or output and was ended";
   if (const std::string words = child().last_words(); !words.empty())
     crash += "; its last words: " + words;
   const auto turns = take_all();
@@ -130,6 +151,7 @@ std::vector<live_turn*> lines_worker::take_all() {
   for (const auto& [name, turn] : turns_)
     turns.push_back(turn);
   turns_.clear();
+  unbegun_.clear();
   std::sort(turns.begin(), turns.end(),
             [](const live_turn* a, const live_turn* b) { return a->line_begin < b->line_begin; });
   return turns;

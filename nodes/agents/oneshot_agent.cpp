@@ -1,5 +1,6 @@
 #include "nodes/agents/oneshot_agent.hpp"
 
+#include "actors/turn_slots.hpp"
 #include "nodes/agents/text.hpp"
 #include "nodes/agents/turn_variables.hpp"
 #include "protocol/check.hpp"
@@ -60,11 +61,11 @@ void oneshot_program::on_output(child_process&, std::string_view chunk) {
 
 void oneshot_program::on_gone(exit_status status) { agent_.on_program_gone(*this, status); }
 
-oneshot_agent::oneshot_agent(exec_reactor& reactor, agent_settings settings, report_sink sink,
+oneshot_agent::oneshot_agent(exec_reactor& reactor, agent_settings settings, runner_sink sink,
                              exec_log log, wall_reader clock, exec_timing timing)
   : exec_agent{reactor,        std::move(settings), std::move(sink),
                std::move(log), std::move(clock),    timing} {
-  programs_max_ = exec_slots(this->settings());
+  programs_max_ = turn_slots(this->settings());
   environment_ = base_environment(this->settings().exec.environment);
 }
 
@@ -74,8 +75,7 @@ void oneshot_agent::open() {
   const auto& exec = settings().exec;
   const std::string name = exec.command.empty() ? std::string{} : exec.command.front();
   if (const auto path = find_program(name, exec.directory, environment_); !path)
-    log().write(exec_log_level::error, "agent-start-failed",
-                printable(path.error().detail, limits::error_text_bytes_max));
+    start_refused(path.error());
 }
 
 void oneshot_agent::place() {
@@ -107,7 +107,7 @@ oneshot_agent::start_outcome oneshot_agent::start_program(live_turn& turn) {
     return start_outcome::refused;
   }
   spawn_request request{settings().exec.command, settings().exec.directory, environment_};
-  environment_list variables = turn_variables(start, *value, deadline_of(start), state->path());
+  environment_list variables = turn_variables(start, *value, deadline(), state->path());
   std::move(variables.begin(), variables.end(), std::back_inserter(request.environment));
   auto program = std::make_unique<oneshot_program>(*this, reactor(), timing(), log(), turn,
                                                    std::move(state).value());
@@ -119,6 +119,8 @@ oneshot_agent::start_outcome oneshot_agent::start_program(live_turn& turn) {
     start_refused(started.error());
     return start_outcome::refused;
   }
+  report_begun(turn);
+  program_started();
   program_answered(); // it can be started; how it ends is the turn's business
   programs_.push_back(std::move(program));
   return start_outcome::started;
@@ -199,7 +201,7 @@ turn_report oneshot_agent::read_output(oneshot_program& ended) {
   } else if (output.find_first_not_of(" \t\r\n") != std::string::npos) {
     std::string padded = output;
     padded.reserve(padded.size() + simdjson::SIMDJSON_PADDING);
-    what = reader_.read(padded).report;
+    what = reader_.read_effects_of(padded);
     if (what.verdict != turn_verdict::done)
       return what; // effects are dropped with an error, the state file too
   }

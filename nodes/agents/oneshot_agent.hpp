@@ -34,7 +34,6 @@ class oneshot_program final : public program {
   const std::string& output() const noexcept { return output_; }
   bool too_much_output() const noexcept { return too_much_output_; }
   const state_file& state() const noexcept { return state_; }
-  std::string last_words() const { return child().last_words(); }
 
  private:
   void on_output(child_process& child, std::string_view chunk) override;
@@ -52,7 +51,7 @@ class oneshot_program final : public program {
 
 class oneshot_agent final : public exec_agent {
  public:
-  oneshot_agent(exec_reactor& reactor, agent_settings settings, report_sink sink, exec_log log,
+  oneshot_agent(exec_reactor& reactor, agent_settings settings, runner_sink sink, exec_log log,
                 wall_reader clock, exec_timing timing);
   ~oneshot_agent() override;
 
@@ -64,6 +63,7 @@ class oneshot_agent final : public exec_agent {
 
   void place() override;
   bool any_running() const override;
+  std::size_t programs() const override { return programs_.size(); }
   void stop_running(live_turn& turn, stop_stage stage) override;
   void end_programs() override;
   void abandon_programs() override;

@@ -21,10 +21,8 @@ namespace skein {
 struct exec_timing {
   duration close_grace = limits::cancel_grace; // input closed -> terminated, when the node stops
   duration terminate_grace = limits::terminate_grace; // terminated -> killed
-  duration start_patience =
-      limits::program_start_patience; // of a turn, while programs cannot be started
-  duration end_patience =
-      limits::program_restart_max; // of a turn, while they end before any answer
+  duration program_wait =
+      limits::program_restart_max; // of a turn for a program, then it is given back
 };
 
 enum class program_step : std::uint8_t { running, ending, terminating, killed };
@@ -53,6 +51,7 @@ class program : public child_owner {
   bool gone() const noexcept { return gone_; } // may be destroyed at the end of the pass
   boot_time started_at() const noexcept { return started_at_; }
   int pid() const noexcept { return child_->pid(); }
+  std::string last_words() const { return child_->last_words(); }
 
  protected:
   child_process& child() noexcept { return *child_; }
@@ -62,6 +61,8 @@ class program : public child_owner {
 
   /// The name for its log lines: the only turn it has, else empty.
   virtual std::string_view only_turn() const = 0;
+  /// The kernel took more of what is sent.
+  virtual void on_progress() {}
   /// It ended; all its output was seen.
   virtual void on_gone(exit_status status) = 0;
 
@@ -69,6 +70,7 @@ class program : public child_owner {
   void on_errors(child_process& child, std::string_view chunk) final;
   void on_hangup(child_process&) override { hang_up(); }
   void on_room(child_process&) override {}
+  void on_sent(child_process&) final { on_progress(); }
   void on_end(child_process& child, exit_status status) final;
   void log_line(std::string_view line);
   void escalate();

@@ -1,14 +1,13 @@
 #include "nodes/agents/spawn.hpp"
 
+#include "nodes/agents/launch.hpp"
+#include "nodes/agents/program_guard.hpp"
+
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -78,47 +77,6 @@ std::string advice(int number, const std::string& path, const std::string& direc
   }
 }
 
-// posix_spawn's two option objects, released on every path.
-class spawn_options {
- public:
-  spawn_options() {
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawn_file_actions_init(&actions);
-  }
-  ~spawn_options() {
-    ::posix_spawnattr_destroy(&attributes);
-    ::posix_spawn_file_actions_destroy(&actions);
-  }
-  spawn_options(const spawn_options&) = delete;
-  spawn_options& operator=(const spawn_options&) = delete;
-
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_t actions;
-};
-
-// 0 or an error number.
-int configure(spawn_options& options, const std::string& directory, int in, int out, int err) {
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  int failed = ::posix_spawnattr_setflags(
-      &options.attributes,
-      static_cast<short>(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
-  const auto step = [&failed](int next) { failed = failed != 0 ? failed : next; };
-  step(::posix_spawnattr_setpgroup(&options.attributes, 0));
-  step(::posix_spawnattr_setsigmask(&options.attributes, &none));
-  step(::posix_spawnattr_setsigdefault(&options.attributes, &all));
-  step(::posix_spawn_file_actions_adddup2(&options.actions, in, STDIN_FILENO));
-  step(::posix_spawn_file_actions_adddup2(&options.actions, out, STDOUT_FILENO));
-  step(::posix_spawn_file_actions_adddup2(&options.actions, err, STDERR_FILENO));
-  // Descriptors that some library opened without close-on-exec.
-  step(::posix_spawn_file_actions_addclosefrom_np(&options.actions, STDERR_FILENO + 1));
-  if (!directory.empty())
-    step(::posix_spawn_file_actions_addchdir_np(&options.actions, directory.c_str()));
-  return failed;
-}
-
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
   list.reserve(texts.size() + 1);
@@ -179,7 +137,11 @@ result<std::string> find_program(const std::string& command, const std::string& 
     const bool relative = command.front() != '/' && !directory.empty();
     const std::string path = relative ? directory + "/" + command : command;
     if (!is_file(path) && (directory.empty() || is_directory(directory)))
-      return error{errc::agent_crashed, "there is no program " + path};
+      return error{errc::agent_crashed,
+                   "there is no program " + path + "; install it there or correct `command`"};
+    if (is_file(path) && ::access(path.c_str(), X_OK) != 0)
+      return error{errc::agent_crashed,
+                   path + " is not executable by this user; try: chmod +x " + path};
     return command;
   }
   const std::string_view search = value_of(environment, "PATH");
@@ -195,7 +157,7 @@ result<std::string> find_program(const std::string& command, const std::string& 
                                         "); install it or give its full path in `command`"};
 }
 
-result<spawned_program> spawn_program(const spawn_request& request) {
+result<spawned_program> spawn_program(const spawn_request& request, program_guard* guard) {
   const std::string name = request.command.empty() ? std::string{} : request.command.front();
   result<std::string> path = find_program(name, request.directory, request.environment);
   if (!path)
@@ -213,24 +175,29 @@ result<spawned_program> spawn_program(const spawn_request& request) {
 
   std::vector<std::string> arguments = request.command;
   std::vector<std::string> environment = joined(request.environment);
-  spawned_program program;
-  spawn_options options;
-  int failed =
-      configure(options, request.directory, child_in->get(), child_out->get(), child_err->get());
-  if (failed == 0)
-    failed = ::posix_spawn(&program.pid, path->c_str(), &options.actions, &options.attributes,
-                           pointers(arguments).data(), pointers(environment).data());
-  if (failed != 0)
+  const std::vector<char*> argument_texts = pointers(arguments);
+  const std::vector<char*> environment_texts = pointers(environment);
+  launch_plan plan;
+  plan.path = path->c_str();
+  plan.arguments = argument_texts.data();
+  plan.environment = environment_texts.data();
+  plan.directory = request.directory.empty() ? nullptr : request.directory.c_str();
+  plan.input = child_in->get();
+  plan.output = child_out->get();
+  plan.errors = child_err->get();
+  plan.guard = guard == nullptr ? -1 : guard->descriptor();
+  launched made;
+  if (const int failed = launch(plan, made); failed != 0) {
+    if (guard != nullptr && made.pid > 0)
+      guard->forget(made.pid);
     return error{failed == E2BIG ? errc::too_large : errc::agent_crashed,
                  "cannot start " + *path + ": " + advice(failed, *path, request.directory)};
-
-  program.pidfd = unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, program.pid, 0))};
-  if (!program.pidfd) {
-    const int number = errno;
-    ::kill(-program.pid, SIGKILL);
-    ::waitpid(program.pid, nullptr, 0);
-    return error{errc::agent_crashed, std::string{"pidfd_open: "} + std::strerror(number)};
   }
+  if (guard != nullptr)
+    guard->remember(made.pid);
+  spawned_program program;
+  program.pid = made.pid;
+  program.pidfd = std::move(made.pidfd);
   program.input = std::move(in->write);
   program.output = std::move(out->read);
   program.errors = std::move(err->read);

@@ -1,5 +1,6 @@
 // Starting a program: own process group, three pipes, default signals, no descriptor of ours beyond
-// them, exactly the environment it is given. Resource limits are left as they are.
+// them, exactly the environment it is given. It ends with the thread that starts it, at the latest.
+// Resource limits and the umask are those that the node was started with.
 #pragma once
 
 #include "nodes/agents/unique_fd.hpp"
@@ -33,9 +34,12 @@ struct spawned_program {
   unique_fd errors;
 };
 
-/// The error says what is wrong and what to do about it. too_large: this command and environment
-/// can never be started; agent_crashed: may be different next time.
-result<spawned_program> spawn_program(const spawn_request& request);
+class program_guard;
+
+/// Starts a program, and lets the guard know of it, if there is one. The error says what is wrong
+/// and what to do about it. too_large: this command and environment can never be started;
+/// agent_crashed: may be different next time.
+result<spawned_program> spawn_program(const spawn_request& request, program_guard* guard = nullptr);
 
 /// PATH, HOME, LANG and TZ of the node, with a default where a program cannot do without; then
 /// `added`.

@@ -16,13 +16,10 @@ class start_gate {
  public:
   bool open(boot_time now) const noexcept { return now >= opens_at_; }
   boot_time opens_at() const noexcept { return opens_at_; }
-  /// Starts that failed, ever.
-  std::uint64_t failures() const noexcept { return failures_; }
 
   /// A program could not be started, or one started at `started` ended without having proven
   /// itself. Those started before the last failure tell nothing new and change nothing.
   void failed(boot_time started, boot_time now) noexcept {
-    ++failures_;
     if (started < last_failure_)
       return;
     last_failure_ = now;
@@ -39,7 +36,6 @@ class start_gate {
   duration wait_ = limits::program_restart_first;
   boot_time opens_at_{};
   boot_time last_failure_{};
-  std::uint64_t failures_ = 0;
 };
 
 } // namespace skein

@@ -64,7 +64,7 @@ void line_splitter::feed(std::string_view chunk, line_sink& sink) {
     const std::size_t end = chunk.find('\n');
     const std::string_view part = chunk.substr(0, end);
     if (end == std::string_view::npos) {
-      keep(part);
+      keep(part, sink);
       return;
     }
     chunk.remove_prefix(end + 1);
@@ -72,11 +72,9 @@ void line_splitter::feed(std::string_view chunk, line_sink& sink) {
       sink.on_line(part); // the usual case: nothing is copied
       continue;
     }
-    keep(part);
+    keep(part, sink);
     if (skipping_) {
-      sink.on_giant_line(finder_.found());
-      skipping_ = false;
-      finder_.reset();
+      end_of_giant(sink);
       continue;
     }
     partial_.reserve(partial_.size() + simdjson::SIMDJSON_PADDING);
@@ -87,19 +85,38 @@ void line_splitter::feed(std::string_view chunk, line_sink& sink) {
   }
 }
 
-void line_splitter::keep(std::string_view part) {
-  if (skipping_) {
-    finder_.feed(part);
-    return;
-  }
-  if (partial_.size() + part.size() < limits::agent_line_bytes_max) {
+void line_splitter::keep(std::string_view part, line_sink& sink) {
+  if (!skipping_ && partial_.size() + part.size() < limits::agent_line_bytes_max) {
     partial_ += part;
     return;
   }
-  skipping_ = true;
-  finder_.feed(partial_);
-  finder_.feed(part);
-  partial_ = {};
+  if (!skipping_) {
+    skipping_ = true;
+    skip(partial_, sink);
+    partial_ = {};
+  }
+  skip(part, sink);
+}
+
+void line_splitter::skip(std::string_view part, line_sink& sink) {
+  const bool bearable = skipped_ <= line_skipped_bytes_max;
+  skipped_ += part.size();
+  if (!told_) {
+    finder_.feed(part);
+    told_ = !finder_.found().empty();
+    if (told_)
+      sink.on_giant_line(finder_.found()); // its turn need not wait for the newline
+  }
+  if (bearable && skipped_ > line_skipped_bytes_max)
+    sink.on_endless_line();
+}
+
+void line_splitter::end_of_giant(line_sink& sink) {
+  if (!told_)
+    sink.on_giant_line({});
+  skipping_ = told_ = false;
+  skipped_ = 0;
+  finder_.reset();
 }
 
 void log_line_splitter::keep(std::string_view part) {

@@ -21,12 +21,18 @@ result<void> append_turn_line(std::string& out, const turn_start& start, instant
 
 void append_cancel_line(std::string& out, std::string_view turn);
 
+/// So much of a line over the limit is borne with; then the program is ended.
+inline constexpr std::size_t line_skipped_bytes_max = 16 << 20;
+
 class line_sink {
  public:
   /// One line without its newline, with simdjson::SIMDJSON_PADDING readable bytes after it.
   virtual void on_line(std::string_view line) = 0;
-  /// A line was over the limit and is skipped; `turn` is the one it names, if any.
+  /// A line is over the limit and is skipped; `turn` is the one it names, if any. Told as soon as
+  /// the name is known, at the latest at the line's end.
   virtual void on_giant_line(const std::string& turn) = 0;
+  /// One line grows beyond line_skipped_bytes_max.
+  virtual void on_endless_line() = 0;
 
  protected:
   ~line_sink() = default;
@@ -39,11 +45,15 @@ class line_splitter {
   void feed(std::string_view chunk, line_sink& sink);
 
  private:
-  void keep(std::string_view part);
+  void keep(std::string_view part, line_sink& sink);
+  void skip(std::string_view part, line_sink& sink);
+  void end_of_giant(line_sink& sink);
 
   std::string partial_;
-  bool skipping_ = false; // to the next newline; finder_ has seen the line so far
-  turn_finder finder_;
+  bool skipping_ = false;   // to the next newline
+  bool told_ = false;       // of the line that is skipped, with its turn
+  std::size_t skipped_ = 0; // bytes of it
+  turn_finder finder_;      // has seen it so far, until it found the turn
 };
 
 /// Cuts standard error into lines for the log; a longer one is cut off.

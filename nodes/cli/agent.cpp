@@ -12,7 +12,8 @@ namespace skein::cli {
 namespace {
 
 constexpr std::array columns{column{"NAME", "name"},
-                             column{"KIND", "kind"},
+                             column{"KIND", "kind", true},
+                             column{"STATE", "state", true},
                              column{"PURE", "pure", true},
                              column{"CONCURRENCY", "concurrency"},
                              column{"RUNNING", "running"},
@@ -22,7 +23,9 @@ constexpr std::array columns{column{"NAME", "name"},
                              column{"FAILED", "failed"},
                              column{"REJECTED", "rejected", true},
                              column{"TIMEOUTS", "timeouts", true},
-                             column{"DEAD", "dead", true}};
+                             column{"DEAD", "dead", true},
+                             column{"RESTARTS", "restarts", true},
+                             column{"ERROR", "error", true}};
 
 int list_agents(context& at) {
   const auto answer = look_up(at, "/v1/agents");

@@ -47,6 +47,8 @@ turn_report report(const turn_id& which, turn_verdict verdict = turn_verdict::do
   return out;
 }
 
+news_in ended(std::vector<turn_report> reports) { return {{{}, std::move(reports), {}}}; }
+
 struct agent_world {
   explicit agent_world(agent_kind kind = agent_kind::exec, bool alone = false)
     : agent_world{settings_of(kind, alone)} {}
@@ -75,6 +77,17 @@ struct agent_world {
   }
   void dispatch_turns(std::vector<dispatched_turn> turns, std::int64_t ms) {
     step(frame_in{{{loop, {"n1", "agent/bot"}, ++number}, dispatch{"bot", std::move(turns)}}}, ms);
+  }
+  /// Dispatched, and at once with a program.
+  void run_turns(std::vector<dispatched_turn> turns, std::int64_t ms) {
+    std::vector<turn_id> names;
+    for (const dispatched_turn& each : turns)
+      names.push_back(each.turn);
+    dispatch_turns(std::move(turns), ms);
+    begin(std::move(names), ms);
+  }
+  void begin(std::vector<turn_id> turns, std::int64_t ms) {
+    step(news_in{{std::move(turns), {}, {}}}, ms);
   }
   void cancel(const turn_id& which, std::int64_t ms) {
     step(frame_in{{{loop, {"n1", "agent/bot"}, ++number}, cancel_turns{"bot", {which}}}}, ms);
@@ -154,7 +167,7 @@ TEST_CASE("echo replies with what came and noop with nothing, at once, and both 
   CHECK(noop.credits == std::vector<credit>{{"bot", 10}});
 }
 
-TEST_CASE("a runner is told name, token, deadline and state") {
+TEST_CASE("a runner is told name, token and state") {
   agent_world world;
   auto given = dispatched(turn(42, 3));
   given.has_state = true;
@@ -163,7 +176,6 @@ TEST_CASE("a runner is told name, token, deadline and state") {
   REQUIRE(world.started.size() == 1);
   CHECK(world.started[0].name == "0-42.bot/3");
   CHECK(world.started[0].token == "00c0ffee00c0ffee.0-42.bot.0");
-  CHECK(world.started[0].deadline == at(10'100).wall);
   CHECK(world.started[0].has_state);
   CHECK(world.started[0].state.view() == "7");
   CHECK(world.core.running() == 1);
@@ -191,7 +203,7 @@ TEST_CASE("a dispatch that comes twice runs once") {
 TEST_CASE("an outcome is sent again until the loop has acknowledged it") {
   agent_world world;
   world.dispatch_turns({dispatched(turn(1))}, 0);
-  world.step(reports_in{{report(turn(1))}}, 10);
+  world.step(ended({report(turn(1))}), 10);
   const auto first = world.only_outcome();
   const auto frame_number = world.said_frames[0];
   world.step(tick_in{}, 1'009);
@@ -206,7 +218,7 @@ TEST_CASE("an outcome is sent again until the loop has acknowledged it") {
 
 TEST_CASE("a turn beyond its time is terminated, then killed, at exact times, and has failed") {
   agent_world world;
-  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.run_turns({dispatched(turn(1))}, 0);
   world.step(tick_in{}, 9'999);
   CHECK(world.stopped.empty());
   world.step(tick_in{}, 10'000);
@@ -217,18 +229,69 @@ TEST_CASE("a turn beyond its time is terminated, then killed, at exact times, an
   CHECK(world.stopped == std::vector{stop_stage::kill});
   world.step(tick_in{}, 60'000);
   CHECK(world.stopped.empty());
-  world.step(reports_in{{report(turn(1), turn_verdict::returned)}}, 60'001);
+  world.step(ended({report(turn(1), turn_verdict::returned)}), 60'001);
   CHECK(world.only_outcome().verdict == turn_verdict::failed);
   CHECK(world.only_outcome().code == errc::agent_timeout);
   CHECK(world.only_outcome().error.find("10s") != std::string::npos);
   CHECK(world.core.counted().timeouts == 1);
 }
 
-TEST_CASE("an answer that arrives while the turn is being terminated still counts") {
+TEST_CASE("the time of a turn begins when a program has it, not when it is dispatched") {
   agent_world world;
   world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.step(tick_in{}, 3'600'000); // it waits for a program, however long
+  CHECK(world.stopped.empty());
+  world.begin({turn(1)}, 3'600'000);
+  world.begin({turn(1)}, 3'605'000); // told once more: the first counts
+  world.step(tick_in{}, 3'609'999);
+  CHECK(world.stopped.empty());
+  world.step(tick_in{}, 3'610'000);
+  CHECK(world.stopped == std::vector{stop_stage::terminate});
+  auto returned = report(turn(1), turn_verdict::returned);
+  returned.hint = "it printed a line that is no answer";
+  world.step(ended({returned}), 3'610'001);
+  CHECK(world.only_outcome().started == at(3'600'000).wall);
+  CHECK(world.only_outcome().error ==
+        "the turn took longer than 10s and was stopped; it printed a line that is no answer");
+}
+
+TEST_CASE("a turn that is being stopped does not begin to be timed") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.cancel(turn(1), 1'000);
+  world.begin({turn(1)}, 1'001);
+  world.step(tick_in{}, 3'000);
+  CHECK(world.stopped == std::vector{stop_stage::terminate});
+  world.step(ended({report(turn(1), turn_verdict::returned)}), 3'100);
+  CHECK(world.only_outcome().verdict == turn_verdict::returned);
+}
+
+TEST_CASE("an agent that is fed lines opens as many slots as its programs take turns") {
+  agent_core_settings settings = agent_world::settings_of(agent_kind::exec, false);
+  settings.agent.exec.processes = 2;
+  settings.agent.exec.turns_per_process = 3;
+  agent_core core{settings};
+  std::vector<agent_effect> out;
+  core.start(at(0), out);
+  const auto* sent = std::get_if<send_effect>(&out.at(0));
+  REQUIRE(sent != nullptr);
+  CHECK(std::get<credit>(decode_frame(sent->bytes).value().body) == credit{"bot", 6});
+}
+
+TEST_CASE("what the runner says of its programs is kept") {
+  agent_world world;
+  CHECK(world.core.health() == runner_health{});
+  const runner_health told{runner_state::failing, 0, 3, "no such program", at(5).wall};
+  world.step(news_in{{{}, {}, told}}, 5);
+  world.step(tick_in{}, 6);
+  CHECK(world.core.health() == told);
+}
+
+TEST_CASE("an answer that arrives while the turn is being terminated still counts") {
+  agent_world world;
+  world.run_turns({dispatched(turn(1))}, 0);
   world.step(tick_in{}, 10'000);
-  world.step(reports_in{{report(turn(1))}}, 10'500);
+  world.step(ended({report(turn(1))}), 10'500);
   CHECK(world.only_outcome().verdict == turn_verdict::done);
   world.step(tick_in{}, 13'000);
   CHECK(world.stopped.empty());
@@ -236,7 +299,7 @@ TEST_CASE("an answer that arrives while the turn is being terminated still count
 
 TEST_CASE("a cancelled turn is told, then terminated, then killed, at exact times") {
   agent_world world;
-  world.dispatch_turns({dispatched(turn(1))}, 0);
+  world.run_turns({dispatched(turn(1))}, 0);
   world.cancel(turn(1), 1'000);
   CHECK(world.stopped == std::vector{stop_stage::tell});
   world.cancel(turn(1), 1'500);
@@ -249,7 +312,7 @@ TEST_CASE("a cancelled turn is told, then terminated, then killed, at exact time
   CHECK(world.stopped.empty());
   world.step(tick_in{}, 6'000);
   CHECK(world.stopped == std::vector{stop_stage::kill});
-  world.step(reports_in{{report(turn(1), turn_verdict::returned)}}, 6'100);
+  world.step(ended({report(turn(1), turn_verdict::returned)}), 6'100);
   CHECK(world.only_outcome().verdict == turn_verdict::returned);
 }
 
@@ -262,9 +325,9 @@ TEST_CASE("cancelling what does not run does nothing but acknowledge") {
 
 TEST_CASE("a timer of an earlier run of the same attempt is stale") {
   agent_world world;
-  world.dispatch_turns({dispatched(turn(1))}, 0);
-  world.step(reports_in{{report(turn(1), turn_verdict::returned)}}, 5'000);
-  world.dispatch_turns({dispatched(turn(1))}, 6'000);
+  world.run_turns({dispatched(turn(1))}, 0);
+  world.step(ended({report(turn(1), turn_verdict::returned)}), 5'000);
+  world.run_turns({dispatched(turn(1))}, 6'000);
   world.step(tick_in{}, 10'000);
   CHECK(world.stopped.empty());
   world.step(tick_in{}, 16'000);
@@ -277,7 +340,7 @@ TEST_CASE("hasten tells all that run, lists them, and what returns is not counte
   world.step(hasten_in{}, 1'000);
   CHECK(world.left == std::vector<std::string>{"0-1.bot/2", "0-2.bot/1"});
   CHECK(world.stopped == std::vector{stop_stage::tell, stop_stage::tell});
-  world.step(reports_in{{report(turn(1, 2), turn_verdict::returned)}}, 1'100);
+  world.step(ended({report(turn(1, 2), turn_verdict::returned)}), 1'100);
   CHECK(world.only_outcome().verdict == turn_verdict::returned);
   CHECK(world.core.counted().returned == 1);
 }
@@ -295,7 +358,7 @@ TEST_CASE("an emitted event is completed from its cause") {
   full.set_extension("traceparent", "00-11111111111111111111111111111111-2222222222222222-01");
   full.set_extension("skeinhops", "0"); // not theirs to say
   done.emits = {plain, full};
-  world.step(reports_in{{done}}, 10);
+  world.step(ended({done}), 10);
   const auto outcome = world.only_outcome();
   REQUIRE(outcome.emits.size() == 2);
   const event first = decode_event(outcome.emits[0].body.view()).value();
@@ -324,12 +387,12 @@ TEST_CASE("hops grow by one an emit, and an event that went around too often end
   next.type = "again";
   auto done = report(turn(1));
   done.emits = {next};
-  world.step(reports_in{{done}}, 1);
+  world.step(ended({done}), 1);
   CHECK(world.only_outcome().verdict == turn_verdict::done);
   CHECK(world.only_outcome().emits[0].hops == limits::hops_max);
   done = report(turn(2));
   done.emits = {next};
-  world.step(reports_in{{done}}, 2);
+  world.step(ended({done}), 2);
   CHECK(world.only_outcome().verdict == turn_verdict::rejected);
   CHECK(world.only_outcome().code == errc::too_many_hops);
   CHECK(world.only_outcome().emits.empty());
@@ -345,7 +408,7 @@ TEST_CASE("one emitted event that is none drops all effects of the turn") {
   done.reply = "reply";
   done.sets_state = true;
   done.state = "1";
-  world.step(reports_in{{done}}, 1);
+  world.step(ended({done}), 1);
   const auto outcome = world.only_outcome();
   CHECK(outcome.verdict == turn_verdict::rejected);
   CHECK(outcome.code == errc::agent_output_invalid);
@@ -374,7 +437,7 @@ TEST_CASE("replies, states and emits beyond their limits are rejected by name") 
   event emitted;
   emitted.type = "e";
   done.emits.assign(each.emits, emitted);
-  world.step(reports_in{{done}}, 1);
+  world.step(ended({done}), 1);
   CHECK(world.only_outcome().code == each.code);
   CHECK((world.only_outcome().verdict == turn_verdict::done) == (each.code == errc::none));
   CHECK(world.only_outcome().emits.size() == (each.code == errc::none ? each.emits : 0));
@@ -394,14 +457,14 @@ TEST_CASE("a turn's effects are bounded together, and outcomes go in frames that
   };
   agent_world world;
   world.dispatch_turns({dispatched(turn(1)), dispatched(turn(2)), dispatched(turn(3))}, 0);
-  world.step(reports_in{{emitting(1, 9, 1'000'000)}}, 1);
+  world.step(ended({emitting(1, 9, 1'000'000)}), 1);
   const turn_outcome refused = world.only_outcome();
   CHECK(refused.verdict == turn_verdict::rejected);
   CHECK(refused.code == errc::agent_output_invalid);
   CHECK(refused.emits.empty());
   CHECK_THAT(refused.error,
              Catch::Contains("at most " + std::to_string(limits::effects_bytes_max)));
-  world.step(reports_in{{emitting(2, 8, 1'000'000), emitting(3, 8, 1'000'000)}}, 2);
+  world.step(ended({emitting(2, 8, 1'000'000), emitting(3, 8, 1'000'000)}), 2);
   REQUIRE(world.said.size() == 2); // 16 MB would not fit one frame
   CHECK(world.said[0].turns.at(0).emits.size() == 8);
   CHECK(world.said[1].turns.at(0).emits.size() == 8);
@@ -414,7 +477,7 @@ TEST_CASE("an error text beyond its limit is cut, and remains UTF-8") {
   failed.error = "x";
   while (failed.error.size() < limits::error_text_bytes_max + 100)
     failed.error += "\xe2\x82\xac"; // the limit falls inside one
-  world.step(reports_in{{failed}}, 1);
+  world.step(ended({failed}), 1);
   const std::string error = world.only_outcome().error;
   CHECK(error.size() <= limits::error_text_bytes_max);
   CHECK(error.size() > limits::error_text_bytes_max - 4);
@@ -423,10 +486,10 @@ TEST_CASE("an error text beyond its limit is cut, and remains UTF-8") {
 
 TEST_CASE("a report of a turn that does not run is ignored") {
   agent_world world;
-  world.step(reports_in{{report(turn(5))}}, 0);
+  world.step(ended({report(turn(5))}), 0);
   CHECK(world.said.empty());
   world.dispatch_turns({dispatched(turn(1))}, 1);
-  world.step(reports_in{{report(turn(1)), report(turn(1))}}, 2);
+  world.step(ended({report(turn(1)), report(turn(1))}), 2);
   CHECK(world.only_outcome().verdict == turn_verdict::done);
   CHECK(world.credits == std::vector<credit>{{"bot", 9}});
 }
@@ -445,7 +508,7 @@ TEST_CASE(
           turn_report said = report(which);
           said.reply_kind = data_kind::json;
           said.reply = "1.0";
-          world.step(reports_in{{said}}, 2);
+          world.step(ended({said}), 2);
         }
         return world.only_outcome();
       };

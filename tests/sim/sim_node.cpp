@@ -209,8 +209,10 @@ void sim_node::attach_ports() {
 void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
   sim_runner::hooks call;
   call.started = [this, number](const turn_start& turn) {
-    if (!dying())
-      note(turn_started{turn.turn, number, turn.token});
+    if (dying())
+      return;
+    note(turn_started{turn.turn, number, turn.token});
+    engine_->report(turn.agent, {{turn.turn}, {}, {}});
   };
   call.ended = [this, number](const turn_report& report) {
     if (!dying())
@@ -218,7 +220,7 @@ void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
   };
   call.report = [this, name = agent.name](turn_report report) {
     if (!dying())
-      engine_->report(name, {std::move(report)});
+      engine_->report(name, {{}, {std::move(report)}, {}});
   };
   call.process_dies = [this] {
     dies_ = true;

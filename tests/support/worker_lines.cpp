@@ -16,6 +16,7 @@
 //   !twice   answers twice                !raw TEXT prints TEXT as a line, %T is the turn, %% a '%'
 //   !giant   a line over the limit that begins with the turn; !giant-late: that ends with it
 //   !say TEXT  TEXT on standard error, then the echo    !flood N  N lines there, then the echo
+//   !endless TEXT  prints TEXT, %T is the turn, and then 'e' without end
 //   !show    replies with the line it got, as a string
 //   !hold    answers only when the next turn comes, before it
 // !hang, !wait and !freeze say "has TURN" on standard error, so that a test knows that they are
@@ -222,6 +223,10 @@ class worker {
       for (int left = verb == "say" ? 1 : std::atoi(rest.c_str()); left > 0; --left)
         write_all(STDERR_FILENO, (verb == "say" ? rest : "flood") + "\n");
       echo(request);
+    } else if (verb == "endless") {
+      write_all(STDOUT_FILENO, filled(rest, request.turn));
+      for (const std::string more(64 << 10, 'e');;)
+        write_all(STDOUT_FILENO, more);
     } else if (verb == "show") {
       answer(request.turn, "\"reply\":" + quoted(request.line));
     } // hang: no answer

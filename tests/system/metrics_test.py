@@ -62,7 +62,8 @@ agent = "gone"
         client = self.client(node)
         until(lambda: 'skein_agent_waiting_deliveries{agent="gone"} 3' in self.page(client), 20, "three that wait")
         rows = {each["name"]: each for each in client.get("/v1/agents").json()["agents"]}
-        self.assertEqual(rows["gone"], {"name": "gone", "configured": False, "waiting": 3})
+        gone = rows["gone"]
+        self.assertEqual((gone["configured"], gone["state"], gone["waiting"]), (False, "not-configured", 3))
         self.assertTrue(rows["kept"]["configured"])
 
 

@@ -20,16 +20,24 @@ agent_answer read(std::string line) {
 }
 
 // The error of a line that names the turn but is no valid answer.
-std::string refusal(const std::string& rest) {
+std::string refusal(const std::string& rest, errc code = errc::agent_output_invalid) {
   const agent_answer answer = read("{\"turn\":\"17-1.bot/1\"" + rest);
-  CHECK_FALSE(answer.valid);
+  CHECK(answer.is == answer_kind::mistake);
   CHECK(answer.turn == "17-1.bot/1");
-  CHECK(answer.report.verdict == turn_verdict::failed);
-  CHECK(answer.report.code == errc::agent_output_invalid);
+  CHECK(answer.report.verdict == turn_verdict::rejected);
+  CHECK(answer.report.code == code);
   CHECK_FALSE(answer.report.sets_state);
   CHECK(answer.report.emits.empty());
   CHECK(answer.report.reply.empty());
   return answer.report.error;
+}
+
+// Whether a line that names the turn is no answer at all.
+bool unreadable(const std::string& rest) {
+  const agent_answer answer = read("{\"turn\":\"17-1.bot/1\"" + rest);
+  CHECK(answer.turn == "17-1.bot/1");
+  CHECK_FALSE(answer.report.error.empty());
+  return answer.is == answer_kind::noise;
 }
 
 std::string repeated(std::size_t count, const std::string& text) {
@@ -43,7 +51,7 @@ std::string repeated(std::size_t count, const std::string& text) {
 
 TEST_CASE("an answer without effects is done and changes nothing") {
   const agent_answer answer = read(R"({"turn":"17-1.bot/1"})");
-  CHECK(answer.valid);
+  CHECK(answer.is == answer_kind::answer);
   CHECK(answer.turn == "17-1.bot/1");
   CHECK(answer.report.verdict == turn_verdict::done);
   CHECK(answer.report.reply_kind == data_kind::none);
@@ -56,7 +64,7 @@ TEST_CASE("a reply that is a string is text, any other value stays JSON as it wa
   CHECK(answer.report.reply_kind == data_kind::text);
   CHECK(answer.report.reply == "héllo\n");
   answer = read(R"({"turn":"t","reply": {"a": 1.50, "n": 123456789012345678901234567890} })");
-  CHECK(answer.valid);
+  CHECK(answer.is == answer_kind::answer);
   CHECK(answer.report.reply_kind == data_kind::json);
   CHECK(answer.report.reply == R"({"a": 1.50, "n": 123456789012345678901234567890})");
   answer = read(R"({"turn":"t","reply":[1, 2] })");
@@ -67,7 +75,7 @@ TEST_CASE("a reply that is a string is text, any other value stays JSON as it wa
 
 TEST_CASE("a reply of null is no reply") {
   const agent_answer answer = read(R"({"turn":"t","reply":null})");
-  CHECK(answer.valid);
+  CHECK(answer.is == answer_kind::answer);
   CHECK(answer.report.reply_kind == data_kind::none);
 }
 
@@ -84,7 +92,7 @@ TEST_CASE("an absent state is unchanged, null deletes it, any other value sets i
 TEST_CASE("emitted events are read as the agent wrote them") {
   const agent_answer answer = read(R"({"turn":"t","emit":[{"type":"a.b","data":{"x":1}},)"
                                    R"({"type":"c","due":"+10s","data":"later"}]})");
-  REQUIRE(answer.valid);
+  REQUIRE(answer.is == answer_kind::answer);
   REQUIRE(answer.report.emits.size() == 2);
   CHECK(answer.report.emits[0].type == "a.b");
   CHECK(answer.report.emits[0].data == R"({"x":1})");
@@ -96,7 +104,7 @@ TEST_CASE("emitted events are read as the agent wrote them") {
 TEST_CASE("an error says whether to try again and when; effects beside it are dropped") {
   agent_answer answer = read(R"({"turn":"t","reply":"no","state":1,"emit":[{"type":"x"}],)"
                              R"("error":{"kind":"retry","message":"busy","after":"5s"}})");
-  REQUIRE(answer.valid);
+  REQUIRE(answer.is == answer_kind::answer);
   CHECK(answer.report.verdict == turn_verdict::failed);
   CHECK(answer.report.code == errc::agent_failed);
   CHECK(answer.report.error == "busy");
@@ -111,7 +119,7 @@ TEST_CASE("an error says whether to try again and when; effects beside it are dr
 
 TEST_CASE("an error of null is no error") {
   const agent_answer answer = read(R"({"turn":"t","reply":"yes","error":null,"emit":null})");
-  CHECK(answer.valid);
+  CHECK(answer.is == answer_kind::answer);
   CHECK(answer.report.verdict == turn_verdict::done);
   CHECK(answer.report.reply == "yes");
 }
@@ -119,7 +127,7 @@ TEST_CASE("an error of null is no error") {
 TEST_CASE("a long error message is cut between characters") {
   const agent_answer answer =
       read(R"({"turn":"t","error":{"kind":"retry","message":")" + repeated(3000, "ö") + "\"}}");
-  REQUIRE(answer.valid);
+  REQUIRE(answer.is == answer_kind::answer);
   CHECK(answer.report.error.size() == limits::error_text_bytes_max);
 }
 
@@ -147,24 +155,28 @@ TEST_CASE("members that are unknown, repeated or of the wrong type are refused")
   CHECK(refusal(R"(,"turn":"17-2.bot/1"})") == "\"turn\" twice");
 }
 
-TEST_CASE("JSON that is broken inside a member is refused") {
+TEST_CASE("a value that is wrong inside of its member is refused") {
   CHECK(refusal(R"(,"reply":tru})").find("\"reply\": ") == 0);
+  CHECK(refusal(R"(,"reply":NaN})").find("\"reply\"") == 0);
   CHECK(refusal(R"(,"reply":{"a":1,"a":2}})").find("\"reply\": ") == 0);
   CHECK(refusal(R"(,"state":{"a":01}})").find("\"state\": ") == 0);
-  CHECK_FALSE(refusal(R"(,"reply":"\q"})").empty());
-  CHECK_FALSE(refusal(R"(,"reply":{"a":1})").empty());
-  CHECK_FALSE(refusal(R"(,"reply":)").empty());
-  CHECK_FALSE(refusal(R"(,"reply":1} {"x":1})").empty());
-  CHECK_FALSE(refusal(R"(,"reply":1}])").empty());
-  CHECK_FALSE(refusal(R"(,"reply" 1})").empty());
-  CHECK_FALSE(refusal(",\"reply\":\"\xff\"}").empty());
+  CHECK(refusal(R"(,"reply":"\q"})") == "\"reply\" must be a string");
   CHECK_FALSE(refusal(R"(,"state":)" + repeated(40, "[") + repeated(40, "]") + "}").empty());
+}
+
+TEST_CASE("a line that is broken JSON is no answer, though its turn can be made out") {
+  CHECK(unreadable(R"(,"reply":{"a":1})"));
+  CHECK(unreadable(R"(,"reply":)"));
+  CHECK(unreadable(R"(,"reply":1} {"x":1})"));
+  CHECK(unreadable(R"(,"reply":1}])"));
+  CHECK(unreadable(R"(,"reply" 1})"));
+  CHECK(unreadable(",\"reply\":\"\xff\"}"));
+  CHECK(unreadable(R"(,"emit":[{"type":"a"})"));
 }
 
 TEST_CASE("emitted events that are wrong are refused with their place") {
   CHECK(refusal(R"(,"emit":[{"type":"a"},{"data":1}]})").find("\"emit\" 1: ") == 0);
   CHECK(refusal(R"(,"emit":[5]})").find("\"emit\" 0: ") == 0);
-  CHECK_FALSE(refusal(R"(,"emit":[{"type":"a"})").empty());
 }
 
 TEST_CASE("a turn emits at most 256 events") {
@@ -173,7 +185,7 @@ TEST_CASE("a turn emits at most 256 events") {
     return ",\"emit\":[" + repeated(count - 1, one) + R"({"type":"a"}]})";
   };
   CHECK(read(R"({"turn":"t")" + emits(256)).report.emits.size() == 256);
-  CHECK(refusal(emits(257)) == "more than 256 events in \"emit\"");
+  CHECK(refusal(emits(257), errc::too_many_emits) == "more than 256 events in \"emit\"");
 }
 
 TEST_CASE("a state over 256 KiB is refused") {
@@ -181,7 +193,16 @@ TEST_CASE("a state over 256 KiB is refused") {
     return ",\"state\":\"" + std::string(bytes - 2, 's') + "\"}";
   };
   CHECK(read(R"({"turn":"t")" + state(limits::state_bytes_max)).report.sets_state);
-  CHECK(refusal(state(limits::state_bytes_max + 1)) == "\"state\" is over 262144 bytes");
+  CHECK(refusal(state(limits::state_bytes_max + 1), errc::state_too_large) ==
+        "\"state\" is over 262144 bytes");
+}
+
+TEST_CASE("a line without a turn is no answer") {
+  for (const char* line : {"{}", R"({"reply":1})", R"({"note":1})"}) {
+    INFO(line);
+    CHECK(read(line).is == answer_kind::noise);
+    CHECK(read(line).turn.empty());
+  }
 }
 
 TEST_CASE("lines that are no JSON object name no turn") {
@@ -189,7 +210,7 @@ TEST_CASE("lines that are no JSON object name no turn") {
                            R"({"a":{"turn":"17-1.bot/1"}})", R"(["turn","17-1.bot/1"])"}) {
     INFO(line);
     const agent_answer answer = read(line);
-    CHECK_FALSE(answer.valid);
+    CHECK(answer.is == answer_kind::noise);
     CHECK(answer.turn.empty());
     CHECK_FALSE(answer.report.error.empty());
   }
@@ -204,8 +225,8 @@ TEST_CASE("a line with any byte changed or cut is an answer or is refused, nothi
     const agent_answer answer = read(changed);
     const bool says_why = answer.report.code == errc::agent_output_invalid &&
                           !answer.report.error.empty() &&
-                          answer.report.verdict == turn_verdict::failed;
-    CHECK(answer.valid != says_why);
+                          answer.report.verdict == turn_verdict::rejected;
+    CHECK((answer.is == answer_kind::answer) != says_why);
     refused += says_why ? 1u : 0u;
   };
   for (std::size_t at = 0; at < line.size(); ++at) {

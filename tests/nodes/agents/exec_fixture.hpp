@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nodes/agents/exec_runner.hpp"
+#include "nodes/agents/program_guard.hpp"
 
 #include <catch2/catch.hpp>
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -65,14 +67,14 @@ inline bool process_ends(int pid) {
 class exec_fixture {
  public:
   exec_fixture() {
-    auto opened = exec_reactor::open();
+    auto opened = exec_reactor::open({});
     REQUIRE(opened.ok());
     reactor_ = std::move(opened).value();
   }
 
   agent_settings settings; // changed by the test before run()
   exec_timing timing{std::chrono::milliseconds{300}, std::chrono::milliseconds{300},
-                     std::chrono::milliseconds{300}, std::chrono::seconds{30}};
+                     std::chrono::seconds{30}};
 
   /// mode = "lines" with the test worker.
   exec_fixture& lines(std::vector<std::string> flags = {}, std::uint32_t processes = 1,
@@ -100,7 +102,7 @@ class exec_fixture {
 
   void run() {
     runner_ = std::make_unique<exec_runner>(
-        reactor_, settings, [this](std::vector<turn_report> reports) { take(std::move(reports)); },
+        reactor_, settings, [this](runner_news news) { take(std::move(news)); },
         [this](exec_log_level level, std::string_view id, std::string_view text,
                std::string_view turn) {
           const std::lock_guard lock{mutex_};
@@ -196,6 +198,31 @@ class exec_fixture {
     return repeated_;
   }
 
+  /// Numbers of the turns that programs were given, in order.
+  std::vector<std::uint64_t> begun() {
+    const std::lock_guard lock{mutex_};
+    return begun_;
+  }
+  void wait_for_begun(std::uint64_t number) {
+    std::unique_lock lock{mutex_};
+    REQUIRE(changed_.wait_for(
+        lock, patience, [&] { return std::count(begun_.begin(), begun_.end(), number) > 0; }));
+  }
+  /// Waits until the runner says that it goes so with its programs.
+  runner_health health_with(runner_state state, std::string_view part = {}) {
+    std::unique_lock lock{mutex_};
+    const runner_health* found = nullptr;
+    const bool came = changed_.wait_for(lock, patience, [&] {
+      for (const runner_health& each : healths_)
+        if (each.state == state && each.error.find(part) != std::string::npos)
+          found = &each;
+      return found != nullptr;
+    });
+    INFO("health with " << part << logged(lock));
+    REQUIRE(came);
+    return *found;
+  }
+
   /// Waits for a log entry with this id whose text contains `part`.
   log_entry log_with(std::string_view id, std::string_view part) {
     std::unique_lock lock{mutex_};
@@ -214,9 +241,13 @@ class exec_fixture {
   }
 
  private:
-  void take(std::vector<turn_report> reports) {
+  void take(runner_news news) {
     const std::lock_guard lock{mutex_};
-    for (auto& report : reports) {
+    for (const turn_id& turn : news.begun)
+      begun_.push_back(turn.delivery.event.sequence);
+    if (news.health)
+      healths_.push_back(*std::move(news.health));
+    for (auto& report : news.ended) {
       const auto number = report.turn.delivery.event.sequence;
       repeated_ += reports_.emplace(number, std::move(report)).second ? 0u : 1u;
     }
@@ -240,6 +271,8 @@ class exec_fixture {
   std::condition_variable changed_;
   std::map<std::uint64_t, turn_report> reports_;
   std::size_t repeated_ = 0;
+  std::vector<std::uint64_t> begun_;
+  std::vector<runner_health> healths_;
   std::vector<log_entry> logs_;
   std::uint64_t last_ = 0;
   std::unique_ptr<exec_runner> runner_; // first to go

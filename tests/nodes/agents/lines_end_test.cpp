@@ -125,30 +125,58 @@ TEST_CASE("lines: a proven program is started again at once, a broken one ever l
   broken.log_with("agent-program-ended", "200ms away");
 }
 
-TEST_CASE("lines: a program that cannot be started is reported with the remedy, then the turns") {
+TEST_CASE(
+    "lines: a program that cannot be started is told of with the remedy; no turn pays for it") {
   exec_fixture f;
   f.lines();
   f.settings.exec.command = {"/no/such/bot"};
+  f.timing.program_wait = milliseconds{300};
   f.run();
   const log_entry told = f.log_with("agent-start-failed", "there is no program /no/such/bot");
   CHECK(told.level == exec_log_level::error);
   const turn_report report = f.ask("x");
-  CHECK(report.verdict == turn_verdict::failed);
-  CHECK(report.code == errc::agent_crashed);
-  CHECK(report.error == "no program to run it: there is no program /no/such/bot");
+  CHECK(report.verdict == turn_verdict::returned);
+  CHECK(f.begun().empty());
+  const runner_health health = f.health_with(runner_state::failing, "/no/such/bot");
+  CHECK(health.error == "there is no program /no/such/bot; install it there or correct `command`");
+  CHECK(health.error_at == test_now);
+  CHECK(health.programs == 0);
+  CHECK(health.restarts >= 1);
 }
 
 TEST_CASE("lines: turns wait while a program cannot be started, and run once it can") {
   const temporary_program program;
   exec_fixture f;
   f.lines();
-  f.timing.start_patience = std::chrono::seconds{20};
   f.settings.exec.command = {program.path()};
   f.run();
   const auto turn = f.begin("patient");
   f.log_with("agent-start-failed", "there is no program");
   program.write("exec " + std::string{WORKER_LINES});
   CHECK(f.report_of(turn).reply == "patient");
+  f.wait_for_begun(turn);
+  const runner_health health = f.health_with(runner_state::up);
+  CHECK(health.programs == 1);
+}
+
+TEST_CASE("lines: turns that no program has had are not charged however often programs end") {
+  const temporary_program program{"exit 1"}; // before it could be given anything, or soon after
+  exec_fixture f;
+  f.lines({}, 1, 1);
+  f.timing.program_wait = milliseconds{500};
+  f.settings.concurrency = 8;
+  f.settings.exec.command = {program.path()};
+  f.run();
+  const auto turns = f.begin_all({"a", "b", "c", "d", "e", "f"});
+  std::size_t charged = 0;
+  for (const auto turn : turns)
+    if (f.report_of(turn).verdict == turn_verdict::returned)
+      continue;
+    else
+      ++charged;
+  CHECK(charged <= f.begun().size()); // only those whose line was written
+  const runner_health health = f.health_with(runner_state::failing, "exit status 1");
+  CHECK(health.restarts >= 1);
 }
 
 TEST_CASE("lines: a program that closes a pipe and stays is ended, and its turn fails") {
@@ -265,7 +293,7 @@ TEST_CASE("the node's end: idle programs see the end of their input and are gone
     exec_fixture f;
     f.lines({}, 4, 2);
     f.settings.concurrency = 8;
-    f.timing = {std::chrono::minutes{10}, std::chrono::minutes{10}, milliseconds{300},
+    f.timing = {std::chrono::minutes{10}, std::chrono::minutes{10},
                 milliseconds{300}}; // no signal is needed
     f.run();
     for (const auto turn : f.begin_all({"a", "b", "c", "d", "e", "f", "g", "h"}))
@@ -311,7 +339,7 @@ TEST_CASE("the node's end: a program that hangs is terminated, one that ignores 
 TEST_CASE("the node's end comes while programs cannot be started, too") {
   exec_fixture f;
   f.lines();
-  f.timing.start_patience = std::chrono::minutes{1};
+  f.timing.program_wait = std::chrono::minutes{1};
   f.settings.exec.command = {"/no/such/bot"};
   f.run();
   const auto turn = f.begin("x");

@@ -2,6 +2,7 @@
 // tests/support, told by flags and by the events' data how to behave.
 #include "exec_fixture.hpp"
 
+#include "actors/turn_slots.hpp"
 #include "protocol/cloudevents.hpp"
 
 #include <set>
@@ -39,11 +40,8 @@ TEST_CASE("lines: the program gets turn, event, attempt, state, deadline and tok
   CHECK(contains(line, R"("attempt":1,"state":{"n":1},)"));
   CHECK(contains(line, R"("deadline":"2023-11-14T22:14:20Z","token":"token-1"})")); // now + 60 s
 
-  turn_start start = f.make(2, exec_fixture::text_event("!show"));
-  start.deadline = instant{std::chrono::seconds{1'800'000'000}};
-  f.runner().start(exec_fixture::one(std::move(start)));
-  line = f.report_of(2).reply;
-  CHECK(contains(line, R"("state":null,"deadline":"2027-01-15T08:00:00Z")"));
+  line = f.report_of(f.begin("!show")).reply;
+  CHECK(contains(line, R"("state":null,)"));
 }
 
 TEST_CASE("lines: effects and errors of an answer are in the report") {
@@ -103,7 +101,7 @@ TEST_CASE("lines: with processes = 0 there are as many programs as turns may run
   exec_fixture f;
   f.lines({"--pid"}, 0, 1);
   f.settings.concurrency = 4;
-  CHECK(exec_slots(f.settings) == 4);
+  CHECK(turn_slots(f.settings) == 4);
   f.run();
   std::set<std::string> pids;
   for (const auto turn : f.begin_all({"a", "b", "c", "d"}))
@@ -114,11 +112,11 @@ TEST_CASE("lines: with processes = 0 there are as many programs as turns may run
 TEST_CASE("lines: an agent is worth as many slots as its programs take turns") {
   exec_fixture f;
   f.lines({}, 4, 2);
-  CHECK(exec_slots(f.settings) == 8);
+  CHECK(turn_slots(f.settings) == 8);
   f.settings.concurrency = 5;
-  CHECK(exec_slots(f.settings) == 5);
+  CHECK(turn_slots(f.settings) == 5);
   f.settings.exec.mode = exec_mode::oneshot;
-  CHECK(exec_slots(f.settings) == 5);
+  CHECK(turn_slots(f.settings) == 5);
 }
 
 TEST_CASE("lines: thousands of turns with a full pipe all get their own answer") {
@@ -150,7 +148,7 @@ TEST_CASE("lines: output that is no answer is logged and ignored") {
   f.log_with("agent-output-ignored", "[1,2]");
   CHECK(f.log_with("agent-output-ignored", "does not have").turn == "9-9.nobody/1");
   f.log_with("agent-output-ignored", "\\xff\\xfe no text");
-  f.log_with("agent-output-ignored", "answer without \"turn\": {\"reply\":\"whose?\"}");
+  f.log_with("agent-output-ignored", "it names no \"turn\"): {\"reply\":\"whose?\"}");
 }
 
 TEST_CASE("lines: a second answer to a turn is logged and ignored") {
@@ -172,28 +170,95 @@ TEST_CASE("lines: a program may not answer for a turn of another program") {
   CHECK_FALSE(f.has_report(waiting));
 }
 
-TEST_CASE("lines: an answer that is wrong fails its turn and the program goes on") {
+TEST_CASE("lines: an answer with a mistake rejects its turn at once and says what is wrong") {
   exec_fixture f;
   f.lines().run();
-  turn_report report = f.ask(R"(!raw {"turn":"%T","emits":[]})");
-  CHECK(report.verdict == turn_verdict::failed);
-  CHECK(report.code == errc::agent_output_invalid);
-  CHECK(contains(report.error, "unknown member \"emits\""));
-  report = f.ask(R"(!raw {"turn":"%T","reply":{"cut")");
-  CHECK(report.code == errc::agent_output_invalid);
+  struct row {
+    const char* answer;
+    const char* why;
+    errc code = errc::agent_output_invalid;
+  };
+  const std::string state = R"(!raw {"turn":"%T","state":")" + std::string(300'000, 's') + "\"}";
+  for (const row& each : {
+           row{R"(!raw {"turn":"%T","emits":[]})", "unknown member \"emits\""},
+           row{R"(!raw {"turn":"%T","reply":1,"emit":[{"type":7}]})", "\"emit\" 0: "},
+           row{R"(!raw {"emit":{},"turn":"%T"})", "\"emit\" must be an array of events"},
+           row{R"(!raw {"turn":"%T","error":"busy"})", "\"error\" must be an object"},
+           row{R"(!raw {"turn":"%T","reply":NaN})", "\"reply\""},
+           row{state.c_str(), "\"state\" is over 262144 bytes", errc::state_too_large},
+       }) {
+    const turn_report report = f.ask(each.answer);
+    CHECK(report.verdict == turn_verdict::rejected);
+    CHECK(report.code == each.code);
+    CHECK(contains(report.error, each.why));
+  }
   CHECK(f.ask("fine").reply == "fine");
 }
 
-TEST_CASE("lines: a giant line fails its turn, and the next line counts again") {
+TEST_CASE("lines: broken JSON is ignored, though it names the turn, and explains a later stop") {
+  exec_fixture f;
+  f.lines().run();
+  const auto turn = f.begin(R"(!raw {"turn":"%T","reply":{"cut")");
+  CHECK(f.log_with("agent-output-ignored", "not valid JSON").turn == exec_fixture::name_of(turn));
+  CHECK_FALSE(f.has_report(turn));
+  f.stop(turn, stop_stage::terminate);
+  const turn_report report = f.report_of(turn);
+  CHECK(report.verdict == turn_verdict::returned);
+  CHECK(contains(report.hint, "it printed a line that is no answer (not valid JSON"));
+  CHECK(f.ask("fine").reply == "fine");
+}
+
+TEST_CASE("lines: a giant line rejects its turn, and the next line counts again") {
   exec_fixture f;
   f.lines().run();
   for (const char* data : {"!giant", "!giant-late"}) {
     const turn_report report = f.ask(data);
-    CHECK(report.verdict == turn_verdict::failed);
+    CHECK(report.verdict == turn_verdict::rejected);
     CHECK(report.code == errc::agent_output_invalid);
     CHECK(contains(report.error, "a line over 1048576 bytes was skipped"));
     CHECK(f.ask("fine").reply == "fine");
   }
+}
+
+TEST_CASE("lines: a program that prints without end and newline is ended; its turn fails clearly") {
+  exec_fixture f;
+  f.lines().run();
+  f.ask("warm");
+  const turn_report named = f.ask("!endless {\"turn\":\"%T\",\"reply\":\"");
+  CHECK(named.verdict == turn_verdict::rejected); // long before its end
+  CHECK(contains(named.error, "a line over 1048576 bytes"));
+  const turn_report unnamed = f.ask("!endless x");
+  CHECK(unnamed.code == errc::agent_crashed);
+  CHECK(contains(unnamed.error, "without a newline"));
+  f.log_with("agent-output-endless", "printed 16777216 bytes without a newline and is ended");
+  CHECK(f.ask("fine").reply == "fine");
+}
+
+TEST_CASE("lines: a turn begins when its line is written, not while it waits") {
+  exec_fixture f;
+  f.lines({}, 1, 1).run();
+  const auto first = f.begin_held("!wait");
+  const auto second = f.begin("second");
+  f.runner().start(exec_fixture::one(f.make(90, exec_fixture::text_event("third"))));
+  CHECK(f.begun() == std::vector<std::uint64_t>{first});
+  f.stop(first, stop_stage::tell);
+  f.report_of(second);
+  f.report_of(90);
+  CHECK(f.begun() == std::vector<std::uint64_t>{first, second, 90});
+}
+
+TEST_CASE("lines: turns behind a full pipe have not begun, and do not pay for it") {
+  exec_fixture f;
+  f.lines({"--never-read"}, 1, 10).run();
+  const std::string big(100'000, 'x'); // over the pipe: one line is begun, the next is not
+  const auto turns = f.begin_all({big, big, big});
+  f.wait_for_begun(turns[0]);
+  f.stop(turns[0], stop_stage::kill);
+  CHECK(f.report_of(turns[0]).verdict == turn_verdict::returned);
+  f.wait_for_begun(turns[1]); // with the next program
+  CHECK(f.begun() == std::vector<std::uint64_t>{turns[0], turns[1]});
+  for (const auto turn : {turns[1], turns[2]})
+    f.stop(turn, stop_stage::kill);
 }
 
 TEST_CASE("lines: a turn that does not fit a line is rejected, its neighbours run") {

@@ -146,7 +146,7 @@ TEST_CASE("oneshot: more than 1 MiB of output is refused and the program ended")
   exec_fixture f;
   f.oneshot({"yes"}).run(); // would never end
   const turn_report report = f.ask("x");
-  CHECK(report.verdict == turn_verdict::failed);
+  CHECK(report.verdict == turn_verdict::rejected);
   CHECK(report.code == errc::agent_output_invalid);
   CHECK(report.error == "it printed more than 1048576 bytes");
 }
@@ -229,7 +229,7 @@ TEST_CASE("oneshot effects: what is no such JSON is refused") {
   for (const char* output : {"hello", "{\"reply\":1", "{\"rpely\":1}", "{} {}", "\xff"}) {
     event value = exec_fixture::text_event(output);
     const turn_report report = f.report_of(f.begin(value));
-    CHECK(report.verdict == turn_verdict::failed);
+    CHECK(report.verdict == turn_verdict::rejected);
     CHECK(report.code == errc::agent_output_invalid);
   }
 }
@@ -312,14 +312,14 @@ TEST_CASE("oneshot: a program may close its pipes and work on") {
 }
 
 TEST_CASE(
-    "oneshot: a program that cannot be started is told of at the start, then fails the turns") {
+    "oneshot: a program that cannot be started is told of at the start; no turn pays for it") {
   exec_fixture f;
+  f.timing.program_wait = std::chrono::milliseconds{300};
   f.oneshot({"/no/such/script"}).run();
   f.log_with("agent-start-failed", "there is no program /no/such/script");
-  const turn_report report = f.ask("x");
-  CHECK(report.verdict == turn_verdict::failed);
-  CHECK(report.code == errc::agent_crashed);
-  CHECK(contains(report.error, "there is no program /no/such/script"));
+  f.health_with(runner_state::failing, "/no/such/script");
+  CHECK(f.ask("x").verdict == turn_verdict::returned);
+  CHECK(f.begun().empty());
 }
 
 TEST_CASE("oneshot: a body that is no event is rejected") {

@@ -12,8 +12,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 using namespace skein;
 
@@ -131,6 +133,28 @@ TEST_CASE("signals that we block or ignore are as usual in a program") {
   ::pthread_sigmask(SIG_UNBLOCK, &blocked, nullptr);
 }
 
+TEST_CASE("a program has the umask of this process") {
+  const mode_t before = ::umask(0027);
+  CHECK(shell("umask").output == "0027\n");
+  ::umask(before);
+}
+
+TEST_CASE("a program is killed when the thread that started it ends, however it ends") {
+  std::optional<spawned_program> program;
+  std::thread{[&] {
+    auto made = spawn_program({{"/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000; done"},
+                               {},
+                               base_environment({})});
+    if (made)
+      program = *std::move(made);
+  }}.join();
+  REQUIRE(program.has_value());
+  int status = 0;
+  REQUIRE(::waitpid(program->pid, &status, 0) == program->pid);
+  CHECK(WTERMSIG(status) == SIGKILL);
+  ::kill(-program->pid, SIGKILL); // its sleep
+}
+
 TEST_CASE("a program is looked up in the PATH it will have") {
   const temporary_directory place;
   const std::string path = place.write("#!/bin/sh\necho found", 0755);
@@ -151,7 +175,8 @@ TEST_CASE("what cannot be started is named with a remedy") {
   const temporary_directory place;
   const auto environment = base_environment({});
   CHECK(refusal({{}, {}, environment}) == "the agent's command is empty");
-  CHECK(refusal({{"/no/such/program"}, {}, environment}) == "there is no program /no/such/program");
+  CHECK(refusal({{"/no/such/program"}, {}, environment}) ==
+        "there is no program /no/such/program; install it there or correct `command`");
   CHECK(contains(refusal({{"/bin/true"}, "/no/such/place", environment}),
                  "the directory /no/such/place does not exist; create it or change `directory`"));
   CHECK(contains(refusal({{place.write("#!/bin/sh\n", 0644)}, {}, environment}), "chmod +x"));

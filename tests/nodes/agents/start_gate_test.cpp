@@ -28,7 +28,6 @@ TEST_CASE("the wait after failed starts doubles from 100 ms to 30 s") {
     expected = std::min<duration>(expected * 2, seconds{30});
   }
   CHECK(expected == seconds{30});
-  CHECK(gate.failures() == 12);
 }
 
 TEST_CASE("programs that were started together count as one failure") {
@@ -37,7 +36,6 @@ TEST_CASE("programs that were started together count as one failure") {
   for (int i = 0; i < 16; ++i)
     gate.failed(begin, end);
   CHECK(gate.opens_at() == end + milliseconds{100});
-  CHECK(gate.failures() == 16);
 }
 
 TEST_CASE("a proven program opens the gate and the wait begins anew") {

@@ -42,9 +42,11 @@ class collected_lines final : public line_sink {
  public:
   void on_line(std::string_view line) override { lines.emplace_back(line); }
   void on_giant_line(const std::string& turn) override { giants.push_back(turn); }
+  void on_endless_line() override { ++endless; }
 
   std::vector<std::string> lines;
   std::vector<std::string> giants;
+  std::size_t endless = 0;
 };
 
 collected_lines split(const std::string& text, std::size_t piece) {
@@ -125,6 +127,24 @@ TEST_CASE("output is cut into lines however it arrives") {
     CHECK(got.lines == std::vector<std::string>{"one", "", "two two", "three"});
     CHECK(got.giants.empty());
   }
+}
+
+TEST_CASE("a line that never ends is told of with its turn at once, and once as endless") {
+  collected_lines collected;
+  line_splitter splitter;
+  std::string head = R"({"turn":"17-42.bot/3","reply":")";
+  head.resize(head.size() + simdjson::SIMDJSON_PADDING);
+  splitter.feed(std::string_view{head}.substr(0, head.size() - simdjson::SIMDJSON_PADDING),
+                collected);
+  const std::string chunk((1 << 20) + simdjson::SIMDJSON_PADDING, 'e');
+  const std::string_view piece = std::string_view{chunk}.substr(0, 1 << 20);
+  splitter.feed(piece, collected);
+  CHECK(collected.giants == std::vector<std::string>{"17-42.bot/3"});
+  CHECK(collected.endless == 0);
+  for (std::size_t fed = 0; fed < 2 * line_skipped_bytes_max; fed += piece.size())
+    splitter.feed(piece, collected);
+  CHECK(collected.giants.size() == 1);
+  CHECK(collected.endless == 1);
 }
 
 TEST_CASE("a line over 1 MiB is skipped to its end, its turn is named, and the next line counts") {

@@ -1,0 +1,227 @@
+"""Programs of exec agents: none outlives its node, and what a user sees of one that does not work."""
+import os
+import select
+import signal
+import sys
+import threading
+
+import support
+from support import Client, event, until, worker
+
+
+def exec_agent(command, more=""):
+    return f"""
+[agent.bot]
+kind = "exec"
+command = {command}
+{more}
+[[route]]
+agent = "bot"
+"""
+
+
+def parents():
+    """The parent of each process."""
+    found = {}
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                found[int(name)] = int(file.read().rpartition(") ")[2].split()[1])
+        except (OSError, ValueError):
+            continue  # no process, or not any more
+    return found
+
+
+def descendants(pid):
+    found, look_at, tree = set(), [pid], parents()
+    while look_at:
+        parent = look_at.pop()
+        children = [each for each, its in tree.items() if its == parent]
+        found.update(children)
+        look_at += children
+    return found
+
+
+def command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def has_ended(pid, within):
+    """Whether it does so in that time."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], support.patience(within))[0])
+    finally:
+        os.close(fd)
+
+
+class Programs(support.SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.notes = os.path.join(self.folder, "notes.txt")
+
+    def family(self):
+        return exec_agent(worker("family_worker.py"),
+                          f'environment = {{ NOTES = "{self.notes}" }}\nprocesses = 3\nconcurrency = 3')
+
+    def pids(self):
+        if not os.path.exists(self.notes):
+            return []
+        with open(self.notes, encoding="utf-8") as file:
+            return [int(pid) for pid in file.read().split()]
+
+    def under_load(self, node):
+        """Keeps publishing until the node is gone."""
+
+        def publish():
+            client = Client(node)
+            count = 0
+            try:
+                while True:
+                    count += 1
+                    client.publish([event(f"{count}-{i}", f"k{i}") for i in range(20)])
+            except OSError:
+                pass
+            finally:
+                client.close()
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def guard_of(self, node):
+        return [pid for pid in descendants(node.pid) if "guard-programs" in command_line(pid)]
+
+    def test_no_descendant_of_a_killed_node_stays(self):
+        node = self.node(self.family())
+        self.under_load(node)
+        until(lambda: len(self.pids()) == 6, 30, "three programs with a child each")
+        all_of_it = descendants(node.pid)
+        self.assertLessEqual(set(self.pids()), all_of_it)
+        self.assertEqual(len(self.guard_of(node)), 1)
+        node.kill()
+        for pid in all_of_it:
+            self.assertTrue(has_ended(pid, 10), f"{pid} {command_line(pid)} is still there")
+
+    def test_a_guard_that_was_killed_is_replaced_and_knows_the_programs_that_run(self):
+        node = self.node(self.family())
+        client = self.client(node)
+        client.ended(client.accept(event("first", "k")))
+        guard, = self.guard_of(node)
+        os.kill(guard, signal.SIGKILL)
+        until(lambda: self.guard_of(node) not in ([], [guard]), 20, "another guard")
+        self.assertIn("program-guard-lost", node.log())
+        client.ended(client.accept(event("second", "k")))
+        all_of_it = descendants(node.pid)
+        self.assertIn(self.pids()[1], all_of_it)
+        node.kill()
+        for pid in all_of_it:
+            self.assertTrue(has_ended(pid, 10), f"{pid} {command_line(pid)} is still there")
+
+    def test_a_node_that_is_terminated_leaves_nothing_either(self):
+        node = self.node(self.family())
+        client = self.client(node)
+        client.ended(client.accept(event("first", "k")))
+        all_of_it = descendants(node.pid)
+        node.terminate()
+        self.assertEqual(node.wait(25), 0)
+        for pid in all_of_it:
+            self.assertTrue(has_ended(pid, 1), f"{pid} {command_line(pid)} is still there")
+
+    def test_a_missing_program_is_named_everywhere_and_its_deliveries_wait_for_it(self):
+        path = os.path.join(self.folder, "bot.sh")
+        node = self.node(exec_agent(f'["{path}"]'))
+        client = self.client(node)
+        number = client.accept(event("patient", "k"))
+        row = until(lambda: self.agent(client, "failing"), 20, "the agent to be failing")
+        self.assertIn(path, row["error"])
+        self.assertGreaterEqual(row["restarts"], 1)
+        self.assertTrue(row["error_at"])
+        found = client.look_up(number)
+        self.assertIn(path, found["deliveries"][0]["waits_for"])
+        self.assertIn("agent-start-failed", node.log())
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\nexec {sys.executable} {os.path.join(support.HERE, 'workers', 'journal_worker.py')}\n")
+        os.chmod(path + ".new", 0o755)
+        os.rename(path + ".new", path)
+        found = client.ended(number, within=60)
+        self.assertEqual((found["state"], found["deliveries"][0]["attempt"]), ("done", 1), "and nothing was charged")
+        row = until(lambda: self.agent(client, "up"), 20, "the agent to be up")
+        self.assertEqual(row["programs"], 1)
+
+    def agent(self, client, state):
+        row = client.get("/v1/agents/bot").json()
+        return row if row["state"] == state else None
+
+    def test_deliveries_of_an_agent_that_is_no_longer_configured_wait_and_are_told_of(self):
+        release = os.path.join(self.folder, "release")
+        stuck = exec_agent(worker("hanging_worker.py"),
+                           f'environment = {{ NOTES = "{self.notes}", RELEASE = "{release}" }}')
+        node = self.node(stuck)
+        client = self.client(node)
+        numbers = client.accept([event(i, f"k{i}") for i in range(3)])
+        node.kill()
+        node.configure('[agent.echo]\nkind = "echo"\n[[route]]\nagent = "echo"\n')
+        node.start()
+        client = self.client(node)
+        rows = {row["name"]: row for row in client.get("/v1/agents").json()["agents"]}
+        self.assertEqual((rows["bot"]["configured"], rows["bot"]["state"], rows["bot"]["waiting"]),
+                         (False, "not-configured", 3))
+        self.assertEqual(client.get("/v1/agents/bot").json()["waiting"], 3)
+        self.assertIn("not configured", client.look_up(numbers[0])["deliveries"][0]["waits_for"])
+        told = [line for line in node.log().splitlines() if "agent-not-configured" in line]
+        self.assertEqual(len(told), 1)
+        self.assertIn("3 deliveries wait for agent bot", told[0])
+        with open(release, "w", encoding="utf-8"):
+            pass
+        node.kill()
+        node.configure(stuck)
+        node.start()
+        client = self.client(node)
+        for number in numbers:
+            self.assertEqual(client.ended(number)["state"], "done")
+
+    def test_a_program_has_the_umask_of_the_node_and_only_its_own_descriptors(self):
+        before = os.umask(0o027)
+        try:
+            node = self.node(exec_agent('["/bin/sh", "-c", "umask; ls /proc/self/fd | tr \'\\\\n\' \' \'"]',
+                                        'mode = "oneshot"'))
+        finally:
+            os.umask(before)
+        client = self.client(node)
+        reply = client.ended(client.accept(event("look", "k")))["reply"]
+        self.assertEqual(reply, "0027\n0 1 2 3 ", "the listing's own descriptor is the fourth")
+
+    def test_an_answer_after_the_cancel_does_not_count(self):
+        program = os.path.join(self.folder, "late.py")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write("""import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if "cancel" in message:
+        print(json.dumps({"turn": message["cancel"], "reply": "too late", "state": 1}), flush=True)
+    else:
+        print("has it", file=sys.stderr, flush=True)
+""")
+        node = self.node(exec_agent(f'["{sys.executable}", "{program}"]'))
+        client = self.client(node)
+        number = client.accept(event("e", "k"))
+        until(lambda: "has it" in node.log(), 20, "the turn with its program")
+        self.assertEqual(client.post(f"/v1/events/{number}/cancel").status, 200)
+        found = client.ended(number)
+        self.assertEqual(found["state"], "cancelled")
+        self.assertNotIn("reply", found)
+        again = client.accept(event("e2", "k"))  # the lane goes on
+        until(lambda: node.log().count("has it") == 2, 20, "the next turn of the lane")
+        self.assertEqual(client.post(f"/v1/events/{again}/cancel").status, 200)
+
+
+if __name__ == "__main__":
+    support.main()
