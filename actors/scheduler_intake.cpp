@@ -136,6 +136,9 @@ publish_result scheduler_core::settle_accept(const journal::accept_op& op,
     case journal::op_status::dedupe_full:
       member.code = errc::dedupe_full;
       break;
+    case journal::op_status::expired:
+      member.code = errc::invalid_time;
+      break;
     default:
       member.code = errc::internal;
       break;

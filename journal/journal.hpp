@@ -126,6 +126,7 @@ enum class op_status : std::uint8_t {
   fenced,           // the epoch is old
   emit_conflict,    // finish: emit number `emit` has a known identity with other content; nothing applied
   dedupe_full,      // accept, emit number `emit` of finish: the window's budget is used up
+  expired,          // accept, of no emit: not known yet, and its time to live is over
 };
 
 struct op_result {

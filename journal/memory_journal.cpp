@@ -164,7 +164,7 @@ class memory_engine final : public engine {
     return found == store_->identities.end() ? nullptr : &found->second;
   }
 
-  op_result judge(const accept_op& op) {
+  op_result judge(const accept_op& op, bool is_emit = false) {
     op_result judged;
     SKEIN_CHECK(raw(op.event.shard) < identity_.hash.shards);
     if (op.epoch != epoch_of(op.event.shard)) {
@@ -175,6 +175,11 @@ class memory_engine final : public engine {
       judged.event = same->event;
       judged.status =
           same->content == op.event.content ? op_status::duplicate : op_status::conflict;
+      return judged;
+    }
+    if (!is_emit && op.event.expires != no_instant &&
+        resolved(op.event.expires, last_at_) <= last_at_) {
+      judged.status = op_status::expired;
       return judged;
     }
     if (store_->identities.size() >= options_.dedupe_entries_max) {
@@ -245,7 +250,7 @@ class memory_engine final : public engine {
     const auto items_before = current_.items.size();
     const ledgers totals_before = store_->totals;
     for (std::size_t i = 0; i < op.emits.size(); ++i) {
-      const op_result one = judge(op.emits[i]);
+      const op_result one = judge(op.emits[i], true);
       if (one.status == op_status::applied || one.status == op_status::duplicate) {
         judged.emits.push_back({one.event, one.status == op_status::duplicate});
         continue;

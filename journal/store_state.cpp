@@ -62,7 +62,7 @@ void store_state::begin(instant at, std::size_t agents) {
 
 result<op_result> store_state::judge(const operation& op, past& disk) {
   if (const auto* accepted = std::get_if<accept_op>(&op))
-    return judge(*accepted);
+    return judge(*accepted, false);
   if (const auto* finished = std::get_if<finish_op>(&op))
     return judge(*finished, disk);
   if (const auto* failed = std::get_if<attempt_op>(&op))
@@ -70,7 +70,8 @@ result<op_result> store_state::judge(const operation& op, past& disk) {
   return judge(std::get<start_op>(op), disk);
 }
 
-result<op_result> store_state::judge(const accept_op& op) {
+/// An emit is not refused for its age: it is taken in, and expires.
+result<op_result> store_state::judge(const accept_op& op, bool is_emit) {
   if (op.epoch != epoch_of(op.event.shard))
     return refused(op_status::fenced);
   op_result judged;
@@ -79,6 +80,9 @@ result<op_result> store_state::judge(const accept_op& op) {
     judged.status = same->content == op.event.content ? op_status::duplicate : op_status::conflict;
     return judged;
   }
+  if (!is_emit && op.event.expires != no_instant &&
+      resolved(op.event.expires, staged_.at) <= staged_.at)
+    return refused(op_status::expired);
   if (!window_.insert(op.event.identity, op.event.content, next_, staged_.at))
     return refused(op_status::dedupe_full);
   judged.event = {op.event.shard, next_++};
@@ -132,7 +136,7 @@ bool store_state::accept_emits(const finish_op& op, op_result& judged) {
   const ledgers totals_before = totals_;
   judged.emits.reserve(op.emits.size());
   for (std::size_t i = 0; i < op.emits.size(); ++i) {
-    const op_result one = *judge(op.emits[i]);
+    const op_result one = *judge(op.emits[i], true);
     if (one.status == op_status::applied || one.status == op_status::duplicate) {
       judged.emits.push_back({one.event, one.status == op_status::duplicate});
       continue;

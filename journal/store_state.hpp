@@ -74,7 +74,7 @@ class store_state {
   std::uint64_t low_water() const { return pending_.lowest(next_); }
 
  private:
-  result<op_result> judge(const accept_op& op);
+  result<op_result> judge(const accept_op& op, bool is_emit);
   result<op_result> judge(const finish_op& op, past& disk);
   result<op_result> judge(const attempt_op& op, past& disk);
   result<op_result> judge(const start_op& op, past& disk);

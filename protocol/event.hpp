@@ -126,10 +126,15 @@ struct event_limits {
   std::size_t event_bytes = limits::event_bytes_max;
 };
 
+/// What becomes of an event whose `expires` has passed. Kept, it goes to the journal, which knows
+/// whether it is the repeat of one that was accepted in time, and refuses it if it is not.
+enum class late_event : std::uint8_t { refuse, keep };
+
 /// Checks every attribute and limit, reads `due` and `expires`, hashes and encodes: all an event
 /// goes through at the door, wherever it comes from. That `data` of kind json is JSON is its
 /// reader's word. The errors name the attribute and say what would have been right.
 result<offered_event> offer(const event& value, const hash_settings& hash,
-                            const event_limits& bounds, instant now);
+                            const event_limits& bounds, instant now,
+                            late_event late = late_event::refuse);
 
 } // namespace skein

@@ -60,7 +60,7 @@ result<instant> read_time(const event& value, std::string_view name, instant now
   return (**text).starts_with('+') ? *at : std::max(*at, no_instant);
 }
 
-result<void> read_times(const event& value, instant now, offered_event& offered) {
+result<void> read_times(const event& value, instant now, late_event late, offered_event& offered) {
   bool absent = false;
   const auto due = read_time(value, attribute::due, now, absent);
   if (!due)
@@ -71,7 +71,8 @@ result<void> read_times(const event& value, instant now, offered_event& offered)
   const auto expires = read_time(value, attribute::expires, now, absent);
   if (!expires)
     return expires.error();
-  if (const instant at = resolved(*expires, now); !absent && at <= now)
+  const bool can_be_repeat = late == late_event::keep && *expires > no_instant;
+  if (const instant at = resolved(*expires, now); !absent && at <= now && !can_be_repeat)
     return error{errc::invalid_time, "expires lies in the past (" + format_rfc3339(at) +
                                          ", now it is " + format_rfc3339(now) +
                                          "); it must be later than now."};
@@ -166,13 +167,13 @@ shard_id shard_of(std::string_view key, const hash_settings& hash) noexcept {
 }
 
 result<offered_event> offer(const event& value, const hash_settings& hash,
-                            const event_limits& bounds, instant now) {
+                            const event_limits& bounds, instant now, late_event late) {
   offered_event offered;
   if (auto checked = check_attributes(value); !checked)
     return checked.error();
   if (auto checked = check_key(value); !checked)
     return checked.error();
-  if (auto read = read_times(value, now, offered); !read)
+  if (auto read = read_times(value, now, late, offered); !read)
     return read.error();
   if (auto read = read_priority(value, offered); !read)
     return read.error();

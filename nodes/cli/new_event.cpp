@@ -83,7 +83,8 @@ result<event> make_event(const event_options& options, std::string data) {
   set_extension(out, attribute::priority, options.priority);
   if (auto set = set_data(out, options, std::move(data)); !set)
     return set.error();
-  if (auto checked = offer(out, hash_settings{}, event_limits{}, wall_now()); !checked)
+  if (auto checked = offer(out, hash_settings{}, event_limits{}, wall_now(), late_event::keep);
+      !checked)
     return checked.error();
   return out;
 }

@@ -31,7 +31,7 @@ result<std::vector<offered_event>> offer_all(const std::vector<event>& events, e
   std::vector<offered_event> offers;
   offers.reserve(events.size());
   for (const event& each : events) {
-    auto offered = offer(each, api.hash(), api.event_bounds(), now);
+    auto offered = offer(each, api.hash(), api.event_bounds(), now, late_event::keep);
     if (!offered && mode == event_mode::batch)
       return error{offered.error().code,
                    "event " + std::to_string(offers.size()) + ": " + offered.error().detail};

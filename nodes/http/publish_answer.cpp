@@ -128,7 +128,9 @@ http_response answer_publish(std::span<const slice> bodies, const publish_reply&
   append_list(extras.members, "accepted", fate::accepted, bodies, members);
   append_list(extras.members, "refused", fate::refused, bodies, members);
   append_list(extras.members, "unknown", fate::unknown, bodies, members);
-  return make_problem({code, reply.detail}, extras);
+  const bool late = code == errc::invalid_time && reply.detail.empty();
+  return make_problem(
+      {code, late ? "expires lies in the past; it must be later than now." : reply.detail}, extras);
 }
 
 } // namespace skein

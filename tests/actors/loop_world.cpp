@@ -43,6 +43,8 @@ std::string text(journal::op_status status) {
       return "emit conflict";
     case journal::op_status::dedupe_full:
       return "dedupe full";
+    case journal::op_status::expired:
+      return "expired";
   }
   return "?";
 }

@@ -72,6 +72,23 @@ TEST_CASE("the same identity with the same content names the same event") {
   CHECK(store->last_commit() == commit); // nothing was written
 }
 
+TEST_CASE("what comes after its time is over is a duplicate of what came in time, or refused") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  accept_op op = store.accept({.id = "1", .agents = {"bot"}});
+  op.event.expires = store.now + 10s;
+  const event_id first = store.one(op).event;
+  accept_op other = store.accept({.id = "2", .agents = {"bot"}});
+  other.event.expires = op.event.expires;
+  store.now += 10s;
+  CHECK(store.one(op).status == op_status::duplicate);
+  CHECK(store.one(op).event == first);
+  CHECK(store.one(other).status == op_status::expired);
+  CHECK(store.events().accepted == 1);
+  other.event.expires += 1ns;
+  CHECK(store.one(other).status == op_status::applied);
+}
+
 TEST_CASE("an earlier member of a batch is seen by a later one") {
   FOR_EACH_ENGINE;
   test_store store{kind};

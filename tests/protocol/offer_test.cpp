@@ -170,6 +170,17 @@ TEST_CASE("expires is later than now") {
   }
 }
 
+TEST_CASE("an event whose absolute time is over is kept for the journal to judge when asked") {
+  const auto kept = [](const char* text) {
+    event value = valid_event();
+    value.set_extension("expires", std::string{text});
+    return offer(value, hash, {}, now, late_event::keep);
+  };
+  CHECK(kept("1999-01-01T00:00:00Z").value().expires == *parse_rfc3339("1999-01-01T00:00:00Z"));
+  for (const auto* never_right : {"+0s", "1960-01-01T00:00:00Z", "soon"})
+    CHECK(kept(never_right).error().code == errc::invalid_time);
+}
+
 TEST_CASE("a due or expires that is no time is an error that shows how to write one") {
   for (const auto* name : {"due", "expires"})
     for (const auto* text :

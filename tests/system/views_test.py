@@ -188,6 +188,25 @@ agent = "stuck"
         self.assertEqual(got, [("accepted", str(n)) for n in range(count)])
         self.assertIn("skein_http_lagging_streams_total 0", client.get("/metrics").body.decode())
 
+    # ---- events whose time is over ----------------------------------------------------------------------
+
+    def test_a_repeat_whose_time_is_over_is_a_duplicate_and_a_new_event_is_refused(self):
+        client = self.client(self.node(ECHO))
+        soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+        offered = event(1, "k", "test.echo", expires=soon)
+        number = client.accept(offered)
+        client.ended(number)
+        until(lambda: client.publish(event(2, "k", "test.echo", expires=soon)).status == 400, 20, "the end of its time")
+        again = client.publish(offered)
+        self.assertEqual(again.status, 202, again)
+        self.assertEqual(again.json()["accepted"][0], {**again.json()["accepted"][0], "event": number, "duplicate": True})
+        problem = self.assert_problem(client.publish(event(3, "k", "test.echo", expires=soon)), 400, "invalid-time")
+        self.assertIn("expires", problem["detail"])
+        batch = client.publish([offered, event(4, "k", "test.echo", expires=soon)])
+        problem = self.assert_problem(batch, 400, "invalid-time")
+        self.assertEqual([each["event"] for each in problem["accepted"]], [number])
+        self.assertEqual([(each["index"], each["code"]) for each in problem["refused"]], [(1, "invalid-time")])
+
     # ---- status ------------------------------------------------------------------------------------------
 
     def test_the_status_tells_rates_and_lag(self):
