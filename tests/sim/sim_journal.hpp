@@ -38,6 +38,8 @@ class sim_journal {
   void close();
 
   journal::engine& engine() { return *engine_; }
+  /// The power went during a commit, perhaps after all of it that matters was on disk.
+  bool power_gone() const { return disk_ && disk_->is_down(); }
   result<journal::commit_receipt> commit(const operations& batch, instant now);
   /// A commit that comes back as unknown. Whether it happened is known after the next open().
   result<journal::commit_receipt> commit_in_doubt(const operations& batch, instant now,

@@ -232,6 +232,7 @@ void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
 }
 
 result<journal::commit_receipt> sim_node::commit(const std::vector<journal::operation>& batch) {
+  disk_down_ = disk_down_ || journal_.power_gone();
   if (dying() || disk_down_)
     return errc::unknown_outcome;
   const instant now = clock_->now().wall;

@@ -41,6 +41,8 @@ class sim_disk {
   void set_sync_is_lie(bool lie) { sync_is_lie_ = lie; }
 
   void crash(std::uint64_t seed);
+  /// The power went in the middle of a call, and is still gone.
+  bool is_down() const { return down_; }
 
   /// Calls that changed or synced a file, or tried to.
   std::uint64_t calls() const { return calls_; }
