@@ -71,6 +71,11 @@ void scheduler_core::submit_deferred() {
       continue;
     }
     --most;
+    if (auto* finish = std::get_if<journal::finish_op>(&each.op)) {
+      // The event's other deliveries may have ended otherwise than it was thought then.
+      const live_event& event = lanes_.events[lanes_.deliveries[each.delivery].event];
+      finish->event_state = event.open > 0 ? delivery_state::pending : event.ended_as();
+    }
     submit_.push_back(std::move(each.op));
     submit_contexts_.push_back(outcome_context{each.delivery});
   }

@@ -75,6 +75,25 @@ TEST_CASE("a store that refuses is asked by a few operations at a time") {
   CHECK(world.running().size() == 300);
 }
 
+TEST_CASE("an outcome that was kept ends its event as its deliveries have ended by then") {
+  loop_world world{
+      {.agents = {{.name = "bot"}, {.name = "audit"}}, .routes = {{"*", "bot"}, {"*", "audit"}}}};
+  world.publish({.id = "1"});
+  world.hold_commits = true;
+  world.done("0-1.audit/1", world.emitting({{.id = "1", .data = "other"}})); // will conflict
+  world.done("0-1.bot/1"); // the last: the event would be done
+  world.commit();          // refused: it is to be dead instead
+  world.fail_commits = errc::disk_full;
+  world.commit(); // the last one is kept
+  world.fail_commits = errc::none;
+  world.hold_commits = false;
+  world.commit();
+  world.wait(1s);
+  CHECK(world.core().pending_events() == 0);
+  CHECK(world.store().events_ledger()->dead == 1);
+  CHECK(world.store().events_ledger()->done == 0);
+}
+
 TEST_CASE("a cancel of what the store has not taken yet wins") {
   loop_world world;
   world.publish({.id = "1"});
