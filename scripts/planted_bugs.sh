@@ -21,9 +21,10 @@ while IFS='|' read -r name what target; do
   fi
   began=$SECONDS
   # A test that is not found must not count as one that failed.
-  ctest --test-dir "$folder" -R "^$target\$" --no-tests=ignore >"$folder/$name.log" 2>&1
+  ctest --test-dir "$folder" -R "^$target\$" --no-tests=ignore --output-on-failure >"$folder/$name.log" 2>&1
   if grep -q "tests failed out of [1-9]" "$folder/$name.log" && ! grep -q "100% tests passed" "$folder/$name.log"; then
-    echo "$name: caught by $target in $((SECONDS - began)) s"
+    why=$(grep -a -m 1 -o -E '(SAFETY|LIVENESS) [a-z-]+|never happened: .*|broken invariant: .*' "$folder/$name.log")
+    echo "$name: caught by $target in $((SECONDS - began)) s${why:+ ($why)}"
   else
     echo "$name: NOT caught by $target ($what)"
     missed=1
