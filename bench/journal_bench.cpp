@@ -5,10 +5,12 @@
 //   sqlite     insert a batch in one transaction, delete it in the next (a table of three columns)
 //   journal    accept a batch and finish the one before, in one commit
 //   journal 2  accept a batch in one commit, finish it in the next
+//   shuffled   journal 2, finished in an arbitrary order, as turns of many lanes end
 #include "journal/journal.hpp"
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +18,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <functional>
+#include <random>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -188,6 +191,7 @@ class journal_run {
       operations_.emplace_back(std::move(op));
     }
   }
+  void shuffle() { std::shuffle(accepted_.begin(), accepted_.end(), random_); }
   void add_finishes() {
     for (const event_id event : accepted_) {
       journal::finish_op op;
@@ -241,10 +245,11 @@ class journal_run {
   std::vector<offered_event> models_;
   std::vector<journal::operation> operations_;
   std::vector<event_id> accepted_;
+  std::mt19937_64 random_{1};
 };
 
 figure journal_alone(const std::string& url, const std::string& what, std::size_t batch,
-                     std::size_t events, bool one_commit) {
+                     std::size_t events, bool one_commit, bool shuffled = false) {
   journal_run run{url, batch};
   const auto before = run.engine().counters();
   auto found = measure(what, batch, events, [&](std::size_t first) {
@@ -256,6 +261,8 @@ figure journal_alone(const std::string& url, const std::string& what, std::size_
     }
     run.add_accepts(first);
     run.commit();
+    if (shuffled)
+      run.shuffle();
     run.add_finishes();
     run.commit();
   });
@@ -328,6 +335,8 @@ int main(int argc, char** argv) {
     std::filesystem::remove_all(fresh("one"));
     all.push_back(journal_alone(fresh("two"), "journal 2", batch, count, false));
     std::filesystem::remove_all(fresh("two"));
+    all.push_back(journal_alone(fresh("three"), "shuffled", batch, count, false, true));
+    std::filesystem::remove_all(fresh("three"));
     all.push_back(journal_alone("memory:", "memory", batch, count, true));
   }
   std::filesystem::remove_all(directory);

@@ -4,6 +4,10 @@
 
 namespace skein::journal {
 
+bool is_refusal(errc code) noexcept {
+  return code == errc::disk_full || code == errc::store_locked || code == errc::dedupe_full;
+}
+
 delivery_state event_record::state() const {
   std::array<delivery_state, limits::deliveries_per_event_max> states{};
   SKEIN_CHECK(deliveries.size() <= states.size());

@@ -7,7 +7,8 @@
 //   - commit() is atomic and returns only when the batch is on disk. An error from it means: nothing of it is
 //     known to have happened. `unknown_outcome` and `io_error` after the write call mean it may or may
 //     not be there; the caller must stop the process and not commit again (the engine refuses to).
-//     `disk_full` before the write is a definite no and the store stays usable.
+//     An error for which is_refusal() holds is a definite no: nothing of the batch was written, and
+//     the store stays usable.
 //   - An operation is atomic with its emits, and is judged alone: one refused operation does not
 //     touch the others of its batch. What it was refused for is in its result.
 //   - Sequences grow in commit order, within a shard and over the store. All events of a commit carry the
@@ -37,6 +38,10 @@
 #include <vector>
 
 namespace skein::journal {
+
+/// Whether an error says for certain that nothing was written, so that the same may be tried again
+/// later; after any other error of a commit its outcome is unknown.
+bool is_refusal(errc code) noexcept;
 
 /// The agents that get an event, in the order of the delivery index. Fixed size: no allocation an event.
 class delivery_list {
@@ -327,7 +332,8 @@ class engine {
   virtual result<std::unique_ptr<reader>> new_reader() = 0;
 
   /// Upkeep that may take a while (checkpoints, later: closing of ranges). Called when idle and at
-  /// least every few seconds; returns whether there is more to do at once.
+  /// least every few seconds; returns whether there is more to do at once. A refusal (is_refusal)
+  /// only puts it off; after any other error the store takes no further commit.
   virtual result<bool> upkeep(instant now) = 0;
 
   /// Everything to disk and marked clean. No commit afterwards.
@@ -340,6 +346,8 @@ class engine {
     std::uint64_t bytes_written = 0;
     std::uint64_t checkpoints = 0;
     std::uint64_t dedupe_entries = 0;
+    std::uint64_t dedupe_entries_max = 0;
+    std::uint64_t wal_bytes = 0; // in the write-ahead log since it last began anew
   };
   virtual io_counters counters() const = 0;
 };

@@ -138,6 +138,7 @@ class memory_engine final : public engine {
     io_counters all;
     all.commits = commits_;
     all.dedupe_entries = store_->identities.size();
+    all.dedupe_entries_max = options_.dedupe_entries_max;
     return all;
   }
 

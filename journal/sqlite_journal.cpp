@@ -80,7 +80,7 @@ result<commit_receipt> sqlite_journal::commit(std::span<const operation> batch, 
   SKEIN_CHECK(!closed_);
   SKEIN_CHECK(batch.size() <= limits::commit_operations_max);
   if (parts_.writer->stopped())
-    return error{errc::io_error, "the journal has stopped after an earlier error; start again"};
+    return parts_.writer->stopped_error();
   if (auto ready = recover_if_needed(); !ready)
     return ready.error();
   parts_.last_at = std::max(parts_.last_at, now);
@@ -198,7 +198,9 @@ result<bool> sqlite_journal::upkeep(instant now) {
   commits_at_upkeep_ = commits_;
   parts_.writer->checkpoint(is_idle);
   if (parts_.writer->stopped())
-    return error{errc::io_error, "the journal has stopped after an error; start again"};
+    return parts_.writer->stopped_error();
+  if (const auto& moved = parts_.writer->checkpointed(); !moved)
+    return moved.error();
   return more;
 }
 
@@ -225,6 +227,8 @@ engine::io_counters sqlite_journal::counters() const {
   all.bytes_written = parts_.guard->bytes_written();
   all.checkpoints = parts_.writer->checkpoints();
   all.dedupe_entries = identities_;
+  all.dedupe_entries_max = parts_.options.store.dedupe_entries_max;
+  all.wal_bytes = parts_.writer->log_bytes();
   return all;
 }
 

@@ -59,7 +59,11 @@ result<void> load_last_commit(sqlite_parts& parts) {
     return damaged("the last commit's ledger is not readable");
   parts.last_commit = commit_no{query->natural(0)};
   parts.last_at = std::max(parts.last_at, query->time(1));
+#ifdef SKEIN_BUG_NUMBERS_REUSED
+  parts.state->resume(query->natural(2), *totals);
+#else
   parts.state->resume(query->natural(2) + query->natural(3), *totals);
+#endif
   return {};
 }
 

@@ -1,9 +1,10 @@
-// Opening a store, in this order: the directory, its lock, the file (made with the schema if it is
-// not there), the log moved into the file whole and synced, the identity checked, this opening
-// counted, the state read. Moving the log first also rewrites its end: what the page cache still
-// shows of a sync that failed before the last stop may not be on disk.
+// Opening a store, in this order: the directory and who may write to it, its lock, the file (made
+// with the schema if it is not there), the log moved into the file whole and synced, the identity
+// checked, this opening counted, the state read. Moving the log first also rewrites its end: what
+// the page cache still shows of a sync that failed before the last stop may not be on disk.
 #include "journal/migrations/migrations.hpp"
 #include "journal/sqlite_journal.hpp"
+#include "journal/store_folder.hpp"
 #include "journal/store_identity.hpp"
 
 #include <array>
@@ -58,8 +59,11 @@ result<database> open_file(const sqlite_options& options, const guarded_vfs& gua
                                std::to_string(limits::journal_cache_bytes / 1024);
   if (auto set = db->run(settings); !set)
     return set.error();
-#ifdef SKEIN_BUG_ACK_BEFORE_SYNC
+#if defined(SKEIN_BUG_ACK_BEFORE_SYNC) || defined(SKEIN_BUG_NO_SYNC)
   if (auto set = db->run("PRAGMA synchronous=OFF"); !set)
+    return set.error();
+#elif defined(SKEIN_BUG_SYNC_AT_CHECKPOINT)
+  if (auto set = db->run("PRAGMA synchronous=NORMAL"); !set)
     return set.error();
 #endif
   sqlite3_db_config(db->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -93,10 +97,14 @@ result<void> migrate(sqlite_writer& writer, const open_options& options) {
     return error{errc::store_version, "the store has version " + std::to_string(*version) +
                                           ", this program knows " + std::to_string(latest) +
                                           "; start it with the newer program"};
-  if (*version == latest)
+  std::size_t seen = static_cast<std::size_t>(*version);
+#ifdef SKEIN_BUG_MIGRATION_APPLIED_TWICE
+  seen -= seen > 0 ? 1 : 0;
+#endif
+  if (seen == steps.size())
     return {};
   return writer.transact([&]() -> result<void> {
-    for (const std::string_view step : steps.subspan(static_cast<std::size_t>(*version)))
+    for (const std::string_view step : steps.subspan(seen))
       if (auto applied = db.run(std::string{step}); !applied)
         return applied;
     if (*version == 0)
@@ -187,7 +195,9 @@ result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
     return made.error();
   sqlite_parts parts;
   parts.options = options;
-  auto lock = store_lock::take(options.directory);
+  if (auto safe = check_store_files(options.directory); !safe)
+    return safe.error();
+  auto lock = store_lock::take(options.directory, options.lock_patience);
   if (!lock)
     return lock.error();
   parts.lock = std::move(*lock);

@@ -5,6 +5,9 @@
 
 namespace skein::journal {
 
+/// How long a start waits for the lock of a process that was killed and is not quite gone.
+inline constexpr std::chrono::seconds store_lock_patience{2};
+
 struct sqlite_options {
   std::string directory; // made 0700 if absent; holds `lock`, `journal.db` and its -wal and -shm
   open_options store;
@@ -12,10 +15,11 @@ struct sqlite_options {
       vfs{}; // name of a registered SQLite VFS on which journal.db lies; empty = the system's
   std::size_t page_bytes = limits::journal_page_bytes; // of a new store
   std::size_t wal_bytes = limits::journal_wal_bytes;   // then a commit is followed by a checkpoint
+  duration lock_patience = store_lock_patience;
 };
 
-/// Errors: store_locked, store_mismatch, store_version, store_corrupt, dedupe_full (more identities
-/// in the window than may be kept), disk_full, io_error, invalid_argument.
+/// Errors: store_locked, store_unsafe, store_mismatch, store_version, store_corrupt, dedupe_full
+/// (more identities in the window than may be kept), disk_full, io_error, invalid_argument.
 result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options);
 
 } // namespace skein::journal

@@ -2,7 +2,9 @@
 
 #include "journal/sqlite_codec.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace skein::journal {
 
@@ -41,14 +43,20 @@ class sqlite_writer::event_rows final : public row_source {
   delivery_text deliveries_;
 };
 
-/// In the order of the columns of `outcome`.
+/// In the order of the columns of `outcome`; the rows in the order of its key, as turns end in any.
 class sqlite_writer::outcome_rows final : public row_source {
  public:
-  const staged_batch* staged = nullptr;
+  void show(const staged_batch& staged) {
+    at_ = staged.at;
+    sorted_ = staged.outcomes;
+    std::sort(sorted_.begin(), sorted_.end(), [](const finish_op* a, const finish_op* b) {
+      return row_of(a->delivery) < row_of(b->delivery);
+    });
+  }
 
-  std::size_t rows() const override { return staged->outcomes.size(); }
+  std::size_t rows() const override { return sorted_.size(); }
   void read(std::size_t row, int column, cell to) override {
-    const finish_op& op = *staged->outcomes[row];
+    const finish_op& op = *sorted_[row];
     switch (column) {
       case 0:
         return to.integer(row_of(op.delivery));
@@ -63,7 +71,7 @@ class sqlite_writer::outcome_rows final : public row_source {
       case 5:
         return to.time(op.finished);
       case 6:
-        return to.integer(to_ns(staged->at));
+        return to.integer(to_ns(at_));
       case 7:
         return to.integer(static_cast<std::int64_t>(op.code));
       case 8:
@@ -76,6 +84,10 @@ class sqlite_writer::outcome_rows final : public row_source {
         return to.integer(static_cast<std::int64_t>(op.emits.size()));
     }
   }
+
+ private:
+  instant at_ = no_instant;
+  std::vector<const finish_op*> sorted_;
 };
 
 sqlite_writer::sqlite_writer(database db, guarded_vfs& guard, std::size_t wal_bytes)
@@ -103,7 +115,7 @@ result<void> sqlite_writer::prepare_transactions() {
   sqlite3_wal_hook(
       db_.raw(),
       [](void* mine, sqlite3*, const char*, int pages) {
-        *static_cast<int*>(mine) = pages;
+        *static_cast<std::atomic<int>*>(mine) = pages;
         return SQLITE_OK;
       },
       &log_pages_);
@@ -140,7 +152,7 @@ result<void> sqlite_writer::prepare_rows() {
 
 result<void> sqlite_writer::transact(const std::function<result<void>()>& body) {
   if (stopped())
-    return error{errc::io_error, "the journal has stopped after an earlier error; start again"};
+    return stopped_error();
   if (const int code = begin_.run(); code != SQLITE_DONE)
     return undo(sqlite_error(db_.raw(), code, "beginning a commit"));
   if (auto done = body(); !done)
@@ -160,14 +172,20 @@ result<void> sqlite_writer::transact(const std::function<result<void>()>& body) 
 /// Nothing more is written; SQLite's own attempts fail at the guard.
 error sqlite_writer::stop(errc code, error why) {
   guard_.shut();
+  if (why_stopped_.empty())
+    why_stopped_ = why.detail;
   return {code, std::move(why.detail)};
+}
+
+error sqlite_writer::stopped_error() const {
+  return {errc::io_error, "the journal has stopped after an error; start again: " + why_stopped_};
 }
 
 /// After an error before COMMIT.
 error sqlite_writer::undo(error why) {
   if (sqlite3_get_autocommit(db_.raw()) == 0 && rollback_.run() != SQLITE_DONE)
     return stop(errc::io_error, std::move(why));
-  if (why.code == errc::disk_full || why.code == errc::store_locked)
+  if (is_refusal(why.code))
     return why;
   return stop(why.code, why);
 }
@@ -175,8 +193,7 @@ error sqlite_writer::undo(error why) {
 error sqlite_writer::after_failed_commit(int code) {
   error why = sqlite_error(db_.raw(), code, "committing");
   commit_.reset();
-  const bool is_full = why.code == errc::disk_full && !guard_.sync_failed();
-  if (!is_full)
+  if (!is_refusal(why.code) || guard_.sync_failed())
     return stop(errc::unknown_outcome, std::move(why));
   if (sqlite3_get_autocommit(db_.raw()) == 0 && rollback_.run() != SQLITE_DONE)
     return stop(errc::unknown_outcome, std::move(why));
@@ -189,6 +206,15 @@ result<void> sqlite_writer::run(statement& which, std::string_view doing) {
 }
 
 result<void> sqlite_writer::write(const commit_rows& rows) {
+#ifdef SKEIN_BUG_EFFECTS_TWO_TRANSACTIONS
+  outcome_rows_->show(*rows.staged);
+  if (auto first = transact([&] { return run(add_outcomes_, "writing outcomes"); }); !first)
+    return first;
+#endif
+#ifdef SKEIN_BUG_STATE_WITHOUT_COMPLETION
+  if (auto first = transact([&] { return insert_states(*rows.staged); }); !first)
+    return first;
+#endif
   auto written = transact([&] { return insert(rows); });
 #ifdef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
   if (written)
@@ -205,19 +231,31 @@ result<void> sqlite_writer::insert(const commit_rows& rows) {
   for (const std::string& name : rows.new_agents)
     if (auto done = run(add_agent_.bind(1, number++).bind_text(2, name), "writing agents"); !done)
       return done;
-  event_rows_->staged = outcome_rows_->staged = &staged;
+  event_rows_->staged = &staged;
+  outcome_rows_->show(staged);
   if (!staged.events.empty())
     if (auto done = run(add_events_, "writing events"); !done)
       return done;
+#ifndef SKEIN_BUG_EFFECTS_TWO_TRANSACTIONS
   if (!staged.outcomes.empty())
     if (auto done = run(add_outcomes_, "writing outcomes"); !done)
       return done;
-  for (const finish_op* each : staged.outcomes) {
+#endif
 #ifndef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
+  for (const finish_op* each : staged.outcomes)
     if (each->state == delivery_state::dead)
       if (auto done = run(add_dead_.bind(1, row_of(each->delivery)), "writing dead letters"); !done)
         return done;
 #endif
+  if (auto done = insert_states(staged); !done)
+    return done;
+  if (auto done = insert_attempts(staged); !done)
+    return done;
+  return insert_commit(rows);
+}
+
+result<void> sqlite_writer::insert_states(const staged_batch& staged) {
+  for (const finish_op* each : staged.outcomes) {
     if (!each->state_of_key)
       continue;
     const state_change& change = *each->state_of_key;
@@ -228,9 +266,7 @@ result<void> sqlite_writer::insert(const commit_rows& rows) {
     if (auto done = run(which, "writing state"); !done)
       return done;
   }
-  if (auto done = insert_attempts(staged); !done)
-    return done;
-  return insert_commit(rows);
+  return {};
 }
 
 result<void> sqlite_writer::insert_attempts(const staged_batch& staged) {
@@ -285,9 +321,10 @@ void sqlite_writer::checkpoint(bool always) {
   // A reader, a full disk or another program's lock can hold it up: the next try comes later.
   tried_pages_ = log_pages_;
   all_moved_ = code == SQLITE_OK && moved == in_log;
-  const errc meaning = code == SQLITE_OK ? errc::none : sqlite_error(db_.raw(), code, "").code;
-  if (meaning != errc::none && meaning != errc::disk_full && meaning != errc::store_locked)
-    guard_.shut();
+  checkpointed_ = code == SQLITE_OK ? result<void>{}
+                                    : sqlite_error(db_.raw(), code, "moving the log into the file");
+  if (!checkpointed_ && !is_refusal(checkpointed_.error().code))
+    static_cast<void>(stop(errc::io_error, checkpointed_.error()));
 }
 
 result<void> sqlite_writer::checkpoint_and_truncate() {
@@ -298,7 +335,8 @@ result<void> sqlite_writer::checkpoint_and_truncate() {
   ++checkpoints_;
   if (code != SQLITE_OK)
     return sqlite_error(db_.raw(), code, "moving the log into the file");
-  log_pages_ = tried_pages_ = 0;
+  log_pages_ = 0;
+  tried_pages_ = 0;
   all_moved_ = true;
   return {};
 }

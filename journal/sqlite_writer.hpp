@@ -1,9 +1,10 @@
 // Writes transactions, and decides what is known after one that failed:
 //
-//   before COMMIT   the transaction is rolled back: a definite no. After disk_full and store_locked
-//                   the writer goes on; any other error stops it.
-//   at COMMIT       a full disk cannot have left a whole commit in the log: rolled back, disk_full.
-//                   Anything else may or may not last: unknown_outcome, and the writer stops.
+//   before COMMIT   the transaction is rolled back: a definite no. After a refusal (disk_full,
+//                   store_locked) the writer goes on; any other error stops it.
+//   at COMMIT       a full disk cannot have left a whole commit in the log, and a lock that was not
+//                   got nothing at all: rolled back, a refusal. Anything else may or may not last:
+//                   unknown_outcome, and the writer stops.
 //   when stopped    nothing more reaches the files, whatever SQLite tries; each call is io_error.
 #pragma once
 
@@ -53,13 +54,20 @@ class sqlite_writer {
   result<void> write(const commit_rows& rows);
 
   /// Moves what the log holds into the file, if there is enough of it or `always`. What fails here
-  /// is not lost, so only an error that stops the writer counts.
+  /// is not lost: a refusal leaves it to a later try, another error stops the writer.
   void checkpoint(bool always);
+  /// How the last checkpoint that was tried ended.
+  const result<void>& checkpointed() const noexcept { return checkpointed_; }
   /// The same, whole, and leaves the log empty.
   result<void> checkpoint_and_truncate();
 
   database& db() noexcept { return db_; }
   bool stopped() const noexcept { return guard_.is_shut(); }
+  /// What every call answers then, with the first error.
+  error stopped_error() const;
+  std::uint64_t log_bytes() const noexcept {
+    return static_cast<std::uint64_t>(log_pages_) * page_bytes_;
+  }
   std::uint64_t checkpoints() const noexcept { return checkpoints_; }
   /// No checkpoint has anything to do.
   bool log_is_moved() const noexcept { return all_moved_ && log_pages_ == tried_pages_; }
@@ -70,6 +78,7 @@ class sqlite_writer {
 
   result<void> prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all);
   result<void> insert(const commit_rows& rows);
+  result<void> insert_states(const staged_batch& staged);
   result<void> insert_attempts(const staged_batch& staged);
   result<void> insert_commit(const commit_rows& rows);
   result<void> run(statement& which, std::string_view doing);
@@ -87,11 +96,13 @@ class sqlite_writer {
       set_state_, erase_state_, add_commit_;
   std::string identities_;
   outcome_list_writer outcomes_;
-  int log_pages_ = 0;     // in the log, told by SQLite after each commit
-  int tried_pages_ = 0;   // of them, at the last checkpoint
-  bool all_moved_ = true; // that checkpoint moved them all
+  std::atomic<int> log_pages_ = 0; // in the log, told by SQLite after each commit
+  int tried_pages_ = 0;            // of them, at the last checkpoint
+  bool all_moved_ = true;          // that checkpoint moved them all
   std::size_t page_bytes_ = 0;
   std::atomic<std::uint64_t> checkpoints_ = 0;
+  result<void> checkpointed_;
+  std::string why_stopped_;
 };
 
 } // namespace skein::journal

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "protocol/result.hpp"
+#include "protocol/time.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,25 +13,22 @@ namespace skein::journal {
 
 class store_lock {
  public:
-  /// store_locked, naming the directory and the holder's pid, while another holds it.
-  static result<std::unique_ptr<store_lock>> take(const std::string& directory);
+  using pause = std::function<void(duration)>;
+
+  /// store_locked, naming the directory and the holder's pid, if another process holds it for all
+  /// of `patience`. A process that was killed may hold it a moment longer: while it ends, and
+  /// through a child that it had cloned and that has not begun its program yet. `wait` sleeps
+  /// between tries.
+  static result<std::unique_ptr<store_lock>> take(const std::string& directory, duration patience,
+                                                  const pause& wait = sleep_for);
   ~store_lock();
   store_lock(const store_lock&) = delete;
   store_lock& operator=(const store_lock&) = delete;
 
  private:
   explicit store_lock(int fd) : fd_{fd} {}
+  static void sleep_for(duration time);
   int fd_;
 };
-
-/// Makes the directory (0700, whatever the umask) if it is absent; its parent must exist.
-result<void> make_private_directory(const std::string& path);
-
-/// Makes the file (0600, whatever the umask) if it is absent. SQLite gives its other files the same
-/// mode.
-result<void> make_private_file(const std::string& path);
-
-/// Makes names in a directory last.
-result<void> sync_directory(const std::string& path);
 
 } // namespace skein::journal

@@ -1,6 +1,8 @@
-// The power goes at every write and every sync of a run. Afterwards all that commit() returned is
-// there, nothing is there by half, and the batch in flight is there whole or not at all: the store
-// is held against the oracle. The control, a disk that lies about syncs, must be seen to lose.
+// The power goes at every write and every sync of a run: at each of them, with all of what was not
+// synced lost, with all of it there, and with some of its sectors there. Afterwards all that
+// commit() returned is there, nothing is there by half, and the batch in flight is there whole or
+// not at all: the store is held against the oracle. The control, a disk that lies about syncs, must
+// be seen to lose.
 #include "journal/sqlite_audit.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/sim_vfs.hpp"
@@ -144,14 +146,16 @@ std::uint64_t calls_of_a_run(std::uint64_t seed) {
 
 TEST_CASE("whatever commit() returned survives a power cut at any write or sync") {
   const std::uint64_t seed = GENERATE(1u, 2u, 3u);
+  const auto kept = GENERATE(sim_disk::kept::none, sim_disk::kept::all, sim_disk::kept::by_chance);
   const std::uint64_t calls = calls_of_a_run(seed);
   REQUIRE(calls > 100);
   for (std::uint64_t nth = 1; nth <= calls; ++nth) {
-    INFO("seed " << seed << ", call " << nth << " of " << calls);
+    INFO("seed " << seed << ", call " << nth << " of " << calls << ", kept "
+                 << static_cast<int>(kept));
     run one{seed};
     one.disk().fail(nth, sim_disk::fault::power_cut);
     REQUIRE_FALSE(one.work());
-    one.disk().crash(seed * 1'000 + nth);
+    one.disk().crash(seed * 1'000 + nth, kept);
     const std::string wrong = one.check();
     if (!wrong.empty())
       FAIL(wrong);

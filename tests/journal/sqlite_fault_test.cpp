@@ -20,10 +20,14 @@ struct broken_store {
   random_workload work{1};
   std::vector<operation> batch;
 
-  broken_store() { open(); }
+  std::size_t wal_bytes;
+
+  explicit broken_store(std::size_t checkpoint_each = 64 << 10) : wal_bytes{checkpoint_each} {
+    open();
+  }
   void open() {
     sqlite_options options{.directory = path, .store = {.now = now, .seed = 1}, .vfs = disk.name()};
-    options.wal_bytes = 64 << 10;
+    options.wal_bytes = wal_bytes;
     store = must(open_sqlite(options));
     for (const std::string& name : workload_agents())
       (void)store->agent_number(name);
@@ -146,16 +150,18 @@ TEST_CASE("a write error before the commit is a no, and stops the store") {
 }
 
 TEST_CASE("a checkpoint that meets a full disk loses nothing and is made later") {
-  broken_store broken;
+  broken_store broken{1 << 20};
   broken.commit_some(2);
   const std::string before = broken.shown();
   must(broken.store->upkeep(now));
+  const auto tried = broken.store->counters().checkpoints;
   broken.disk.fail(1, sim_disk::fault::disk_full, sim_disk::on::write, true);
-  must(broken.store->upkeep(now));
+  CHECK(broken.store->upkeep(now).error().code == errc::disk_full);
+  CHECK(broken.store->counters().checkpoints == tried + 1);
   broken.disk.stop_failing();
   CHECK(broken.shown() == before);
   must(broken.commit());
-  must(broken.store->upkeep(now));
+  CHECK_FALSE(broken.store->upkeep(now).ok()); // not idle: it was not tried again yet
   must(broken.store->upkeep(now));
   broken.check_audit();
 }

@@ -79,7 +79,7 @@ TEST_CASE("only the owner can read a store, whatever the umask") {
 TEST_CASE("a store belongs to one process, and a second one is told which") {
   place store;
   auto first = must(store.open());
-  const auto second = store.open();
+  const auto second = open_sqlite({.directory = store.path, .store = {}, .lock_patience = {}});
   REQUIRE_FALSE(second.ok());
   CHECK(second.error().code == errc::store_locked);
   CHECK(second.error().detail.find(store.path) != std::string::npos);

@@ -292,16 +292,18 @@ void sim_disk::apply(std::string& bytes, const change& what) {
   bytes.replace(what.at, what.bytes.size(), what.bytes);
 }
 
-void sim_disk::crash(std::uint64_t seed) {
+void sim_disk::crash(std::uint64_t seed, kept unsynced) {
   std::mt19937_64 random{seed};
   for (auto& [name, each] : files_) {
-    // All, none, or each sector by a coin.
-    const std::uint64_t kept = std::array<std::uint64_t, 4>{0, 1, 2, 4}[random() % 4];
+    // Of four sectors or truncations so many are there.
+    std::uint64_t of_four = std::array<std::uint64_t, 4>{0, 1, 2, 4}[random() % 4];
+    if (unsynced != kept::by_chance)
+      of_four = unsynced == kept::all ? 4 : 0;
     for (const change& what : each->unsynced) {
-      if (what.truncate && random() % 4 < kept)
+      if (what.truncate && random() % 4 < of_four)
         apply(each->synced, what);
       for (std::size_t at = 0; at < what.bytes.size(); at += sector)
-        if (random() % 4 < kept)
+        if (random() % 4 < of_four)
           apply(each->synced, {what.at + at, what.bytes.substr(at, sector), false});
     }
     auto after = std::make_shared<file>();

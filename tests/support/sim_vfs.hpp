@@ -1,7 +1,8 @@
 // A disk for SQLite that a test can break: files in memory, of which it is known what was synced.
 //
 //   crash(seed)   the power goes: of every write since its file's last sync, an arbitrary subset
-//                 of the 512-byte sectors is there afterwards. Open handles are dead.
+//                 of the 512-byte sectors is there afterwards (or all, or none of them: the
+//                 extremes must not be left to chance). Open handles are dead.
 //   fail(...)     the nth call from now that changes or syncs a file fails: with an I/O error, with
 //                 a full disk, or by the power going in the middle of it (then every later call
 //                 fails too, until crash() is called).
@@ -40,7 +41,8 @@ class sim_disk {
   void stop_failing() { nth_ = 0; }
   void set_sync_is_lie(bool lie) { sync_is_lie_ = lie; }
 
-  void crash(std::uint64_t seed);
+  enum class kept { by_chance, none, all };
+  void crash(std::uint64_t seed, kept unsynced = kept::by_chance);
   /// The power went in the middle of a call, and is still gone.
   bool is_down() const { return down_; }
 
