@@ -124,7 +124,7 @@ void gateway_core::on_publish_ack(const address& from, const publish_ack& body) 
 void gateway_core::complete(std::uint64_t ticket, request& which) {
   publish_reply reply;
   reply.code = worst_of(which.members);
-  if (reply.code == errc::disk_full || reply.code == errc::dedupe_full)
+  if (journal::is_refusal(reply.code))
     reply.retry_after = full_pause;
   else if (reply.code == errc::not_owner)
     reply.retry_after = overload_pause;

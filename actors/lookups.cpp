@@ -105,7 +105,7 @@ loop_no lookups::loop_of(event_id event) const {
 // ---- events -----------------------------------------------------------------------------------
 
 void lookups::describe_event(event_id event, bool again, reply done) {
-  sources_.store->read(
+  sources_.store->look_up(
       [self = shared_from_this(), event, again, done = std::move(done)](journal::reader& reader) {
         auto found = reader.find(event);
         if (!found)
@@ -128,7 +128,7 @@ void lookups::describe_event(event_id event, bool again, reply done) {
 }
 
 void lookups::show_dead(event_id event, reply done) {
-  sources_.store->read(
+  sources_.store->look_up(
       [self = shared_from_this(), event, done = std::move(done)](journal::reader& reader) mutable {
         const auto found = reader.find(event);
         if (!found)
@@ -186,8 +186,8 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
           done, errc::invalid_argument,
           "state must be pending, running, retrying, done, dead, cancelled, superseded or expired");
   }
-  sources_.store->read([self = shared_from_this(), filter, dead,
-                        done = std::move(done)](journal::reader& reader) {
+  sources_.store->look_up([self = shared_from_this(), filter, dead,
+                           done = std::move(done)](journal::reader& reader) {
     // Which of the pending ones run is known to the loops alone.
     journal::event_filter stored = filter;
     const bool running = filter.state == delivery_state::running;
@@ -237,7 +237,7 @@ void lookups::cancel_event(event_id event, reply done) {
         SKEIN_CHECK(answers.size() == 1);
         if (answers[0].code != errc::not_found)
           return done({answers[0].code, std::move(answers[0].json)});
-        self->sources_.store->read([event, done](journal::reader& reader) {
+        self->sources_.store->look_up([event, done](journal::reader& reader) {
           auto found = reader.find(event);
           if (!found)
             return fail(done, found.error());
@@ -344,7 +344,7 @@ void lookups::describe_key(const json& arguments, reply done) {
         for (const json& row : part["lanes"])
           lanes.push_back(row);
       }
-    self->sources_.store->read([self, key, lanes, done](journal::reader& reader) {
+    self->sources_.store->look_up([self, key, lanes, done](journal::reader& reader) {
       journal::event_filter filter;
       filter.key = key;
       auto page = reader.list(filter);

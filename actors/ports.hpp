@@ -8,6 +8,7 @@
 #include "protocol/frame.hpp"
 #include "protocol/time.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -28,11 +29,29 @@ class clock_port {
   virtual duration thread_cpu() const = 0;
 };
 
+/// What the writer of the store has done, for metrics.
+struct writer_facts {
+  /// Upper bounds of the classes of `took`; the last class has none.
+  static constexpr std::array<duration, 11> bounds{
+      std::chrono::microseconds{500}, std::chrono::milliseconds{1},
+      std::chrono::milliseconds{2},   std::chrono::milliseconds{5},
+      std::chrono::milliseconds{10},  std::chrono::milliseconds{20},
+      std::chrono::milliseconds{50},  std::chrono::milliseconds{100},
+      std::chrono::milliseconds{500}, std::chrono::milliseconds{1000},
+      std::chrono::milliseconds{5000}};
+  std::array<std::uint64_t, bounds.size() + 1> took{}; // commits by duration
+  duration took_in_all{0};
+  std::uint64_t operations = 0;      // of commits that were made
+  std::uint64_t refused = 0;         // commits of which nothing was written
+  std::size_t queued_operations = 0; // that wait for a commit
+};
+
 /// What the store says of itself.
 struct store_facts {
   journal::ledger events;
   journal::ledger deliveries;
   journal::engine::io_counters io;
+  writer_facts writer;
   commit_no last_commit{};
 };
 
@@ -65,9 +84,13 @@ class store_port {
   /// Called after each durable commit; for the stream.
   virtual void on_commit(std::function<void(commit_no)> listener) = 0;
 
-  /// Anything that reads: runs on the store's reading thread, in order of arrival. Bounded by the
+  /// What a turn waits for: runs on the store's reading thread, in order of arrival. Bounded by the
   /// callers' own limits on what they have in flight.
   virtual void read(std::function<void(journal::reader&)> work) = 0;
+
+  /// What people wait for: look-ups, which may scan a lot, and the stream. On a thread of its own,
+  /// so that no turn waits behind them; in order of arrival.
+  virtual void look_up(std::function<void(journal::reader&)> work) = 0;
 
   virtual void facts(std::function<void(result<store_facts>)> done) = 0;
 };

@@ -222,6 +222,7 @@ class scheduler_core {
   void enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key,
                       instant due);
   slice body_to_keep(const slice& body);
+  void drop_body(live_event& event);
 
   // turns (scheduler_turns.cpp)
   void start_turns();

@@ -151,7 +151,7 @@ publish_result scheduler_core::settle_accept(const journal::accept_op& op,
 void scheduler_core::settle_failed_submit(committed_in& input,
                                           const std::vector<context>& contexts) {
   const errc why = input.receipt.error().code;
-  const bool definite = why == errc::disk_full;
+  const bool definite = journal::is_refusal(why);
   if (definite)
     refused_by_store();
   std::size_t at = 0;

@@ -276,7 +276,22 @@ void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_o
   if (std::exchange(delivery.alone, false))
     end_alone_turn();
   lanes_.deactivate(slot, stage::retrying);
+  drop_body(lanes_.events[delivery.event]);
   armed_retries_.push_back({{op.delivery, op.attempt}, op.next_due});
+}
+
+/// Between attempts a body stays in memory only while the cache is at most half full: many large
+/// events that are tried for days must neither fill it nor pass its limit. A sibling's turn that is
+/// about to start needs it.
+void scheduler_core::drop_body(live_event& event) {
+  if (body_bytes_ <= limits::loop_body_cache_bytes / 2)
+    return;
+  for (std::uint32_t at = event.first_delivery; at != no_slot;
+       at = lanes_.deliveries[at].next_sibling)
+    if (lanes_.deliveries[at].at == stage::starting)
+      return;
+  body_bytes_ -= event.body.size();
+  event.body = {};
 }
 
 void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {

@@ -138,7 +138,7 @@ std::size_t stream_hub::subscribers() const {
 void stream_hub::request_pump() {
   if (pump_requested_.exchange(true))
     return;
-  store_.read([weak = weak_from_this()](journal::reader& reader) {
+  store_.look_up([weak = weak_from_this()](journal::reader& reader) {
     if (const auto hub = weak.lock()) {
       hub->pump_requested_.store(false);
       hub->pump(reader);

@@ -1,6 +1,7 @@
 #include "nodes/node.hpp"
 
 #include "actors/engine.hpp"
+#include "actors/shutdown_core.hpp"
 #include "nodes/agents/exec_runner.hpp"
 #include "nodes/agents/program_guard.hpp"
 #include "nodes/broker/broker.hpp"
@@ -12,6 +13,7 @@
 #include "nodes/metrics/metrics.hpp"
 #include "nodes/signals.hpp"
 #include "nodes/store/store_threads.hpp"
+#include "nodes/store/watchdog.hpp"
 
 #include <array>
 #include <atomic>
@@ -64,6 +66,25 @@ void write_guard_log(exec_log_level level, std::string_view id, std::string_view
 void write_http_log(http_log_level level, std::string_view id, const std::string& text) {
   static constexpr std::array levels{log_level::info, log_level::warn, log_level::error};
   log(levels[static_cast<std::size_t>(level)], "http", id, text);
+}
+
+void log_upkeep(const error& problem) {
+  if (problem.code == errc::none)
+    log(log_level::info, "store", "upkeep-resumed", "the store's upkeep goes on");
+  else
+    log(log_level::warn, "store", "upkeep-put-off",
+        "the log is not moved into the store's file and grows: " + to_string(problem));
+}
+
+constexpr std::chrono::milliseconds last_lines_limit{200};
+
+/// A disk that hangs must not hold up the end of the process for ever.
+void end_now() {
+  log(log_level::error, "store", "close-overrun",
+      "the store could not be closed in time; the process ends all the same, and the next start "
+      "reads the disk anew");
+  flush_log(last_lines_limit);
+  _exit(exit_overrun);
 }
 
 } // namespace
@@ -127,12 +148,14 @@ result<void> node::impl::open_store() {
   store = *std::move(opened);
   // The wall clock may have been set back while no process looked.
   clock->not_before(store->last_commit_at());
-  auto reader = store->new_reader();
-  if (!reader)
-    return reader.error();
-  threads =
-      std::make_unique<store_threads>(*store, *std::move(reader), *clock, options.settings.loops,
-                                      [this](const error& problem) { store_broke(problem); });
+  auto of_turns = store->new_reader();
+  auto of_look_ups = store->new_reader();
+  if (!of_turns || !of_look_ups)
+    return !of_turns ? of_turns.error() : of_look_ups.error();
+  threads = std::make_unique<store_threads>(
+      *store, store_threads::readers{*std::move(of_turns), *std::move(of_look_ups)}, *clock,
+      options.settings.loops,
+      store_threads::calls{[this](const error& problem) { store_broke(problem); }, log_upkeep});
   return {};
 }
 
@@ -231,8 +254,8 @@ std::string node::impl::metrics_page(const std::optional<store_facts>& facts) {
 /// Whoever waits for the broken commit is told "unknown" first; then the process must go.
 void node::impl::store_broke(const error& problem) {
   log(log_level::error, "store", "store-failed",
-      "a commit failed and its outcome is unknown; the process ends and reads the disk anew at its "
-      "next start: " +
+      "the store failed, and what of its last commit is on disk is unknown; the process ends and "
+      "reads the disk anew at its next start: " +
           to_string(problem));
   broken.store(true);
   ended.raise();
@@ -273,6 +296,7 @@ node_end node::finish() {
   parts.reactor.reset();
   parts.links.clear();
   parts.bus.reset();
+  const watchdog limit{store_close_max, end_now};
   if (auto closed = parts.threads->close(); !closed)
     log(log_level::error, "store", "store-not-closed", to_string(closed.error()));
   const std::lock_guard lock{parts.mutex};
@@ -298,7 +322,6 @@ void serve_until_ended(node& which, signals& caught) {
 }
 
 constexpr useconds_t last_answers_us = 500'000; // for the answers "unknown" to leave
-constexpr std::chrono::milliseconds last_lines_limit{200};
 
 } // namespace
 

@@ -8,6 +8,7 @@
 #include "nodes/config/node_options.hpp"
 #include "protocol/result.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +30,9 @@ struct node_end {
 /// anew.
 inline constexpr int exit_store_failed = 74;
 
+/// Closing the store may take no longer: a disk can hang.
+inline constexpr std::chrono::seconds store_close_max{4};
+
 class node {
  public:
   /// Serves when it returns. `guard` is the command of the process that ends what exec agents have
@@ -48,7 +52,8 @@ class node {
   int ended_fd() const;
   /// The store failed: the process must end with exit_store_failed.
   bool store_failed() const;
-  /// After the drain: ends every part in reverse order.
+  /// After the drain: ends every part in reverse order. Ends the process with exit_overrun if
+  /// closing the store takes longer than store_close_max.
   node_end finish();
 
  private:

@@ -51,6 +51,7 @@ constexpr std::array rules{
     problem_rule{errc::store_refuses, 503, 5, repair},
     problem_rule{errc::store_stuck, 503, 5, repair},
     problem_rule{errc::unknown_outcome, 500, 1, repeat},
+    problem_rule{errc::store_locked, 503, 5, later},
     problem_rule{errc::store_corrupt, 500, 0, repair},
     problem_rule{errc::io_error, 500, 0, repair},
     problem_rule{errc::fenced, 503, 1, later},

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <initializer_list>
+#include <limits>
 #include <unistd.h>
 #include <utility>
 
@@ -35,10 +36,27 @@ class page {
     families_.back().metric.push_back(std::move(metric));
     return *this;
   }
+  /// Classes as a Prometheus histogram counts them: each with those below it.
+  page& histogram(const char* name, const char* help, const writer_facts& of) {
+    family(MetricType::Histogram, name, help);
+    ClientMetric metric;
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < of.took.size(); ++i) {
+      count += of.took[i];
+      const double bound =
+          i < of.bounds.size() ? seconds(of.bounds[i]) : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({count, bound});
+    }
+    metric.histogram.sample_count = count;
+    metric.histogram.sample_sum = seconds(of.took_in_all);
+    families_.back().metric.push_back(std::move(metric));
+    return *this;
+  }
   page& counter(const char* name, const char* help) {
     return family(MetricType::Counter, name, help);
   }
   page& gauge(const char* name, const char* help) { return family(MetricType::Gauge, name, help); }
+  static double seconds(duration time) { return std::chrono::duration<double>(time).count(); }
   std::string text() const { return prometheus::TextSerializer{}.Serialize(families_); }
 
  private:
@@ -82,8 +100,21 @@ void put_store(page& out, const store_facts& store) {
       .value(number(store.io.bytes_written));
   out.counter("skein_journal_checkpoints_total", "Checkpoints of the journal.")
       .value(number(store.io.checkpoints));
+  out.counter("skein_journal_operations_total", "Operations that the commits consisted of.")
+      .value(number(store.writer.operations));
+  out.counter("skein_journal_refused_commits_total",
+              "Commits of which nothing was written, as the disk was full or the file locked.")
+      .value(number(store.writer.refused));
+  out.histogram("skein_journal_commit_seconds", "Time that a commit took, with its sync.",
+                store.writer);
+  out.gauge("skein_journal_queued_operations", "Operations that wait for the next commit.")
+      .value(number(store.writer.queued_operations));
+  out.gauge("skein_journal_wal_bytes", "Bytes in the write-ahead log since it last began anew.")
+      .value(number(store.io.wal_bytes));
   out.gauge("skein_dedupe_identities", "Identities in the dedupe window.")
       .value(number(store.io.dedupe_entries));
+  out.gauge("skein_dedupe_identities_max", "Identities that the dedupe window may hold.")
+      .value(number(store.io.dedupe_entries_max));
 }
 
 void put_gateway(page& out, const gateway_facts& gateway) {

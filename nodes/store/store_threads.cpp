@@ -3,6 +3,7 @@
 #include "protocol/check.hpp"
 #include "protocol/limits.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <pthread.h>
 #include <utility>
@@ -10,14 +11,30 @@
 namespace skein {
 
 namespace {
+
 constexpr std::chrono::seconds upkeep_every{1};
+
+std::size_t bytes_of(const journal::operation& op) {
+  if (const auto* accept = std::get_if<journal::accept_op>(&op))
+    return accept->event.body.size();
+  const auto* finish = std::get_if<journal::finish_op>(&op);
+  if (finish == nullptr)
+    return 0;
+  std::size_t bytes = finish->reply.size();
+  if (finish->state_of_key)
+    bytes += finish->state_of_key->value.size();
+  for (const journal::accept_op& each : finish->emits)
+    bytes += each.event.body.size();
+  return bytes;
 }
 
-store_threads::store_threads(journal::engine& engine, std::unique_ptr<journal::reader> reader,
-                             const clock_port& clock, std::uint32_t loops,
-                             std::function<void(error)> fatal)
-  : engine_{engine}, reader_{std::move(reader)}, clock_{clock}, loops_{loops}, fatal_{std::move(
-                                                                                   fatal)} {}
+} // namespace
+
+store_threads::store_threads(journal::engine& engine, readers opened, const clock_port& clock,
+                             std::uint32_t loops, calls call)
+  : engine_{engine}, turns_{"skein-reader", std::move(opened.of_turns)},
+    look_ups_{"skein-look-up", std::move(opened.of_look_ups)}, clock_{clock}, loops_{loops},
+    call_{std::move(call)} {}
 
 store_threads::~store_threads() {
   if (writer_.joinable())
@@ -29,35 +46,32 @@ void store_threads::start() {
     pthread_setname_np(pthread_self(), "skein-journal");
     write_loop();
   }};
-  reading_ = std::thread{[this] {
-    pthread_setname_np(pthread_self(), "skein-reader");
-    read_loop();
-  }};
+  turns_.start();
+  look_ups_.start();
 }
 
 result<void> store_threads::close() {
-  {
-    const std::lock_guard lock{read_mutex_};
-    read_closing_ = true;
-  }
-  read_ready_.notify_one();
-  reading_.join();
+  turns_.close();
+  look_ups_.close();
   {
     const std::lock_guard lock{write_mutex_};
     closing_ = true;
   }
   write_ready_.notify_one();
   writer_.join();
-  reader_.reset();
   if (broken_)
     return error{errc::unknown_outcome, "a commit failed; the store is not closed in order"};
   return engine_.close();
 }
 
 void store_threads::submit(loop_no loop, std::vector<journal::operation> batch, committed done) {
+  std::size_t bytes = 0;
+  for (const journal::operation& each : batch)
+    bytes += bytes_of(each);
   {
     const std::lock_guard lock{write_mutex_};
-    requests_.push_back({loop, std::move(batch), std::move(done)});
+    queued_operations_ += batch.size();
+    requests_.push_back({loop, std::move(batch), bytes, std::move(done)});
   }
   write_ready_.notify_one();
 }
@@ -73,11 +87,11 @@ void store_threads::on_commit(std::function<void(commit_no)> listener) {
 }
 
 void store_threads::read(std::function<void(journal::reader&)> work) {
-  {
-    const std::lock_guard lock{read_mutex_};
-    reads_.push_back(std::move(work));
-  }
-  read_ready_.notify_one();
+  turns_.add(std::move(work));
+}
+
+void store_threads::look_up(std::function<void(journal::reader&)> work) {
+  look_ups_.add(std::move(work));
 }
 
 void store_threads::facts(std::function<void(result<store_facts>)> done) {
@@ -93,100 +107,142 @@ void store_threads::facts(std::function<void(result<store_facts>)> done) {
 void store_threads::write_loop() {
   bool more_upkeep = false;
   while (true) {
-    std::vector<request> gathered;
-    std::vector<fact_call> calls;
-    bool timed_out = false;
-    {
-      std::unique_lock lock{write_mutex_};
-      const auto anything = [this] {
-        return !requests_.empty() || !fact_calls_.empty() || closing_;
-      };
-      if (!more_upkeep)
-        timed_out = !write_ready_.wait_for(lock, upkeep_every, anything);
-      std::size_t operations = 0;
-      while (!requests_.empty() &&
-             (gathered.empty() ||
-              operations + requests_.front().batch.size() <= limits::commit_operations_max)) {
-        operations += requests_.front().batch.size();
-        gathered.push_back(std::move(requests_.front()));
-        requests_.pop_front();
-      }
-      calls.swap(fact_calls_);
-      if (gathered.empty() && calls.empty() && closing_)
-        return;
+    round now = next_round(!more_upkeep);
+    const bool is_idle = now.requests.empty();
+    if (is_idle && now.fact_calls.empty() && now.closing)
+      return;
+    if (!is_idle)
+      commit_gathered(std::move(now.requests));
+    if (!now.fact_calls.empty()) {
+      const auto found = look_at_facts();
+      for (const fact_call& each : now.fact_calls)
+        each(found);
     }
-    if (!gathered.empty())
-      commit_gathered(std::move(gathered));
-    if (!calls.empty())
-      answer_facts(std::move(calls));
-    more_upkeep = false;
-    if (!broken_ && (timed_out || gathered.empty())) {
-      const auto left = engine_.upkeep(clock_.now().wall);
-      more_upkeep = left && *left;
-    }
+    const bool is_due = clock_.now().boot - last_upkeep_ >= upkeep_every;
+    more_upkeep = !broken_ && (is_idle || is_due) && keep_up();
   }
+}
+
+/// All that waits, as far as one commit may hold it. With `wait` until there is something or it is
+/// time for upkeep.
+store_threads::round store_threads::next_round(bool wait) {
+  round found;
+  std::unique_lock lock{write_mutex_};
+  if (wait)
+    write_ready_.wait_for(lock, upkeep_every, [this] {
+      return !requests_.empty() || !fact_calls_.empty() || closing_;
+    });
+  std::size_t operations = 0;
+  std::size_t bytes = 0;
+  while (!requests_.empty()) {
+    request& next = requests_.front();
+    operations += next.batch.size();
+    bytes += next.bytes;
+    if (!found.requests.empty() &&
+        (operations > limits::commit_operations_max || bytes > commit_bytes_max))
+      break;
+    queued_operations_ -= next.batch.size();
+    found.requests.push_back(std::move(next));
+    requests_.pop_front();
+  }
+  found.fact_calls.swap(fact_calls_);
+  found.closing = closing_;
+  return found;
 }
 
 void store_threads::commit_gathered(std::vector<request> requests) {
-  std::vector<journal::operation> operations;
   if (requests.size() == 1) {
-    operations = std::move(requests.front().batch);
-  } else {
-    std::size_t count = 0;
-    for (const request& each : requests)
-      count += each.batch.size();
-    operations.reserve(count);
-    for (request& each : requests)
-      operations.insert(operations.end(), std::make_move_iterator(each.batch.begin()),
-                        std::make_move_iterator(each.batch.end()));
-  }
-  auto receipt = broken_ ? result<journal::commit_receipt>{errc::unknown_outcome}
-                         : engine_.commit(operations, clock_.now().wall);
-  if (!receipt && receipt.error().code != errc::disk_full && !std::exchange(broken_, true)) {
-    const error problem = receipt.error();
-    answer_all(requests, std::move(receipt), operations);
-    fatal_(problem);
+    commit_each(requests);
     return;
   }
-  answer_all(requests, std::move(receipt), operations);
-}
-
-/// Each loop gets its own answers and the foreign events of others in the order of the commit.
-void store_threads::answer_all(std::vector<request>& requests,
-                               result<journal::commit_receipt> receipt,
-                               std::vector<journal::operation>& operations) {
+  std::vector<journal::operation> operations;
+  for (request& each : requests)
+    operations.insert(operations.end(), std::make_move_iterator(each.batch.begin()),
+                      std::make_move_iterator(each.batch.end()));
+  auto receipt = commit(operations);
+  auto from = std::make_move_iterator(operations.begin());
+  for (request& each : requests) {
+    std::copy_n(from, each.batch.size(), each.batch.begin());
+    from += static_cast<std::ptrdiff_t>(each.batch.size());
+  }
+  if (!receipt && receipt.error().code == errc::disk_full) {
+    commit_each(requests);
+    return;
+  }
   std::size_t at = 0;
   for (request& each : requests) {
-    const std::size_t count = requests.size() == 1 ? operations.size() : each.batch.size();
     if (!receipt) {
-      auto back = requests.size() == 1 ? std::move(operations) : std::vector<journal::operation>{};
-      if (requests.size() > 1)
-        for (std::size_t i = at; i < at + count; ++i)
-          back.push_back(std::move(operations[i]));
-      each.done(receipt.error(), std::move(back));
-      at += count;
+      answer(each, receipt.error());
       continue;
     }
     journal::commit_receipt part{receipt->commit, receipt->at, {}};
-    if (requests.size() == 1) {
-      part.results = std::move(receipt->results);
-      tell_foreign(each.loop, operations, part);
-      each.done(std::move(part), std::move(operations));
-    } else {
-      const auto first = static_cast<std::ptrdiff_t>(at);
-      const auto last = static_cast<std::ptrdiff_t>(at + count);
-      part.results.assign(std::make_move_iterator(receipt->results.begin() + first),
-                          std::make_move_iterator(receipt->results.begin() + last));
-      each.batch.assign(std::make_move_iterator(operations.begin() + first),
-                        std::make_move_iterator(operations.begin() + last));
-      tell_foreign(each.loop, each.batch, part);
-      each.done(std::move(part), std::move(each.batch));
-    }
-    at += count;
+    const auto first = receipt->results.begin() + static_cast<std::ptrdiff_t>(at);
+    at += each.batch.size();
+    const auto last = receipt->results.begin() + static_cast<std::ptrdiff_t>(at);
+    part.results.assign(std::make_move_iterator(first), std::make_move_iterator(last));
+    answer(each, std::move(part));
   }
   if (receipt)
-    for (const auto& listener : listeners_)
-      listener(receipt->commit);
+    tell_listeners(receipt->commit);
+  tell_if_broken();
+}
+
+/// A commit for each of them.
+void store_threads::commit_each(std::vector<request>& requests) {
+  for (request& each : requests) {
+    auto receipt = commit(each.batch);
+    const commit_no number = receipt ? receipt->commit : commit_no{};
+    const bool made = receipt.ok();
+    answer(each, std::move(receipt));
+    if (made)
+      tell_listeners(number);
+  }
+  tell_if_broken();
+}
+
+result<journal::commit_receipt>
+store_threads::commit(std::span<const journal::operation> operations) {
+  if (broken_)
+    return errc::unknown_outcome;
+  const moment began = clock_.now();
+  auto receipt = engine_.commit(operations, began.wall);
+  count(receipt, operations.size(), clock_.now().boot - began.boot);
+  if (!receipt && !journal::is_refusal(receipt.error().code)) {
+    broken_ = true;
+    untold_ = receipt.error();
+  }
+  return receipt;
+}
+
+void store_threads::count(const result<journal::commit_receipt>& receipt, std::size_t operations,
+                          duration took) {
+  if (!receipt) {
+    ++done_.refused;
+    return;
+  }
+  const auto& bounds = writer_facts::bounds;
+  const auto at = std::lower_bound(bounds.begin(), bounds.end(), took) - bounds.begin();
+  ++done_.took[static_cast<std::size_t>(at)];
+  done_.took_in_all += took;
+  done_.operations += operations;
+}
+
+/// The loop gets its own answers and the foreign events of others in the order of the commits.
+void store_threads::answer(request& to, result<journal::commit_receipt> receipt) {
+  if (receipt)
+    tell_foreign(to.loop, to.batch, *receipt);
+  to.done(std::move(receipt), std::move(to.batch));
+}
+
+void store_threads::tell_listeners(commit_no number) {
+  for (const auto& listener : listeners_)
+    listener(number);
+}
+
+/// After the answers, so that nobody who waits for the broken commit is left without one.
+void store_threads::tell_if_broken() {
+  if (untold_)
+    call_.fatal(*std::exchange(untold_, std::nullopt));
 }
 
 void store_threads::tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
@@ -213,35 +269,33 @@ void store_threads::tell_foreign(loop_no by, const std::vector<journal::operatio
   }
 }
 
-void store_threads::answer_facts(std::vector<fact_call> calls) {
-  auto events = engine_.events_ledger();
-  auto deliveries = engine_.deliveries_ledger();
-  result<store_facts> answer = errc::internal;
-  if (!events)
-    answer = events.error();
-  else if (!deliveries)
-    answer = deliveries.error();
-  else
-    answer = store_facts{*events, *deliveries, engine_.counters(), engine_.last_commit()};
-  for (const fact_call& each : calls)
-    each(answer);
+result<store_facts> store_threads::look_at_facts() {
+  const auto events = engine_.events_ledger();
+  const auto deliveries = engine_.deliveries_ledger();
+  if (!events || !deliveries)
+    return !events ? events.error() : deliveries.error();
+  store_facts found{*events, *deliveries, engine_.counters(), done_, engine_.last_commit()};
+  const std::lock_guard lock{write_mutex_};
+  found.writer.queued_operations = queued_operations_;
+  return found;
 }
 
-// ---- the reader -------------------------------------------------------------------------------
-
-void store_threads::read_loop() {
-  while (true) {
-    std::deque<std::function<void(journal::reader&)>> work;
-    {
-      std::unique_lock lock{read_mutex_};
-      read_ready_.wait(lock, [this] { return !reads_.empty() || read_closing_; });
-      if (reads_.empty())
-        return;
-      work.swap(reads_);
-    }
-    for (auto& each : work)
-      each(*reader_);
+/// True if there is more to do at once. Nobody waits for it, so what fails here is told to the
+/// node.
+bool store_threads::keep_up() {
+  const moment now = clock_.now();
+  last_upkeep_ = now.boot;
+  const auto left = engine_.upkeep(now.wall);
+  const error why = left ? error{} : left.error();
+  if (!left && !journal::is_refusal(why.code)) {
+    broken_ = true;
+    untold_ = why;
+    tell_if_broken();
+    return false;
   }
+  if (std::exchange(upkeep_refused_, why.code) != why.code)
+    call_.upkeep(why);
+  return left && *left;
 }
 
 } // namespace skein

@@ -1,35 +1,59 @@
-// The journal behind the store port: one thread that writes, one that reads.
+// The journal behind the store port: one thread that writes, two that read.
 //
-//   submit() --> queue --> writer: gathers all that waits into one commit --> answers, foreign
-//   events,
-//                          listeners, in commit order
+//   submit() --> queue --> writer: gathers all that waits into one commit
+//                            --> foreign events and answers of each submit, listeners, in commit
+//                            order
+//   read()    --> skein-reader     bodies and states that turns wait for
+//   look_up() --> skein-look-up    what may scan a lot, and the stream
 //
 // While one commit syncs, the next one gathers: that is the whole group commit. The queue is
-// bounded by what the gateway and the agents' slots let be in flight. When a commit's outcome is
-// unknown the writer answers so, calls `fatal` once, and commits no more: the process must stop and
-// find out from the disk (a failed sync is never repeated).
+// bounded by what the gateway and the agents' slots let be in flight.
+//
+// A commit that the journal refuses (journal::is_refusal) was a definite no, and the next one is
+// tried. When a full disk refused what was gathered of several submits, each of them is tried
+// alone: a large one must not take the small ones with it. After any other error the outcome is
+// unknown: the writer answers so, calls `fatal` once, and commits no more: the process must stop
+// and find out from the disk (a failed sync is never repeated).
 #pragma once
 
 #include "actors/ports.hpp"
+#include "nodes/store/reading_thread.hpp"
+#include "protocol/limits.hpp"
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
 namespace skein {
 
+/// Bodies, replies and states of one transaction; a single submit may have more.
+inline constexpr std::size_t commit_bytes_max = 64 << 20;
+static_assert(limits::batch_bytes_max <= commit_bytes_max);
+
 class store_threads final : public store_port {
  public:
+  struct readers {
+    std::unique_ptr<journal::reader> of_turns;
+    std::unique_ptr<journal::reader> of_look_ups;
+  };
+  /// Called on the writer's thread.
+  struct calls {
+    std::function<void(error)> fatal; // the process must end
+    /// Upkeep was put off by this; said once, and again with errc::none when it was made up for.
+    std::function<void(error)> upkeep;
+  };
+
   /// `engine` is used by the writer alone from start() until close(). `loops`: a shard's loop is
-  /// (shard mod loops). `fatal` may be called on the writer's thread.
-  store_threads(journal::engine& engine, std::unique_ptr<journal::reader> reader,
-                const clock_port& clock, std::uint32_t loops, std::function<void(error)> fatal);
+  /// (shard mod loops).
+  store_threads(journal::engine& engine, readers opened, const clock_port& clock,
+                std::uint32_t loops, calls call);
   ~store_threads() override;
 
   void start();
@@ -40,47 +64,62 @@ class store_threads final : public store_port {
   void attach(loop_no loop, std::function<void(foreign_events)> foreign) override;
   void on_commit(std::function<void(commit_no)> listener) override;
   void read(std::function<void(journal::reader&)> work) override;
+  void look_up(std::function<void(journal::reader&)> work) override;
   void facts(std::function<void(result<store_facts>)> done) override;
 
  private:
   struct request {
     loop_no loop{};
     std::vector<journal::operation> batch;
+    std::size_t bytes = 0;
     committed done;
   };
   using fact_call = std::function<void(result<store_facts>)>;
+  /// What the writer does in one round.
+  struct round {
+    std::vector<request> requests;
+    std::vector<fact_call> fact_calls;
+    bool closing = false;
+  };
 
   void write_loop();
-  void read_loop();
+  round next_round(bool wait);
   void commit_gathered(std::vector<request> requests);
-  void answer_all(std::vector<request>& requests, result<journal::commit_receipt> receipt,
-                  std::vector<journal::operation>& operations);
+  void commit_each(std::vector<request>& requests);
+  result<journal::commit_receipt> commit(std::span<const journal::operation> operations);
+  void count(const result<journal::commit_receipt>& receipt, std::size_t operations, duration took);
+  void answer(request& to, result<journal::commit_receipt> receipt);
+  void tell_listeners(commit_no number);
   void tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
                     const journal::commit_receipt& receipt);
-  void answer_facts(std::vector<fact_call> calls);
+  result<store_facts> look_at_facts();
+  bool keep_up();
+  void tell_if_broken();
 
   journal::engine& engine_;
-  std::unique_ptr<journal::reader> reader_;
+  reading_thread turns_;
+  reading_thread look_ups_;
   const clock_port& clock_;
   std::uint32_t loops_;
-  std::function<void(error)> fatal_;
+  calls call_;
 
   std::mutex write_mutex_;
   std::condition_variable write_ready_;
   std::deque<request> requests_;                                   // guarded by write_mutex_
+  std::size_t queued_operations_ = 0;                              // guarded by write_mutex_
   std::vector<fact_call> fact_calls_;                              // guarded by write_mutex_
   bool closing_ = false;                                           // guarded by write_mutex_
   std::map<loop_no, std::function<void(foreign_events)>> foreign_; // set before the first submit
   std::vector<std::function<void(commit_no)>> listeners_;          // set before the first submit
-  bool broken_ = false;                                            // the writer's own
 
-  std::mutex read_mutex_;
-  std::condition_variable read_ready_;
-  std::deque<std::function<void(journal::reader&)>> reads_; // guarded by read_mutex_
-  bool read_closing_ = false;                               // guarded by read_mutex_
+  // The writer's own.
+  bool broken_ = false;
+  std::optional<error> untold_; // what broke it, until `fatal` was called
+  errc upkeep_refused_ = errc::none;
+  boot_time last_upkeep_{};
+  writer_facts done_;
 
   std::thread writer_;
-  std::thread reading_;
 };
 
 } // namespace skein

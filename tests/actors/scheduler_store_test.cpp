@@ -169,6 +169,23 @@ TEST_CASE("bodies beyond the cache stay on disk and are read when their turn com
   CHECK(read <= 80 - kept + 2);
 }
 
+TEST_CASE("large bodies between two attempts leave the memory and are read again") {
+  loop_world world{{.agents = {{.slots = 1}}}};
+  const std::string large(900'000, 'x');
+  for (int i = 0; i < 80; ++i)
+    world.publish({.id = std::to_string(i), .key = std::to_string(i), .data = large});
+  for (int failed = 0; failed < 80; ++failed)
+    world.fail(*world.running().begin());
+  CHECK(world.running().empty());
+  world.take();
+  std::size_t ended = 0;
+  for (world.wait(1h); !world.running().empty(); ++ended)
+    world.done(*world.running().begin());
+  CHECK(ended == 80);
+  const std::size_t kept = limits::loop_body_cache_bytes / 2 / 900'000;
+  CHECK(starting_with(world.take(), "read ") >= 80 - kept - 1);
+}
+
 TEST_CASE("a body that cannot be read is read again a second later") {
   loop_world world;
   world.publish({});

@@ -22,6 +22,11 @@ class faulty_journal final : public journal::engine {
     const std::lock_guard lock{mutex_};
     codes_.insert(codes_.end(), codes);
   }
+  /// The same for upkeep.
+  void fail_upkeep(std::initializer_list<errc> codes) {
+    const std::lock_guard lock{mutex_};
+    upkeep_codes_.insert(upkeep_codes_.end(), codes);
+  }
   /// Commits wait from now on.
   void hold() {
     const std::lock_guard lock{mutex_};
@@ -91,7 +96,18 @@ class faulty_journal final : public journal::engine {
   commit_no last_commit() const override { return behind_->last_commit(); }
   instant last_commit_at() const override { return behind_->last_commit_at(); }
   result<std::unique_ptr<journal::reader>> new_reader() override { return behind_->new_reader(); }
-  result<bool> upkeep(instant now) override { return behind_->upkeep(now); }
+  result<bool> upkeep(instant now) override {
+    {
+      const std::lock_guard lock{mutex_};
+      if (!upkeep_codes_.empty()) {
+        const errc code = upkeep_codes_.front();
+        upkeep_codes_.pop_front();
+        if (code != errc::none)
+          return code;
+      }
+    }
+    return behind_->upkeep(now);
+  }
   io_counters counters() const override { return behind_->counters(); }
 
  private:
@@ -99,6 +115,7 @@ class faulty_journal final : public journal::engine {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<errc> codes_;
+  std::deque<errc> upkeep_codes_;
   std::vector<std::size_t> commits_;
   bool held_ = false;
   bool waiting_ = false;

@@ -43,12 +43,14 @@ def until(check, within, what):
 
 
 class Node:
-    def __init__(self, folder, config=None, arguments=(), binary=None, working_folder=None):
-        """`config` is the text of a configuration; without one it is the echo agent of `skein dev`."""
+    def __init__(self, folder, config=None, arguments=(), binary=None, working_folder=None, environment=None):
+        """`config` is the text of a configuration; without one it is the echo agent of `skein dev`. `environment`
+        is put on top of this process's own."""
         self.folder = str(folder)
         self.data = os.path.join(self.folder, "data")
         self.binary = binary or BINARY
         self.working_folder = working_folder or self.folder
+        self.environment = {**os.environ, **(environment or {})}
         self.config = None
         self.arguments = list(arguments)
         self.process = None
@@ -78,7 +80,7 @@ class Node:
         self.url = self.port = None
         with open(self.output_path(), "wb") as output, open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=log,
-                                            cwd=self.working_folder)
+                                            cwd=self.working_folder, env=self.environment)
 
     def start(self, within=START_WITHIN):
         """Starts it and waits until it has printed its URL; the seconds that took."""

@@ -71,7 +71,7 @@ void sim_store::answer(under_way& commit) {
   if (commit.receipt)
     for (const auto& listener : listeners_)
       listener(commit.receipt->commit);
-  else if (commit.receipt.error().code != errc::disk_full && !std::exchange(broken_, true))
+  else if (!journal::is_refusal(commit.receipt.error().code) && !std::exchange(broken_, true))
     call_.fatal();
 }
 
@@ -100,12 +100,19 @@ void sim_store::read(std::function<void(journal::reader&)> work) {
   timeline_.at(last_read_, while_alive([this, work = std::move(work)] { work(*reader_); }));
 }
 
+void sim_store::look_up(std::function<void(journal::reader&)> work) {
+  last_look_up_ =
+      std::max(last_look_up_, timeline_.now() + dice_.skewed(std::chrono::microseconds{20},
+                                                             std::chrono::milliseconds{20}));
+  timeline_.at(last_look_up_, while_alive([this, work = std::move(work)] { work(*reader_); }));
+}
+
 void sim_store::facts(std::function<void(result<store_facts>)> done) {
   auto events = engine_.events_ledger();
   auto deliveries = engine_.deliveries_ledger();
   if (!events || !deliveries)
     return done(errc::io_error);
-  done(store_facts{*events, *deliveries, engine_.counters(), engine_.last_commit()});
+  done(store_facts{*events, *deliveries, engine_.counters(), {}, engine_.last_commit()});
 }
 
 void sim_store::finish() {

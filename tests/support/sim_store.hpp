@@ -42,6 +42,7 @@ class sim_store final : public store_port {
     listeners_.push_back(std::move(listener));
   }
   void read(std::function<void(journal::reader&)> work) override;
+  void look_up(std::function<void(journal::reader&)> work) override;
   void facts(std::function<void(result<store_facts>)> done) override;
 
   /// Commits what is queued, without answers: the orderly end.
@@ -80,6 +81,7 @@ class sim_store final : public store_port {
   std::map<loop_no, std::function<void(foreign_events)>> foreign_;
   std::vector<std::function<void(commit_no)>> listeners_;
   boot_time last_read_{};
+  boot_time last_look_up_{};
   bool busy_ = false;
   bool broken_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

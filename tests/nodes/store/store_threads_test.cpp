@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
@@ -41,8 +43,11 @@ class store_world {
     bot = *journal->agent_number("bot");
     REQUIRE(journal->recover([](const journal::pending_delivery&) {}).ok());
     store = std::make_unique<store_threads>(
-        *journal, *journal->new_reader(), clock, loops,
-        [this](const error& why) { tell("fatal " + std::string{slug(why.code)}); });
+        *journal, store_threads::readers{*journal->new_reader(), *journal->new_reader()}, clock,
+        loops,
+        store_threads::calls{
+            [this](const error& why) { tell("fatal " + std::string{slug(why.code)}); },
+            [this](const error& why) { tell("upkeep " + std::string{slug(why.code)}); }});
     for (std::uint32_t loop = 0; loop < loops; ++loop)
       store->attach(static_cast<loop_no>(loop), [this, loop](const foreign_events& told) {
         for (const auto& each : told.events)
@@ -186,9 +191,52 @@ TEST_CASE("an emitted event that was there already is news to nobody") {
   CHECK(world.lines(2) == lines{"loop 0 b: with 1", "commit 2"});
 }
 
+TEST_CASE("a commit gathers no more bytes than it may have") {
+  store_world world;
+  world.journal->hold();
+  world.submit(0, "first", {world.accept(0, "first")});
+  world.journal->wait_for_commit();
+  for (int part = 0; part < 3; ++part) {
+    journal::finish_op large = world.finish({shard_id{0}, 1}, {});
+    large.reply_kind = data_kind::binary;
+    large.reply = slice{std::string(commit_bytes_max / 2, 'x')};
+    world.submit(0, std::to_string(part), {large});
+  }
+  world.journal->release();
+  world.lines(7); // four answers, three commits
+  CHECK(world.journal->commits() == std::vector<std::size_t>{1, 2, 1});
+}
+
+TEST_CASE("what a full disk refuses together is tried one by one: small submits pass large ones") {
+  store_world world;
+  world.journal->fail_next({errc::none, errc::disk_full, errc::disk_full, errc::none});
+  world.journal->hold();
+  world.submit(0, "first", {world.accept(0, "1")});
+  world.journal->wait_for_commit();
+  world.submit(0, "large", {world.accept(0, "2"), world.accept(0, "3")});
+  world.submit(1, "small", {world.accept(1, "4")});
+  world.journal->release();
+  CHECK(world.lines(5) == lines{"loop 0 first: 0-1 with 1", "commit 1",
+                                "loop 0 large: disk-full with 2", "loop 1 small: 1-2 with 1",
+                                "commit 2"});
+  CHECK(world.journal->commits() == std::vector<std::size_t>{1, 3, 2, 1});
+}
+
+TEST_CASE("a refusal is a definite no and the store goes on") {
+  const errc code = GENERATE(errc::disk_full, errc::store_locked);
+  store_world world;
+  const std::string name{slug(code)};
+  world.journal->fail_next({code});
+  world.submit(0, "a", {world.accept(0, "1")});
+  CHECK(world.lines(1) == lines{"loop 0 a: " + name + " with 1"});
+  world.submit(0, "again", {world.accept(0, "1")});
+  CHECK(world.lines(2) == lines{"loop 0 again: 0-1 with 1", "commit 1"});
+  CHECK(world.store->close().ok());
+}
+
 TEST_CASE("a full disk is a definite no for the whole commit, and the next one goes on") {
   store_world world;
-  world.journal->fail_next({errc::none, errc::disk_full});
+  world.journal->fail_next({errc::none, errc::disk_full, errc::disk_full, errc::disk_full});
   world.journal->hold();
   world.submit(0, "first", {world.accept(0, "1")});
   world.journal->wait_for_commit();
@@ -217,6 +265,27 @@ TEST_CASE("after an unknown outcome the store says fatal once and never commits 
   REQUIRE_FALSE(closed.ok());
   CHECK(closed.error().code == errc::unknown_outcome);
   CHECK_FALSE(world.journal->closed()); // not marked clean: the next start looks at the disk
+}
+
+TEST_CASE("upkeep that is refused is told of once, and once when it was made up for") {
+  store_world world;
+  world.journal->fail_upkeep({errc::disk_full, errc::disk_full, errc::none});
+  for (int i = 0; i < 3; ++i) // an idle writer that answers does its upkeep too
+    world.store->facts([](const result<store_facts>&) {});
+  CHECK(world.lines(2) == lines{"upkeep disk-full", "upkeep none"});
+  world.submit(0, "a", {world.accept(0, "1")});
+  CHECK(world.lines(2) == lines{"loop 0 a: 0-1 with 1", "commit 1"});
+}
+
+TEST_CASE("upkeep that fails is fatal, and nothing is committed after it") {
+  store_world world;
+  world.journal->fail_upkeep({errc::io_error});
+  world.store->facts([](const result<store_facts>&) {});
+  CHECK(world.lines(1) == lines{"fatal io-error"});
+  world.submit(0, "a", {world.accept(0, "1")});
+  CHECK(world.lines(1) == lines{"loop 0 a: unknown with 1"});
+  CHECK(world.journal->commits().empty());
+  CHECK_FALSE(world.store->close().ok());
 }
 
 TEST_CASE("close finishes what is queued, then closes the journal in order") {
@@ -257,6 +326,44 @@ TEST_CASE("reads do not wait for a commit that syncs") {
   CHECK(world.lines(1) == lines{"read"});
   world.journal->release();
   world.lines(2);
+}
+
+TEST_CASE("what turns wait for does not wait behind look-ups, nor the other way round") {
+  store_world world;
+  std::promise<void> go;
+  const auto held = go.get_future().share();
+  const bool look_up_hangs = GENERATE(true, false);
+  const auto slow = [&, held](journal::reader&) {
+    held.wait();
+    world.tell("slow");
+  };
+  const auto quick = [&](journal::reader&) { world.tell("quick"); };
+  if (look_up_hangs) {
+    world.store->look_up(slow);
+    world.store->read(quick);
+  } else {
+    world.store->read(slow);
+    world.store->look_up(quick);
+  }
+  CHECK(world.lines(1) == lines{"quick"});
+  go.set_value();
+  CHECK(world.lines(1) == lines{"slow"});
+}
+
+TEST_CASE("facts count what the writer did") {
+  store_world world;
+  world.journal->fail_next({errc::disk_full, errc::none});
+  world.submit(0, "a", {world.accept(0, "1")});
+  world.lines(1);
+  world.submit(0, "b", {world.accept(0, "1"), world.accept(0, "2")});
+  world.lines(2);
+  world.store->facts([&](const result<store_facts>& got) {
+    const writer_facts& of = got->writer;
+    world.tell(std::to_string(of.operations) + " " + std::to_string(of.refused) + " " +
+               std::to_string(std::accumulate(of.took.begin(), of.took.end(), std::uint64_t{0})) +
+               " " + std::to_string(of.queued_operations));
+  });
+  CHECK(world.lines(1) == lines{"2 1 1 0"});
 }
 
 TEST_CASE("facts are the ledgers of what is durable") {
