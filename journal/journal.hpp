@@ -2,20 +2,24 @@
 // conformance suite (tests/journal/conformance) holds them to it.
 //
 // The contract
-//   - One writer: commit() is called by one thread at a time. Readers are separate objects and may be
+//   - One writer: commit() is called by one thread at a time. Readers are separate objects and may
+//   be
 //     used by another thread, one thread each.
-//   - commit() is atomic and returns only when the batch is on disk. An error from it means: nothing of it is
-//     known to have happened. `unknown_outcome` and `io_error` after the write call mean it may or may
-//     not be there; the caller must stop the process and not commit again (the engine refuses to).
-//     An error for which is_refusal() holds is a definite no: nothing of the batch was written, and
-//     the store stays usable.
+//   - commit() is atomic and returns only when the batch is on disk. An error from it means:
+//   nothing of it is
+//     known to have happened. `unknown_outcome` and `io_error` after the write call mean it may or
+//     may not be there; the caller must stop the process and not commit again (the engine refuses
+//     to). An error for which is_refusal() holds is a definite no: nothing of the batch was
+//     written, and the store stays usable.
 //   - An operation is atomic with its emits, and is judged alone: one refused operation does not
 //     touch the others of its batch. What it was refused for is in its result.
-//   - Sequences grow in commit order, within a shard and over the store. All events of a commit carry the
+//   - Sequences grow in commit order, within a shard and over the store. All events of a commit
+//   carry the
 //     commit's time, which never goes back (the engine raises a smaller `now` to its last).
 //   - Identities are kept by the journal for the dedupe window, by time only. Within one batch an
 //     earlier member is seen by a later one.
-//   - The first outcome of a delivery wins; a later one gets already_terminal with the actual state.
+//   - The first outcome of a delivery wins; a later one gets already_terminal with the actual
+//   state.
 //   - Every operation names its shard's epoch; an older one than the store's is fenced.
 // Ownership: an engine owns its file lock from open to destruction.
 #pragma once
@@ -43,7 +47,8 @@ namespace skein::journal {
 /// later; after any other error of a commit its outcome is unknown.
 bool is_refusal(errc code) noexcept;
 
-/// The agents that get an event, in the order of the delivery index. Fixed size: no allocation an event.
+/// The agents that get an event, in the order of the delivery index. Fixed size: no allocation an
+/// event.
 class delivery_list {
  public:
   void add(agent_no agent) {
@@ -52,7 +57,10 @@ class delivery_list {
   }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
-  agent_no operator[](std::size_t index) const { SKEIN_CHECK(index < size_); return agents_[index]; }
+  agent_no operator[](std::size_t index) const {
+    SKEIN_CHECK(index < size_);
+    return agents_[index];
+  }
   const agent_no* begin() const noexcept { return agents_.data(); }
   const agent_no* end() const noexcept { return agents_.data() + size_; }
   friend bool operator==(const delivery_list& a, const delivery_list& b) noexcept {
@@ -80,8 +88,8 @@ struct state_change {
   slice value;
 };
 
-/// The end of a delivery, with what the turn asked for. `state` is terminal. For outcomes without a turn
-/// (cancelled, expired while waiting) attempt is the number of attempts so far.
+/// The end of a delivery, with what the turn asked for. `state` is terminal. For outcomes without a
+/// turn (cancelled, expired while waiting) attempt is the number of attempts so far.
 struct finish_op {
   epoch_no epoch{};
   delivery_id delivery;
@@ -100,7 +108,8 @@ struct finish_op {
   std::vector<accept_op> emits; // for shards of this store
 };
 
-/// An attempt that failed and will be made again at next_due. Keeps attempt and due time over restarts.
+/// An attempt that failed and will be made again at next_due. Keeps attempt and due time over
+/// restarts.
 struct attempt_op {
   epoch_no epoch{};
   delivery_id delivery;
@@ -129,16 +138,17 @@ enum class op_status : std::uint8_t {
   already_terminal, // finish, attempt, start: `actual` is the state that won
   not_found,        // finish, attempt, start: no such delivery
   fenced,           // the epoch is old
-  emit_conflict,    // finish: emit number `emit` has a known identity with other content; nothing applied
+  emit_conflict,    // finish: emit number `emit` has a known identity with other content; nothing
+                    // applied
   dedupe_full,      // accept, emit number `emit` of finish: the window's budget is used up
   expired,          // accept, of no emit: not known yet, and its time to live is over
 };
 
 struct op_result {
   op_status status = op_status::applied;
-  event_id event;                                // accept
+  event_id event;                                  // accept
   delivery_state actual = delivery_state::pending; // already_terminal
-  std::uint32_t emit = 0;                        // emit_conflict
+  std::uint32_t emit = 0;                          // emit_conflict
   /// finish: per emit its event, and whether it was there already.
   struct emitted {
     event_id event;
@@ -149,7 +159,7 @@ struct op_result {
 
 struct commit_receipt {
   commit_no commit{};
-  instant at = no_instant; // the accepted time of every event in it
+  instant at = no_instant;        // the accepted time of every event in it
   std::vector<op_result> results; // one per operation, in order
 };
 
@@ -159,13 +169,13 @@ struct commit_receipt {
 struct store_identity {
   std::string store_id; // 16 hex digits, random
   hash_settings hash;
-  std::string hash_name; // "siphash24-128"
+  std::string hash_name;  // "siphash24-128"
   std::uint64_t boot = 0; // counts openings for writing; the epoch of all shards on a single node
   bool clean = true;      // the last process closed it in order
 };
 
-/// Counts of events (or of deliveries) ever, and those now pending. `pending` is counted from the pending
-/// set; the others are running totals: their equation can fail, which is the point.
+/// Counts of events (or of deliveries) ever, and those now pending. `pending` is counted from the
+/// pending set; the others are running totals: their equation can fail, which is the point.
 struct ledger {
   std::uint64_t accepted = 0;
   std::uint64_t done = 0;
@@ -194,7 +204,7 @@ struct pending_delivery {
   priority_class priority = priority_class::hook;
   std::string key;
   instant accepted = no_instant;
-  instant due = no_instant;      // the event's
+  instant due = no_instant; // the event's
   instant expires = no_instant;
   std::uint32_t attempts = 0;    // failed ones so far
   instant next_due = no_instant; // of the retry, if attempts > 0
@@ -257,7 +267,7 @@ struct event_page {
   std::vector<event_record> events; // newest first
   std::uint64_t next = 0;           // `before` of the next page; 0 = no more
   std::uint64_t scanned = 0;        // rows looked at
-  bool budget_spent = false;        // stopped by the budget, not by the end; `next` goes on from there
+  bool budget_spent = false; // stopped by the budget, not by the end; `next` goes on from there
 };
 
 struct dead_filter {
@@ -292,7 +302,8 @@ class reader {
   virtual result<event_page> list_dead(const dead_filter& filter) = 0;
   /// Empty if (agent, key) has no state.
   virtual result<std::optional<slice>> state_of(agent_no agent, std::string_view key) = 0;
-  /// Commits after `after`, oldest first, at most `limit`. `reset` when `after` is older than what is kept.
+  /// Commits after `after`, oldest first, at most `limit`. `reset` when `after` is older than what
+  /// is kept.
   struct feed {
     bool reset = false;
     std::vector<feed_commit> commits;
@@ -306,10 +317,12 @@ class engine {
 
   virtual const store_identity& identity() const = 0;
 
-  /// Atomic and durable on return; see the contract above. At most limits::commit_operations_max operations.
+  /// Atomic and durable on return; see the contract above. At most limits::commit_operations_max
+  /// operations.
   virtual result<commit_receipt> commit(std::span<const operation> batch, instant now) = 0;
 
-  /// Every pending delivery, in order of sequence, then index. Called once, before the first commit.
+  /// Every pending delivery, in order of sequence, then index. Called once, before the first
+  /// commit.
   virtual result<void> recover(const std::function<void(pending_delivery)>& each) = 0;
 
   /// The number of an agent's name; a new name is added durably with the next commit.
@@ -354,7 +367,7 @@ class engine {
 
 /// How to open a store.
 struct open_options {
-  std::uint32_t shards = 256;                  // of a new store; an existing one must agree
+  std::uint32_t shards = 256; // of a new store; an existing one must agree
   duration dedupe_window = limits::dedupe_window;
   std::size_t dedupe_entries_max = 16'000'000; // memory bound of the window, in identities
   instant now = no_instant;

@@ -18,9 +18,9 @@ inline const char* find_json_special(const char* at, const char* end) noexcept {
     std::memcpy(&word, at, sizeof word);
     const std::uint64_t quote = word ^ (ones * '"');
     const std::uint64_t slash = word ^ (ones * '\\');
-    const std::uint64_t found = (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
-                                 ((slash - ones) & ~slash)) &
-                                tops;
+    const std::uint64_t found =
+        (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+        tops;
     if (found != 0) // the lowest hit is exact; only those above it can be false
       return at + std::countr_zero(found) / 8;
   }

@@ -8,11 +8,12 @@
 namespace skein::limits {
 
 // Events
-inline constexpr std::size_t event_bytes_max = 1 << 20;            // encoded, default of the configurable limit
+/// Encoded, default of the configurable limit.
+inline constexpr std::size_t event_bytes_max = 1 << 20;
 inline constexpr std::size_t batch_events_max = 1'000;
 inline constexpr std::size_t batch_bytes_max = 8 << 20;
-inline constexpr std::size_t id_bytes_max = 512;                   // id, source, type, subject, key, agent name
-inline constexpr std::size_t attribute_bytes_max = 4'096;          // any other attribute
+inline constexpr std::size_t id_bytes_max = 512; // id, source, type, subject, key, agent name
+inline constexpr std::size_t attribute_bytes_max = 4'096; // any other attribute
 inline constexpr std::size_t attribute_name_bytes_max = 64;
 inline constexpr std::size_t extensions_max = 32;
 inline constexpr std::size_t json_depth_max = 32;
@@ -22,27 +23,32 @@ inline constexpr std::uint32_t hops_max = 64;
 // Turns
 inline constexpr std::size_t state_bytes_max = 256 << 10;
 inline constexpr std::size_t emits_per_turn_max = 256;
-inline constexpr std::size_t effects_bytes_max = 8 << 20;          // reply, state and emits of a turn
+inline constexpr std::size_t effects_bytes_max = 8 << 20; // reply, state and emits of a turn
 inline constexpr std::size_t reply_bytes_max = event_bytes_max;
 inline constexpr std::size_t agent_line_bytes_max = 1 << 20;
 inline constexpr std::size_t error_text_bytes_max = 4'096;
 inline constexpr std::size_t agent_name_bytes_max = 64;
 
 // Programs (exec agents)
-inline constexpr std::size_t program_unsent_bytes_max = 256 << 10; // lines given to a program that it has not taken
-inline constexpr std::size_t program_read_bytes = 256 << 10;       // one read of what programs print
-inline constexpr std::size_t program_log_line_bytes_max = 4'096;   // a longer line of standard error is cut
-inline constexpr std::size_t program_last_words_bytes = 512;       // standard error kept for error texts
-inline constexpr std::uint32_t program_log_burst = 100;            // logged lines an agent at once
-inline constexpr std::uint32_t program_log_rate = 20;              // logged lines an agent and second after that
-inline constexpr std::uint32_t programs_started_at_once = 16;      // before the other programs are looked at again
+/// Lines given to a program that it has not taken.
+inline constexpr std::size_t program_unsent_bytes_max = 256 << 10;
+inline constexpr std::size_t program_read_bytes = 256 << 10; // one read of what programs print
+/// A longer line of standard error is cut.
+inline constexpr std::size_t program_log_line_bytes_max = 4'096;
+inline constexpr std::size_t program_last_words_bytes = 512; // standard error kept for error texts
+inline constexpr std::uint32_t program_log_burst = 100;      // logged lines an agent at once
+inline constexpr std::uint32_t program_log_rate = 20; // logged lines an agent and second after that
+/// Before the other programs are looked at again.
+inline constexpr std::uint32_t programs_started_at_once = 16;
 inline constexpr std::chrono::milliseconds program_restart_first{100}; // doubles
 inline constexpr std::chrono::seconds program_restart_max{30};
-inline constexpr std::chrono::seconds program_proven_after{10};    // of life
-inline constexpr std::chrono::seconds program_start_patience{2};   // a turn waits for a program that cannot start
-inline constexpr std::chrono::milliseconds program_hangup_grace{500}; // pipes closed but running, or the reverse
-inline constexpr std::size_t program_variable_bytes_max = 64 << 10;   // one SKEIN_ environment variable
-inline constexpr std::size_t program_scratch_entries_max = 64;     // files a program left beside its state, removed
+inline constexpr std::chrono::seconds program_proven_after{10}; // of life
+/// Pipes closed but running, or the reverse.
+inline constexpr std::chrono::milliseconds program_hangup_grace{500};
+/// One SKEIN_ environment variable.
+inline constexpr std::size_t program_variable_bytes_max = 64 << 10;
+/// Files a program left beside its state, removed.
+inline constexpr std::size_t program_scratch_entries_max = 64;
 
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16 << 10;
@@ -50,73 +56,78 @@ inline constexpr std::size_t http_header_fields_max = 100;
 inline constexpr std::chrono::seconds http_header_timeout{5};
 inline constexpr std::chrono::seconds http_request_timeout{30};
 inline constexpr std::chrono::seconds http_idle_timeout{30};
-inline constexpr std::size_t http_body_rate_min = 500;             // bytes a second
+inline constexpr std::size_t http_body_rate_min = 500; // bytes a second
 inline constexpr std::chrono::seconds http_wait_max{60};
 inline constexpr std::size_t http_connections_max = 4'096;
-inline constexpr std::size_t http_connections_reserved = 32;       // for health, status and admin
+inline constexpr std::size_t http_connections_reserved = 32; // for health, status and admin
 inline constexpr std::size_t http_connections_per_ip_max = 2'048;
-inline constexpr std::size_t http_body_memory_max = 64 << 20;      // bodies on their way in, of all connections
+/// Bodies on their way in, of all connections.
+inline constexpr std::size_t http_body_memory_max = 64 << 20;
 inline constexpr std::size_t http_response_memory_max = 256 << 20; // bodies on their way out
 inline constexpr std::size_t http_action_bytes_max = 64 << 10;     // body of a command
-inline constexpr std::size_t http_chunk_line_bytes_max = 256;      // size and extensions of one chunk
+inline constexpr std::size_t http_chunk_line_bytes_max = 256; // size and extensions of one chunk
 inline constexpr std::size_t http_trailer_bytes_max = 4'096;
 inline constexpr std::size_t http_query_arguments_max = 32;
-inline constexpr std::chrono::seconds http_rate_grace{5};          // before http_body_rate_min is asked for
-inline constexpr std::chrono::seconds http_linger{2};              // reading on after the last answer
+inline constexpr std::chrono::seconds http_rate_grace{5}; // before http_body_rate_min is asked for
+inline constexpr std::chrono::seconds http_linger{2};     // reading on after the last answer
 inline constexpr std::chrono::milliseconds http_stop_grace{500};
 inline constexpr std::size_t http_streams_max = 128;
 inline constexpr std::size_t stream_backlog_bytes_max = 1 << 20;
-inline constexpr std::size_t stream_read_bytes = 256 << 10;        // read for one reader before the next has its turn
+/// Read for one reader before the next has its turn.
+inline constexpr std::size_t stream_read_bytes = 256 << 10;
 inline constexpr std::chrono::seconds stream_heartbeat{15};
 
 // Frames between parts
 inline constexpr std::size_t frame_bytes_max = 16 << 20;
 inline constexpr std::size_t frame_members_max = 65'536;
 inline constexpr std::size_t frame_depth_max = 32;
-inline constexpr int broker_high_water = 4'096;                    // frames a direction and peer
+inline constexpr int broker_high_water = 4'096; // frames a direction and peer
 inline constexpr std::size_t link_queue_frames_max = 8'192;
 inline constexpr std::chrono::milliseconds resend_after{1'000};
-inline constexpr std::size_t outcomes_bytes_max = 8 << 20;         // effects in one frame of outcomes
+inline constexpr std::size_t outcomes_bytes_max = 8 << 20; // effects in one frame of outcomes
 
 // What is in flight
-inline constexpr std::size_t gateway_events_max = 65'536;          // offered, not yet acknowledged
+inline constexpr std::size_t gateway_events_max = 65'536; // offered, not yet acknowledged
 inline constexpr std::size_t gateway_bytes_max = 64 << 20;
-inline constexpr std::size_t loop_body_cache_bytes = 64 << 20;     // bodies kept in memory a loop
-inline constexpr std::size_t loop_fetch_events = 1'024;            // bodies read back in one request
-inline constexpr std::size_t pipeline_depth = 64;                  // turns in flight a lane of a pure agent
-inline constexpr std::size_t commit_operations_max = 8'192;        // of one transaction
-inline constexpr std::size_t dispatch_batch_turns = 1'024;         // turns in one frame
-inline constexpr std::size_t store_probes_max = 64;                // submitted at once to a store that refuses
-inline constexpr std::size_t deferred_operations_max = 1'024;      // outcomes a loop that the store refused; then
-inline constexpr std::size_t deferred_bytes_max = 64 << 20;        // nothing starts
-inline constexpr std::chrono::seconds refused_again_after{1};      // then they are submitted again
+inline constexpr std::size_t loop_body_cache_bytes = 64 << 20; // bodies kept in memory a loop
+inline constexpr std::size_t loop_fetch_events = 1'024;        // bodies read back in one request
+inline constexpr std::size_t pipeline_depth = 64; // turns in flight a lane of a pure agent
+inline constexpr std::size_t commit_operations_max = 8'192; // of one transaction
+inline constexpr std::size_t dispatch_batch_turns = 1'024;  // turns in one frame
+inline constexpr std::size_t store_probes_max = 64; // submitted at once to a store that refuses
+/// Refused outcomes a loop; then nothing starts.
+inline constexpr std::size_t deferred_operations_max = 1'024;
+inline constexpr std::size_t deferred_bytes_max = 64 << 20;   // likewise
+inline constexpr std::chrono::seconds refused_again_after{1}; // then they are submitted again
 
 // Journal
-inline constexpr std::uint32_t shards_max = 65'536;                // of a store
-inline constexpr std::size_t agents_max = 65'535;                  // names that a store ever knew
-inline constexpr std::size_t journal_page_bytes = 8'192;           // of the SQLite file
-inline constexpr std::size_t journal_cache_bytes = 16 << 20;       // pages the writer keeps
-inline constexpr std::size_t journal_wal_bytes = 8 << 20;          // then a checkpoint: about 20 ms
-inline constexpr std::chrono::seconds journal_busy_timeout{2};     // another program's lock
+inline constexpr std::uint32_t shards_max = 65'536;            // of a store
+inline constexpr std::size_t agents_max = 65'535;              // names that a store ever knew
+inline constexpr std::size_t journal_page_bytes = 8'192;       // of the SQLite file
+inline constexpr std::size_t journal_cache_bytes = 16 << 20;   // pages the writer keeps
+inline constexpr std::size_t journal_wal_bytes = 8 << 20;      // then a checkpoint: about 20 ms
+inline constexpr std::chrono::seconds journal_busy_timeout{2}; // another program's lock
 
 // Look-ups
 inline constexpr std::size_t page_rows_default = 50;
 inline constexpr std::size_t page_rows_max = 1'000;
 inline constexpr std::size_t scan_budget_rows = 200'000;
-inline constexpr std::size_t lane_walks_max = 2;                   // requests that walk the lanes at once
-inline constexpr std::chrono::seconds status_facts_within{1};      // then the status shows the last known ones
-inline constexpr std::chrono::seconds commit_stuck_after{5};       // then the node is not ready: store-stuck
+inline constexpr std::size_t lane_walks_max = 2; // requests that walk the lanes at once
+/// Then the status shows the last known ones.
+inline constexpr std::chrono::seconds status_facts_within{1};
+/// Then the node is not ready: store-stuck.
+inline constexpr std::chrono::seconds commit_stuck_after{5};
 
 // Time
 inline constexpr std::chrono::hours dedupe_window{24};
 inline constexpr std::chrono::seconds drain_deadline{25};
-inline constexpr std::chrono::seconds cancel_grace{2};             // told -> terminated
-inline constexpr std::chrono::seconds terminate_grace{3};          // terminated -> killed
+inline constexpr std::chrono::seconds cancel_grace{2};    // told -> terminated
+inline constexpr std::chrono::seconds terminate_grace{3}; // terminated -> killed
 
 // The operator's side
-inline constexpr std::size_t log_value_bytes_max = 1'024;          // of a sentence or a field of the log
+inline constexpr std::size_t log_value_bytes_max = 1'024; // of a sentence or a field of the log
 inline constexpr std::size_t config_file_bytes_max = 1 << 20;
-inline constexpr std::size_t cli_answer_bytes_max = 64 << 20;      // body that the command line reads
+inline constexpr std::size_t cli_answer_bytes_max = 64 << 20; // body that the command line reads
 
 static_assert(event_bytes_max <= batch_bytes_max);
 static_assert(batch_bytes_max < frame_bytes_max, "a legal batch fits one frame");
@@ -128,7 +139,8 @@ static_assert(state_bytes_max + event_bytes_max < frame_bytes_max, "a turn fits 
 static_assert(effects_bytes_max <= outcomes_bytes_max);
 static_assert(outcomes_bytes_max < frame_bytes_max, "a turn's effects fit one frame");
 static_assert(stream_backlog_bytes_max <= batch_bytes_max);
-static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max, "history never makes a reader a lagging one");
+static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max,
+              "history never makes a reader a lagging one");
 static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");
 static_assert(http_connections_reserved < http_connections_max);
 static_assert(http_trailer_bytes_max <= http_header_bytes_max);

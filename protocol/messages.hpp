@@ -106,7 +106,7 @@ struct turn_outcome {
   turn_verdict verdict = turn_verdict::done;
   errc code = errc::none;
   std::string error;
-  duration retry_after{0};     // 0 = as the policy says
+  duration retry_after{0}; // 0 = as the policy says
   instant started = no_instant;
   instant finished = no_instant;
   data_kind reply_kind = data_kind::none;

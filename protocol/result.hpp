@@ -20,16 +20,28 @@ class [[nodiscard]] result {
   bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
 
-  T& value() & { SKEIN_CHECK(ok()); return *std::get_if<0>(&state_); }
-  const T& value() const& { SKEIN_CHECK(ok()); return *std::get_if<0>(&state_); }
-  T&& value() && { SKEIN_CHECK(ok()); return std::move(*std::get_if<0>(&state_)); }
+  T& value() & {
+    SKEIN_CHECK(ok());
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& {
+    SKEIN_CHECK(ok());
+    return *std::get_if<0>(&state_);
+  }
+  T&& value() && {
+    SKEIN_CHECK(ok());
+    return std::move(*std::get_if<0>(&state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const skein::error& error() const { SKEIN_CHECK(!ok()); return *std::get_if<1>(&state_); }
+  const skein::error& error() const {
+    SKEIN_CHECK(!ok());
+    return *std::get_if<1>(&state_);
+  }
 
  private:
   std::variant<T, skein::error> state_;
@@ -44,7 +56,10 @@ class [[nodiscard]] result<void> {
 
   bool ok() const noexcept { return problem_.code == errc::none; }
   explicit operator bool() const noexcept { return ok(); }
-  const skein::error& error() const { SKEIN_CHECK(!ok()); return problem_; }
+  const skein::error& error() const {
+    SKEIN_CHECK(!ok());
+    return problem_;
+  }
 
  private:
   skein::error problem_;

@@ -22,13 +22,13 @@ std::optional<node_options> from_file(context& at, const node_flags& flags, int&
   if (!as_json)
     at.world.err << problem_lines(loaded);
   if (!loaded.ok()) {
-    exit = complain(at, exit_code::failed,
-                    {fmt::format("{} has {} error{}", *flags.config,
-                                 count_of(loaded.problems, problem_level::error),
-                                 count_of(loaded.problems, problem_level::error) == 1 ? "" : "s"),
-                     as_json ? problem_lines(loaded) : "",
-                     as_json ? "correct these lines" : "correct the lines above",
-                     "invalid-config"});
+    exit =
+        complain(at, exit_code::failed,
+                 {fmt::format("{} has {} error{}", *flags.config,
+                              count_of(loaded.problems, problem_level::error),
+                              count_of(loaded.problems, problem_level::error) == 1 ? "" : "s"),
+                  as_json ? problem_lines(loaded) : "",
+                  as_json ? "correct these lines" : "correct the lines above", "invalid-config"});
     return std::nullopt;
   }
   auto options = options_for(loaded.config, flags.node.value_or(""));
