@@ -1,4 +1,5 @@
 """What look-ups, the stream and the command line show: JSON as it was written, pages, resets, rates."""
+import itertools
 import json
 import os
 import socket
@@ -196,7 +197,9 @@ agent = "stuck"
         offered = event(1, "k", "test.echo", expires=soon)
         number = client.accept(offered)
         client.ended(number)
-        until(lambda: client.publish(event(2, "k", "test.echo", expires=soon)).status == 400, 20, "the end of its time")
+        fresh = itertools.count(100)  # a repeat would be a duplicate
+        until(lambda: client.publish(event(next(fresh), "k", "test.echo", expires=soon)).status == 400, 20,
+              "the end of its time")
         again = client.publish(offered)
         self.assertEqual(again.status, 202, again)
         self.assertEqual(again.json()["accepted"][0], {**again.json()["accepted"][0], "event": number, "duplicate": True})
