@@ -99,6 +99,7 @@ void checker::on(const drain_ended& what) {
 void checker::end_life(bool by_crash) {
   alive_ = false;
   running_.clear();
+  in_lane_.clear();
   signalled_.reset();
   for (auto& [id, each] : deliveries_) {
     for (auto& [attempt, turn] : each.turns)
@@ -341,6 +342,13 @@ void checker::on(const turn_started& what) {
       ++running_[what.agent] > slots)
     break_rule("bounded", std::to_string(running_[what.agent]) +
                               " turns of an agent at once; at most " + std::to_string(slots));
+  if (!of_.settings.pure[raw(what.agent)]) {
+    auto& running = in_lane_[{which.agent, which.key}];
+    if (!running.empty())
+      break_rule("lane-overlap",
+                 name(id) + " began while " + name(running.begin()->delivery) + " ran");
+    running.insert(what.turn);
+  }
   judge_time(what, which);
   if (!which.end && !of_.settings.pure[raw(what.agent)])
     judge_lane(id, which);
@@ -376,9 +384,6 @@ void checker::judge_lane(const delivery_id& id, known_delivery& which) {
     known_delivery& other = deliveries_[other_id];
     if (other_id == id)
       continue;
-    for (const auto& [attempt, turn] : other.turns)
-      if (turn.running)
-        break_rule("lane-overlap", name(id) + " began while " + name(other_id) + " ran");
     if (std::pair{other.ready_at, other_id.event.sequence} >
         std::pair{which.ready_at, id.event.sequence})
       continue;
@@ -401,6 +406,7 @@ void checker::on(const turn_ended& what) {
   if (!std::exchange(turn.running, false))
     return break_rule("effects-once", "a turn ended that did not run: " + name(what.turn.delivery));
   --running_[what.agent];
+  in_lane_[{found->second.agent, found->second.key}].erase(what.turn);
   if (what.verdict == turn_verdict::done)
     found->second.emitted[what.turn.attempt] = what.emits;
 }

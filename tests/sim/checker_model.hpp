@@ -106,6 +106,8 @@ class checker {
   std::map<delivery_id, known_delivery> deliveries_;
   std::map<std::pair<agent_no, std::string>, std::set<delivery_id>> lanes_; // what is not over
   std::map<agent_no, std::size_t> running_;
+  /// Turns that run in a lane, also of deliveries that are over.
+  std::map<std::pair<agent_no, std::string>, std::set<turn_id>> in_lane_;
   std::map<hash128, known_identity> identities_;
   std::map<std::uint64_t, known_request> requests_;
   std::map<std::uint64_t, event_id> cancels_;

@@ -67,6 +67,8 @@ sim_options draw_options(sim_random& dice) {
       maybe(0.3, 0.1), maybe(0.6, 0.6),
       maybe(0.3, 0.4), dice.chance(0.3) ? dice.between(500ms, 6s) : dice.between(1ms, 100ms)};
   drawn.network.refuse = maybe(0.2, 0.1);
+  if (dice.chance(0.3))
+    drawn.store.answer_max = dice.between(5ms, 500ms);
   if (dice.chance(0.1))
     drawn.window = {dice.between(5s, 30s), static_cast<std::size_t>(20 + dice.below(100))};
   return drawn;
@@ -93,7 +95,7 @@ std::string to_string(const sim_options& of) {
   add_ms("delay_ms", of.network.delay_max), add_ms("sync_ms", of.store.sync_max),
       add("disk_full", of.store.disk_full);
   add("refuse", of.network.refuse), add("identities", of.window.entries_max);
-  add_ms("window_ms", of.window.time);
+  add_ms("window_ms", of.window.time), add_ms("answer_ms", of.store.answer_max);
   add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject),
       add("hang", of.agent.hang);
   add("emit", of.agent.emit), add("clash", of.agent.clash), add_ms("turn_ms", of.agent.turn_max);

@@ -44,7 +44,7 @@ void sim_store::sync(std::shared_ptr<under_way> commit) {
   commit->synced = true;
   commit->receipt = broken_ ? result<journal::commit_receipt>{errc::unknown_outcome}
                             : call_.commit(commit->operations);
-  timeline_.after(dice_.skewed(std::chrono::microseconds{1}, std::chrono::milliseconds{1}),
+  timeline_.after(dice_.skewed(std::chrono::microseconds{1}, faults_.answer_max),
                   while_alive([this, commit] {
                     answer(*commit);
                     busy_ = !queue_.empty();
