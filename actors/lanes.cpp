@@ -106,11 +106,11 @@ void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at,
   lane& into = lanes[lane_slot];
   const std::uint64_t sequence = events[entering.event].id.sequence;
   std::uint32_t before = into.tail; // the one to stand behind
-  while (before != no_slot && deliveries[before].at == stage::waiting &&
-         (deliveries[before].ready_at > ready_at ||
-          (deliveries[before].ready_at == ready_at &&
-           events[deliveries[before].event].id.sequence > sequence)))
+  bool is_first = into.first_waiting == no_slot;
+  while (before != no_slot && yields_to(deliveries[before], ready_at, sequence)) {
+    is_first |= before == into.first_waiting;
     before = deliveries[before].previous;
+  }
   entering.lane = lane_slot;
   entering.ready_at = ready_at;
   entering.at = stage::waiting;
@@ -119,11 +119,22 @@ void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at,
   entering.next = before == no_slot ? into.head : deliveries[before].next;
   (entering.next == no_slot ? into.tail : deliveries[entering.next].previous) = slot;
   (before == no_slot ? into.head : deliveries[before].next) = slot;
-  if (entering.next == into.first_waiting) // also when both are no_slot
+  if (is_first)
     into.first_waiting = slot;
   ++into.size;
   count_waiting(into, slot, +1);
   offer_ready(lane_slot);
+}
+
+/// Whether something with this place may stand before `there`. One that is closing starts no more
+/// and stands in nobody's way.
+bool lane_set::yields_to(const live_delivery& there, instant ready_at,
+                         std::uint64_t sequence) const noexcept {
+  if (there.at == stage::closing)
+    return true;
+  const std::uint64_t own = events[there.event].id.sequence;
+  return there.at == stage::waiting &&
+         std::pair{there.ready_at, own} > std::pair{ready_at, sequence};
 }
 
 void lane_set::ripen(std::uint32_t slot) {

@@ -202,6 +202,8 @@ class lane_set {
   };
 
   bool may_start(const lane& which) const noexcept;
+  bool yields_to(const live_delivery& there, instant ready_at,
+                 std::uint64_t sequence) const noexcept;
   std::uint32_t find_first_waiting(const lane& in) const noexcept;
   void unqueue(lane& which) noexcept;
   std::uint8_t top_class(const lane& which) const noexcept;

@@ -238,7 +238,12 @@ void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
     }
     return;
   }
-  lanes_.enter(delivery, key, ready_at);
+  // One that became due while its commit was under way has its place only when all that was under
+  // way with it is answered, as one that sleeps until then.
+  const bool ripe = due <= owner.accepted;
+  lanes_.enter(delivery, key, ready_at, ripe);
+  if (!ripe && (due_now_.empty() || due_now_.back() != owner.id.sequence))
+    due_now_.push_back(owner.id.sequence);
 }
 
 /// Bodies beyond the cache's limit stay on disk and are read back when their turn comes.

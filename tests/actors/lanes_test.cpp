@@ -102,6 +102,19 @@ TEST_CASE("who enters late never gets before what has started") {
   CHECK(world.start() == early);
 }
 
+TEST_CASE("one that is ending does not keep an earlier one from its place") {
+  lane_world world;
+  const auto first = world.add_numbered(1, "k", bot, priority_class::hook, 10);
+  REQUIRE(world.start() == first);
+  world.add_numbered(2, "k", bot, priority_class::hook, 50);
+  const auto ending = world.add_numbered(3, "k", bot, priority_class::hook, 60);
+  world.set.close(ending);                                   // its end is with the journal
+  world.add_numbered(4, "k", bot, priority_class::hook, 20); // learnt of late
+  world.set.remove_delivery(ending);
+  world.finish(first);
+  CHECK(world.run_all() == std::vector<std::uint64_t>{4, 2});
+}
+
 TEST_CASE("lanes of one class take turns") {
   lane_world world;
   for (int i = 0; i < 3; ++i)
