@@ -31,8 +31,8 @@ inline void check_event(const event& value) {
     return;
   }
   SKEIN_CHECK(raw(offered->shard) < hash_settings{}.shards);
-  SKEIN_CHECK(offered->due == no_instant || offered->due > now);
-  SKEIN_CHECK(offered->expires == no_instant || offered->expires > now);
+  SKEIN_CHECK(offered->due == no_instant || resolved(offered->due, now) > now);
+  SKEIN_CHECK(offered->expires == no_instant || resolved(offered->expires, now) > now);
   SKEIN_CHECK(offered->head().key == value.key());
 }
 
