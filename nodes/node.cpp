@@ -97,6 +97,7 @@ struct node::impl {
   result<void> serve();
   std::string metrics_page(const std::optional<store_facts>& facts);
   void store_broke(const error& problem);
+  bool overran();
 
   node_options options;
   std::vector<std::string> guard_command;
@@ -261,6 +262,11 @@ void node::impl::store_broke(const error& problem) {
   ended.raise();
 }
 
+bool node::impl::overran() {
+  const std::lock_guard lock{mutex};
+  return end.code == exit_overrun;
+}
+
 node::node(std::unique_ptr<impl> parts) : impl_{std::move(parts)} {}
 node::~node() = default;
 
@@ -289,8 +295,10 @@ void node::signal() {
 node_end node::finish() {
   impl& parts = *impl_;
   parts.http->stop();
+  // Past its deadline the node has no time left for programs that do not listen.
+  const close_manner how = parts.overran() ? close_manner::at_once : close_manner::orderly;
   for (auto& [agent, runner] : parts.runners)
-    runner->close();
+    runner->close(how);
   parts.actors->stop(); // they use runners and links; what these still say goes nowhere
   parts.runners.clear();
   parts.reactor.reset();

@@ -88,19 +88,22 @@ void exec_agent::stop(turn_id id, stop_stage stage) {
   touch();
 }
 
-void exec_agent::close(std::function<void()> closed) {
+void exec_agent::close(close_manner how, std::function<void()> closed) {
   if (closed)
     closed_ = std::move(closed);
   touch();
-  if (closing_)
+  if (closing_) {
+    if (how == close_manner::at_once)
+      end_programs(how);
     return;
+  }
   closing_ = true;
   while (!queue_.empty()) {
     live_turn& turn = *queue_.front();
     queue_.pop_front();
     report_returned(turn, "the node is stopping");
   }
-  end_programs();
+  end_programs(how);
   abandon_timer_.arm(reactor_.now() + timing_.close_grace + timing_.terminate_grace +
                      abandon_grace);
 }

@@ -43,8 +43,8 @@ class exec_agent : public pass_handler {
   virtual void open() = 0;
   void start(std::vector<turn_start> turns);
   void stop(turn_id turn, stop_stage stage);
-  /// The orderly end; `closed` is called once, after the last report.
-  void close(std::function<void()> closed);
+  /// The end; `closed` is called once, after the last report. May be called again, also to hurry.
+  void close(close_manner how, std::function<void()> closed);
 
  protected:
   /// Gives queued turns to programs, as far as there is room.
@@ -53,7 +53,7 @@ class exec_agent : public pass_handler {
   /// Alive, ending ones too.
   virtual std::size_t programs() const = 0;
   virtual void stop_running(live_turn& turn, stop_stage stage) = 0;
-  virtual void end_programs() = 0;
+  virtual void end_programs(close_manner how) = 0;
   virtual void abandon_programs() = 0;
   /// Destroys what is gone; whether none is left.
   virtual bool bury() = 0;

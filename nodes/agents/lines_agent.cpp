@@ -115,9 +115,9 @@ void lines_agent::stop_running(live_turn& turn, stop_stage stage) {
     worker.stop_for_turn(stage);
 }
 
-void lines_agent::end_programs() {
+void lines_agent::end_programs(close_manner how) {
   for (const auto& worker : workers_)
-    worker->end();
+    how == close_manner::orderly ? worker->end() : worker->kill();
 }
 
 void lines_agent::abandon_programs() {

@@ -143,9 +143,9 @@ void oneshot_agent::stop_running(live_turn& turn, stop_stage stage) {
   }
 }
 
-void oneshot_agent::end_programs() {
+void oneshot_agent::end_programs(close_manner how) {
   for (const auto& running : programs_)
-    running->end();
+    how == close_manner::orderly ? running->end() : running->kill();
 }
 
 void oneshot_agent::abandon_programs() {

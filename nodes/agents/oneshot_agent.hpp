@@ -65,7 +65,7 @@ class oneshot_agent final : public exec_agent {
   bool any_running() const override;
   std::size_t programs() const override { return programs_.size(); }
   void stop_running(live_turn& turn, stop_stage stage) override;
-  void end_programs() override;
+  void end_programs(close_manner how) override;
   void abandon_programs() override;
   bool bury() override;
 

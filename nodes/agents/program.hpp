@@ -25,6 +25,9 @@ struct exec_timing {
       limits::program_restart_max; // of a turn for a program, then it is given back
 };
 
+/// How an agent's programs are ended when the node stops.
+enum class close_manner : std::uint8_t { orderly, at_once };
+
 enum class program_step : std::uint8_t { running, ending, terminating, killed };
 
 class program : public child_owner {
