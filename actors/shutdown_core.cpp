@@ -10,9 +10,8 @@ namespace {
 constexpr duration stop_takes =
     limits::cancel_grace + limits::terminate_grace + std::chrono::seconds{1};
 
-std::string seconds_of(duration value) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(value).count()) +
-         " ms";
+std::string count_of(std::size_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + " " + std::string{count == 1 ? one : many};
 }
 
 } // namespace
@@ -43,7 +42,7 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
   } else if (now.boot >= began_ + settings_.deadline) {
     out.push_back(log_effect{log_severity::error,
                              "drain-overrun",
-                             "the drain took longer than " + seconds_of(settings_.deadline),
+                             "the drain took longer than " + format_duration(settings_.deadline),
                              {},
                              {},
                              {}});
@@ -61,7 +60,7 @@ void shutdown_core::begin(moment now, std::vector<shutdown_effect>& out) {
   out.push_back(log_effect{log_severity::info,
                            "drain-began",
                            "refusing new work; running turns have " +
-                               seconds_of(settings_.deadline - stop_reserve()),
+                               format_duration(settings_.deadline - stop_reserve()),
                            {},
                            {},
                            {}});
@@ -75,7 +74,7 @@ void shutdown_core::hasten(moment, std::vector<shutdown_effect>& out, std::strin
   phase_ = phase::hastened;
   out.push_back(log_effect{log_severity::warning,
                            "drain-hastened",
-                           why + ": running turns are stopped and given back",
+                           why + ": turns that still run are stopped and given back",
                            {},
                            {},
                            {}});
@@ -104,13 +103,15 @@ void shutdown_core::finish(int code, std::vector<shutdown_effect>& out) {
       pending += each->pending;
       running += each->running;
     }
-  out.push_back(log_effect{log_severity::info,
-                           "drain-ended",
-                           std::to_string(pending) + " events wait for the next start, " +
-                               std::to_string(running) + " turns still ran",
-                           {},
-                           {},
-                           {}});
+  // Turns that were stopped have left the loops by now; those that could not be still count there.
+  out.push_back(log_effect{
+      log_severity::info,
+      "drain-ended",
+      count_of(pending, "event waits", "events wait") + " for the next start, " +
+          count_of(std::max(left_.size(), running), "turn was", "turns were") + " told to stop",
+      {},
+      {},
+      {}});
   out.push_back(release_effect{});
   out.push_back(finish_effect{code, std::move(left_), pending});
 }

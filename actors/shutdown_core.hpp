@@ -1,10 +1,9 @@
 // The drain: refuse, finish, flush, stop; each phase has its deadline and says what it left.
 //
-//   serving --signal--> refusing+finishing --all quiet--> flushing --store closed--> stopped, exit
-//   0
-//                           | second signal: what runs is stopped and given back
-//                           | finish deadline: the same, and what was left is listed -> exit 75
-//                           +-- drain deadline: whatever is going on -> exit 75
+//   serving --signal--> refusing+finishing --all quiet--> flushing --store closed--> exit 0
+//              | second signal: what runs is stopped, given back and listed -> exit 0
+//              | finish deadline: the same -> exit 75
+//              +-- drain deadline: whatever is going on -> exit 75
 #pragma once
 
 #include "actors/gateway_core.hpp"

@@ -353,7 +353,8 @@ result<int> run_node(const node_options& options,
   }
   const node_end end = running->finish();
   for (const std::string& turn : end.left)
-    log(log_level::warn, "node", "turn-left", "was still running and will run again",
+    log(log_level::warn, "node", "turn-left",
+        "was told to stop; unless it still answered, it runs again at the next start",
         {{"turn", turn}});
   log(log_level::info, "node", "stopped",
       std::to_string(end.pending) + " events wait for the next start",

@@ -18,8 +18,9 @@ constexpr std::array rows{
     exit_code_row{exit_code::unreachable, "no node reachable"},
     exit_code_row{exit_code::store_failed,
                   "of dev and start: the store failed; start again to read it"},
-    exit_code_row{exit_code::busy,
-                  "busy, try again later; of dev and start: ended with turns cut off"},
+    exit_code_row{
+        exit_code::busy,
+        "busy, try again later; of dev and start: the drain had to cut turns off at its deadline"},
     exit_code_row{exit_code::timed_out, "time is up; of send --wait: the event goes on"},
     exit_code_row{exit_code::interrupted, "interrupted by Ctrl-C"},
 };

@@ -46,6 +46,13 @@ finish_effect finish_of(const std::vector<shutdown_effect>& effects) {
   return {};
 }
 
+std::string text_of(const std::vector<shutdown_effect>& effects, std::string_view id) {
+  for (const shutdown_effect& each : effects)
+    if (const auto* line = std::get_if<log_effect>(&each); line != nullptr && line->id == id)
+      return line->text;
+  return {};
+}
+
 } // namespace
 
 TEST_CASE("nothing stops before the signal") {
@@ -61,6 +68,7 @@ TEST_CASE("a signal refuses, stops starting, and sets both deadlines") {
   CHECK(count<stop_starting_effect>(out) == 1);
   CHECK(count<hasten_effect>(out) == 0);
   CHECK(count<finish_effect>(out) == 0);
+  CHECK(text_of(out, "drain-began") == "refusing new work; running turns have 19s");
   std::vector<boot_time> wakes;
   for (const auto& each : out)
     if (const auto* wake = std::get_if<wake_effect>(&each))
@@ -85,7 +93,7 @@ TEST_CASE("the drain ends with 0 once every loop and the gateway are quiet") {
   CHECK(it.step(tick_in{}, 99'999).empty());
 }
 
-TEST_CASE("a second signal stops what runs, once, and still ends with 0") {
+TEST_CASE("a second signal stops what runs, once, lists it, and still ends with 0") {
   drain it;
   it.step(signal_in{}, 0);
   it.step(gateway_progress_in{0}, 1);
@@ -96,6 +104,21 @@ TEST_CASE("a second signal stops what runs, once, and still ends with 0") {
   const auto out = it.progress(0, {0, 0, 5}, 400);
   CHECK(finish_of(out).code == 0);
   CHECK(finish_of(out).left == std::vector<std::string>{"17-42.bot/1"});
+  CHECK(text_of(out, "drain-ended") == "5 events wait for the next start, 1 turn was told to stop");
+}
+
+TEST_CASE("a second signal that finds no running turn still ends with 0") {
+  drain it;
+  it.step(signal_in{}, 0);
+  it.step(gateway_progress_in{0}, 1);
+  it.progress(0, {0, 1, 1}, 2); // a commit is still on its way
+  CHECK(count<hasten_effect>(it.step(signal_in{}, 100)) == 1);
+  it.step(left_in{}, 101);
+  const auto out = it.progress(0, {0, 0, 1}, 102);
+  CHECK(finish_of(out).code == 0);
+  CHECK(finish_of(out).left.empty());
+  CHECK(text_of(out, "drain-ended") ==
+        "1 event waits for the next start, 0 turns were told to stop");
 }
 
 TEST_CASE("turns that outlast their time are stopped, listed, and the code says overrun") {

@@ -148,7 +148,15 @@ class Drain(support.SystemTest):
         node.terminate()
         self.assertEqual(node.wait(15), 0)
         say(f"{time.monotonic() - began:.1f} s from the second SIGTERM to the end")
+        self.assert_lists(node, number)
         self.assert_runs_at_next_start(node, number)
+
+    def assert_lists(self, node, number):
+        """The log names the one turn that was cut off, and counts it."""
+        left = [line for line in node.log().splitlines() if "turn-left" in line]
+        self.assertEqual(len(left), 1, node.log())
+        self.assertIn(f"{number}.stuck/1", left[0])
+        self.assertIn("1 turn was told to stop", node.log())
 
     def assert_runs_at_next_start(self, node, number):
         """The turn that was given back runs again, as its first attempt."""
@@ -226,9 +234,7 @@ class Drain(support.SystemTest):
         self.assertEqual(node.wait(15), 75)
         took = time.monotonic() - began
         self.assertLess(took, 3 + support.patience(4), "it stops about when it has to")
-        left = [line for line in node.log().splitlines() if "turn-left" in line]
-        self.assertEqual(len(left), 1, node.log())
-        self.assertIn(f"{number}.stuck/1", left[0])
+        self.assert_lists(node, number)
         program = int(self.started()[0][2])
         until(lambda: not os.path.exists(f"/proc/{program}"), 10, "the end of the program that ignores SIGTERM")
         self.assert_runs_at_next_start(node, number)
