@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::array rows{
     exit_code_row{exit_code::done, "done"},
-    exit_code_row{exit_code::failed, "failed; of send --wait: the event is dead or was cancelled"},
+    exit_code_row{exit_code::failed,
+                  "failed; of send --wait: the event is dead, cancelled or expired"},
     exit_code_row{exit_code::usage, "wrong usage: an option, an argument or what was sent"},
     exit_code_row{exit_code::not_found, "not found"},
     exit_code_row{exit_code::not_allowed, "not allowed"},

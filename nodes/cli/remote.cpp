@@ -44,6 +44,10 @@ std::string text_of(const json& body, const char* name) {
   return found != body.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+int complain_of(context& at, const explained& failure) {
+  return complain(at, failure.exit, failure.told);
+}
+
 } // namespace
 
 json parse_json(const std::string& text) { return read_json<json>(text); }
@@ -75,18 +79,18 @@ remote_answer call(context& at, http_request request) {
   if (!end)
     return out;
   if (const auto* failure = std::get_if<http_failure>(&*end)) {
-    out.exit = complain_of(at, *failure, at.global.timeout);
+    out.exit = complain_of(at, explain(at, *failure, at.global.timeout));
     return out;
   }
   const auto& answer = std::get<http_answer>(*end);
   out.status = answer.status;
   if (exit_code_of_status(answer.status) != exit_code::done) {
-    out.exit = complain_of(at, answer);
+    out.exit = complain_of(at, explain(at, answer));
     return out;
   }
   out.body = parse_json(answer.body);
   if (!out.body.is_object())
-    out.exit = complain_of_text(at);
+    out.exit = complain_of(at, explain_text(at));
   return out;
 }
 
@@ -94,53 +98,52 @@ remote_answer look_up(context& at, const std::string& target) {
   return call(at, {"GET", target, {}, {}});
 }
 
-int complain_of(context& at, const http_failure& failure, duration patience) {
+explained explain(const context& at, const http_failure& failure, duration patience) {
   const std::string& server = at.global.server;
   switch (failure.kind) {
     case failure_kind::interrupted:
-      return complain(at, exit_code::interrupted, {"interrupted", "", "", "interrupted"});
+      return {exit_code::interrupted, {"interrupted", "", "", "interrupted"}};
     case failure_kind::timed_out:
-      return complain(
-          at, exit_code::timed_out,
-          {fmt::format("{} did not answer within {}", server, format_duration(patience)), "",
-           "wait longer with --timeout, or see: skein status", "timed-out"});
+      return {exit_code::timed_out,
+              {fmt::format("{} did not answer within {}", server, format_duration(patience)), "",
+               "wait longer with --timeout, or see: skein status", "timed-out"}};
     case failure_kind::broken:
-      return complain(at, exit_code::failed,
-                      {fmt::format("the connection to {} ended before the answer", server),
-                       failure.why, "see the node's log", "connection-lost"});
+      return {exit_code::failed,
+              {fmt::format("the connection to {} ended before the answer", server), failure.why,
+               "see the node's log", "connection-lost"}};
     case failure_kind::too_large:
-      return complain(at, exit_code::failed,
-                      {fmt::format("the answer of {} is too large", server), "",
-                       "ask for fewer rows with --limit", "too-large"});
+      return {exit_code::failed,
+              {fmt::format("the answer of {} is too large", server), "",
+               "ask for fewer rows with --limit", "too-large"}};
     case failure_kind::unreachable:
       break;
   }
-  return complain(at, exit_code::unreachable,
-                  {fmt::format("no node answers at {}", server), failure.why,
-                   "start one with: skein dev\nor name another with --server or SKEIN_SERVER",
-                   "unreachable"});
+  return {exit_code::unreachable,
+          {fmt::format("no node answers at {}", server), failure.why,
+           "start one with: skein dev\nor name another with --server or SKEIN_SERVER",
+           "unreachable"}};
 }
 
-int complain_of(context& at, const http_answer& answer) {
+explained explain(const context& at, const http_answer& answer) {
   const int exit = exit_code_of_status(answer.status);
   const json problem = parse_json(answer.body);
   if (!problem.is_object() || !problem.contains("title"))
-    return complain(at, exit == exit_code::done ? exit_code::failed : exit,
-                    {fmt::format("{} answered with status {}", at.global.server, answer.status),
-                     "the answer does not look like one of Skein", "check --server", ""});
+    return {exit == exit_code::done ? exit_code::failed : exit,
+            {fmt::format("{} answered with status {}", at.global.server, answer.status),
+             "the answer does not look like one of Skein", "check --server", ""}};
   complaint told{text_of(problem, "title"), text_of(problem, "detail"), "",
                  text_of(problem, "code")};
   if (exit == exit_code::busy)
     told.todo = answer.retry_after.empty()
                     ? "the same again later"
                     : fmt::format("the same again in {} s", answer.retry_after);
-  return complain(at, exit, told);
+  return {exit, std::move(told)};
 }
 
-int complain_of_text(context& at) {
-  return complain(at, exit_code::failed,
-                  {fmt::format("the answer of {} is no JSON", at.global.server),
-                   "it does not look like one of Skein", "check --server", ""});
+explained explain_text(const context& at) {
+  return {exit_code::failed,
+          {fmt::format("the answer of {} is no JSON", at.global.server),
+           "it does not look like one of Skein", "check --server", ""}};
 }
 
 } // namespace skein::cli

@@ -33,12 +33,17 @@ remote_answer call(context& at, http_request request);
 /// GET
 remote_answer look_up(context& at, const std::string& target);
 
-/// Tells a failure and returns the exit status. `patience` is the time limit that the request had.
-int complain_of(context& at, const http_failure& failure, duration patience);
-/// Tells an answer that is no 2xx.
-int complain_of(context& at, const http_answer& answer);
-/// Tells that a 2xx answer was no JSON.
-int complain_of_text(context& at);
+/// What is told of a failure, and the exit status that goes with it.
+struct explained {
+  int exit = 0;
+  complaint told;
+};
+/// `patience` is the time limit that the request had.
+explained explain(const context& at, const http_failure& failure, duration patience);
+/// Of an answer that is no 2xx.
+explained explain(const context& at, const http_answer& answer);
+/// Of a 2xx answer that was no JSON.
+explained explain_text(const context& at);
 
 /// A discarded value if `text` is no JSON.
 json parse_json(const std::string& text);

@@ -91,30 +91,42 @@ class sending {
     if (!end)
       return std::nullopt;
     if (const auto* failure = std::get_if<http_failure>(&*end)) {
-      exit = complain_of(at_, *failure, patience);
-      if (failure->sent)
+      exit = complain_of(explain(at_, *failure, patience), exit_code::unreachable);
+      if (failure->sent && event_.empty())
         tell_unknown();
       return std::nullopt;
     }
     const auto& answer = std::get<http_answer>(*end);
     if (exit_code_of_status(answer.status) != exit_code::done) {
-      exit = complain_of(at_, answer);
+      exit = complain_of(explain(at_, answer), exit_code::busy);
       return std::nullopt;
     }
     json body = parse_json(answer.body);
     if (body.is_object())
       return body;
-    exit = complain_of_text(at_);
-    tell_unknown();
+    exit = complain_of(explain_text(at_), exit_code::unreachable);
+    if (event_.empty())
+      tell_unknown();
     return std::nullopt;
+  }
+
+  /// Once the event is accepted a failed request says nothing about it: 1, which tells that the
+  /// event has failed, becomes `otherwise`, and sending again is no advice.
+  int complain_of(explained failure, int otherwise) {
+    if (event_.empty())
+      return complain(at_, failure.exit, failure.told);
+    if (failure.exit == exit_code::failed)
+      failure.exit = otherwise;
+    failure.told.todo = fmt::format("skein event describe {}", event_);
+    complain(at_, failure.exit, failure.told);
+    say(at_, fmt::format("the event was accepted as {0} and goes on; look with: "
+                         "skein event describe {0}",
+                         event_));
+    return failure.exit;
   }
 
   /// The answer did not come: the event may have been accepted.
   void tell_unknown() {
-    if (!event_.empty())
-      return say(at_, fmt::format("the event was accepted and goes on; see it with: skein event "
-                                  "describe {}",
-                                  event_));
     say(at_,
         fmt::format("whether it was accepted is not known; to send it again without running it "
                     "twice add: --id {} --source {}",

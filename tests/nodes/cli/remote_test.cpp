@@ -101,6 +101,28 @@ TEST_CASE("when time is up the event is named and 124 returned") {
   CHECK_THAT(at.cli.err, Catch::Contains("skein event describe 17-42"));
 }
 
+TEST_CASE("when the node goes while an accepted event is waited for, its number is told") {
+  struct loss {
+    canned_answer answer;
+    int exit;
+  };
+  const auto [answer, exit] = GENERATE(
+      loss{{.status = 0}, exit_code::unreachable}, loss{{.status = 2}, exit_code::unreachable},
+      loss{json_answer(503, R"({"title":"Draining.","status":503,"code":"draining"})"),
+           exit_code::busy},
+      loss{json_answer(500, R"({"title":"Broken.","status":500,"code":"internal"})"),
+           exit_code::busy},
+      loss{{200, "text/html", "", "hello"}, exit_code::unreachable});
+  node_and_line at;
+  at.node.serve("POST /v1/events?wait=1m", json_answer(202, accepted));
+  at.node.serve("POST /v1/events?wait=1m", answer);
+  CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=2m"}) == exit);
+  CHECK_THAT(at.cli.err, Catch::Contains("  try: skein event describe 17-42\n"));
+  CHECK_THAT(at.cli.err, Catch::Contains("the event was accepted as 17-42 and goes on; look with: "
+                                         "skein event describe 17-42\n"));
+  CHECK_THAT(at.cli.err, !Catch::Contains("again"));
+}
+
 TEST_CASE("Ctrl-C ends a wait with 130 and tells how to send again") {
   node_and_line at;
   at.node.serve("POST /v1/events?wait=1m", {.status = 1});
