@@ -9,7 +9,7 @@ namespace skein {
 
 namespace {
 
-constexpr std::string_view later = "Send the request again after the time in Retry-After.";
+constexpr std::string_view later = "Send the request again later.";
 constexpr std::string_view correct = "Correct it and send it again; unchanged it will not succeed.";
 constexpr std::string_view repeat =
     "Send it again with the same source and id: what was accepted is not accepted twice.";
@@ -27,8 +27,7 @@ constexpr std::array rules{
     problem_rule{errc::invalid_argument, 400, 0, ""},
     problem_rule{errc::identity_conflict, 409, 0,
                  "Use a new id for new content, or look up the event that has this one."},
-    problem_rule{errc::not_found, 404, 0,
-                 "Check its name; old events are removed after the retention time."},
+    problem_rule{errc::not_found, 404, 0, "Check the path and the names in it."},
     problem_rule{errc::method_not_allowed, 405, 0, "Use one of the methods in Allow."},
     problem_rule{errc::unsupported_version, 505, 0, ""},
     problem_rule{errc::invalid_request, 400, 0, ""},
