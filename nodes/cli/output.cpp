@@ -3,10 +3,13 @@
 #include "nodes/logging/log_line.hpp"
 #include "protocol/check.hpp"
 #include "protocol/raw_json.hpp"
+#include "protocol/time.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <numeric>
 #include <ostream>
 
 namespace skein::cli {
@@ -14,6 +17,8 @@ namespace skein::cli {
 namespace {
 
 constexpr std::size_t cell_columns_max = 48; // on a terminal
+constexpr std::size_t cell_columns_min = 4;
+constexpr std::size_t gap = 2; // between two columns
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0u) == 0x80u; }
 
@@ -23,14 +28,31 @@ std::size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
 }
 
-std::string cut(const std::string& text) {
-  if (width_of(text) <= cell_columns_max)
+std::string cut(const std::string& text, std::size_t width) {
+  if (width_of(text) <= width)
     return text;
   std::size_t end = 0;
   for (std::size_t seen = 0; end < text.size(); ++end)
-    if (!continues(text[end]) && ++seen == cell_columns_max)
+    if (!continues(text[end]) && ++seen == width)
       break;
   return text.substr(0, end) + "\xe2\x80\xa6"; // an ellipsis
+}
+
+/// A time without what is finer than milliseconds; any other text as it is.
+std::string in_milliseconds(std::string text) {
+  constexpr std::string_view whole = "2026-01-01T00:00:00.000";
+  if (text.size() > whole.size() + 1 && text[whole.size() - 4] == '.' && text.back() == 'Z' &&
+      parse_rfc3339(text))
+    text.erase(whole.size(), text.size() - whole.size() - 1);
+  return text;
+}
+
+/// 0 if it is not known.
+std::size_t terminal_width(const context& at) {
+  const std::string text = at.world.environment("COLUMNS").value_or("");
+  std::size_t width = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), width);
+  return code == std::errc{} && end == text.data() + text.size() ? width : 0;
 }
 
 /// The last cell of a line is not padded.
@@ -38,9 +60,10 @@ void print_aligned(std::ostream& out, const std::vector<std::string>& cells,
                    const std::vector<std::size_t>& widths, bool bold = false) {
   std::string line = bold ? "\x1b[1m" : "";
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    line += cells[i];
+    const std::string cell = cut(cells[i], widths[i]);
+    line += cell;
     if (i + 1 < cells.size())
-      line.append(widths[i] - width_of(cells[i]) + 2, ' ');
+      line.append(widths[i] - width_of(cell) + gap, ' ');
   }
   out << line << (bold ? "\x1b[0m\n" : "\n");
 }
@@ -78,6 +101,19 @@ std::string cell_of(const json& row, std::string_view member) {
   return found == row.end() ? "-" : cell_of(*found);
 }
 
+std::vector<std::size_t> fit_columns(std::vector<std::size_t> widths, std::size_t terminal_width) {
+  if (widths.empty() || terminal_width == 0)
+    return widths;
+  auto total = std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1));
+  for (; total > terminal_width; --total) {
+    const auto widest = std::max_element(widths.begin(), widths.end());
+    if (*widest <= cell_columns_min)
+      break;
+    --*widest;
+  }
+  return widths;
+}
+
 void text_table::add(std::vector<std::string> cells) {
   SKEIN_CHECK(cells.size() == headers_.size());
   rows_.push_back(std::move(cells));
@@ -98,9 +134,10 @@ void text_table::print(context& at) const {
   auto rows = rows_;
   for (auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) {
-      row[i] = cut(row[i]);
-      widths[i] = std::max(widths[i], width_of(row[i]));
+      row[i] = in_milliseconds(std::move(row[i]));
+      widths[i] = std::max(widths[i], std::min(width_of(row[i]), cell_columns_max));
     }
+  widths = fit_columns(std::move(widths), terminal_width(at));
   if (!at.global.no_headers)
     print_aligned(out, headers_, widths, !at.global.no_color);
   for (const auto& row : rows)

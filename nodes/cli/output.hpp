@@ -17,6 +17,10 @@ std::string cell_of(const json& value);
 /// The member's cell; "-" if there is none.
 std::string cell_of(const json& row, std::string_view member);
 
+/// Widths of columns two apart, the widest made narrower until a row fits into the terminal. No
+/// column gets narrower than four; 0 means that the terminal's width is not known.
+std::vector<std::size_t> fit_columns(std::vector<std::size_t> widths, std::size_t terminal_width);
+
 class text_table {
  public:
   explicit text_table(std::vector<std::string> headers) : headers_{std::move(headers)} {}

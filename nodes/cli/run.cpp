@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace skein::cli {
@@ -163,6 +164,20 @@ int run_in(surroundings& world, const std::vector<std::string>& arguments, const
   }
 }
 
+namespace {
+
+/// COLUMNS is the width of the terminal itself where there is one: a shell sets the variable for
+/// itself alone, and it does not follow the window.
+std::optional<std::string> from_process(const char* name) {
+  if (winsize window{}; name == std::string_view{"COLUMNS"} &&
+                        ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
+    return std::to_string(window.ws_col);
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>{value};
+}
+
+} // namespace
+
 int run(int argc, char** argv, const cli_hooks& hooks) {
   surroundings world{std::cin,
                      std::cout,
@@ -170,10 +185,7 @@ int run(int argc, char** argv, const cli_hooks& hooks) {
                      ::isatty(STDIN_FILENO) == 1,
                      ::isatty(STDOUT_FILENO) == 1,
                      ::isatty(STDERR_FILENO) == 1,
-                     [](const char* name) -> std::optional<std::string> {
-                       const char* value = std::getenv(name);
-                       return value == nullptr ? std::nullopt : std::optional<std::string>{value};
-                     }};
+                     from_process};
   std::vector<std::string> arguments;
   for (int i = 1; i < argc; ++i)
     arguments.emplace_back(argv[i]);

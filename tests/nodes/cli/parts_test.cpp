@@ -6,12 +6,14 @@
 #include "nodes/cli/help.hpp"
 #include "nodes/cli/new_event.hpp"
 #include "nodes/cli/options.hpp"
+#include "nodes/cli/output.hpp"
 #include "nodes/cli/server_url.hpp"
 #include "tests/nodes/cli/fixture.hpp"
 
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -218,4 +220,39 @@ TEST_CASE("columns are aligned by characters and long cells are cut on a termina
   cli.out_is_terminal = false;
   CHECK(cli({"agent", "list", "--no-headers"}) == 0);
   CHECK_THAT(cli.out, Catch::Contains(long_name + "\tnoop"));
+}
+
+TEST_CASE("the widest columns give way until a row fits the terminal") {
+  using widths = std::vector<std::size_t>;
+  CHECK(fit_columns({5, 40, 20}, 80) == widths{5, 40, 20});
+  CHECK(fit_columns({5, 40, 20}, 69) == widths{5, 40, 20});
+  CHECK(fit_columns({5, 40, 20}, 59) == widths{5, 30, 20});
+  CHECK(fit_columns({5, 40, 20}, 39) == widths{5, 15, 15});
+  CHECK(fit_columns({5, 40, 20}, 3) == widths{4, 4, 4});
+  CHECK(fit_columns({2, 40}, 1) == widths{2, 4});
+  CHECK(fit_columns({5, 40}, 0) == widths{5, 40});
+  CHECK(fit_columns({}, 80).empty());
+}
+
+TEST_CASE("on a terminal a table is as wide as it, and times have milliseconds") {
+  command_line cli;
+  fake_node node;
+  cli.environment = {{"SKEIN_SERVER", node.url()}, {"NO_COLOR", "1"}, {"COLUMNS", "60"}};
+  cli.out_is_terminal = true;
+  node.serve("GET /v1/dead",
+             {200, "application/json", "",
+              R"({"dead":[{"event":"17-42","key":"k","type":"a.type.of.many.words",)"
+              R"("accepted":"2026-08-16T10:00:00.123456789Z","deliveries":[{"agent":"bot",)"
+              R"("state":"dead","attempt":1,"error":"the agent has failed badly"}]}]})"});
+  CHECK(cli({"dead", "list"}) == 0);
+  CHECK_THAT(cli.out, Catch::Contains("\u2026"));
+  std::istringstream lines{cli.out};
+  for (std::string line; std::getline(lines, line);)
+    CHECK(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }) <= 60);
+  cli.environment["COLUMNS"] = "400";
+  CHECK(cli({"dead", "list"}) == 0);
+  CHECK_THAT(cli.out, Catch::Contains("2026-08-16T10:00:00.123Z"));
+  cli.out_is_terminal = false;
+  CHECK(cli({"dead", "list"}) == 0);
+  CHECK_THAT(cli.out, Catch::Contains("2026-08-16T10:00:00.123456789Z"));
 }
