@@ -71,6 +71,24 @@ bool confirmed(context& at, std::size_t count, int& exit) {
   return false;
 }
 
+/// Looks the event up and says what a cancel would meet now.
+int foresee_cancel(context& at, const std::string& id, text_table& table) {
+  const auto answer = look_up(at, "/v1/events/" + percent_encode(id));
+  if (!answer)
+    return answer.exit;
+  const std::string state = cell_of(answer.body, "state");
+  if (state != "pending" && state != "running" && state != "retrying")
+    return complain(at, exit_code::conflict,
+                    {std::string{sentence(errc::already_terminal)},
+                     fmt::format("event {} is {} already", id, state), "",
+                     std::string{slug(errc::already_terminal)}});
+  if (at.global.output == output_format::table)
+    table.add({id, "would be cancelled"});
+  else
+    print_json(at, {{"event", id}, {"state", state}, {"would_be", "cancelled"}});
+  return exit_code::done;
+}
+
 int cancel_events(context& at, const std::vector<std::string>& ids) {
   int worst = exit_code::done;
   if (!at.global.dry_run && !confirmed(at, ids.size(), worst))
@@ -78,7 +96,7 @@ int cancel_events(context& at, const std::vector<std::string>& ids) {
   text_table table{{"EVENT", "STATE"}};
   for (const std::string& id : ids) {
     if (at.global.dry_run) {
-      table.add({id, "would be cancelled"});
+      worst = std::max(worst, foresee_cancel(at, id, table));
       continue;
     }
     const auto answer = call(at, {"POST",

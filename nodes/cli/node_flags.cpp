@@ -145,6 +145,10 @@ int run_node(context& at, const node_options& options) {
       options.settings.node, to_string(http_address{options.http_host, options.http_port}),
       options.settings.loops, options.settings.agents.size(), options.settings.routes.size(),
       options.ephemeral ? "in memory" : options.data_dir);
+  at.world.out.flush();
+  say(at, options.ephemeral ? "not checked: whether the port is free"
+                            : "not checked: whether the port is free and the data folder can be "
+                              "used");
   return exit_code::done;
 }
 

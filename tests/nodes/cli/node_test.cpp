@@ -180,6 +180,12 @@ TEST_CASE("--dry-run says what would run and runs nothing") {
   CHECK(cli.started.empty());
   CHECK(cli.out == "node n1 would serve http://127.0.0.1:7411; loops: 2, agents: 1, routes: 1, "
                    "data: in memory\n");
+  CHECK(cli.err == "not checked: whether the port is free\n");
+  CHECK(cli({"dev", "--dry-run"}) == 0);
+  CHECK(cli.err == "not checked: whether the port is free and the data folder can be used\n");
+  const config_file wrong{"[cluster]\nshards = 0\n"};
+  CHECK(cli({"dev", "--dry-run", "--config", wrong.path}) == exit_code::failed);
+  CHECK(cli.started.empty());
 }
 
 TEST_CASE("config check exits with 0 for a legal file and 1 for a wrong one") {
