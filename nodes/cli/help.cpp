@@ -94,7 +94,16 @@ std::string help_of_errors() {
     if (each != errc::none)
       rows.emplace_back(slug(each), sentence(each));
   return "Codes of errors, the same on the command line, over HTTP and in the log:\n" +
-         two_columns(rows);
+         two_columns(rows) + "\nOf the command line alone:\n" +
+         two_columns({{"unknown-command", "There is no such command, verb or topic."},
+                      {"unknown-option", "The command has no such option."},
+                      {"unreachable", "No node answers at the server's address."},
+                      {"connection-lost", "The connection ended before the whole answer came."},
+                      {"interrupted", "Ctrl-C ended it."},
+                      {"dead", "The event that was waited for has failed for good."},
+                      {"expired", "The event that was waited for was not run in time."},
+                      {"cancelled", "The event that was waited for was cancelled."},
+                      {"superseded", "A newer event took the place of the one waited for."}});
 }
 
 std::string help_of_environment() {

@@ -16,25 +16,30 @@ namespace {
 constexpr std::string_view global_group = "Options of every command";
 constexpr duration timeout_max = std::chrono::hours{24};
 
-std::string check_duration(const std::string& text, duration most) {
-  const auto value = parse_duration(text);
-  if (value && *value > duration{0} && *value <= most)
-    return {};
-  return fmt::format("\"{}\" is no duration up to {}, such as 10s", text, format_duration(most));
-}
-
-bool is_one_of(std::string_view word, std::string_view words) {
-  const std::string all = fmt::format("|{}|", words);
-  return !word.empty() && word.find('|') == std::string_view::npos &&
-         all.find(fmt::format("|{}|", word)) != std::string::npos;
-}
-
 std::optional<std::uint32_t> parse_number(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code != std::errc{} || end != text.data() + text.size())
     return std::nullopt;
   return value;
+}
+
+std::string check_duration(const std::string& text, duration most) {
+  const auto value = parse_duration(text);
+  if (value && *value > duration{0} && *value <= most)
+    return {};
+  if (value)
+    return fmt::format("\"{}\" is not above 0s and at most {}", text, format_duration(most));
+  if (parse_number(text))
+    return fmt::format("\"{0}\" has no unit; write {0}s, or {0} and one of ms, m, h, d", text);
+  return fmt::format("\"{}\" is no duration; write 250ms, 10s, 5m, 2h or 1h30m, at most {}", text,
+                     format_duration(most));
+}
+
+bool is_one_of(std::string_view word, std::string_view words) {
+  const std::string all = fmt::format("|{}|", words);
+  return !word.empty() && word.find('|') == std::string_view::npos &&
+         all.find(fmt::format("|{}|", word)) != std::string::npos;
 }
 
 } // namespace

@@ -57,7 +57,10 @@ send_request(context& at, http_request request, duration patience, int& exit) {
   const auto server = parse_server_url(at.global.server);
   if (!server) {
     exit = complain(at, exit_code::usage,
-                    {fmt::format("\"{}\" is no server's URL", at.global.server), "",
+                    {fmt::format("\"{}\" is no server's URL", at.global.server),
+                     at.world.environment("SKEIN_SERVER") == at.global.server
+                         ? "the variable SKEIN_SERVER names it"
+                         : "",
                      "http://HOST:PORT, such as http://127.0.0.1:7411", "invalid-argument"});
     return std::nullopt;
   }
@@ -133,6 +136,8 @@ explained explain(const context& at, const http_answer& answer) {
              "the answer does not look like one of Skein", "check --server", ""}};
   complaint told{text_of(problem, "title"), text_of(problem, "detail"), "",
                  text_of(problem, "code")};
+  if (told.code == slug(errc::agent_unknown))
+    told.todo = "skein agent list";
   if (exit == exit_code::busy)
     told.todo = answer.retry_after.empty()
                     ? "the same again later"

@@ -7,6 +7,7 @@
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/suggest.hpp"
 #include "nodes/config/nearest.hpp"
+#include "protocol/time.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -69,12 +70,28 @@ int complain_of_repeat(context& at, const CLI::Option& option, const command& wh
                    "invalid-argument"});
 }
 
+/// "--wait" when it is followed by "5s" as a word of its own; empty if there is no such pair.
+std::string detached_duration(const CLI::App& app, const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i + 1 < words.size() && words[i] != "--"; ++i) {
+    const CLI::Option* option = app.get_option_no_throw(words[i]);
+    if (option != nullptr && option->get_option_text().starts_with("[=") &&
+        parse_duration(words[i + 1]))
+      return fmt::format("{}={}", words[i], words[i + 1]);
+  }
+  return {};
+}
+
 /// Reads the options into where `define` said; tells what is wrong with them.
 int parse(context& at, CLI::App& app, const command& which, std::vector<std::string> rest) {
+  const std::string detached = detached_duration(app, rest);
   std::reverse(rest.begin(), rest.end()); // as the library takes them
   try {
     app.parse(std::move(rest));
   } catch (const CLI::ExtrasError&) {
+    if (!detached.empty())
+      return complain(at, exit_code::usage,
+                      {"a time stands apart from its option", "the option may stand without one",
+                       fmt::format("write {}", detached), "invalid-argument"});
     return complain_of_rest(at, app, which);
   } catch (const CLI::ParseError& problem) {
     if (const CLI::Option* repeated = repeated_option(app))

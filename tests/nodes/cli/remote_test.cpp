@@ -57,6 +57,15 @@ TEST_CASE("--server wins over the environment and may have a path") {
   CHECK(at.cli({"loop", "list", "--server", at.node.url() + "/deep/"}) == exit_code::done);
 }
 
+TEST_CASE("a server that the environment names wrongly is told with the variable") {
+  command_line cli;
+  cli.environment["SKEIN_SERVER"] = "ftp://somewhere";
+  CHECK(cli({"status"}) == exit_code::usage);
+  CHECK_THAT(cli.err, Catch::Contains("  why: the variable SKEIN_SERVER names it\n"));
+  CHECK(cli({"status", "--server", "gopher://there"}) == exit_code::usage);
+  CHECK_THAT(cli.err, !Catch::Contains("SKEIN_SERVER"));
+}
+
 TEST_CASE("the token comes from a file and never reaches an output") {
   std::string pattern = (std::filesystem::temp_directory_path() / "skein-token-XXXXXX").string();
   const int fd = ::mkstemp(pattern.data());
