@@ -5,6 +5,7 @@
 //   failure --> the retry actor decides --> attempt submitted --> durable: waits, or dead letter
 //   stopped: the delivery ends by our word at once, its lane waits until the runner has let go
 #include "actors/scheduler_core.hpp"
+#include "actors/turn_error.hpp"
 
 #include "protocol/check.hpp"
 
@@ -223,7 +224,7 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
     count_outcome(op.state);
     if (op.state == delivery_state::dead)
       log(log_severity::warning, "delivery-dead",
-          "dead letter: " + to_string(error{op.code, op.error}), slot);
+          "dead letter: " + turn_error_text(op.code, op.error), slot);
     if (op.state_of_key && delivery.lane != no_slot) {
       lane& in = lanes_.lanes[delivery.lane];
       in.state_known = true;

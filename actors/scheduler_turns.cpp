@@ -2,6 +2,7 @@
 //
 //   ready lane --slot--> [body, state read] --> [suspect, or a probe: durable start] --> dispatched
 #include "actors/scheduler_core.hpp"
+#include "actors/turn_error.hpp"
 
 #include "protocol/check.hpp"
 
@@ -273,7 +274,7 @@ void scheduler_core::on(decided_in& input) {
       settle_lane(delivery.lane);
       continue;
     }
-    log(log_severity::info, "turn-failed", to_string(error{outcome.code, outcome.error}), slot);
+    log(log_severity::info, "turn-failed", turn_error_text(outcome.code, outcome.error), slot);
     journal::attempt_op op;
     op.epoch = settings_.epoch;
     op.delivery = each.turn.delivery;

@@ -37,9 +37,14 @@ void agent_log::ignored(boot_time now, std::string_view text, std::string_view t
   limited(ignored_lines_, now, exec_log_level::warning, "agent-output-ignored", text, turn, pid);
 }
 
+void agent_log::rejected(boot_time now, std::string_view text, std::string_view turn, int pid) {
+  limited(rejected_lines_, now, exec_log_level::warning, "agent-answer-rejected", text, turn, pid);
+}
+
 void agent_log::flush() {
   tell_dropped(program_lines_, "agent-program-said");
   tell_dropped(ignored_lines_, "agent-output-ignored");
+  tell_dropped(rejected_lines_, "agent-answer-rejected");
 }
 
 void agent_log::limited(line_budget& budget, boot_time now, exec_log_level level,

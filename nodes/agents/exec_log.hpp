@@ -32,7 +32,7 @@ class line_budget {
 };
 
 /// The log of one agent; whoever gives the function names the agent. Text from programs goes
-/// through `program` and `ignored`, which are limited.
+/// through `program`, `ignored` and `rejected`, which are limited.
 class agent_log {
  public:
   explicit agent_log(exec_log log);
@@ -43,6 +43,8 @@ class agent_log {
   void program(boot_time now, std::string_view line, std::string_view turn, int pid);
   /// Output that is no answer.
   void ignored(boot_time now, std::string_view text, std::string_view turn, int pid);
+  /// An answer that ends its turn because of a mistake in it.
+  void rejected(boot_time now, std::string_view text, std::string_view turn, int pid);
   /// Tells of lines that were dropped and not told of yet.
   void flush();
 
@@ -54,6 +56,7 @@ class agent_log {
   exec_log log_;
   line_budget program_lines_;
   line_budget ignored_lines_;
+  line_budget rejected_lines_;
 };
 
 } // namespace skein

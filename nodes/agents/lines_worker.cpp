@@ -69,7 +69,7 @@ void lines_worker::on_line(std::string_view line) {
   if (answer.is != answer_kind::noise) {
     if (live_turn* turn = take(answer.turn)) {
       if (answer.is == answer_kind::mistake)
-        log().ignored(reactor().now(), answer.report.error, answer.turn, pid());
+        log().rejected(reactor().now(), answer.report.error, answer.turn, pid());
       finish(*turn, std::move(answer.report));
       return;
     }
@@ -88,11 +88,15 @@ void lines_worker::on_line(std::string_view line) {
 }
 
 void lines_worker::on_giant_line(const std::string& name) {
-  const std::string text =
-      "a line over " + std::to_string(limits::agent_line_bytes_max) + " bytes was skipped";
-  log().ignored(reactor().now(), text, name.empty() ? only_turn() : name, pid());
-  if (live_turn* turn = take(name))
-    finish(*turn, invalid_output("its answer is " + text));
+  const std::string size = "over " + std::to_string(limits::agent_line_bytes_max) + " bytes";
+  if (live_turn* turn = take(name)) {
+    std::string why = "its answer is a line of " + size;
+    log().rejected(reactor().now(), why, name, pid());
+    finish(*turn, invalid_output(std::move(why)));
+    return;
+  }
+  log().ignored(reactor().now(), "a line of " + size + " was skipped",
+                name.empty() ? only_turn() : name, pid());
 }
 
 void lines_worker::on_endless_line() {

@@ -1,6 +1,7 @@
 #include "nodes/config/config_rules.hpp"
 
 #include <array>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,13 @@ std::string joined(const std::string& folder, const std::string& path) {
   return path.starts_with('/') ? path : folder + "/" + path;
 }
 
+/// Where it was looked for, in full.
+std::string shown(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path full = std::filesystem::absolute(path, failed);
+  return failed ? path : full.lexically_normal().string();
+}
+
 bool in_path(std::string_view folders, const std::string& name) {
   while (!folders.empty()) {
     const auto colon = std::min(folders.find(':'), folders.size());
@@ -42,16 +50,17 @@ void look_for_command(rule_context& context, const exec_settings& exec) {
                                  ? context.around().folder
                                  : joined(context.around().folder, exec.directory);
   if (!exec.directory.empty() && !is_folder(folder))
-    return context.warning("directory", fmt::format("there is no folder {}", folder),
-                           "turns fail until there is one");
+    return context.warning("directory", fmt::format("there is no folder {}", shown(folder)),
+                           "turns wait until there is one");
   const std::string& program = exec.command[0];
   if (program.find('/') == std::string::npos) {
     if (!in_path(context.around().path, program))
       context.warning("command", fmt::format("there is no program \"{}\" in PATH", program),
-                      "turns fail until there is one");
+                      "turns wait until there is one");
   } else if (const std::string path = joined(folder, program); !is_program(path)) {
-    context.warning("command", fmt::format("{} is not there or not executable", path),
-                    "turns fail until it is; relative paths start at the agent's directory");
+    context.warning("command", fmt::format("{} is not there or not executable", shown(path)),
+                    "turns wait until it is; relative paths start at the agent's `directory`, else "
+                    "where Skein was started: set `directory`, or start it in the file's folder");
   }
 }
 

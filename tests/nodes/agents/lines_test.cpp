@@ -191,6 +191,7 @@ TEST_CASE("lines: an answer with a mistake rejects its turn at once and says wha
     CHECK(report.verdict == turn_verdict::rejected);
     CHECK(report.code == each.code);
     CHECK(contains(report.error, each.why));
+    f.log_with("agent-answer-rejected", each.why);
   }
   CHECK(f.ask("fine").reply == "fine");
 }
@@ -215,7 +216,8 @@ TEST_CASE("lines: a giant line rejects its turn, and the next line counts again"
     const turn_report report = f.ask(data);
     CHECK(report.verdict == turn_verdict::rejected);
     CHECK(report.code == errc::agent_output_invalid);
-    CHECK(contains(report.error, "a line over 1048576 bytes was skipped"));
+    CHECK(contains(report.error, "its answer is a line of over 1048576 bytes"));
+    f.log_with("agent-answer-rejected", "its answer is a line of over 1048576 bytes");
     CHECK(f.ask("fine").reply == "fine");
   }
 }

@@ -358,12 +358,12 @@ TEST_CASE("commands and folders that are not there are warned of") {
   };
   CHECK(with("command = [\"./bot.sh\"]") ==
         "c.toml:3:11: warning: [agent.x] command: " + folder.path +
-            "/./bot.sh is not there or not executable; turns fail until it is; relative paths "
-            "start at "
-            "the agent's directory\n");
+            "/bot.sh is not there or not executable; turns wait until it is; relative paths start "
+            "at the agent's `directory`, else where Skein was started: set `directory`, or start "
+            "it in the file's folder\n");
   CHECK(
       with("command = [\"bot.sh\"]") ==
-      "c.toml:3:11: warning: [agent.x] command: there is no program \"bot.sh\" in PATH; turns fail "
+      "c.toml:3:11: warning: [agent.x] command: there is no program \"bot.sh\" in PATH; turns wait "
       "until there is one\n");
   const std::string script = folder.write("bot.sh", "#!/bin/sh\n");
   CHECK_THAT(with("command = [\"./bot.sh\"]"), Catch::Contains("not executable"));
@@ -373,7 +373,7 @@ TEST_CASE("commands and folders that are not there are warned of") {
   CHECK(with("command = [\"" + script + "\"]\ndirectory = \"/\"") == "");
   CHECK(with("command = [\"bot.sh\"]\ndirectory = \"away\"") ==
         "c.toml:4:13: warning: [agent.x] directory: there is no folder " + folder.path +
-            "/away; turns fail until there is one\n");
+            "/away; turns wait until there is one\n");
 }
 
 TEST_CASE("warnings alone leave a configuration legal") {
