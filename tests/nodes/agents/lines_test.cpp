@@ -228,7 +228,7 @@ TEST_CASE("lines: a program that prints without end and newline is ended; its tu
   f.ask("warm");
   const turn_report named = f.ask("!endless {\"turn\":\"%T\",\"reply\":\"");
   CHECK(named.verdict == turn_verdict::rejected); // long before its end
-  CHECK(contains(named.error, "a line over 1048576 bytes"));
+  CHECK(contains(named.error, "a line of over 1048576 bytes"));
   const turn_report unnamed = f.ask("!endless x");
   CHECK(unnamed.code == errc::agent_crashed);
   CHECK(contains(unnamed.error, "without a newline"));
