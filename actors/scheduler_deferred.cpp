@@ -6,6 +6,7 @@
 // at a time, and run when that was written. See docs/decisions/0009.
 #include "actors/scheduler_core.hpp"
 
+#include "journal/payload_bytes.hpp"
 #include "protocol/check.hpp"
 
 #include <algorithm>
@@ -13,24 +14,8 @@
 
 namespace skein {
 
-namespace {
-
-std::size_t effect_bytes(const journal::operation& op) {
-  const auto* finish = std::get_if<journal::finish_op>(&op);
-  if (finish == nullptr)
-    return 0;
-  std::size_t bytes = finish->reply.size();
-  if (finish->state_of_key)
-    bytes += finish->state_of_key->value.size();
-  for (const journal::accept_op& each : finish->emits)
-    bytes += each.event.body.size();
-  return bytes;
-}
-
-} // namespace
-
 void scheduler_core::defer(std::uint32_t slot, journal::operation op) {
-  const std::size_t bytes = effect_bytes(op);
+  const std::size_t bytes = journal::payload_bytes(op);
   deferred_bytes_ += bytes;
   deferred_.push_back({slot, lanes_.deliveries[slot].agent, std::move(op), bytes});
 }

@@ -1,5 +1,6 @@
 #include "nodes/store/store_threads.hpp"
 
+#include "journal/payload_bytes.hpp"
 #include "protocol/check.hpp"
 #include "protocol/limits.hpp"
 
@@ -13,20 +14,6 @@ namespace skein {
 namespace {
 
 constexpr std::chrono::seconds upkeep_every{1};
-
-std::size_t bytes_of(const journal::operation& op) {
-  if (const auto* accept = std::get_if<journal::accept_op>(&op))
-    return accept->event.body.size();
-  const auto* finish = std::get_if<journal::finish_op>(&op);
-  if (finish == nullptr)
-    return 0;
-  std::size_t bytes = finish->reply.size();
-  if (finish->state_of_key)
-    bytes += finish->state_of_key->value.size();
-  for (const journal::accept_op& each : finish->emits)
-    bytes += each.event.body.size();
-  return bytes;
-}
 
 } // namespace
 
@@ -67,7 +54,7 @@ result<void> store_threads::close() {
 void store_threads::submit(loop_no loop, std::vector<journal::operation> batch, committed done) {
   std::size_t bytes = 0;
   for (const journal::operation& each : batch)
-    bytes += bytes_of(each);
+    bytes += journal::payload_bytes(each);
   {
     const std::lock_guard lock{write_mutex_};
     queued_operations_ += batch.size();

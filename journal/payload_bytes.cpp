@@ -1,0 +1,19 @@
+#include "journal/payload_bytes.hpp"
+
+namespace skein::journal {
+
+std::size_t payload_bytes(const operation& op) {
+  if (const auto* accept = std::get_if<accept_op>(&op))
+    return accept->event.body.size();
+  const auto* finish = std::get_if<finish_op>(&op);
+  if (finish == nullptr)
+    return 0;
+  std::size_t bytes = finish->reply.size();
+  if (finish->state_of_key)
+    bytes += finish->state_of_key->value.size();
+  for (const accept_op& each : finish->emits)
+    bytes += each.event.body.size();
+  return bytes;
+}
+
+} // namespace skein::journal
