@@ -33,9 +33,17 @@ void perform(self_ptr self) {
   state.parts->facts->write({core.counted(), core.running(), core.health()});
 }
 
-void step(self_ptr self, agent_input& input) {
+void take(self_ptr self, agent_input& input) {
   auto& state = self->state;
-  state.parts->core->step(std::move(input), state.parts->clock->now(), state.effects);
+  if (!std::exchange(state.in_burst, true))
+    self->send(self, burst_end{});
+  state.parts->core->take(std::move(input), state.parts->clock->now(), state.effects);
+}
+
+void finish(self_ptr self) {
+  auto& state = self->state;
+  state.in_burst = false;
+  state.parts->core->finish(state.effects);
   perform(self);
 }
 
@@ -46,7 +54,8 @@ caf::behavior agent_actor(self_ptr self, std::shared_ptr<agent_parts> parts) {
   self->state.parts->core->start(self->state.parts->clock->now(), self->state.effects);
   perform(self);
   return {
-      [self](const parcel<agent_input>& input) { step(self, *input.value); },
+      [self](const parcel<agent_input>& input) { take(self, *input.value); },
+      [self](burst_end) { finish(self); },
   };
 }
 

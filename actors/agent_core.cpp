@@ -34,18 +34,23 @@ agent_core::agent_core(agent_core_settings settings)
 
 void agent_core::start(moment now, std::vector<agent_effect>& out) {
   now_ = now;
-  out_ = &out;
-  finish_step();
+  finish(out);
 }
 
 void agent_core::step(agent_input input, moment now, std::vector<agent_effect>& out) {
+  take(std::move(input), now, out);
+  finish(out);
+}
+
+void agent_core::take(agent_input input, moment now, std::vector<agent_effect>& out) {
   now_ = now;
   out_ = &out;
   std::visit([this](auto& body) { on(body); }, input);
-  finish_step();
+  out_ = nullptr;
 }
 
-void agent_core::finish_step() {
+void agent_core::finish(std::vector<agent_effect>& out) {
+  out_ = &out;
   for (auto& [loop, turns] : std::exchange(outcomes_, {}))
     send_outcomes(loop, std::move(turns));
   if (opened_total_ != told_total_ || told_at_ + credit_repeat <= now_.boot)

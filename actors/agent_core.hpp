@@ -63,6 +63,11 @@ class agent_core {
   explicit agent_core(agent_core_settings settings);
 
   void start(moment now, std::vector<agent_effect>& out);
+  /// Takes the input in; what follows from it goes out with finish(), for all inputs together that
+  /// were taken before.
+  void take(agent_input input, moment now, std::vector<agent_effect>& out);
+  void finish(std::vector<agent_effect>& out);
+  /// A take and its finish.
   void step(agent_input input, moment now, std::vector<agent_effect>& out);
 
   std::size_t running() const noexcept { return running_.size(); }
@@ -103,14 +108,13 @@ class agent_core {
   std::string name_of(const turn_id& turn) const;
   void send_outcomes(const address& loop, std::vector<turn_outcome> turns);
   void tell_credit();
-  void finish_step();
 
   agent_core_settings settings_;
   courier courier_;
   address broker_at_;
   std::unordered_map<turn_id, running_turn, hash_of_id> running_;
   timer_queue<boot_time, turn_id> timers_;
-  std::map<address, std::vector<turn_outcome>> outcomes_; // of this step, by loop
+  std::map<address, std::vector<turn_outcome>> outcomes_; // since the last finish, by loop
   std::uint64_t opened_total_ = 0;
   std::uint64_t told_total_ = 0;
   boot_time told_at_{};

@@ -1,5 +1,6 @@
 // The actors of a node and what each needs. A shell receives inputs, steps its core, and carries
-// out the effects in order; it decides nothing.
+// out the effects in order; it decides nothing. Those whose inputs come in numbers (scheduler,
+// agent) take all that waits in their mailbox and finish once.
 //
 //        publish, ask                   frames (Bus)
 //   api ------------> gateway <------------------------> broker <---> agent (one an agent)
@@ -37,6 +38,7 @@ struct scheduler_state {
   static inline const char* name = "scheduler";
   std::shared_ptr<scheduler_parts> parts;
   std::vector<scheduler_effect> effects;
+  bool in_burst = false; // a burst_end is on its way
   loop_facts facts;                // as last told
   std::deque<boot_time> submitted; // submits that are not answered, oldest first
 };
@@ -70,6 +72,7 @@ struct agent_state {
   static inline const char* name = "agent";
   std::shared_ptr<agent_parts> parts;
   std::vector<agent_effect> effects;
+  bool in_burst = false; // a burst_end is on its way
 };
 caf::behavior agent_actor(caf::stateful_actor<agent_state>* self,
                           std::shared_ptr<agent_parts> parts);

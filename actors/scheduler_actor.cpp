@@ -6,6 +6,9 @@ namespace {
 
 using self_ptr = caf::stateful_actor<scheduler_state>*;
 
+/// With so many operations gathered a burst is cut short: the journal has enough to begin with.
+constexpr std::size_t burst_operations = 2'048;
+
 caf::weak_actor_ptr weak(self_ptr self) { return caf::weak_actor_ptr{self->ctrl()}; }
 
 struct performer {
@@ -83,14 +86,30 @@ void note_answer(scheduler_state& state, const committed_in& answer, boot_time n
   (answer.receipt ? state.facts.committed : state.facts.refused) = now;
 }
 
-void step(self_ptr self, scheduler_input& input) {
+void finish(self_ptr self) {
+  self->state.parts->core->finish(self->state.effects);
+  perform(self);
+}
+
+void take(self_ptr self, scheduler_input& input) {
   auto& state = self->state;
   const duration before = state.parts->clock->thread_cpu();
   const moment now = state.parts->clock->now();
+  if (!std::exchange(state.in_burst, true))
+    self->send(self, burst_end{});
   if (const auto* answer = std::get_if<committed_in>(&input))
     note_answer(state, *answer, now.boot);
-  state.parts->core->step(std::move(input), now, state.effects);
-  perform(self);
+  state.parts->core->take(std::move(input), now, state.effects);
+  if (state.parts->core->gathered() >= burst_operations)
+    finish(self);
+  state.facts.cpu += state.parts->clock->thread_cpu() - before;
+}
+
+void end_burst(self_ptr self) {
+  auto& state = self->state;
+  const duration before = state.parts->clock->thread_cpu();
+  state.in_burst = false;
+  finish(self);
   state.facts.cpu += state.parts->clock->thread_cpu() - before;
 }
 
@@ -106,7 +125,8 @@ void begin(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
 caf::behavior scheduler_actor(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
   begin(self, std::move(parts));
   return {
-      [self](const parcel<scheduler_input>& input) { step(self, *input.value); },
+      [self](const parcel<scheduler_input>& input) { take(self, *input.value); },
+      [self](burst_end) { end_burst(self); },
   };
 }
 

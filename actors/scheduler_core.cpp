@@ -78,7 +78,7 @@ void scheduler_core::start(moment now, scheduler_effects& out) {
   if (settings_.unclean)
     look_at_suspects();
   fire_due_timers();
-  finish_step();
+  finish(out);
 }
 
 /// After an unclean stop: what stands first in a lane may have been running, whether it could start
@@ -99,6 +99,11 @@ void scheduler_core::look_at_suspects() {
 }
 
 void scheduler_core::step(scheduler_input input, moment now, scheduler_effects& out) {
+  take(std::move(input), now, out);
+  finish(out);
+}
+
+void scheduler_core::take(scheduler_input input, moment now, scheduler_effects& out) {
   now_ = now;
   out_ = &out;
   // Boot time passes but the wall does not: engine time waits for a clock that was set back.
@@ -107,11 +112,12 @@ void scheduler_core::step(scheduler_input input, moment now, scheduler_effects& 
   before_ = now;
   fire_due_timers();
   std::visit([this](auto& body) { on(body); }, input);
-  finish_step();
+  out_ = nullptr;
 }
 
-/// What every step ends with: start what may start, hand over what was gathered, and set the clock.
-void scheduler_core::finish_step() {
+/// Starts what may start, hands over what was gathered, and sets the clock.
+void scheduler_core::finish(scheduler_effects& out) {
+  out_ = &out;
   settle_places();
   if (starting_)
     start_turns();
@@ -136,7 +142,7 @@ void scheduler_core::finish_step() {
   out_ = nullptr;
 }
 
-/// Hands this step's operations to the journal, in submits of at most
+/// Hands the operations that were gathered to the journal, in submits of at most
 /// limits::commit_operations_max. What shares a context stays together: a publish has far fewer
 /// members than that.
 void scheduler_core::submit_gathered() {

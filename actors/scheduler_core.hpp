@@ -173,7 +173,15 @@ class scheduler_core {
   /// After the last recover(): arms what was found.
   void start(moment now, scheduler_effects& out);
 
+  /// Takes the input in; what follows from it is done by finish(). All inputs that wait together
+  /// are to be taken before one finish: then what they start and submit goes out in as few frames
+  /// and submits as can be, and a loop that is behind works in larger portions, not in more.
+  void take(scheduler_input input, moment now, scheduler_effects& out);
+  void finish(scheduler_effects& out);
+  /// A take and its finish.
   void step(scheduler_input input, moment now, scheduler_effects& out);
+  /// Operations gathered since the last finish.
+  std::size_t gathered() const noexcept { return submit_.size(); }
 
   struct counters {
     std::uint64_t turns = 0, done = 0, failed = 0, dead = 0, cancelled = 0, expired = 0,
@@ -297,7 +305,6 @@ class scheduler_core {
   void log(log_severity severity, std::string_view id, std::string text,
            std::uint32_t delivery = no_slot);
   progress_effect progress_now() const;
-  void finish_step();
   void submit_gathered();
   void hand_over(std::vector<journal::operation> batch, std::vector<context> contexts);
   void submit_deferred();
@@ -346,16 +353,16 @@ class scheduler_core {
   std::map<std::uint64_t, std::vector<watcher>> watchers_;       // by event sequence
   std::map<std::uint64_t, std::vector<cancel_context>> cancels_; // by event sequence
   std::deque<std::vector<context>> contexts_;                    // per unanswered submit
-  std::vector<journal::operation> submit_;                       // of this step
+  std::vector<journal::operation> submit_; // since the last finish
   std::vector<context> submit_contexts_;
-  std::vector<failed_attempt> failed_; // of this step
+  std::vector<failed_attempt> failed_; // since the last finish
   std::deque<deferred_operation> deferred_;
   std::size_t deferred_bytes_ = 0;
   bool store_refuses_ = false; // its last answer was a definite no
   std::size_t starts_ = 0;     // durable starts with the journal, or deferred
   std::uint64_t submitted_ = 0;
   std::uint64_t answered_ = 0;
-  std::vector<std::uint64_t> due_now_; // of this step: sequences of events that became due
+  std::vector<std::uint64_t> due_now_; // since the last finish: sequences of events that became due
   std::deque<ripening> ripening_;
   /// Dispatched turns whose deliveries are over or about to be, with their lanes.
   std::unordered_map<turn_id, std::uint32_t, hash_of_id> stopped_;
@@ -377,7 +384,7 @@ class scheduler_core {
   boot_time started_{};                    // of this process's work
   moment before_{};                        // of the step before
   bool time_stands_still_ = false;         // the wall clock was set back and has to catch up
-  std::vector<armed_retry> armed_retries_; // of this step
+  std::vector<armed_retry> armed_retries_; // since the last finish
   std::vector<std::pair<agent_no, std::string>>
       stalled_; // lanes whose read failed: tried again at the next tick
 

@@ -12,7 +12,7 @@
 
 namespace skein {
 
-/// At the beginning of each step: what is due is in its lane before anything later can start.
+/// Before each input: what is due is in its lane before anything later can start.
 void scheduler_core::fire_due_timers() {
   while (const auto key = timers_.take_due(now_.wall))
     fire_timer(key->sequence, key->expiry);
@@ -42,7 +42,7 @@ void scheduler_core::wake_sleepers(std::uint32_t event) {
   due_now_.push_back(lanes_.events[event].id.sequence);
 }
 
-/// Nothing is under way anywhere: what became due in this step has its place.
+/// Nothing is under way anywhere: what has become due has its place.
 void scheduler_core::settle_places() {
   if (settings_.loops > 1 || !contexts_.empty())
     return;
@@ -50,7 +50,7 @@ void scheduler_core::settle_places() {
     ripen(sequence);
 }
 
-/// After this step's submits: what became due in it waits for the last of them.
+/// After the submits: what has become due waits for the last of them.
 void scheduler_core::mark_barrier() {
   if (due_now_.empty())
     return;

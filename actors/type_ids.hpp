@@ -1,6 +1,8 @@
 // Every message type of the CAF shells. They stay in one process: what crosses nodes is a frame.
 //
 //   parcel<T>  one input for the core inside; shared, never copied, used by its only receiver
+//   burst_end  what an actor sends to itself with the first input of a burst: it stands behind all
+//              that waits already, and when it comes the core finishes with all of it at once
 #pragma once
 
 #include "actors/agent_core.hpp"
@@ -26,6 +28,8 @@ parcel<T> make_parcel(T value) {
   return {std::make_shared<T>(std::move(value))};
 }
 
+struct burst_end {};
+
 /// A gateway input with the caller's callback for its answer.
 struct gateway_call {
   gateway_input input;
@@ -35,6 +39,7 @@ struct gateway_call {
 
 } // namespace skein
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::burst_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::scheduler_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::retry_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::agent_input>)
