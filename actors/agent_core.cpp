@@ -71,8 +71,8 @@ void agent_core::send_outcomes(const address& loop, std::vector<turn_outcome> tu
   outcomes body{settings_.agent.name, {}};
   std::size_t bytes = 0;
   const auto send = [&] {
-    out_->push_back(send_effect{courier_.seal_reliable(loop, body, now_.boot).first});
-    body.turns.clear();
+    outcomes sent{settings_.agent.name, std::exchange(body.turns, {})};
+    out_->push_back(send_effect{courier_.seal_reliable(loop, std::move(sent), now_.boot).first});
     bytes = 0;
   };
   for (turn_outcome& each : turns) {

@@ -146,7 +146,7 @@ void scheduler_core::finish(scheduler_effects& out) {
 /// limits::commit_operations_max. What shares a context stays together: a publish has far fewer
 /// members than that.
 void scheduler_core::submit_gathered() {
-  auto operations = std::exchange(submit_, {});
+  auto operations = std::exchange(submit_, std::exchange(spare_, {}));
   auto made_by = std::exchange(submit_contexts_, {});
   if (operations.size() <= limits::commit_operations_max) {
     if (!operations.empty())

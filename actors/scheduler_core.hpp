@@ -355,6 +355,7 @@ class scheduler_core {
   std::deque<std::vector<context>> contexts_;                    // per unanswered submit
   std::vector<journal::operation> submit_; // since the last finish
   std::vector<context> submit_contexts_;
+  std::vector<journal::operation> spare_; // an answered batch, empty: its room is for the next
   std::vector<failed_attempt> failed_; // since the last finish
   std::deque<deferred_operation> deferred_;
   std::size_t deferred_bytes_ = 0;

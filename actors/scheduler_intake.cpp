@@ -71,6 +71,9 @@ void scheduler_core::on(committed_in& input) {
     settle_submit(input, contexts);
   else
     settle_failed_submit(input, contexts);
+  input.batch.clear();
+  if (input.batch.capacity() > spare_.capacity())
+    spare_ = std::move(input.batch);
   for (; !ripening_.empty() && ripening_.front().submits <= answered_; ripening_.pop_front())
     ripen(ripening_.front().sequence);
 }
@@ -110,7 +113,7 @@ void scheduler_core::settle_publish(const publish_context& request, committed_in
                                            input.receipt->results[first], input.receipt->at));
     ++first;
   }
-  slice bytes = courier_.seal(request.request.from, answer);
+  slice bytes = courier_.seal(request.request.from, std::move(answer));
   remember_answer(request.request, bytes);
   out_->push_back(send_effect{std::move(bytes)});
 }

@@ -311,15 +311,28 @@ class reader {
   virtual result<feed> commits_after(commit_no after, std::size_t limit) = 0;
 };
 
+/// Operations that stand in several places.
+using batches = std::span<const std::span<const operation>>;
+
+inline std::size_t count_operations(batches all) noexcept {
+  std::size_t count = 0;
+  for (const auto& each : all)
+    count += each.size();
+  return count;
+}
+
 class engine {
  public:
   virtual ~engine() = default;
 
   virtual const store_identity& identity() const = 0;
 
-  /// Atomic and durable on return; see the contract above. At most limits::commit_operations_max
-  /// operations.
-  virtual result<commit_receipt> commit(std::span<const operation> batch, instant now) = 0;
+  /// Atomic and durable on return; see the contract above. All batches are one commit, in order,
+  /// with one row of results: at most limits::commit_operations_max operations together.
+  virtual result<commit_receipt> commit(batches all, instant now) = 0;
+  result<commit_receipt> commit(std::span<const operation> batch, instant now) {
+    return commit(batches{&batch, 1}, now);
+  }
 
   /// Every pending delivery, in order of sequence, then index. Called once, before the first
   /// commit.

@@ -30,18 +30,21 @@ class memory_engine final : public engine {
 
   const store_identity& identity() const override { return identity_; }
 
-  result<commit_receipt> commit(std::span<const operation> batch, instant now) override {
+  using engine::commit;
+  result<commit_receipt> commit(batches all, instant now) override {
+    const std::size_t count = count_operations(all);
     SKEIN_CHECK(!closed_);
-    SKEIN_CHECK(batch.size() <= limits::commit_operations_max);
+    SKEIN_CHECK(count <= limits::commit_operations_max);
     const std::scoped_lock hold{store_->mutex};
     last_at_ = std::max(last_at_, now);
     current_ = {commit_no{store_->commits.size() + 1}, last_at_, {}};
     outcomes_.clear();
     changed_ = store_->agents.size() != store_->agents_saved;
     commit_receipt receipt{.commit = {}, .at = last_at_, .results = {}};
-    receipt.results.reserve(batch.size());
-    for (const operation& each : batch)
-      receipt.results.push_back(std::visit([this](const auto& op) { return judge(op); }, each));
+    receipt.results.reserve(count);
+    for (const auto& batch : all)
+      for (const operation& each : batch)
+        receipt.results.push_back(std::visit([this](const auto& op) { return judge(op); }, each));
     if (changed_) {
       store_->agents_saved = store_->agents.size();
       current_.items.insert(current_.items.end(), outcomes_.begin(), outcomes_.end());

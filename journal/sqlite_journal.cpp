@@ -64,21 +64,21 @@ result<void> sqlite_journal::recover_if_needed() {
   return recovered_ ? result<void>{} : recover([](const pending_delivery&) {});
 }
 
-result<void> sqlite_journal::judge(std::span<const operation> batch,
-                                   std::vector<op_result>& results) {
-  results.reserve(batch.size());
-  for (const operation& each : batch) {
-    auto judged = parts_.state->judge(each, *this);
-    if (!judged)
-      return judged.error();
-    results.push_back(std::move(*judged));
-  }
+result<void> sqlite_journal::judge(batches all, std::vector<op_result>& results) {
+  results.reserve(count_operations(all));
+  for (const auto& batch : all)
+    for (const operation& each : batch) {
+      auto judged = parts_.state->judge(each, *this);
+      if (!judged)
+        return judged.error();
+      results.push_back(std::move(*judged));
+    }
   return {};
 }
 
-result<commit_receipt> sqlite_journal::commit(std::span<const operation> batch, instant now) {
+result<commit_receipt> sqlite_journal::commit(batches all, instant now) {
   SKEIN_CHECK(!closed_);
-  SKEIN_CHECK(batch.size() <= limits::commit_operations_max);
+  SKEIN_CHECK(count_operations(all) <= limits::commit_operations_max);
   if (parts_.writer->stopped())
     return parts_.writer->stopped_error();
   if (auto ready = recover_if_needed(); !ready)
@@ -86,7 +86,7 @@ result<commit_receipt> sqlite_journal::commit(std::span<const operation> batch, 
   parts_.last_at = std::max(parts_.last_at, now);
   parts_.state->begin(parts_.last_at, parts_.agents.size());
   commit_receipt receipt{.commit = {}, .at = parts_.last_at, .results = {}};
-  auto done = judge(batch, receipt.results);
+  auto done = judge(all, receipt.results);
   // Without a change there is nothing to write: what a duplicate names is on disk already.
   if (done && !(parts_.state->staged().empty() && agents_saved_ == parts_.agents.size()))
     done = write();

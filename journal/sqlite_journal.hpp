@@ -44,7 +44,8 @@ class sqlite_journal final : public engine, private past {
   explicit sqlite_journal(sqlite_parts parts);
 
   const store_identity& identity() const override { return parts_.identity; }
-  result<commit_receipt> commit(std::span<const operation> batch, instant now) override;
+  using engine::commit;
+  result<commit_receipt> commit(batches all, instant now) override;
   result<void> recover(const std::function<void(pending_delivery)>& each) override;
   result<agent_no> agent_number(std::string_view name) override;
   std::vector<std::string> agent_names() const override { return parts_.agents; }
@@ -66,7 +67,7 @@ class sqlite_journal final : public engine, private past {
   result<std::optional<delivery_state>> ended(const delivery_id& delivery) override;
   result<std::uint32_t> last_attempt(const delivery_id& delivery) override;
   result<void> recover_if_needed();
-  result<void> judge(std::span<const operation> batch, std::vector<op_result>& results);
+  result<void> judge(batches all, std::vector<op_result>& results);
   result<void> write();
 
   sqlite_parts parts_;

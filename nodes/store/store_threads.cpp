@@ -142,16 +142,11 @@ void store_threads::commit_gathered(std::vector<request> requests) {
     commit_each(requests);
     return;
   }
-  std::vector<journal::operation> operations;
-  for (request& each : requests)
-    operations.insert(operations.end(), std::make_move_iterator(each.batch.begin()),
-                      std::make_move_iterator(each.batch.end()));
-  auto receipt = commit(operations);
-  auto from = std::make_move_iterator(operations.begin());
-  for (request& each : requests) {
-    std::copy_n(from, each.batch.size(), each.batch.begin());
-    from += static_cast<std::ptrdiff_t>(each.batch.size());
-  }
+  std::vector<std::span<const journal::operation>> all;
+  all.reserve(requests.size());
+  for (const request& each : requests)
+    all.emplace_back(each.batch);
+  auto receipt = commit(all);
   if (!receipt && receipt.error().code == errc::disk_full) {
     commit_each(requests);
     return;
@@ -177,7 +172,8 @@ void store_threads::commit_gathered(std::vector<request> requests) {
 /// A commit for each of them.
 void store_threads::commit_each(std::vector<request>& requests) {
   for (request& each : requests) {
-    auto receipt = commit(each.batch);
+    const std::span<const journal::operation> own{each.batch};
+    auto receipt = commit({&own, 1});
     const commit_no number = receipt ? receipt->commit : commit_no{};
     const bool made = receipt.ok();
     answer(each, std::move(receipt));
@@ -187,13 +183,12 @@ void store_threads::commit_each(std::vector<request>& requests) {
   tell_if_broken();
 }
 
-result<journal::commit_receipt>
-store_threads::commit(std::span<const journal::operation> operations) {
+result<journal::commit_receipt> store_threads::commit(journal::batches all) {
   if (broken_)
     return errc::unknown_outcome;
   const moment began = clock_.now();
-  auto receipt = engine_.commit(operations, began.wall);
-  count(receipt, operations.size(), clock_.now().boot - began.boot);
+  auto receipt = engine_.commit(all, began.wall);
+  count(receipt, journal::count_operations(all), clock_.now().boot - began.boot);
   if (!receipt && !journal::is_refusal(receipt.error().code)) {
     broken_ = true;
     untold_ = receipt.error();

@@ -86,7 +86,7 @@ class store_threads final : public store_port {
   round next_round(bool wait);
   void commit_gathered(std::vector<request> requests);
   void commit_each(std::vector<request>& requests);
-  result<journal::commit_receipt> commit(std::span<const journal::operation> operations);
+  result<journal::commit_receipt> commit(journal::batches all);
   void count(const result<journal::commit_receipt>& receipt, std::size_t operations, duration took);
   void answer(request& to, result<journal::commit_receipt> receipt);
   void tell_listeners(commit_no number);

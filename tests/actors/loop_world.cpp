@@ -255,14 +255,24 @@ void loop_world::step(scheduler_input input) {
   pump();
 }
 
+void loop_world::together(const std::function<void()>& happen) {
+  together_ = gathering_ = true;
+  happen();
+  gathering_ = false;
+  pump();
+  together_ = false;
+}
+
 void loop_world::pump() {
-  while (true) {
+  while (!gathering_) {
     if (!inputs_.empty()) {
-      scheduler_input input = std::move(inputs_.front());
-      inputs_.pop_front();
       scheduler_effects effects;
       ++steps;
-      core_->step(std::move(input), now(), effects);
+      do {
+        core_->take(std::exchange(inputs_.front(), {}), now(), effects);
+        inputs_.pop_front();
+      } while (together_ && !inputs_.empty());
+      core_->finish(effects);
       for (scheduler_effect& each : effects)
         std::visit([this](auto& effect) { perform(effect); }, each);
     } else if (!submits_.empty() && !hold_commits) {
@@ -347,6 +357,7 @@ void loop_world::tell_disk(const journal::operation& op, const journal::op_resul
 void loop_world::perform(send_effect& effect) {
   const frame sent = must(decode_frame(effect.bytes));
   CHECK(sent.header.from == loop_at);
+  ++frames;
   took(sent.header, sent.body);
 }
 

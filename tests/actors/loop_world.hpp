@@ -9,6 +9,7 @@
 #include "nodes/broker/credit_book.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -99,6 +100,10 @@ class loop_world {
   duration wall_skew{0};
   bool freeze_wall = false; // as engine time does after the clock was set back
   std::size_t steps = 0;
+  std::size_t frames = 0; // that the loop sent
+
+  /// What is told to the loop by `happen` waits in its mailbox together.
+  void together(const std::function<void()>& happen);
 
  private:
   struct turn_at {
@@ -150,6 +155,8 @@ class loop_world {
   mutable instant frozen_;
   std::multiset<boot_time> wakes_, retry_wakes_;
   std::deque<scheduler_input> inputs_;
+  bool gathering_ = false; // they wait
+  bool together_ = false;  // they are taken together
   std::deque<std::vector<journal::operation>> submits_;
   std::deque<committed_in> answers_;
   std::deque<std::variant<read_state_effect, read_bodies_effect>> reads_;

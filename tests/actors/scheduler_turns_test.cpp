@@ -59,6 +59,47 @@ TEST_CASE("a lane's next turn starts only after the outcome before it is on disk
   CHECK(world.take() == lines{"disk: done 0-1.bot/1", "start 0-2.bot/1"});
 }
 
+TEST_CASE("what waits together is submitted, dispatched and told together") {
+  loop_world world{{.agents = {{.slots = 100}}}};
+  std::vector<event_words> events;
+  for (int i = 0; i < 50; ++i) {
+    events.push_back({.id = std::to_string(i), .key = std::to_string(i)});
+    events.push_back({.id = "next " + std::to_string(i), .key = std::to_string(i)});
+  }
+  world.publish_all(events);
+  REQUIRE(world.running().size() == 50);
+  world.take();
+  world.hold_commits = true;
+  const auto first = world.running();
+  world.together([&] {
+    for (const std::string& each : first)
+      world.done(each);
+  });
+  CHECK(world.submits_held() == 1);
+  CHECK(world.largest_submit == 100); // the publish before
+  const std::size_t frames = world.frames;
+  world.commit();
+  CHECK(world.running().size() == 50);
+  CHECK(world.frames - frames <= 2); // one dispatch, perhaps a word to the broker
+  CHECK(world.take().size() == 100); // done on disk, and the next one started
+}
+
+TEST_CASE("a cancel that waits together with what would start the event is in time") {
+  loop_world world{{.agents = {{.slots = 1}}}};
+  world.publish_all({{.id = "1"}, {.id = "2"}});
+  world.hold_commits = true;
+  world.done("0-1.bot/1");
+  world.take();
+  world.together([&] {
+    world.ask(R"({"op":"cancel","event":"0-2"})");
+    world.hold_commits = false;
+    world.commit();
+  });
+  CHECK(world.running().empty());
+  CHECK(world.core().counted().done == 1);
+  CHECK(world.core().counted().cancelled == 1);
+}
+
 TEST_CASE("no more turns run than the agent has slots") {
   loop_world world{{.agents = {{.slots = 2}}}};
   for (int i = 1; i <= 5; ++i)

@@ -52,12 +52,12 @@ class faulty_journal final : public journal::engine {
     return closed_;
   }
 
-  result<journal::commit_receipt> commit(std::span<const journal::operation> batch,
-                                         instant now) override {
+  using engine::commit;
+  result<journal::commit_receipt> commit(journal::batches all, instant now) override {
     errc code = errc::none;
     {
       std::unique_lock lock{mutex_};
-      commits_.push_back(batch.size());
+      commits_.push_back(journal::count_operations(all));
       waiting_ = true;
       changed_.notify_all();
       changed_.wait(lock, [this] { return !held_; });
@@ -69,7 +69,7 @@ class faulty_journal final : public journal::engine {
     }
     if (code != errc::none)
       return code;
-    return behind_->commit(batch, now);
+    return behind_->commit(all, now);
   }
   result<void> close() override {
     const std::lock_guard lock{mutex_};
