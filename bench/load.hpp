@@ -18,8 +18,8 @@ namespace skein::bench {
 struct plan {
   std::size_t events = 1'000'000;
   std::size_t keys = 1'000;
-  std::size_t payload = 200;  // bytes of data
-  std::size_t window = 8'192; // events offered and not yet acknowledged
+  std::size_t payload = 200;   // bytes of data
+  std::size_t window = 12'288; // events offered and not yet acknowledged
   std::size_t batch = 512;
   std::size_t rate = 2'000; // events a second, where a rate is held
   std::size_t connections = 8;

@@ -10,10 +10,11 @@ import sys
 
 
 IN_PROCESS = "pipeline, in process, no-op"
+BACKLOG = "pipeline, in process, window 32,768"
 HTTP = "pipeline, HTTP batches of 100, no-op"
 EXEC = "pipeline, exec lines, compiled worker"
 # What each row must reach on two cores: (measure, least value).
-TARGETS = {IN_PROCESS: ("of SQLite", 0.5), HTTP: ("events/s", 60000), EXEC: ("events/s", 20000)}
+TARGETS = {IN_PROCESS: ("of SQLite", 0.5), BACKLOG: ("of SQLite", 0.3), HTTP: ("events/s", 60000), EXEC: ("events/s", 20000)}
 LATENCY_P99_MS_MAX = 5.0
 
 
@@ -37,6 +38,8 @@ def main():
     zmq = run(bench / "zmq_bench")
     rows = {
         IN_PROCESS: run(bench / "pipeline", "--events", events),
+        # More is offered than is in flight, in small frames: a backlog must not cost speed.
+        BACKLOG: run(bench / "pipeline", "--events", str(int(events) // 2), "--window", "32768", "--batch", "64"),
         HTTP: run(
             bench / "pipeline", "--events", str(int(events) // 2), "--via", "http", "--batch", "100", "--connections", "16"),
     }
