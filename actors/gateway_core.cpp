@@ -95,7 +95,8 @@ void gateway_core::on(publish_in& input) {
   for (std::size_t loop = 0; loop < settings_.loops; ++loop) {
     if (carried[loop].members.empty())
       continue;
-    auto [bytes_of_frame, number] = courier_.seal_reliable(loop_at(loop), std::move(frames[loop]), now_.boot);
+    auto [bytes_of_frame, number] =
+        courier_.seal_reliable(loop_at(loop), std::move(frames[loop]), now_.boot);
     carried[loop].ticket = input.ticket;
     parts_.emplace(std::pair{loop_at(loop), number}, std::move(carried[loop]));
     ++entry.open_frames;

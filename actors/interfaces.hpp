@@ -38,7 +38,7 @@ struct scheduler_state {
   static inline const char* name = "scheduler";
   std::shared_ptr<scheduler_parts> parts;
   std::vector<scheduler_effect> effects;
-  bool in_burst = false; // a burst_end is on its way
+  bool in_burst = false;           // a burst_end is on its way
   loop_facts facts;                // as last told
   std::deque<boot_time> submitted; // submits that are not answered, oldest first
 };

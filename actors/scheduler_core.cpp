@@ -146,11 +146,16 @@ void scheduler_core::finish(scheduler_effects& out) {
 /// limits::commit_operations_max. What shares a context stays together: a publish has far fewer
 /// members than that.
 void scheduler_core::submit_gathered() {
-  auto operations = std::exchange(submit_, std::exchange(spare_, {}));
+  if (submit_.empty())
+    return;
+  auto operations = std::exchange(submit_, {});
   auto made_by = std::exchange(submit_contexts_, {});
+  if (!spares_.empty()) {
+    submit_ = std::move(spares_.back());
+    spares_.pop_back();
+  }
   if (operations.size() <= limits::commit_operations_max) {
-    if (!operations.empty())
-      hand_over(std::move(operations), std::move(made_by));
+    hand_over(std::move(operations), std::move(made_by));
     return;
   }
   std::vector<context> contexts;

@@ -353,10 +353,10 @@ class scheduler_core {
   std::map<std::uint64_t, std::vector<watcher>> watchers_;       // by event sequence
   std::map<std::uint64_t, std::vector<cancel_context>> cancels_; // by event sequence
   std::deque<std::vector<context>> contexts_;                    // per unanswered submit
-  std::vector<journal::operation> submit_; // since the last finish
+  std::vector<journal::operation> submit_;                       // since the last finish
   std::vector<context> submit_contexts_;
-  std::vector<journal::operation> spare_; // an answered batch, empty: its room is for the next
-  std::vector<failed_attempt> failed_; // since the last finish
+  std::vector<std::vector<journal::operation>> spares_; // answered, empty: their room is used again
+  std::vector<failed_attempt> failed_;                  // since the last finish
   std::deque<deferred_operation> deferred_;
   std::size_t deferred_bytes_ = 0;
   bool store_refuses_ = false; // its last answer was a definite no

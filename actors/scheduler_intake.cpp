@@ -9,7 +9,9 @@ namespace skein {
 
 namespace {
 constexpr std::size_t answers_kept = 512;
-}
+constexpr std::size_t spares_kept = 4;
+constexpr std::size_t spare_operations_max = 4'096;
+} // namespace
 
 void scheduler_core::on(frame_in& input) {
   frame_header& header = input.value.header;
@@ -72,8 +74,8 @@ void scheduler_core::on(committed_in& input) {
   else
     settle_failed_submit(input, contexts);
   input.batch.clear();
-  if (input.batch.capacity() > spare_.capacity())
-    spare_ = std::move(input.batch);
+  if (spares_.size() < spares_kept && input.batch.capacity() <= spare_operations_max)
+    spares_.push_back(std::move(input.batch));
   for (; !ripening_.empty() && ripening_.front().submits <= answered_; ripening_.pop_front())
     ripen(ripening_.front().sequence);
 }

@@ -138,15 +138,19 @@ nlohmann::json look_up(node_api& api, const std::string& operation,
   return nlohmann::json::parse(got->body);
 }
 
+void number_event(event& which, const plan& of, std::size_t number) {
+  which.id = std::to_string(number);
+  which.set_extension("partitionkey", "key-" + std::to_string(number % of.keys));
+}
+
 event make_event(const plan& of, std::size_t number) {
   event made;
-  made.id = std::to_string(number);
   made.source = "bench";
   made.type = "bench.event";
   made.kind = data_kind::text;
   made.datacontenttype = "text/plain";
   made.data.assign(of.payload, 'x');
-  made.set_extension("partitionkey", "key-" + std::to_string(number % of.keys));
+  number_event(made, of, number);
   return made;
 }
 
@@ -154,8 +158,11 @@ std::vector<offered_event> make_batch(node_api& api, const plan& of, std::size_t
                                       std::size_t count) {
   std::vector<offered_event> batch;
   batch.reserve(count);
+  event made = make_event(of, first);
+  const instant now = api.now();
   for (std::size_t i = first; i < first + count; ++i) {
-    auto offered = offer(make_event(of, i), api.hash(), api.event_bounds(), api.now());
+    number_event(made, of, i);
+    auto offered = offer(made, api.hash(), api.event_bounds(), now);
     SKEIN_CHECK(offered.ok());
     batch.push_back(*std::move(offered));
   }

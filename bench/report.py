@@ -16,6 +16,7 @@ EXEC = "pipeline, exec lines, compiled worker"
 # What each row must reach on two cores: (measure, least value).
 TARGETS = {IN_PROCESS: ("of SQLite", 0.5), BACKLOG: ("of SQLite", 0.3), HTTP: ("events/s", 60000), EXEC: ("events/s", 20000)}
 LATENCY_P99_MS_MAX = 5.0
+ROUNDS = 3  # of the in-process figure
 
 
 def run(program, *arguments):
@@ -34,10 +35,13 @@ def main():
     worker = next(build.glob("tests/**/worker_lines"), None)
     events = "300000" if "--quick" in sys.argv else "1000000"
 
-    journal = run(bench / "journal_bench", "--events=200000")
+    # The limit and the road by turns: a machine that others share changes within a minute.
+    rounds = [(run(bench / "journal_bench", "--events=200000"), run(bench / "pipeline", "--events", events))
+              for _ in range(ROUNDS)]
+    journal, in_process = sorted(rounds, key=ratio_of)[ROUNDS // 2]
     zmq = run(bench / "zmq_bench")
     rows = {
-        IN_PROCESS: run(bench / "pipeline", "--events", events),
+        IN_PROCESS: in_process,
         # More is offered than is in flight, in small frames: a backlog must not cost speed.
         BACKLOG: run(bench / "pipeline", "--events", str(int(events) // 2), "--window", "32768", "--batch", "64"),
         HTTP: run(
@@ -49,19 +53,32 @@ def main():
     latency = run(bench / "latency")
 
     if "--json" in sys.argv:
-        print(json.dumps({"journal": journal, "zmq": zmq, "pipeline": rows, "latency": latency}))
+        print(json.dumps({"journal": journal, "zmq": zmq, "pipeline": rows, "latency": latency,
+                          "ratios": [ratio_of(each) for each in rounds]}))
         return
     print_table(journal, zmq, rows, latency)
+    print(f"{IN_PROCESS}: the middle one of {ROUNDS} rounds, which had "
+          + ", ".join(f"{ratio_of(each):.2f}" for each in sorted(rounds, key=ratio_of)) + " of SQLite")
+
+
+def limit_of(journal):
+    """SQLite at its best batch size."""
+    return max(row["events_per_s"] for row in journal if row["what"].startswith("sqlite"))
+
+
+def ratio_of(a_round):
+    journal, pipeline = a_round
+    return pipeline["done_per_s"] / limit_of(journal)
 
 
 def print_table(journal, zmq, rows, latency):
-    limit = max((row["events_per_s"] for row in journal if row["what"].startswith("sqlite")), default=0)
+    limit = limit_of(journal)
     print(f"{'':42} {'events/s':>10} {'of SQLite':>10} {'B/event':>8} {'syncs/1000':>10}  target")
     for row in journal:
         print(f"{row['what'] + ', batch ' + str(row['batch']):42} {row['events_per_s']:10.0f}")
     print(f"{'ZeroMQ ROUTER/DEALER, batches of 256':42} {zmq['batched_per_s']:10.0f}")
     for name, row in rows.items():
-        ratio = row["done_per_s"] / limit if limit else 0
+        ratio = row["done_per_s"] / limit
         measure, least = TARGETS[name]
         figure = ratio if measure == "of SQLite" else row["done_per_s"]
         print(f"{name:42} {row['done_per_s']:10.0f} {ratio:10.2f} {row['written_bytes_per_event']:8.0f} "

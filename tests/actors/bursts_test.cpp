@@ -23,10 +23,9 @@ struct recording_bus final : bus_port {
   }
   template <class Body>
   std::size_t count() const {
-    return static_cast<std::size_t>(
-        std::count_if(sent.begin(), sent.end(), [](const frame& each) {
-          return std::holds_alternative<Body>(each.body);
-        }));
+    return static_cast<std::size_t>(std::count_if(sent.begin(), sent.end(), [](const frame& each) {
+      return std::holds_alternative<Body>(each.body);
+    }));
   }
   std::vector<frame> sent;
 };
@@ -56,9 +55,7 @@ struct stage_of_actors {
   recording_store store;
   caf::actor nobody = system.spawn([](caf::event_based_actor*) {});
 
-  void run() {
-    dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler()).run();
-  }
+  void run() { dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler()).run(); }
 };
 
 const address loop_at{"n1", "loop/0"};
@@ -78,7 +75,6 @@ frame_in publish_of(std::uint64_t number, const hash_settings& hash) {
   made.type = "t";
   return {{{gateway_at, loop_at, number}, publish{{offer(made, hash, {}, no_instant).value()}}}};
 }
-
 
 void tell(const caf::actor& whom, agent_input input) {
   caf::anon_send(whom, make_parcel(std::move(input)));
