@@ -64,6 +64,7 @@ struct engine::impl {
     of.epoch = static_cast<epoch_no>(setup.store.boot);
     of.unclean = !setup.store.clean;
     of.warn_unrouted = setup.warn_unrouted;
+    of.tell_turns = setup.tell_turns;
     for (std::size_t number = 0; number < setup.agent_names.size(); ++number) {
       const agent_settings* agent = configured(setup.agent_names[number]);
       const bool has_state =

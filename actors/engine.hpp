@@ -35,7 +35,8 @@ struct engine_setup {
   /// Called once, when the drain has ended; on an actor's thread.
   std::function<void(finish_effect)> drained;
   bool warn_unrouted = false;
-  bool testing = false; // CAF's testing scheduler: nothing runs by itself
+  bool tell_turns = false; // a log line for each start and end
+  bool testing = false;    // CAF's testing scheduler: nothing runs by itself
 };
 
 /// The names of the links that a node's engine needs, in order: "gateway", "agents", "loop/0", ...

@@ -162,6 +162,7 @@ struct scheduler_settings {
   std::vector<route_table::route> routes;
   bool unclean = false; // the last process did not stop in order
   bool warn_unrouted = false;
+  bool tell_turns = false; // a log line for each start and end
 };
 
 class scheduler_core {

@@ -222,6 +222,9 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
   }
   if (verdict.status == journal::op_status::applied) {
     count_outcome(op.state);
+    if (settings_.tell_turns)
+      log(log_severity::debug, "delivery-ended",
+          std::string{to_string(op.state)} + " at attempt " + std::to_string(op.attempt), slot);
     if (op.state == delivery_state::dead)
       log(log_severity::warning, "delivery-dead",
           "dead letter: " + turn_error_text(op.code, op.error), slot);

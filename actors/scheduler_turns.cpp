@@ -169,6 +169,8 @@ void scheduler_core::dispatch_turn(std::uint32_t slot) {
     turn.state = in.state;
   turn.body = event.body;
   of.batch_bytes += turn.body.size() + turn.state.size();
+  if (settings_.tell_turns)
+    log(log_severity::debug, "turn-started", "attempt " + std::to_string(turn.turn.attempt), slot);
   of.batch.push_back(std::move(turn));
   ++running_;
   ++counted_.turns;

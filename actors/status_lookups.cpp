@@ -97,7 +97,7 @@ json lookups::loops_view() const {
                     {"failed", facts.counted.failed},
                     {"dead", facts.counted.dead},
                     {"cpu_s", seconds(facts.cpu)},
-                    {"idle_s", seconds(now - facts.last_step)}});
+                    {"idle_s", seconds(std::max(now - facts.last_step, duration{0}))}});
   }
   return rows;
 }

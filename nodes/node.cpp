@@ -178,6 +178,7 @@ result<void> node::impl::recover() {
   setup.store_at = threads.get();
   setup.log = write_log;
   setup.warn_unrouted = options.dev;
+  setup.tell_turns = log_enabled(log_level::debug);
   setup.drained = [this](finish_effect effect) {
     {
       const std::lock_guard lock{mutex};

@@ -162,8 +162,9 @@ class sending {
     const std::string state = cell_of(body, "state");
     if (at_.global.output != output_format::table)
       print_json(at_, body);
+    const std::size_t replies = print_replies(body);
     if (state == "done")
-      return print_replies(body);
+      return tell_done(body, replies);
     for (const std::string& line : errors_of(body))
       say(at_, line);
     const bool dead = state == "dead";
@@ -173,16 +174,21 @@ class sending {
                      state});
   }
 
-  int print_replies(const json& body) {
+  /// Of the deliveries that are done, whatever became of the others; their number.
+  std::size_t print_replies(const json& body) {
     const auto replies = replies_of(body);
     if (at_.global.output == output_format::table)
       for (const json& each : replies)
         print_reply(reply_text(each));
     at_.world.out.flush();
+    return replies.size();
+  }
+
+  int tell_done(const json& body, std::size_t replies) {
     if (cell_of(body, "outcome") == "unrouted")
       say(at_,
           fmt::format("no route matched event {}, so nothing ran; see: skein agent list", event_));
-    else if (replies.empty())
+    else if (replies == 0)
       say(at_, fmt::format("event {} is done, without a reply", event_));
     return exit_code::done;
   }

@@ -5,7 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 namespace skein::cli {
 
@@ -39,11 +42,15 @@ std::string ledger_text(const json& ledger) {
   return text;
 }
 
-/// "1s 2.000, 10s 0.900": a group within a group.
+/// "1s 2.000, 10s 0.900": a group within a group, its spans of time from short to long.
 std::string inner_text(const json& group) {
-  std::string text;
+  std::vector<std::pair<std::size_t, std::string>> parts;
   for (const auto& [name, value] : group.items())
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, cell_of(value));
+    parts.emplace_back(name.size(), fmt::format("{} {}", name, cell_of(value)));
+  std::sort(parts.begin(), parts.end());
+  std::string text;
+  for (const auto& [length, part] : parts)
+    text += (text.empty() ? "" : ", ") + part;
   return text;
 }
 

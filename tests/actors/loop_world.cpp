@@ -70,6 +70,7 @@ void loop_world::open() {
   loop.epoch = static_cast<epoch_no>(engine_->identity().boot);
   loop.unclean = !engine_->identity().clean;
   loop.warn_unrouted = settings_.warn_unrouted;
+  loop.tell_turns = settings_.tell_turns;
   const std::vector<agent_no> with_state = must(engine_->agents_with_state());
   std::vector<retry_settings> policies;
   for (const agent_words& each : settings_.agents) {
@@ -451,7 +452,8 @@ void loop_world::perform(progress_effect& effect) {
 }
 
 void loop_world::perform(log_effect& effect) {
-  if (effect.severity >= log_severity::warning)
+  const bool of_turn = settings_.tell_turns && effect.severity == log_severity::debug;
+  if (effect.severity >= log_severity::warning || of_turn)
     tell("log " + std::string{effect.id} + (effect.event.empty() ? "" : " " + effect.event) +
          (effect.agent.empty() ? "" : "." + effect.agent));
 }

@@ -42,6 +42,7 @@ struct world_settings {
   std::uint32_t loops = 1;
   std::size_t dedupe_entries_max = 16'000'000;
   bool warn_unrouted = false;
+  bool tell_turns = false;
 };
 
 class loop_world {

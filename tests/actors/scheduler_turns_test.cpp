@@ -244,6 +244,18 @@ TEST_CASE("every agent with a route gets its own delivery, and the event ends wi
   CHECK(world.store().deliveries_ledger()->done == 1);
 }
 
+TEST_CASE("each start and end of a turn is told where that is wanted") {
+  loop_world world{{.tell_turns = true}};
+  world.publish({});
+  world.take();
+  world.fail("0-1.bot/1", turn_verdict::rejected);
+  CHECK(world.take() == lines{"disk: dead 0-1.bot/1 agent-rejected", "log delivery-ended 0-1.bot",
+                              "log delivery-dead 0-1.bot"});
+  world.publish({.id = "2"});
+  CHECK(world.take() == lines{"disk: accepted 0-2", "answer to publish 2: durable 0-2",
+                              "log turn-started 0-2.bot", "start 0-2.bot/1"});
+}
+
 TEST_CASE("an event without a route is done at once, with a warning where that is wanted") {
   loop_world world{{.routes = {{"other", "bot"}}, .warn_unrouted = true}};
   world.publish({});
