@@ -6,16 +6,11 @@ import time
 
 import support
 from stream import Stream
-from support import Client, event, say, until, worker
+from support import Client, event, say, stuck_agent, until, worker
 
 
 def hanging(notes, release, more="", limits=""):
-    return f"""
-[agent.stuck]
-kind = "exec"
-command = {worker("hanging_worker.py")[:-1]}{more}]
-environment = {{ NOTES = "{notes}", RELEASE = "{release}" }}
-concurrency = 1
+    return stuck_agent(notes, release, arguments=more) + f"""
 [[route]]
 type = "test.stuck"
 agent = "stuck"

@@ -3,7 +3,7 @@ import os
 import time
 
 import support
-from support import event, say, until, worker
+from support import event, say, stuck_agent, until, worker
 
 ROUNDS = 40
 
@@ -14,16 +14,12 @@ class Isolation(support.SystemTest):
         self.notes = os.path.join(self.folder, "notes.txt")
 
     def config(self):
+        stuck = stuck_agent(self.notes, f"{self.folder}/release", concurrency=3, settings='timeout = "1h"')
         return f"""
 [[node]]
 name = "n1"
 loops = 2
-[agent.stuck]
-kind = "exec"
-command = {worker("hanging_worker.py")}
-environment = {{ NOTES = "{self.notes}", RELEASE = "{self.folder}/release" }}
-concurrency = 3
-timeout = "1h"
+{stuck}
 [agent.failing]
 kind = "exec"
 command = ["false"]

@@ -5,7 +5,7 @@ import socket
 import time
 
 import support
-from support import event, say, skein, until, worker
+from support import event, say, skein, stuck_agent, until
 
 BAD_CONFIG = """
 [cluster]
@@ -112,13 +112,7 @@ class Start(support.SystemTest):
 
     def test_a_node_with_100000_pending_events_is_ready_soon_after_a_restart(self):
         release = os.path.join(self.folder, "release")
-        node = self.node(f"""
-[agent.stuck]
-kind = "exec"
-command = {worker("hanging_worker.py")}
-environment = {{ NOTES = "{self.folder}/notes.txt", RELEASE = "{release}" }}
-concurrency = 1
-timeout = "1h"
+        node = self.node(stuck_agent(f"{self.folder}/notes.txt", release, settings='timeout = "1h"') + """
 [[route]]
 agent = "stuck"
 """)

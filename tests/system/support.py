@@ -26,6 +26,17 @@ def worker(name):
     return json.dumps([sys.executable, os.path.join(HERE, "workers", name)])
 
 
+def stuck_agent(notes, release, concurrency=1, arguments="", settings=""):
+    """An agent whose turns hang until there is a file `release`; `notes` gets a line for each."""
+    return f"""
+[agent.stuck]
+kind = "exec"
+command = {worker("hanging_worker.py")[:-1]}{arguments}]
+environment = {{ NOTES = "{notes}", RELEASE = "{release}" }}
+concurrency = {concurrency}
+{settings}"""
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status = status

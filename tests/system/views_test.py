@@ -7,7 +7,7 @@ import time
 
 import support
 from stream import Stream
-from support import event, skein, until, worker
+from support import event, skein, stuck_agent, until
 
 EXACT = '{"big":12345678901234567890,"huge":1e400,"cents":0.10,"one":1.0,"z":[-0,1E+2],"a":"\\u0041"}'
 ECHO = """
@@ -98,12 +98,7 @@ agent = "echo"
 
     def test_lanes_are_paged_and_every_lane_is_on_one_page(self):
         release = os.path.join(self.folder, "release")
-        node = self.node(f"""
-[agent.stuck]
-kind = "exec"
-command = {worker("hanging_worker.py")}
-environment = {{ NOTES = "{self.folder}/notes.txt", RELEASE = "{release}" }}
-concurrency = 1
+        node = self.node(stuck_agent(f"{self.folder}/notes.txt", release) + """
 [[route]]
 type = "test.stuck"
 agent = "stuck"
