@@ -15,6 +15,9 @@ namespace {
 /// How often the slots are told again although nothing changed, in case a frame was lost.
 constexpr std::chrono::seconds credit_repeat{2};
 
+/// More than a turn's outcome, or an emitted event, takes in a frame beside its effects.
+constexpr std::size_t bytes_around_member = 256;
+
 /// At most so many bytes, and no half of a character at the end.
 std::string cut(std::string text, std::size_t bytes_max) {
   if (text.size() <= bytes_max)
@@ -76,9 +79,10 @@ void agent_core::send_outcomes(const address& loop, std::vector<turn_outcome> tu
     bytes = 0;
   };
   for (turn_outcome& each : turns) {
-    std::size_t of_turn = each.reply.size() + each.state.size() + each.error.size();
+    std::size_t of_turn =
+        each.reply.size() + each.state.size() + each.error.size() + bytes_around_member;
     for (const offered_event& emit : each.emits)
-      of_turn += emit.body.size();
+      of_turn += emit.body.size() + bytes_around_member;
     if (!body.turns.empty() && bytes + of_turn > limits::outcomes_bytes_max)
       send();
     bytes += of_turn;
@@ -165,7 +169,7 @@ void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<tur
   entry->second.loop = loop;
   entry->second.epoch = turn.epoch;
   entry->second.started = now_.wall;
-  entry->second.body = turn.body;
+  entry->second.body = turn.body.copy(); // a long turn is not to keep its whole frame
   turn_start begin;
   begin.turn = turn.turn;
   begin.agent = settings_.agent.name;
@@ -173,8 +177,8 @@ void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<tur
   begin.token =
       settings_.store_id + "." + to_string(turn.turn.delivery.event, settings_.agent.name) + ".0";
   begin.has_state = turn.has_state;
-  begin.state = std::move(turn.state);
-  begin.body = std::move(turn.body);
+  begin.state = turn.state.copy();
+  begin.body = entry->second.body;
   starts.push_back(std::move(begin));
 }
 

@@ -167,7 +167,7 @@ void lane_set::activate(std::uint32_t slot, stage to) {
   if (which.at == stage::waiting)
     count_waiting(in, slot, -1);
   which.at = to;
-  in.first_waiting = which.next;
+  in.first_waiting = waiting_from(which.next);
   ++in.active;
 }
 
@@ -184,11 +184,12 @@ void lane_set::deactivate(std::uint32_t slot, stage to) {
   --in.active;
   if (to == stage::waiting)
     count_waiting(in, slot, +1);
-  in.first_waiting = find_first_waiting(in);
+  in.first_waiting = waiting_from(in.head);
   offer_ready(which.lane);
 }
 
-std::uint32_t lane_set::find_first_waiting(const lane& in) const noexcept {
+/// The first delivery from here on that has not started.
+std::uint32_t lane_set::waiting_from(std::uint32_t slot) const noexcept {
   const auto waits = [](stage at) {
 #ifdef SKEIN_BUG_ORDER_BROKEN_BY_RETRY
     return at == stage::waiting;
@@ -196,10 +197,9 @@ std::uint32_t lane_set::find_first_waiting(const lane& in) const noexcept {
     return at == stage::waiting || at == stage::retrying;
 #endif
   };
-  std::uint32_t first = in.head;
-  while (first != no_slot && !waits(deliveries[first].at))
-    first = deliveries[first].next;
-  return first;
+  while (slot != no_slot && !waits(deliveries[slot].at))
+    slot = deliveries[slot].next;
+  return slot;
 }
 
 void lane_set::retry_ready(std::uint32_t slot) {
@@ -207,7 +207,7 @@ void lane_set::retry_ready(std::uint32_t slot) {
   SKEIN_CHECK(which.at == stage::retrying);
   which.at = stage::waiting;
 #ifdef SKEIN_BUG_ORDER_BROKEN_BY_RETRY
-  lanes[which.lane].first_waiting = find_first_waiting(lanes[which.lane]);
+  lanes[which.lane].first_waiting = waiting_from(lanes[which.lane].head);
 #endif
   count_waiting(lanes[which.lane], slot, +1);
   offer_ready(which.lane);
@@ -225,7 +225,7 @@ void lane_set::close(std::uint32_t slot) {
   if (from == stage::waiting || from == stage::retrying)
     ++in.active;
   if (in.first_waiting == slot)
-    in.first_waiting = which.next;
+    in.first_waiting = waiting_from(which.next);
   offer_ready(which.lane);
 }
 
@@ -234,8 +234,26 @@ void lane_set::set_loading(std::uint32_t lane_slot, bool loading, bool goes_firs
   if (loading && which.queued_as != priority_classes)
     unqueue(which);
   which.loading = loading;
+  which.loading_for = loading ? which.first_waiting : no_slot;
   if (!loading)
     offer_ready(lane_slot, goes_first);
+}
+
+void lane_set::know_state(std::uint32_t lane_slot, std::optional<slice> state) {
+  forget_state(lane_slot);
+  lane& which = lanes[lane_slot];
+  which.state_known = true;
+  which.has_state = state.has_value();
+  if (state)
+    which.state = *std::move(state);
+  state_bytes_ += which.state.size();
+}
+
+void lane_set::forget_state(std::uint32_t lane_slot) {
+  lane& which = lanes[lane_slot];
+  state_bytes_ -= which.state.size();
+  which.state = {};
+  which.state_known = which.has_state = false;
 }
 
 std::uint32_t lane_set::take_ready(agent_no agent) {
@@ -327,7 +345,7 @@ void lane_set::unlink(std::uint32_t slot) {
   else if (gone.at != stage::retrying)
     --in.active;
   if (in.first_waiting == slot)
-    in.first_waiting = gone.next;
+    in.first_waiting = waiting_from(gone.next);
   (gone.previous == no_slot ? in.head : deliveries[gone.previous].next) = gone.next;
   (gone.next == no_slot ? in.tail : deliveries[gone.next].previous) = gone.previous;
   gone.lane = gone.previous = gone.next = no_slot;
@@ -341,6 +359,7 @@ void lane_set::release_if_empty(std::uint32_t lane_slot) {
   if (in.size > 0 || in.stopping > 0)
     return;
   SKEIN_CHECK(in.queued_as == priority_classes);
+  forget_state(lane_slot);
   agents_[raw(in.agent)].by_key.erase(in.key);
   const std::uint32_t ticket = in.ticket;
   lanes.release(lane_slot);

@@ -21,6 +21,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -85,7 +86,7 @@ struct live_delivery {
   std::uint32_t attempts = 0; // failed ones
   std::uint32_t crashes = 0;
   instant next_due = no_instant;
-  std::unique_ptr<turn_outcome> outcome; // held or closing
+  std::unique_ptr<turn_outcome> outcome; // from held on, while it may be needed
 };
 
 struct lane {
@@ -103,7 +104,8 @@ struct lane {
       0;                // turns of deliveries that are over, which run until they are reported
   bool loading = false; // waits for something; see set_loading
   bool reading = false; // that is a body or its state, from the store
-  std::uint64_t read_number = 0; // of the last state read asked for
+  std::uint32_t loading_for = no_slot; // the delivery that was its first waiting one then
+  std::uint64_t read_number = 0;       // of the last state read asked for
   bool state_known = false;
   bool has_state = false;
   slice state;
@@ -156,19 +158,24 @@ class lane_set {
   /// its turn anew: what was read for it is used before more is read.
   void set_loading(std::uint32_t lane, bool loading, bool goes_first = true);
 
+  /// What the store has as the state of the lane's key.
+  void know_state(std::uint32_t lane, std::optional<slice> state);
+  /// It is read again before the next turn.
+  void forget_state(std::uint32_t lane);
+  /// Of all states that are known.
+  std::size_t state_bytes() const noexcept { return state_bytes_; }
+
   /// The next lane that may start a turn of this agent, highest class first; no_slot if none. The
   /// lane leaves its queue: the caller starts lanes[it].first_waiting or sets the lane loading.
   std::uint32_t take_ready(agent_no agent);
   /// Puts the lane back into its queue if it may start (another) turn.
   void offer_ready(std::uint32_t lane, bool goes_first = false);
 
-  /// How many turns of this agent could start now, counting one a ready lane (pure: what fits its
-  /// depth).
+  /// How many lanes of this agent could start a turn now.
   std::size_t ready_count(agent_no agent) const noexcept { return agents_[raw(agent)].ready; }
   /// Since when the oldest delivery that could start now waits, as far as the heads of the queues
   /// tell; no_instant if none does.
   instant oldest_ready() const noexcept;
-  std::size_t agent_count() const noexcept { return agents_.size(); }
   std::size_t pending_events() const noexcept { return by_sequence_.size(); }
   std::size_t waiting_count(agent_no agent) const noexcept { return agents_[raw(agent)].waiting; }
   std::size_t lane_count() const noexcept { return lanes.used(); }
@@ -204,7 +211,7 @@ class lane_set {
   bool may_start(const lane& which) const noexcept;
   bool yields_to(const live_delivery& there, instant ready_at,
                  std::uint64_t sequence) const noexcept;
-  std::uint32_t find_first_waiting(const lane& in) const noexcept;
+  std::uint32_t waiting_from(std::uint32_t delivery) const noexcept;
   void unqueue(lane& which) noexcept;
   std::uint8_t top_class(const lane& which) const noexcept;
   void unlink(std::uint32_t delivery);
@@ -213,6 +220,7 @@ class lane_set {
 
   std::vector<agent_lanes> agents_;
   flat_index by_sequence_;
+  std::size_t state_bytes_ = 0;
 };
 
 } // namespace skein

@@ -6,9 +6,6 @@ namespace {
 
 using self_ptr = caf::stateful_actor<scheduler_state>*;
 
-/// With so many operations gathered a burst is cut short: the journal has enough to begin with.
-constexpr std::size_t burst_operations = 2'048;
-
 caf::weak_actor_ptr weak(self_ptr self) { return caf::weak_actor_ptr{self->ctrl()}; }
 
 struct performer {
@@ -83,7 +80,10 @@ void perform(self_ptr self) {
 
 void note_answer(scheduler_state& state, const committed_in& answer, boot_time now) {
   state.submitted.pop_front();
-  (answer.receipt ? state.facts.committed : state.facts.refused) = now;
+  if (!answer.receipt)
+    state.facts.refused = now;
+  else if (answer.receipt->wrote())
+    state.facts.committed = now;
 }
 
 void finish(self_ptr self) {
@@ -100,7 +100,7 @@ void take(self_ptr self, scheduler_input& input) {
   if (const auto* answer = std::get_if<committed_in>(&input))
     note_answer(state, *answer, now.boot);
   state.parts->core->take(std::move(input), now, state.effects);
-  if (state.parts->core->gathered() >= burst_operations)
+  if (state.parts->core->has_enough())
     finish(self);
   state.facts.cpu += state.parts->clock->thread_cpu() - before;
 }

@@ -1,12 +1,14 @@
-// Construction, recovery, and the frame of a step. The rest by subject: scheduler_intake.cpp
+// Construction, recovery, take and finish. The rest by subject: scheduler_intake.cpp
 // (events in, commits back), scheduler_turns.cpp and scheduler_outcomes.cpp (turns and what becomes
 // of them), scheduler_time.cpp (due and expired), scheduler_deferred.cpp (a store that refuses),
 // scheduler_queries.cpp (look-ups, commands).
 #include "actors/scheduler_core.hpp"
 
+#include "journal/payload_bytes.hpp"
 #include "protocol/check.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace skein {
@@ -14,6 +16,11 @@ namespace skein {
 namespace {
 
 constexpr std::uint32_t crashes_max = 3; // alone; then the delivery is dead
+
+/// With so many operations gathered the journal has enough to begin with.
+constexpr std::size_t burst_operations = 2'048;
+/// Payload of a submit; one context may have more.
+constexpr std::size_t submit_bytes_max = 4 << 20;
 
 /// How often a due time is looked at while the wall clock does not move.
 constexpr std::chrono::milliseconds clock_patience{50};
@@ -132,8 +139,8 @@ void scheduler_core::finish(scheduler_effects& out) {
   mark_barrier();
   if (watched_) {
     const progress_effect progress = progress_now();
-    if (progress.running != last_progress_.running ||
-        progress.uncommitted != last_progress_.uncommitted) {
+    if (!last_progress_ || progress.running != last_progress_->running ||
+        progress.uncommitted != last_progress_->uncommitted) {
       last_progress_ = progress;
       out_->push_back(progress);
     }
@@ -142,34 +149,55 @@ void scheduler_core::finish(scheduler_effects& out) {
   out_ = nullptr;
 }
 
+void scheduler_core::gather(journal::operation op) {
+  submit_bytes_ += journal::payload_bytes(op);
+  submit_.push_back(std::move(op));
+}
+
+bool scheduler_core::has_enough() const noexcept {
+  return submit_.size() >= burst_operations || submit_bytes_ >= submit_bytes_max;
+}
+
 /// Hands the operations that were gathered to the journal, in submits of at most
-/// limits::commit_operations_max. What shares a context stays together: a publish has far fewer
-/// members than that.
+/// limits::commit_operations_max operations and submit_bytes_max. What shares a context stays
+/// together: a publish has far fewer members than that. A full disk refuses whole submits, so that
+/// while the store refuses each context is one: nothing small fails with something large.
 void scheduler_core::submit_gathered() {
   if (submit_.empty())
     return;
   auto operations = std::exchange(submit_, {});
   auto made_by = std::exchange(submit_contexts_, {});
+  const std::size_t bytes_in_all = std::exchange(submit_bytes_, 0);
   if (!spares_.empty()) {
     submit_ = std::move(spares_.back());
     spares_.pop_back();
   }
-  if (operations.size() <= limits::commit_operations_max) {
+  if (operations.size() <= limits::commit_operations_max && bytes_in_all <= submit_bytes_max &&
+      !store_refuses_) {
     hand_over(std::move(operations), std::move(made_by));
     return;
   }
   std::vector<context> contexts;
   std::vector<journal::operation> batch;
-  std::size_t taken = 0;
+  std::size_t bytes = 0;
+  auto next = operations.begin();
   for (context& each : made_by) {
     const auto* request = std::get_if<publish_context>(&each);
     const std::size_t count =
         request == nullptr ? 1 : request->members - request->unroutable.size();
     SKEIN_CHECK(count <= limits::commit_operations_max);
-    if (batch.size() + count > limits::commit_operations_max)
+    const auto last = next + static_cast<std::ptrdiff_t>(count);
+    std::size_t weight = 0;
+    for (auto at = next; at != last; ++at)
+      weight += journal::payload_bytes(*at);
+    if (!batch.empty() && (store_refuses_ || bytes + weight > submit_bytes_max ||
+                           batch.size() + count > limits::commit_operations_max)) {
       hand_over(std::exchange(batch, {}), std::exchange(contexts, {}));
-    for (std::size_t i = 0; i < count; ++i)
-      batch.push_back(std::move(operations[taken++]));
+      bytes = 0;
+    }
+    bytes += weight;
+    batch.insert(batch.end(), std::make_move_iterator(next), std::make_move_iterator(last));
+    next = last;
     contexts.push_back(std::move(each));
   }
   hand_over(std::move(batch), std::move(contexts));
@@ -240,8 +268,7 @@ void scheduler_core::describe(std::size_t& pending, std::size_t& running, std::s
 
 void scheduler_core::on(watch_progress_in&) {
   watched_ = true;
-  last_progress_ = progress_now();
-  out_->push_back(last_progress_);
+  last_progress_.reset(); // finish() tells it, when all that was taken is counted
 }
 
 address scheduler_core::agent_at(agent_no agent) const {

@@ -1,7 +1,8 @@
 // The heart of a loop: takes events in, keeps the lanes of its shards, starts turns when their
 // lane, their agent's slots and the disk allow it, and turns outcomes into commits.
 //
-// Pure: step(input, now) appends effects; the shell (scheduler_actor) carries them out in order.
+// Pure: take(input, now) and finish() append effects; the shell (scheduler_actor) carries them out
+// in order.
 // The world answers with further inputs. Nothing here waits, reads a clock, logs or throws.
 //
 // What must hold
@@ -181,8 +182,8 @@ class scheduler_core {
   void finish(scheduler_effects& out);
   /// A take and its finish.
   void step(scheduler_input input, moment now, scheduler_effects& out);
-  /// Operations gathered since the last finish.
-  std::size_t gathered() const noexcept { return submit_.size(); }
+  /// So much is gathered that the journal should begin with it.
+  bool has_enough() const noexcept;
 
   struct counters {
     std::uint64_t turns = 0, done = 0, failed = 0, dead = 0, cancelled = 0, expired = 0,
@@ -233,6 +234,8 @@ class scheduler_core {
   slice body_to_keep(const slice& body);
   void drop_body(live_event& event);
 
+  void gather(journal::operation op);
+
   // turns (scheduler_turns.cpp)
   void start_turns();
   void start_turns_of(agent_no agent);
@@ -256,6 +259,7 @@ class scheduler_core {
                       const journal::op_result& verdict, instant at);
   void settle_finish(std::uint32_t delivery, journal::finish_op& op,
                      const journal::op_result& verdict, instant at);
+  void keep_state(std::uint32_t lane_slot, const journal::state_change& now);
   void settle_attempt(std::uint32_t delivery, const journal::attempt_op& op,
                       const journal::op_result& verdict);
   void settle_start(std::uint32_t delivery, const journal::op_result& verdict);
@@ -355,6 +359,7 @@ class scheduler_core {
   std::map<std::uint64_t, std::vector<cancel_context>> cancels_; // by event sequence
   std::deque<std::vector<context>> contexts_;                    // per unanswered submit
   std::vector<journal::operation> submit_;                       // since the last finish
+  std::size_t submit_bytes_ = 0;                                 // their payload
   std::vector<context> submit_contexts_;
   std::vector<std::vector<journal::operation>> spares_; // answered, empty: their room is used again
   std::vector<failed_attempt> failed_;                  // since the last finish
@@ -379,7 +384,7 @@ class scheduler_core {
   std::size_t deciding_ = 0; // failures with the retry actor
   bool starting_ = true;
   bool watched_ = false;
-  progress_effect last_progress_;
+  std::optional<progress_effect> last_progress_;
   counters counted_;
   std::optional<boot_time> armed_;
   boot_time demand_told_{};
@@ -390,8 +395,9 @@ class scheduler_core {
   std::vector<std::pair<agent_no, std::string>>
       stalled_; // lanes whose read failed: tried again at the next tick
 
-  // of the step under way
-  moment now_{};
+  moment now_{}; // of the last input
+  // of the take or finish under way
+
   scheduler_effects* out_ = nullptr;
 };
 

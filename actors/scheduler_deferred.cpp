@@ -14,7 +14,24 @@
 
 namespace skein {
 
+namespace {
+
+/// The effects as copies: what is kept is not to keep the frames that they came in.
+void own_effects(journal::operation& op) {
+  auto* finish = std::get_if<journal::finish_op>(&op);
+  if (finish == nullptr)
+    return;
+  finish->reply = finish->reply.copy();
+  if (finish->state_of_key)
+    finish->state_of_key->value = finish->state_of_key->value.copy();
+  for (journal::accept_op& each : finish->emits)
+    each.event.body = each.event.body.copy();
+}
+
+} // namespace
+
 void scheduler_core::defer(std::uint32_t slot, journal::operation op) {
+  own_effects(op);
   const std::size_t bytes = journal::payload_bytes(op);
   deferred_bytes_ += bytes;
   deferred_.push_back({slot, lanes_.deliveries[slot].agent, std::move(op), bytes});
@@ -61,7 +78,7 @@ void scheduler_core::submit_deferred() {
       const live_event& event = lanes_.events[lanes_.deliveries[each.delivery].event];
       finish->event_state = event.open > 0 ? delivery_state::pending : event.ended_as();
     }
-    submit_.push_back(std::move(each.op));
+    gather(std::move(each.op));
     submit_contexts_.push_back(outcome_context{each.delivery});
   }
 }

@@ -48,8 +48,7 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
   for (std::size_t i = 0; i < body.events.size(); ++i) {
     auto deliveries = routes_.match(body.events[i].head());
     if (deliveries)
-      submit_.push_back(
-          journal::accept_op{settings_.epoch, std::move(body.events[i]), *deliveries});
+      gather(journal::accept_op{settings_.epoch, std::move(body.events[i]), *deliveries});
     else
       request.unroutable.push_back(i);
   }
@@ -74,7 +73,8 @@ void scheduler_core::on(committed_in& input) {
   else
     settle_failed_submit(input, contexts);
   input.batch.clear();
-  if (spares_.size() < spares_kept && input.batch.capacity() <= spare_operations_max)
+  const std::size_t room = input.batch.capacity();
+  if (room > 0 && room <= spare_operations_max && spares_.size() < spares_kept)
     spares_.push_back(std::move(input.batch));
   for (; !ripening_.empty() && ripening_.front().submits <= answered_; ripening_.pop_front())
     ripen(ripening_.front().sequence);
@@ -82,10 +82,8 @@ void scheduler_core::on(committed_in& input) {
 
 void scheduler_core::settle_submit(committed_in& input, const std::vector<context>& contexts) {
   SKEIN_CHECK(input.receipt->results.size() == input.batch.size());
-  const auto& results = input.receipt->results;
-  const auto applied = [](const auto& each) { return each.status == journal::op_status::applied; };
-  if (std::any_of(results.begin(), results.end(), applied))
-    taken_by_store(); // not for duplicates alone: nothing was written for those
+  if (input.receipt->wrote())
+    taken_by_store();
   std::size_t at = 0;
   for (const context& each : contexts) {
     if (const auto* request = std::get_if<publish_context>(&each)) {
@@ -157,6 +155,7 @@ void scheduler_core::settle_failed_submit(committed_in& input,
                                           const std::vector<context>& contexts) {
   const errc why = input.receipt.error().code;
   const bool definite = journal::is_refusal(why);
+  const bool known = definite && store_refuses_; // that it refuses; the metrics count how often
   if (definite)
     refused_by_store();
   std::size_t at = 0;
@@ -180,7 +179,8 @@ void scheduler_core::settle_failed_submit(committed_in& input,
       ++at;
     }
   }
-  log(log_severity::error, "commit-failed", to_string(input.receipt.error()));
+  if (!known)
+    log(log_severity::error, "commit-failed", to_string(input.receipt.error()));
 }
 
 void scheduler_core::remember_answer(const frame_header& request, slice answer) {
@@ -251,12 +251,13 @@ void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
     due_now_.push_back(owner.id.sequence);
 }
 
-/// Bodies beyond the cache's limit stay on disk and are read back when their turn comes.
+/// Bodies beyond the cache's limit stay on disk and are read back when their turn comes. What is
+/// kept is a copy: a part of the frame that it came in would keep all of that.
 slice scheduler_core::body_to_keep(const slice& body) {
   if (body_bytes_ + body.size() > limits::loop_body_cache_bytes)
     return {};
   body_bytes_ += body.size();
-  return body;
+  return body.copy();
 }
 
 } // namespace skein

@@ -101,7 +101,8 @@ void scheduler_core::finish_turn(std::uint32_t slot) {
   if (!op.emits.empty()) {
     submit_contexts_.push_back(
         publish_context{{settings_.self, settings_.self, 0}, op.emits.size(), {}});
-    submit_.insert(submit_.end(), op.emits.begin(), op.emits.end());
+    for (const journal::accept_op& each : op.emits)
+      gather(each);
     op.emits.clear();
   }
 #endif
@@ -152,13 +153,13 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
   std::erase(accused_, slot);
   const std::uint32_t lane_slot = delivery.lane;
   const bool parked = lane_slot != no_slot && lanes_.lanes[lane_slot].loading &&
-                      lanes_.lanes[lane_slot].first_waiting == slot;
+                      lanes_.lanes[lane_slot].loading_for == slot;
   if (delivery.at !=
       stage::closing) // else an outcome of it was refused whole, and this one takes its place
     lanes_.close(slot);
   if (parked) // what it waited for was for this delivery
     unpark(lane_slot, true);
-  submit_.push_back(std::move(op));
+  gather(std::move(op));
   submit_contexts_.push_back(outcome_context{slot});
 }
 
@@ -229,10 +230,7 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
       log(log_severity::warning, "delivery-dead",
           "dead letter: " + turn_error_text(op.code, op.error), slot);
     if (op.state_of_key && delivery.lane != no_slot) {
-      lane& in = lanes_.lanes[delivery.lane];
-      in.state_known = true;
-      in.has_state = !op.state_of_key->erase;
-      in.state = std::move(op.state_of_key->value);
+      keep_state(delivery.lane, *op.state_of_key);
       settings_.agents[raw(delivery.agent)].has_state = true;
     }
   } else if (verdict.status == journal::op_status::already_terminal) {
@@ -261,6 +259,17 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
       ++counted_.accepted;
       take_in(verdict.emits[i].event, op.emits[i].event, op.emits[i].deliveries, at);
     }
+}
+
+/// For the lane's next turn, if there is one and room for it; else it is read when one comes.
+void scheduler_core::keep_state(std::uint32_t lane_slot, const journal::state_change& now) {
+  const bool fits = lanes_.state_bytes() + now.value.size() <= limits::loop_state_cache_bytes;
+  if (lanes_.lanes[lane_slot].size == 1 || !fits)
+    lanes_.forget_state(lane_slot);
+  else if (now.erase)
+    lanes_.know_state(lane_slot, std::nullopt);
+  else
+    lanes_.know_state(lane_slot, now.value.copy());
 }
 
 void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_op& op,

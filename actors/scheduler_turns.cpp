@@ -49,9 +49,9 @@ void scheduler_core::start_turns_of(agent_no agent) {
     } else {
       ++starts_;
       lanes_.activate(slot, stage::starting);
-      submit_.push_back(journal::start_op{settings_.epoch,
-                                          {lanes_.events[delivery.event].id, delivery.index},
-                                          delivery.suspected == suspicion::accused});
+      gather(journal::start_op{settings_.epoch,
+                               {lanes_.events[delivery.event].id, delivery.index},
+                               delivery.suspected == suspicion::accused});
       submit_contexts_.push_back(outcome_context{slot});
     }
     lanes_.offer_ready(lane_slot);
@@ -167,6 +167,8 @@ void scheduler_core::dispatch_turn(std::uint32_t slot) {
   turn.has_state = in.has_state;
   if (in.has_state)
     turn.state = in.state;
+  if (lanes_.state_bytes() > limits::loop_state_cache_bytes)
+    lanes_.forget_state(delivery.lane); // it was read beyond the limit, for this turn
   turn.body = event.body;
   of.batch_bytes += turn.body.size() + turn.state.size();
   if (settings_.tell_turns)
@@ -219,10 +221,7 @@ void scheduler_core::on(state_in& input) {
     stalled_.emplace_back(input.agent, input.key);
     return;
   }
-  lane& in = lanes_.lanes[lane_slot];
-  in.state_known = true;
-  in.has_state = input.state->has_value();
-  in.state = in.has_state ? **input.state : slice{};
+  lanes_.know_state(lane_slot, *std::move(input.state));
   unpark(lane_slot, true);
 }
 
@@ -244,7 +243,7 @@ void scheduler_core::on(bodies_in& input) {
     for (const std::uint32_t each : of_event) {
       const std::uint32_t lane_slot = lanes_.deliveries[each].lane;
       const lane& in = lanes_.lanes[lane_slot];
-      if (!in.reading || in.first_waiting != each)
+      if (!in.reading || in.loading_for != each)
         continue; // it waits for something else
       if (input.bodies)
         unpark(lane_slot, true);
@@ -287,7 +286,7 @@ void scheduler_core::on(decided_in& input) {
     op.code = outcome.code;
     op.error = outcome.error;
     op.next_due = each.due;
-    submit_.push_back(std::move(op));
+    gather(std::move(op));
     submit_contexts_.push_back(outcome_context{slot});
   }
 }

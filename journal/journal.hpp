@@ -31,6 +31,7 @@
 #include "protocol/result.hpp"
 #include "protocol/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -161,6 +162,12 @@ struct commit_receipt {
   commit_no commit{};
   instant at = no_instant;        // the accepted time of every event in it
   std::vector<op_result> results; // one per operation, in order
+
+  /// Not for an empty batch, nor for duplicates alone: nothing was written for those.
+  bool wrote() const noexcept {
+    return std::any_of(results.begin(), results.end(),
+                       [](const op_result& each) { return each.status == op_status::applied; });
+  }
 };
 
 // ---- what is read -----------------------------------------------------------------------------

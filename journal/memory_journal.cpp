@@ -204,7 +204,7 @@ class memory_engine final : public engine {
                    .due = resolved(op.event.due, last_at_),
                    .expires = resolved(op.event.expires, last_at_),
                    .priority = op.event.priority,
-                   .body = op.event.body,
+                   .body = op.event.body.copy(),
                    .deliveries = {}};
     for (const agent_no agent : op.deliveries) {
       SKEIN_CHECK(raw(agent) < store_->agents.size());
@@ -285,7 +285,7 @@ class memory_engine final : public engine {
     record.code = op.code;
     record.error = op.error;
     record.reply_kind = op.reply_kind;
-    record.reply = op.reply;
+    record.reply = op.reply.copy();
     record.emitted = static_cast<std::uint32_t>(op.emits.size());
     if (op.state_of_key)
       set_state(op.agent, *op.state_of_key);
@@ -302,7 +302,7 @@ class memory_engine final : public engine {
     if (change.erase)
       store_->states.erase({agent, change.key});
     else
-      store_->states[{agent, change.key}] = change.value;
+      store_->states[{agent, change.key}] = change.value.copy();
   }
 
   op_result judge(const attempt_op& op) {

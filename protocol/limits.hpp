@@ -89,8 +89,9 @@ inline constexpr std::size_t outcomes_bytes_max = 8 << 20; // effects in one fra
 // What is in flight
 inline constexpr std::size_t gateway_events_max = 65'536; // offered, not yet acknowledged
 inline constexpr std::size_t gateway_bytes_max = 64 << 20;
-inline constexpr std::size_t loop_body_cache_bytes = 64 << 20; // bodies kept in memory a loop
-inline constexpr std::size_t loop_fetch_events = 1'024;        // bodies read back in one request
+inline constexpr std::size_t loop_body_cache_bytes = 64 << 20;  // bodies kept in memory a loop
+inline constexpr std::size_t loop_state_cache_bytes = 64 << 20; // states of busy keys, likewise
+inline constexpr std::size_t loop_fetch_events = 1'024;         // bodies read back in one request
 inline constexpr std::size_t pipeline_depth = 64; // turns in flight a lane of a pure agent
 inline constexpr std::size_t commit_operations_max = 8'192; // of one transaction
 inline constexpr std::size_t dispatch_batch_turns = 1'024;  // turns in one frame

@@ -2,6 +2,7 @@
 // never copies the bytes, so one received frame feeds the lanes, the journal and the agents.
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,17 @@ class slice {
   /// `view` must lie in memory that `owner` keeps alive and unchanged.
   slice(std::shared_ptr<const void> owner, std::string_view view)
     : owner_{std::move(owner)}, view_{view} {}
+
+  /// The same bytes in memory of their own: for a small part that is kept long after the rest of
+  /// what it came in (a frame of a thousand events).
+  slice copy() const {
+    if (view_.empty())
+      return {};
+    auto bytes = std::make_shared_for_overwrite<char[]>(view_.size());
+    std::memcpy(bytes.get(), view_.data(), view_.size());
+    const std::string_view copied{bytes.get(), view_.size()};
+    return {std::move(bytes), copied};
+  }
 
   /// A part of this slice that shares its owner. `part` must lie within view().
   slice part(std::string_view part) const { return slice{owner_, part}; }

@@ -152,7 +152,14 @@ turn_outcome loop_world::emitting(const std::vector<event_words>& events) const 
 
 void loop_world::frame_to_loop(const address& from, const message& body, std::uint64_t number) {
   // Through the bytes, as it comes from a link.
-  inputs_.push_back(frame_in{must(decode_frame(encode_frame({from, loop_at, number}, body)))});
+  const slice bytes = encode_frame({from, loop_at, number}, body);
+  frames_in_.emplace_back(bytes.owner());
+  inputs_.push_back(frame_in{must(decode_frame(bytes))});
+}
+
+std::size_t loop_world::frames_kept() const {
+  return static_cast<std::size_t>(std::count_if(frames_in_.begin(), frames_in_.end(),
+                                                [](const auto& each) { return !each.expired(); }));
 }
 
 std::uint64_t loop_world::publish_all(const std::vector<event_words>& events) {

@@ -102,6 +102,8 @@ class loop_world {
   bool freeze_wall = false; // as engine time does after the clock was set back
   std::size_t steps = 0;
   std::size_t frames = 0; // that the loop sent
+  /// Frames to the loop whose bytes something still keeps.
+  std::size_t frames_kept() const;
 
   /// What is told to the loop by `happen` waits in its mailbox together.
   void together(const std::function<void()>& happen);
@@ -156,6 +158,7 @@ class loop_world {
   mutable instant frozen_;
   std::multiset<boot_time> wakes_, retry_wakes_;
   std::deque<scheduler_input> inputs_;
+  std::vector<std::weak_ptr<const void>> frames_in_;
   bool gathering_ = false; // they wait
   bool together_ = false;  // they are taken together
   std::deque<std::vector<journal::operation>> submits_;

@@ -355,8 +355,9 @@ void checker::on(const turn_started& what) {
   if (which.end && which.end->state != delivery_state::cancelled &&
       which.end->state != delivery_state::expired)
     break_rule("effects-once", "a turn of " + name(id) + " began after its end");
-  if (unclean_ && !which.end && which.open_start_in != 0 && which.open_start_in < life_ &&
-      which.marked_in != life_)
+  // What a pure agent does again harms nobody: it is never suspected.
+  if (unclean_ && !of_.settings.pure[raw(what.agent)] && !which.end && which.open_start_in != 0 &&
+      which.open_start_in < life_ && which.marked_in != life_)
     break_rule("crash-count", "suspect " + name(id) + " was run without a durable start");
   which.open_start_in = life_;
 }

@@ -24,9 +24,9 @@ void sim_client::plan() {
 std::string sim_client::type_by_dice() {
   if (dice_.chance(node_.options().poison))
     return "poison.pill";
-  static constexpr std::array<const char*, 8> types{"work.item", "work.item",   "work.item",
-                                                    "work.both", "leaf.item",   "leaf.both",
-                                                    "echo.item", "nobody.wants"};
+  static constexpr std::array<const char*, 10> types{
+      "work.item", "work.item", "work.item", "work.both", "leaf.item",
+      "leaf.both", "echo.item", "pure.item", "pure.item", "nobody.wants"};
   return types[dice_.below(types.size())];
 }
 

@@ -23,9 +23,11 @@ void draw_agents(sim_options& options, sim_random& dice) {
   add("one", agent_kind::exec, false);
   add("two", agent_kind::exec, false);
   add("echo", agent_kind::echo, true);
+  add("pure", agent_kind::exec, true);
   options.routes = {{"work.*", "", "", "one"},   {"*.both", "", "", "one"},
                     {"*.both", "", "", "two"},   {"leaf.*", "", "", "two"},
-                    {"poison.*", "", "", "two"}, {"echo.*", "", "", "echo"}};
+                    {"poison.*", "", "", "two"}, {"echo.*", "", "", "echo"},
+                    {"pure.*", "", "", "pure"}};
 }
 
 } // namespace
@@ -60,6 +62,8 @@ sim_options draw_options(sim_random& dice) {
   drawn.network = {maybe(0.5, 0.3), maybe(0.5, 0.5), dice.chance(0.5),
                    dice.chance(0.2) ? duration{3s} : dice.between(100us, 50ms)};
   drawn.store.sync_max = dice.chance(0.2) ? dice.between(100ms, 2s) : dice.between(500us, 5ms);
+  if (dice.chance(0.2))
+    drawn.store.read_max = dice.between(100ms, 2s);
   drawn.store.disk_full = maybe(0.15, 0.2);
   drawn.store.in_doubt = maybe(0.15, 0.03);
   drawn.agent = {
@@ -93,7 +97,7 @@ std::string to_string(const sim_options& of) {
   add("drop", of.network.drop), add("duplicate", of.network.duplicate),
       add("reorder", static_cast<int>(of.network.reorder));
   add_ms("delay_ms", of.network.delay_max), add_ms("sync_ms", of.store.sync_max),
-      add("disk_full", of.store.disk_full);
+      add_ms("read_ms", of.store.read_max), add("disk_full", of.store.disk_full);
   add("refuse", of.network.refuse), add("identities", of.window.entries_max);
   add_ms("window_ms", of.window.time), add_ms("answer_ms", of.store.answer_max);
   add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject),

@@ -4,6 +4,7 @@
 //   full    every write finds no space
 //   broken  every sync fails
 //   hung    a sync does not return as long as this is there
+//   slow    a sync takes 20 ms more
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +50,8 @@ bool fail_sync(int fd) {
     return false;
   while (is_ordered("hung"))
     ::poll(nullptr, 0, 10);
+  if (is_ordered("slow"))
+    ::poll(nullptr, 0, 20);
   if (!is_ordered("broken"))
     return false;
   errno = EIO;

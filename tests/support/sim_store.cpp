@@ -95,8 +95,8 @@ void sim_store::tell_foreign(loop_no by, const std::vector<journal::operation>& 
 
 void sim_store::read(std::function<void(journal::reader&)> work) {
   // In order of arrival, as one reading thread does it.
-  last_read_ = std::max(last_read_, timeline_.now() + dice_.skewed(std::chrono::microseconds{20},
-                                                                   std::chrono::milliseconds{20}));
+  last_read_ = std::max(
+      last_read_, timeline_.now() + dice_.between(std::chrono::microseconds{20}, faults_.read_max));
   timeline_.at(last_read_, while_alive([this, work = std::move(work)] { work(*reader_); }));
 }
 

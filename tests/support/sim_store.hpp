@@ -19,8 +19,9 @@ namespace skein::test {
 struct store_faults {
   duration sync_max{std::chrono::milliseconds{2}};
   duration answer_max{std::chrono::milliseconds{1}}; // from the sync to the answer
-  double disk_full = 0;                              // a definite no
-  double in_doubt = 0; // the commit fails in the middle; the process must end
+  duration read_max{std::chrono::milliseconds{20}};
+  double disk_full = 0; // a definite no
+  double in_doubt = 0;  // the commit fails in the middle; the process must end
 };
 
 class sim_store final : public store_port {

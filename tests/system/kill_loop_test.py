@@ -3,7 +3,8 @@
     kill_loop_test.py [ROUNDS] [SEED]
 
 Publishers outside the node note each acknowledgement in files. The node, whose turns are run by programs that note
-what they do, is killed after a random 20 to 400 ms, started again, and so on for ROUNDS rounds (5 if not said).
+what they do, is killed after a random 20 to 400 ms, started again, and so on for ROUNDS rounds (5 if not said). In
+every other round its disk is slow, so that much waits for a sync when it is killed.
 Then all of it must come to its end, and what the store tells must agree with the notes.
 """
 import collections
@@ -16,6 +17,7 @@ import time
 import support
 from support import HERE, Client, say, until, worker
 
+BAD_DISK = os.environ["SKEIN_BAD_DISK_LIBRARY"]
 KEYS = 24
 PUBLISHERS = 2
 READY_WITHIN = 5.0  # seconds after a kill
@@ -61,6 +63,8 @@ class KillLoop(support.SystemTest):
         self.random = random.Random(seed)
         self.notes = os.path.join(self.folder, "notes.txt")
         self.port_file = os.path.join(self.folder, "port")
+        self.orders = os.path.join(self.folder, "orders")  # for the disk
+        os.mkdir(self.orders)
         self.publishers = []
         self.addCleanup(self.end_publishers)
 
@@ -114,6 +118,7 @@ class KillLoop(support.SystemTest):
 
     def restart(self, node):
         """Kills it after a while and starts it again; the seconds until it is ready."""
+        self.change_disk()
         before = self.recorded()
         until(lambda: self.recorded() > before, 30, "an acknowledgement after a start")
         time.sleep(self.random.uniform(0.020, 0.400))  # the moment of the kill
@@ -129,8 +134,17 @@ class KillLoop(support.SystemTest):
         client.close()
         return took
 
+    def change_disk(self):
+        """From fast to slow or back."""
+        slow = os.path.join(self.orders, "slow")
+        if os.path.exists(slow):
+            os.remove(slow)
+        else:
+            with open(slow, "wb"):
+                pass
+
     def test_nothing_acknowledged_is_lost_and_order_is_kept_when_the_node_is_killed_again_and_again(self):
-        node = self.node(config(self.notes))
+        node = self.node(config(self.notes), environment={"LD_PRELOAD": BAD_DISK, "SKEIN_BAD_DISK": self.orders})
         self.tell_port(node)
         self.start_publishers()
         starts = [self.restart(node) for _ in range(rounds)]

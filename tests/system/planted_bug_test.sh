@@ -6,7 +6,7 @@ source=$1
 build=$2
 python=$3
 cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSKEIN_DEVELOPER_MODE=OFF \
-  -DSKEIN_PLANTED_BUG=ack-before-sync >/dev/null
+  -DSKEIN_PLANTED_BUG=ack_before_sync >/dev/null
 cmake --build "$build" --target skein
 cd "$(dirname "$0")"
 export SKEIN_BINARY=$build/skein
