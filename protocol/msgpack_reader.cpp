@@ -34,6 +34,14 @@ constexpr std::size_t width(std::uint8_t byte, first_byte first, std::size_t bas
   return base << (byte - first);
 }
 
+static_assert(std::endian::native == std::endian::little);
+template <class Word>
+Word load(const char* from) noexcept {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
 constexpr auto type_table = [] {
   using type = msgpack_reader::type;
   std::array<type, 256> table{};
@@ -84,11 +92,18 @@ std::uint64_t msgpack_reader::take_number(std::size_t bytes) noexcept {
     fail();
     return 0;
   }
-  static_assert(std::endian::native == std::endian::little);
-  std::uint64_t value = 0;
-  std::memcpy(&value, at_, bytes);
+  const char* const from = at_;
   at_ += bytes;
-  return __builtin_bswap64(value) >> (64 - 8 * bytes);
+  switch (bytes) {
+    case 1:
+      return static_cast<std::uint8_t>(*from);
+    case 2:
+      return __builtin_bswap16(load<std::uint16_t>(from));
+    case 4:
+      return __builtin_bswap32(load<std::uint32_t>(from));
+    default:
+      return __builtin_bswap64(load<std::uint64_t>(from));
+  }
 }
 
 bool msgpack_reader::boolean() noexcept {
@@ -98,7 +113,7 @@ bool msgpack_reader::boolean() noexcept {
   return byte == bool_true;
 }
 
-std::uint64_t msgpack_reader::number(std::uint64_t max) noexcept {
+std::uint64_t msgpack_reader::long_number(std::uint64_t max) noexcept {
   std::uint8_t byte = 0;
   if (!take_byte(byte))
     return 0;

@@ -33,7 +33,13 @@ class msgpack_reader {
 
   bool boolean() noexcept;
   /// A whole number of at most `max`.
-  std::uint64_t number(std::uint64_t max = UINT64_MAX) noexcept;
+  std::uint64_t number(std::uint64_t max = UINT64_MAX) noexcept {
+    // Most numbers of a frame are small: one byte.
+    if (at_ == end_ || static_cast<std::uint8_t>(*at_) >= 0x80 ||
+        static_cast<std::uint8_t>(*at_) > max)
+      return long_number(max);
+    return static_cast<std::uint8_t>(*at_++);
+  }
   std::int64_t signed_number(std::int64_t min = INT64_MIN, std::int64_t max = INT64_MAX) noexcept;
   /// Views into the bytes. Whether text is UTF-8 is not looked at.
   std::string_view text(std::size_t bytes_max = SIZE_MAX) noexcept;
@@ -58,6 +64,7 @@ class msgpack_reader {
 
  private:
   bool take_byte(std::uint8_t& byte) noexcept;
+  std::uint64_t long_number(std::uint64_t max) noexcept;
   /// A big-endian number of 1, 2, 4 or 8 bytes.
   std::uint64_t take_number(std::size_t bytes) noexcept;
   std::string_view take_bytes(std::uint64_t count, std::size_t bytes_max) noexcept;
