@@ -83,7 +83,7 @@ problems check_libraries(std::string_view path, std::string_view text) {
   const bool shell =
       path.starts_with("actors/") && (name.ends_with("_actor.cpp") || name == "interfaces.hpp" ||
                                       name == "type_ids.hpp" || name == "engine.cpp");
-  const bool caf = shell || path.starts_with("tests/sim/");
+  const bool caf = shell || path.starts_with("tests/sim/") || name.ends_with("_actor_test.cpp");
   const bool zmq = path.starts_with("nodes/broker/") || path.starts_with("tests/nodes/broker/") ||
                    path.starts_with("bench/");
   problems found;

@@ -106,6 +106,8 @@ TEST_CASE("libraries out of their place are seen") {
   CHECK(check_libraries("actors/lanes.cpp", "#include <caf/all.hpp>\n").size() == 1);
   CHECK(check_libraries("actors/retry_actor.cpp", "#include <caf/all.hpp>\n").empty());
   CHECK(check_libraries("tests/sim/a.cpp", "#include \"caf/all.hpp\"\n").empty());
+  CHECK(check_libraries("tests/actors/an_actor_test.cpp", "#include <caf/all.hpp>\n").empty());
+  CHECK(check_libraries("tests/actors/lanes_test.cpp", "#include <caf/all.hpp>\n").size() == 1);
   CHECK(check_libraries("nodes/node.cpp", "#include <zmq.hpp>\n").size() == 1);
   CHECK(check_libraries("nodes/broker/link.cpp", "#include <zmq.hpp>\n").empty());
   CHECK(check_libraries("bench/zmq_bench.cpp", "#include <zmq.hpp>\n").empty());
