@@ -38,11 +38,14 @@ json view_problems(const loaded_config& loaded) {
   return rows;
 }
 
-int complain_of(context& at, const loaded_config& loaded) {
+/// `why`: the mistakes, where they were not shown before.
+int complain_of(context& at, const loaded_config& loaded, std::string why = "") {
+  const bool shown = why.empty();
   return complain(at, exit_code::failed,
                   {fmt::format("{} has {}", loaded.file,
                                counted(count_of(loaded.problems, problem_level::error), "error")),
-                   "", "correct the lines above", "invalid-config"});
+                   std::move(why), shown ? "correct the lines above" : "correct these lines",
+                   "invalid-config"});
 }
 
 int check(context& at, const std::string& file) {
@@ -75,6 +78,8 @@ json view_value(const loaded_config& loaded, const configured_section& section,
 int show(context& at, const std::string& file) {
   const loaded_config loaded = file.empty() ? load_config("", "", {}) : load_config_file(file);
   if (!loaded.ok()) {
+    if (at.global.output != output_format::table)
+      return complain_of(at, loaded, problem_lines(loaded));
     at.world.err << problem_lines(loaded);
     return complain_of(at, loaded);
   }

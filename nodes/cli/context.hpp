@@ -5,6 +5,7 @@
 #include "nodes/cli/cli.hpp"
 #include "protocol/time.hpp"
 
+#include <chrono>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -22,6 +23,10 @@ struct surroundings {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::function<std::optional<std::string>(const char* name)> environment;
+  /// By which waits are measured, and a pause, false when Ctrl-C ended it. The process has its own
+  /// where they are empty.
+  std::function<std::chrono::steady_clock::time_point()> now = {};
+  std::function<bool(duration)> pause = {};
 };
 
 enum class output_format { table, json, jsonl };

@@ -30,7 +30,7 @@ int list_dead(context& at, const list_options& options) {
   if (!answer)
     return answer.exit;
   if (at.global.output == output_format::table && answer.body.contains("dead"))
-    answer.body["dead"] = dead_rows(answer.body["dead"]);
+    answer.body["dead"] = dead_rows(answer.body["dead"], options.agent);
   print_list(at, answer.body, "dead", columns,
              "no dead letters; see what waits and runs with: skein status");
   return exit_code::done;

@@ -35,8 +35,6 @@ int list_events(context& at, const list_options& options) {
     add_agents(answer.body["events"]);
   print_list(at, answer.body, "events", event_columns(),
              "no such events; publish one with: skein send \"hello\" --key demo --wait");
-  if (answer.body.value("complete", true) == false)
-    say(at, "the search stopped at its budget; give --key to search all of the log");
   return exit_code::done;
 }
 
@@ -71,22 +69,41 @@ bool confirmed(context& at, std::size_t count, int& exit) {
   return false;
 }
 
+struct cancel_end {
+  int exit = exit_code::done;
+  bool answered = true; // false: the node gave no answer, and the next event would get none either
+};
+
 /// Looks the event up and says what a cancel would meet now.
-int foresee_cancel(context& at, const std::string& id, text_table& table) {
+cancel_end foresee_cancel(context& at, const std::string& id, text_table& table) {
   const auto answer = look_up(at, "/v1/events/" + percent_encode(id));
   if (!answer)
-    return answer.exit;
+    return {answer.exit, answer.status != 0};
   const std::string state = cell_of(answer.body, "state");
   if (state != "pending" && state != "running" && state != "retrying")
-    return complain(at, exit_code::conflict,
-                    {std::string{sentence(errc::already_terminal)},
-                     fmt::format("event {} is {} already", id, state), "",
-                     std::string{slug(errc::already_terminal)}});
+    return {complain(at, exit_code::conflict,
+                     {std::string{sentence(errc::already_terminal)},
+                      fmt::format("event {} is {} already", id, state), "",
+                      std::string{slug(errc::already_terminal)}})};
   if (at.global.output == output_format::table)
     table.add({id, "would be cancelled"});
   else
     print_json(at, {{"event", id}, {"state", state}, {"would_be", "cancelled"}});
-  return exit_code::done;
+  return {};
+}
+
+cancel_end cancel(context& at, const std::string& id, text_table& table) {
+  const auto answer = call(at, {"POST",
+                                "/v1/events/" + percent_encode(id) + "/cancel",
+                                {{"Content-Type", "application/json"}},
+                                "{}"});
+  if (!answer)
+    return {answer.exit, answer.status != 0};
+  if (at.global.output == output_format::table)
+    table.add({cell_of(answer.body, "event"), cell_of(answer.body, "state")});
+  else
+    print_json(at, answer.body);
+  return {};
 }
 
 int cancel_events(context& at, const std::vector<std::string>& ids) {
@@ -94,26 +111,17 @@ int cancel_events(context& at, const std::vector<std::string>& ids) {
   if (!at.global.dry_run && !confirmed(at, ids.size(), worst))
     return worst;
   text_table table{{"EVENT", "STATE"}};
-  for (const std::string& id : ids) {
-    if (at.global.dry_run) {
-      worst = std::max(worst, foresee_cancel(at, id, table));
-      continue;
-    }
-    const auto answer = call(at, {"POST",
-                                  "/v1/events/" + percent_encode(id) + "/cancel",
-                                  {{"Content-Type", "application/json"}},
-                                  "{}"});
-    if (!answer) {
-      worst = std::max(worst, answer.exit);
-      continue;
-    }
-    if (at.global.output == output_format::table)
-      table.add({cell_of(answer.body, "event"), cell_of(answer.body, "state")});
-    else
-      print_json(at, answer.body);
+  auto next = ids.begin();
+  for (bool answered = true; answered && next != ids.end(); ++next) {
+    const cancel_end end =
+        at.global.dry_run ? foresee_cancel(at, *next, table) : cancel(at, *next, table);
+    worst = std::max(worst, end.exit);
+    answered = end.answered;
   }
   if (!table.empty())
     table.print(at);
+  if (next != ids.end())
+    say(at, fmt::format("not tried: {}", fmt::join(next, ids.end(), " ")));
   return worst;
 }
 
@@ -126,7 +134,8 @@ handler define_event_list(CLI::App& app) {
   add_text(app, "--source", options->source, "SOURCE", "from this source");
   add_text(app, "--id", options->id, "ID", "with this id of their source");
   add_choice(app, "--state", options->state,
-             "pending|running|retrying|done|dead|cancelled|superseded|expired", "in this state");
+             "pending|running|retrying|done|dead|cancelled|superseded|expired|purged",
+             "in this state");
   add_text(app, "--agent", options->agent, "AGENT", "given to this agent");
   add_page(app, options->page);
   return [options](context& at) { return list_events(at, *options); };

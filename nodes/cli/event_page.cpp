@@ -91,11 +91,12 @@ void add_agents(json& rows) {
 
 std::span<const column> event_columns() { return list_columns; }
 
-json dead_rows(const json& events) {
+json dead_rows(const json& events, const std::optional<std::string>& agent) {
   json rows = json::array();
   for (const json& event : events) {
     for (const json& delivery : list_of(event, "deliveries")) {
-      if (!is_text(member_of(delivery, "state"), "dead"))
+      if (!is_text(member_of(delivery, "state"), "dead") ||
+          (agent && !is_text(member_of(delivery, "agent"), *agent)))
         continue;
       json row = delivery;
       for (const char* name : {"event", "key", "type", "source", "id", "accepted"})

@@ -12,8 +12,8 @@ void add_agents(json& rows);
 std::span<const column> event_columns();
 
 /// One row a dead delivery, flat: event, agent, key, type, attempts, code, error, finished,
-/// accepted.
-json dead_rows(const json& events);
+/// accepted. With an agent those of this agent alone: the events may have others beside it.
+json dead_rows(const json& events, const std::optional<std::string>& agent);
 
 /// The page of an event as the look-up gives it.
 void print_event(context& at, const json& event);

@@ -43,7 +43,7 @@ std::optional<node_options> from_file(context& at, const node_flags& flags, int&
 
 bool set_log_level(context& at, node_options& options, const node_flags& flags, int& exit) {
   const auto text = flags.log_level ? flags.log_level : at.world.environment("SKEIN_LOG_LEVEL");
-  if (!text)
+  if (!text || text->empty()) // an empty variable is as good as none
     return true;
   const auto level = parse_log_level(*text);
   if (level) {

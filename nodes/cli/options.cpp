@@ -42,6 +42,12 @@ bool is_one_of(std::string_view word, std::string_view words) {
          all.find(fmt::format("|{}|", word)) != std::string::npos;
 }
 
+output_format to_output(std::string_view text) {
+  return text == "json"    ? output_format::json
+         : text == "jsonl" ? output_format::jsonl
+                           : output_format::table;
+}
+
 } // namespace
 
 void add_argument(CLI::App& app, const std::string& name, std::string& into,
@@ -127,6 +133,21 @@ void add_page(CLI::App& app, page_options& into) {
   add_text(app, "--after", into.after, "NEXT", "go on where the page before ended");
 }
 
+output_format output_of(const std::vector<std::string>& options) {
+  constexpr std::string_view with_equals = "--output=";
+  auto found = output_format::table;
+  for (std::size_t i = 0; i < options.size() && options[i] != "--"; ++i) {
+    const std::string_view each = options[i];
+    if ((each == "-o" || each == "--output") && i + 1 < options.size())
+      found = to_output(options[++i]);
+    else if (each.starts_with(with_equals))
+      found = to_output(each.substr(with_equals.size()));
+    else if (each.starts_with("-o"))
+      found = to_output(each.substr(2));
+  }
+  return found;
+}
+
 void add_globals(CLI::App& app, global_options& into) {
   const std::string group{global_group};
   app.add_option("--server", into.server, "node to talk to (SKEIN_SERVER)")
@@ -135,11 +156,7 @@ void add_globals(CLI::App& app, global_options& into) {
   app.add_option("--token-file", into.token_file, "file that holds the access token")
       ->option_text("FILE")
       ->group(group);
-  const auto format = [&into](const std::string& text) {
-    into.output = text == "json"    ? output_format::json
-                  : text == "jsonl" ? output_format::jsonl
-                                    : output_format::table;
-  };
+  const auto format = [&into](const std::string& text) { into.output = to_output(text); };
   app.add_option_function<std::string>("-o,--output", format, "form of the data on standard output")
       ->check([](const std::string& text) -> std::string {
         return is_one_of(text, "table|json|jsonl")

@@ -16,6 +16,7 @@ class App;
 
 namespace skein::cli {
 
+enum class output_format;
 struct global_options;
 
 /// Empty if the text is legal, else what is wrong with it.
@@ -60,6 +61,9 @@ struct page_options {
   std::optional<std::string> limit_text() const;
 };
 void add_page(CLI::App& app, page_options& into);
+
+/// What -o or --output says among options that were not judged yet; a table if nothing legal.
+output_format output_of(const std::vector<std::string>& options);
 
 /// The options of every command.
 void add_globals(CLI::App& app, global_options& into);

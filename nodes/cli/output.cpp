@@ -80,6 +80,14 @@ bool any_has(const json& rows, std::string_view member) {
   });
 }
 
+/// Of a search that ended before the log did.
+std::string stopped_after(const json& body) {
+  const std::string scanned = cell_of(body, "scanned");
+  return scanned == "-"
+             ? "the search stopped before it had seen all events"
+             : fmt::format("the search stopped after {} events, before it had seen all", scanned);
+}
+
 } // namespace
 
 std::string cell_of(const json& value) {
@@ -196,10 +204,15 @@ void print_list(context& at, const json& body, std::string_view rows,
       print_json(at, row);
   else if (!list.empty())
     print_rows(at, list, columns);
-  if (list.empty())
+  const std::string next = cell_of(body, "next");
+  const bool stopped = cell_of(body, "complete") == "no";
+  if (list.empty() && next == "-" && !stopped)
     say(at, empty);
-  if (const std::string next = cell_of(body, "next"); next != "-")
-    say(at, fmt::format("there is more: add --after {}", shell_quoted(next)));
+  if (stopped)
+    say(at, stopped_after(body));
+  if (next != "-")
+    say(at, fmt::format("{}: add --after {}", stopped ? "it goes on" : "there is more",
+                        shell_quoted(next)));
 }
 
 void print_json(context& at, const json& value) {

@@ -54,7 +54,8 @@ struct column {
 };
 
 /// A list in the chosen form. `rows` is the member of `body` with the rows; json shows the whole
-/// body. `empty` is said when there are none; if there is another page, how to get it.
+/// body. `empty` is said when the whole search found none; if there is another page, how to get it,
+/// and whether this one is short because the search stopped.
 void print_list(context& at, const json& body, std::string_view rows,
                 std::span<const column> columns, std::string_view empty);
 

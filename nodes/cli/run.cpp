@@ -147,6 +147,11 @@ int complain_of_words(context& at, const command_words& words) {
     return complain_of_word(at, fmt::format("{} has no verb \"{}\"", words.noun, words.verb),
                             words.verb, verbs_of(words.noun),
                             fmt::format("skein help {}", words.noun));
+  if (at.global.output != output_format::table)
+    return complain(at, exit_code::usage,
+                    {fmt::format("{} needs a verb", words.noun),
+                     fmt::format("there are: {}", fmt::join(verbs_of(words.noun), ", ")),
+                     fmt::format("skein help {}", words.noun), "invalid-argument"});
   at.world.err << help_of_noun(words.noun);
   return exit_code::usage;
 }
@@ -154,8 +159,9 @@ int complain_of_words(context& at, const command_words& words) {
 int dispatch(context& at, const command_words& words) {
   const command* found = find_command(words.noun, words.verb);
   const bool known = found != nullptr || (words.verb.empty() && !verbs_of(words.noun).empty());
-  if (words.version && words.noun.empty())
-    return run_command(at, *find_command("version", ""), words.rest);
+  if (words.version) // a command's own options mean nothing to it
+    return run_command(at, *find_command("version", ""),
+                       words.noun.empty() ? words.rest : std::vector<std::string>{});
   if ((words.help && (known || words.noun.empty())) ||
       (words.noun.empty() && words.early_option.empty()))
     return show_help(at, words);
@@ -173,7 +179,10 @@ int run_in(surroundings& world, const std::vector<std::string>& arguments, const
   if (const auto no_color = world.environment("NO_COLOR"); no_color && !no_color->empty())
     at.global.no_color = true;
   try {
-    return dispatch(at, split_words(arguments));
+    const command_words words = split_words(arguments);
+    // Known before anything is judged, so that every error has its form.
+    at.global.output = output_of(words.rest);
+    return dispatch(at, words);
   } catch (const std::exception& problem) {
     return complain(at, exit_code::failed,
                     {"something went wrong inside of the command line", problem.what(),

@@ -5,11 +5,14 @@
 #include "nodes/cli/new_event.hpp"
 #include "nodes/cli/options.hpp"
 #include "protocol/cloudevents.hpp"
+#include "protocol/ids.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -21,6 +24,8 @@ namespace {
 
 constexpr duration wait_default = std::chrono::seconds{30};
 constexpr duration wait_max = std::chrono::hours{24};
+constexpr duration pause_min = std::chrono::milliseconds{100}; // between two look-ups
+constexpr duration pause_max = std::chrono::seconds{1};
 
 struct send_options {
   event_options event;
@@ -28,86 +33,176 @@ struct send_options {
 };
 
 /// At most one byte more than an event may have, so that what is too large is refused as such.
-std::string read_all(std::istream& in) {
+/// Empty when reading failed; errno then says why, or is 0.
+std::optional<std::string> read_all(std::istream& in) {
   std::string data(limits::event_bytes_max + 1, '\0');
+  errno = 0;
   in.read(data.data(), static_cast<std::streamsize>(data.size()));
+  // The stream of standard input takes a failed read for the end of the data.
+  if (in.bad() || (&in == &std::cin && std::ferror(stdin) != 0))
+    return std::nullopt;
   data.resize(static_cast<std::size_t>(in.gcount()));
   return data;
 }
 
-/// Empty when the file cannot be read, which is told.
+std::optional<std::string> read_file(const std::string& name) {
+  errno = 0;
+  std::ifstream file{name, std::ios::binary};
+  return file.is_open() ? read_all(file) : std::nullopt;
+}
+
+/// Empty when the data cannot be read, which is told.
 std::optional<std::string> read_data(context& at, const event_options& options) {
   if (options.text)
     return *options.text;
-  if (*options.data_file == "-")
-    return read_all(at.world.in);
-  std::ifstream file{*options.data_file, std::ios::binary};
-  errno = 0;
-  std::string data = file ? read_all(file) : std::string{};
-  if (file.is_open() && !file.bad() && errno == 0)
+  const bool standard_input = *options.data_file == "-";
+  auto data = standard_input ? read_all(at.world.in) : read_file(*options.data_file);
+  const int cause = errno;
+  if (data)
     return data;
   complain(at, exit_code::usage,
-           {fmt::format("the data file {} cannot be read", *options.data_file),
-            std::strerror(errno != 0 ? errno : ENOENT), "", "invalid-argument"});
+           {standard_input ? "standard input cannot be read"
+                           : fmt::format("the data file {} cannot be read", *options.data_file),
+            std::strerror(cause != 0 ? cause : EIO), "", "invalid-argument"});
   return std::nullopt;
 }
 
-/// One event's way: published, and sent again with the same identity while it is waited for, which
-/// finds the same event.
+bool has_state(const json& looked_up) {
+  const auto found = looked_up.find("state");
+  return found != looked_up.end() && found->is_string();
+}
+
+/// Whether a look-up says that nothing more will become of the event.
+bool has_ended(const json& looked_up) {
+  const std::string state = cell_of(looked_up, "state");
+  return has_state(looked_up) && state != "pending" && state != "running" && state != "retrying";
+}
+
+/// The number that a row names; empty if it names none.
+std::string event_in(const json& row) {
+  const std::string number = cell_of(row, "event");
+  return parse_event_id(number) ? number : std::string{};
+}
+
+/// The first row of an acceptance; null if it has none.
+json first_accepted(const json& body) {
+  const auto list = body.find("accepted");
+  return list != body.end() && list->is_array() && !list->empty() ? list->front() : json{};
+}
+
+/// One event's way: published once, then followed by its number. Publishing it again would find it
+/// only as long as the node remembers its identity, and run it a second time after that.
 class sending {
  public:
   sending(context& at, const event& sent) : at_{at}, sent_{sent}, body_{write_structured(sent)} {}
 
   int publish() {
     int exit = exit_code::done;
-    const auto answer = post("/v1/events", at_.global.timeout, exit);
-    return answer ? print_accepted(*answer) : exit;
+    const auto answer = ask(publication("/v1/events"), at_.global.timeout, exit);
+    if (!answer)
+      return exit;
+    const json accepted = first_accepted(*answer);
+    event_ = event_in(accepted);
+    return event_.empty() ? refuse_answer() : print_accepted(accepted);
   }
 
   int publish_and_wait(duration wait) {
-    using clock = std::chrono::steady_clock;
-    const auto until = clock::now() + wait;
-    for (auto left = wait; left > duration{0}; left = until - clock::now()) {
-      // Whole milliseconds, as durations are written.
-      const auto part = std::min<duration>(std::chrono::ceil<std::chrono::milliseconds>(left),
-                                           limits::http_wait_max);
-      int exit = exit_code::done;
-      const auto answer =
-          post("/v1/events?wait=" + format_duration(part), part + at_.global.timeout, exit);
-      if (!answer)
-        return exit;
-      if (answer->contains("state"))
-        return print_outcome(*answer);
-      remember(*answer);
-    }
-    return time_is_up(wait);
+    const auto until = now() + wait;
+    // Whole milliseconds, as durations are written.
+    const auto part = std::min<duration>(std::chrono::ceil<std::chrono::milliseconds>(wait),
+                                         limits::http_wait_max);
+    int exit = exit_code::done;
+    const auto answer = ask(publication("/v1/events?wait=" + format_duration(part)),
+                            part + at_.global.timeout, exit);
+    if (!answer)
+      return exit;
+    event_ = event_in(has_state(*answer) ? *answer : first_accepted(*answer));
+    if (event_.empty())
+      return refuse_answer();
+    const auto end = has_ended(*answer) ? answer : follow(wait, until, exit);
+    return end ? print_outcome(*end) : exit;
   }
 
  private:
-  std::optional<json> post(const std::string& target, duration patience, int& exit) {
-    http_request request{
-        "POST", target, {{"Content-Type", "application/cloudevents+json; charset=UTF-8"}}, body_};
+  using time_point = std::chrono::steady_clock::time_point;
+
+  time_point now() const {
+    return at_.world.now ? at_.world.now() : std::chrono::steady_clock::now();
+  }
+
+  /// Looks an accepted event up until it has ended; that look-up. Empty when the wait ended before,
+  /// which is told; `exit` then says how to end.
+  std::optional<json> follow(duration wait, time_point until, int& exit) {
+    interruptible_pauses own;
+    for (duration pause = pause_min;; pause = std::min(pause * 2, pause_max)) {
+      const duration left = until - now();
+      if (left <= duration{0}) {
+        exit = time_is_up(wait);
+        return std::nullopt;
+      }
+      const duration next = std::min(pause, left);
+      if (!(at_.world.pause ? at_.world.pause(next) : own.wait(next))) {
+        exit = complain_of(explain(at_, http_failure{failure_kind::interrupted, "", false}, wait),
+                           exit_code::interrupted);
+        return std::nullopt;
+      }
+      auto answer =
+          ask({"GET", "/v1/events/" + percent_encode(event_), {}, {}}, at_.global.timeout, exit);
+      if (!answer || has_ended(*answer))
+        return answer;
+      if (!has_state(*answer)) {
+        exit = refuse_answer();
+        return std::nullopt;
+      }
+    }
+  }
+
+  http_request publication(std::string target) const {
+    return {"POST",
+            std::move(target),
+            {{"Content-Type", "application/cloudevents+json; charset=UTF-8"}},
+            body_};
+  }
+
+  /// The JSON object that was answered. Empty when there is none, which is told; `exit` then says
+  /// how to end.
+  std::optional<json> ask(http_request request, duration patience, int& exit) {
     auto end = send_request(at_, std::move(request), patience, exit);
     if (!end)
       return std::nullopt;
     if (const auto* failure = std::get_if<http_failure>(&*end)) {
       exit = complain_of(explain(at_, *failure, patience), exit_code::unreachable);
-      if (failure->sent && event_.empty())
+      if (failure->sent)
         tell_unknown();
       return std::nullopt;
     }
     const auto& answer = std::get<http_answer>(*end);
     if (exit_code_of_status(answer.status) != exit_code::done) {
       exit = complain_of(explain(at_, answer), exit_code::busy);
+      // 503 is a definite no; behind any other failure of a server the event may be stored.
+      if (answer.status >= 500 && answer.status != 503)
+        tell_unknown();
       return std::nullopt;
     }
     json body = parse_json(answer.body);
     if (body.is_object())
       return body;
     exit = complain_of(explain_text(at_), exit_code::unreachable);
-    if (event_.empty())
-      tell_unknown();
+    tell_unknown();
     return std::nullopt;
+  }
+
+  /// JSON, but not what a node answers.
+  int refuse_answer() {
+    const bool known = !event_.empty();
+    const int exit = complain_of(
+        {exit_code::failed,
+         {fmt::format("the answer of {} {}", at_.global.server,
+                      known ? "tells no state of the event" : "does not name the event"),
+          "it does not look like one of Skein", "check --server", ""}},
+        exit_code::unreachable);
+    tell_unknown();
+    return exit;
   }
 
   /// Once the event is accepted a failed request says nothing about it: 1, which tells that the
@@ -125,40 +220,29 @@ class sending {
     return failure.exit;
   }
 
-  /// The answer did not come: the event may have been accepted.
+  /// No answer says whether the event was accepted; nothing is told once one has.
   void tell_unknown() {
+    if (!event_.empty())
+      return;
     say(at_,
         fmt::format("whether it was accepted is not known; to send it again without running it "
                     "twice add: --id {} --source {}",
                     shell_quoted(sent_.id), shell_quoted(sent_.source)));
   }
 
-  json first_accepted(const json& body) const {
-    const auto list = body.find("accepted");
-    return list != body.end() && list->is_array() && !list->empty() ? list->front() : json{};
-  }
-
-  void remember(const json& body) {
-    if (const json accepted = first_accepted(body); accepted.is_object())
-      event_ = cell_of(accepted, "event");
-  }
-
-  int print_accepted(const json& body) {
-    const json accepted = first_accepted(body);
-    remember(body);
+  int print_accepted(const json& accepted) {
     if (at_.global.output != output_format::table)
       print_json(at_, accepted);
     else
       at_.world.out << event_ << '\n';
     at_.world.out.flush();
-    const bool known = accepted.is_object() && accepted.value("duplicate", false);
+    const bool known = cell_of(accepted, "duplicate") == "yes";
     say(at_, fmt::format("{}; see it with: skein event describe {}",
                          known ? "known already, and not run again" : "accepted", event_));
     return exit_code::done;
   }
 
   int print_outcome(const json& body) {
-    event_ = cell_of(body, "event");
     const std::string state = cell_of(body, "state");
     if (at_.global.output != output_format::table)
       print_json(at_, body);

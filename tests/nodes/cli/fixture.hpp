@@ -4,7 +4,10 @@
 #include "nodes/cli/run.hpp"
 #include "tests/nodes/cli/fake_node.hpp"
 
+#include <chrono>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -20,25 +23,33 @@ struct command_line {
   std::vector<node_options> started; // what `dev` and `start` were to run
   int node_exit = 0;
   error node_fails; // why it cannot start
+  /// Waits between requests take no time: the clock stands still but for them.
+  std::vector<duration> pauses;
+  bool interrupt_pauses = false;
 
   std::string out;
   std::string err;
 
+  /// Of the environment.
+  std::function<std::optional<std::string>(const char*)> reader() const {
+    return [this](const char* name) -> std::optional<std::string> {
+      const auto found = environment.find(name);
+      return found == environment.end() ? std::nullopt : std::optional<std::string>{found->second};
+    };
+  }
+
   int operator()(const std::vector<std::string>& arguments) {
     std::istringstream in{input};
     std::ostringstream out_stream, err_stream;
-    cli::surroundings world{in,
-                            out_stream,
-                            err_stream,
-                            in_is_terminal,
-                            out_is_terminal,
-                            in_is_terminal,
-                            [this](const char* name) -> std::optional<std::string> {
-                              const auto found = environment.find(name);
-                              return found == environment.end()
-                                         ? std::nullopt
-                                         : std::optional<std::string>{found->second};
-                            }};
+    cli::surroundings world{
+        in, out_stream, err_stream, in_is_terminal, out_is_terminal, in_is_terminal, reader()};
+    world.now = [this] {
+      return std::accumulate(pauses.begin(), pauses.end(), std::chrono::steady_clock::time_point{});
+    };
+    world.pause = [this](duration time) {
+      pauses.push_back(time);
+      return !interrupt_pauses;
+    };
     const cli::cli_hooks hooks{[this](const node_options& options) {
       started.push_back(options);
       return node_fails.code == errc::none ? result<int>{node_exit} : result<int>{node_fails};

@@ -162,6 +162,9 @@ TEST_CASE("the log level comes from the flag, else the environment, else the fil
   cli.environment["SKEIN_LOG_LEVEL"] = "loud";
   CHECK(cli({"dev"}) == exit_code::usage);
   CHECK_THAT(cli.err, Catch::Contains("SKEIN_LOG_LEVEL is \"loud\""));
+  cli.environment["SKEIN_LOG_LEVEL"] = "";
+  CHECK(cli({"dev", "--config", file.path}) == 0);
+  CHECK(cli.started.at(3).log.level == log_level::warn);
 }
 
 TEST_CASE("a wrong file starts nothing and shows all that is wrong") {

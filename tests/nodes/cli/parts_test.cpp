@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
@@ -57,6 +58,62 @@ TEST_CASE("help and version are seen wherever they stand") {
   CHECK(split_words({"event", "list", "-h"}).help);
   CHECK(split_words({"--help"}).help);
   CHECK(split_words({"--version"}).version);
+}
+
+TEST_CASE("with -o json every error is one line of JSON, whatever it is about") {
+  command_line cli;
+  cli.environment["SKEIN_SERVER"] = "http://127.0.0.1:" + std::to_string(closed_port());
+  for (const words& each : std::vector<words>{{"evnt", "list"},
+                                              {"event", "lsit"},
+                                              {"event"},
+                                              {"--key", "k", "event", "list"},
+                                              {"event", "list", "--limit", "0"},
+                                              {"event", "list", "--keys", "k"},
+                                              {"event", "list", "--timeout", "never"},
+                                              {"event", "list", "extra"},
+                                              {"event", "list"},
+                                              {"help", "banana"},
+                                              {"config", "show", "/nowhere.toml"},
+                                              {"config", "check", "/nowhere.toml"},
+                                              {"dev", "--config", "/nowhere.toml"},
+                                              {"send"}}) {
+    for (const words& form :
+         std::vector<words>{{"-o", "json"}, {"-ojsonl"}, {"--output=json"}, {"--output", "jsonl"}})
+      for (const bool first : {false, true}) {
+        words arguments = each;
+        arguments.insert(first ? arguments.begin() : arguments.end(), form.begin(), form.end());
+        INFO(fmt::format("{}", fmt::join(arguments, " ")));
+        CHECK(cli(arguments) != exit_code::done);
+        CHECK(std::count(cli.err.begin(), cli.err.end(), '\n') == 1);
+        const json told = parse_json(cli.err);
+        REQUIRE(told.is_object());
+        CHECK(told.contains("error"));
+        CHECK(told.contains("exit"));
+      }
+  }
+  CHECK(cli({"event", "list", "-o", "xml"}) == exit_code::usage);
+  CHECK_THAT(cli.err, Catch::StartsWith("error: --output: \"xml\" is none of"));
+}
+
+TEST_CASE("--version anywhere prints the version and does nothing else") {
+  command_line cli;
+  fake_node node;
+  cli.environment["SKEIN_SERVER"] = node.url();
+  CHECK(cli({"--version"}) == exit_code::done);
+  const std::string shown = cli.out;
+  CHECK_THAT(shown, Catch::StartsWith("skein "));
+  for (const words& each : std::vector<words>{{"event", "cancel", "17-42", "--version"},
+                                              {"event", "--version", "list"},
+                                              {"send", "x", "--key", "k", "--version"},
+                                              {"dev", "--version"}}) {
+    CHECK(cli(each) == exit_code::done);
+    CHECK(cli.out == shown);
+    CHECK(cli.err.empty());
+  }
+  CHECK(cli({"status", "--version", "-o", "json"}) == exit_code::done);
+  CHECK_THAT(cli.out, Catch::Contains("\"version\": "));
+  CHECK(cli.started.empty());
+  CHECK(node.take_requests().empty());
 }
 
 TEST_CASE("the splitting knows every option that all commands have") {

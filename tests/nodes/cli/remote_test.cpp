@@ -1,14 +1,21 @@
 // Talking to a node: what is sent beside the stories, waiting over several requests, interruption.
 #include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/http_client.hpp"
 #include "tests/nodes/cli/fixture.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <pthread.h>
+#include <stdexcept>
+#include <thread>
+#include <unistd.h>
 
 using namespace skein;
 using namespace skein::cli;
@@ -86,28 +93,147 @@ TEST_CASE("the token comes from a file and never reaches an output") {
   std::filesystem::remove(pattern);
 }
 
-TEST_CASE("a wait goes on over several requests with the same event") {
+TEST_CASE("an accepted event is never published again, and followed by its number") {
   node_and_line at;
   at.node.serve("POST /v1/events?wait=1m", json_answer(202, accepted));
-  const std::string done = R"({"event":"17-42","state":"done","reply":"at last"})";
-  // What is left of two minutes depends on the clock: any further request is answered.
-  at.node.serve("POST /v1/events?wait=1m", json_answer(200, done));
+  for (const char* state : {"pending", "running", "running", "retrying", "running", "running"})
+    at.node.serve("GET /v1/events/17-42",
+                  json_answer(200, R"({"event":"17-42","state":")" + std::string{state} + R"("})"));
+  at.node.serve("GET /v1/events/17-42",
+                json_answer(200, R"({"event":"17-42","state":"done","reply":"at last"})"));
   CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=2m"}) == exit_code::done);
   CHECK(at.cli.out == "at last\n");
+  CHECK(at.cli.err.empty());
   const auto requests = at.node.take_requests();
-  REQUIRE(requests.size() == 2);
-  CHECK(requests[0].body == requests[1].body);
+  REQUIRE(requests.size() == 8);
+  CHECK(requests[0].line == "POST /v1/events?wait=1m");
+  for (std::size_t i = 1; i < requests.size(); ++i)
+    CHECK(requests[i].line == "GET /v1/events/17-42");
+  using std::chrono::milliseconds;
+  CHECK(at.cli.pauses == std::vector<duration>{milliseconds{100}, milliseconds{200},
+                                               milliseconds{400}, milliseconds{800},
+                                               milliseconds{1'000}, milliseconds{1'000},
+                                               milliseconds{1'000}});
 }
 
 TEST_CASE("when time is up the event is named and 124 returned") {
   node_and_line at;
-  for (int left = 1; left <= 50; ++left)
-    at.node.serve("POST /v1/events?wait=" + std::to_string(left) + "ms",
-                  json_answer(202, accepted));
-  CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=50ms"}) == exit_code::timed_out);
+  at.node.serve("POST /v1/events?wait=250ms", json_answer(202, accepted));
+  at.node.serve("GET /v1/events/17-42", json_answer(200, R"({"event":"17-42","state":"running"})"));
+  CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=250ms"}) ==
+        exit_code::timed_out);
+  CHECK(at.cli.pauses ==
+        std::vector<duration>{std::chrono::milliseconds{100}, std::chrono::milliseconds{150}});
   CHECK(at.cli.out.empty());
-  CHECK_THAT(at.cli.err, Catch::Contains("event 17-42 has not ended after 50ms"));
+  CHECK_THAT(at.cli.err, Catch::Contains("event 17-42 has not ended after 250ms"));
   CHECK_THAT(at.cli.err, Catch::Contains("skein event describe 17-42"));
+}
+
+TEST_CASE("Ctrl-C between two look-ups ends the wait, and the accepted event is named") {
+  node_and_line at;
+  at.node.serve("POST /v1/events?wait=1m", json_answer(202, accepted));
+  at.cli.interrupt_pauses = true;
+  CHECK(at.cli({"send", "x", "--wait=2m"}) == exit_code::interrupted);
+  CHECK(at.node.take_requests().size() == 1);
+  CHECK_THAT(at.cli.err, Catch::StartsWith("error: interrupted\n"));
+  CHECK_THAT(at.cli.err, Catch::Contains("the event was accepted as 17-42 and goes on"));
+}
+
+TEST_CASE("a pause between requests ends by itself, or at Ctrl-C that came before or within it") {
+  interruptible_pauses pauses;
+  CHECK(pauses.wait(std::chrono::milliseconds{1}));
+  SECTION("before") {
+    ::raise(SIGINT);
+    CHECK_FALSE(pauses.wait(std::chrono::hours{1}));
+  }
+  SECTION("within") {
+    std::thread other{[] { ::kill(::getpid(), SIGINT); }};
+    CHECK_FALSE(pauses.wait(std::chrono::hours{1}));
+    other.join();
+  }
+}
+
+TEST_CASE("JSON that does not name the event is no acceptance") {
+  const auto [waits, body] =
+      GENERATE(table<bool, std::string>({{false, R"({"status":"ok"})"},
+                                         {false, R"({"accepted":[]})"},
+                                         {false, R"({"accepted":[{"event":"all of them"}]})"},
+                                         {false, R"({"event":"17-42","state":"done"})"},
+                                         {true, R"({"status":"ok"})"},
+                                         {true, R"({"accepted":[{}]})"},
+                                         {true, R"({"state":"done"})"}}));
+  CAPTURE(waits, body);
+  node_and_line at;
+  at.node.serve(waits ? "POST /v1/events?wait=30s" : "POST /v1/events", json_answer(200, body));
+  std::vector<std::string> arguments{"send", "x", "--id", "i", "--source", "s"};
+  if (waits)
+    arguments.push_back("--wait");
+  CHECK(at.cli(arguments) == exit_code::failed);
+  CHECK(at.cli.out.empty());
+  CHECK(at.node.take_requests().size() == 1);
+  CHECK(at.cli.err == "error: the answer of " + at.node.url() +
+                          " does not name the event\n"
+                          "  why: it does not look like one of Skein\n  try: check --server\n"
+                          "whether it was accepted is not known; to send it again without running "
+                          "it twice add: --id i --source s\n");
+}
+
+TEST_CASE("a failure of the server before an acceptance tells the id, a definite no does not") {
+  const auto [status, told] = GENERATE(table<unsigned, bool>(
+      {{500u, true}, {502u, true}, {504u, true}, {503u, false}, {429u, false}}));
+  CAPTURE(status);
+  node_and_line at;
+  at.node.serve("POST /v1/events",
+                json_answer(status, R"({"title":"No.","status":500,"code":"unknown"})"));
+  CHECK(at.cli({"send", "x", "--source", "s"}) == exit_code_of_status(status));
+  const std::string body = at.node.take_requests().at(0).body;
+  const auto from = body.find(R"("id":")") + 6;
+  const std::string id = body.substr(from, body.find('"', from) - from);
+  CHECK((at.cli.err.find("add: --id " + id + " --source s\n") != std::string::npos) == told);
+}
+
+TEST_CASE("data that cannot be read whole is not sent") {
+  node_and_line at;
+  at.node.serve("POST /v1/events", json_answer(202, accepted));
+  SECTION("of standard input in its stream") {
+    struct broken_buffer : std::streambuf {
+      int_type underflow() override { throw std::runtime_error{"the disk is gone"}; }
+    } broken;
+    std::istream in{&broken};
+    std::ostringstream out, err;
+    surroundings world{in, out, err, false, false, false, at.cli.reader()};
+    CHECK(run_in(world, {"send", "--data-file", "-"}, {}) == exit_code::usage);
+    CHECK(err.str() == "error: standard input cannot be read\n  why: Input/output error\n"
+                       "  code: invalid-argument\n");
+  }
+  SECTION("of the process's standard input") {
+    const int kept = ::dup(STDIN_FILENO);
+    const int folder = ::open("/", O_RDONLY | O_CLOEXEC);
+    REQUIRE(::dup2(folder, STDIN_FILENO) == STDIN_FILENO);
+    std::ostringstream out, err;
+    surroundings world{std::cin, out, err, false, false, false, at.cli.reader()};
+    const int exit = run_in(world, {"send", "--data-file", "-"}, {});
+    ::close(STDIN_FILENO);
+    if (kept >= 0) {
+      ::dup2(kept, STDIN_FILENO);
+      ::close(kept);
+    }
+    ::close(folder);
+    std::clearerr(stdin);
+    std::cin.clear();
+    CHECK(exit == exit_code::usage);
+    CHECK_THAT(err.str(), Catch::Contains("error: standard input cannot be read\n"
+                                          "  why: Is a directory\n"));
+  }
+  SECTION("of a file that is none") {
+    CHECK(at.cli({"send", "--data-file", "/"}) == exit_code::usage);
+    CHECK_THAT(at.cli.err, Catch::Contains("why: Is a directory\n"));
+  }
+  SECTION("of a file that cannot be opened, with the system's own reason") {
+    CHECK(at.cli({"send", "--data-file", "/dev/null/x"}) == exit_code::usage);
+    CHECK_THAT(at.cli.err, Catch::Contains("why: Not a directory\n"));
+  }
+  CHECK(at.node.take_requests().empty());
 }
 
 TEST_CASE("when the node goes while an accepted event is waited for, its number is told") {
@@ -121,10 +247,11 @@ TEST_CASE("when the node goes while an accepted event is waited for, its number 
            exit_code::busy},
       loss{json_answer(500, R"({"title":"Broken.","status":500,"code":"internal"})"),
            exit_code::busy},
-      loss{{200, "text/html", "", "hello"}, exit_code::unreachable});
+      loss{{200, "text/html", "", "hello"}, exit_code::unreachable},
+      loss{json_answer(200, R"({"event":"17-42"})"), exit_code::unreachable});
   node_and_line at;
   at.node.serve("POST /v1/events?wait=1m", json_answer(202, accepted));
-  at.node.serve("POST /v1/events?wait=1m", answer);
+  at.node.serve("GET /v1/events/17-42", answer);
   CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=2m"}) == exit);
   CHECK_THAT(at.cli.err, Catch::Contains("  try: skein event describe 17-42\n"));
   CHECK_THAT(at.cli.err, Catch::Contains("the event was accepted as 17-42 and goes on; look with: "
@@ -166,6 +293,56 @@ TEST_CASE("several cancels are asked for on a terminal") {
   at.cli.input = "y\n";
   CHECK(at.cli({"event", "cancel", "1-1", "1-2"}) == exit_code::done);
   CHECK(at.cli.out == "EVENT\tSTATE\n1-1\tcancelled\n1-2\tcancelled\n");
+}
+
+TEST_CASE("cancels stop at the first event for which no answer comes, and the rest is named") {
+  node_and_line at;
+  at.node.serve("POST /v1/events/1-1/cancel",
+                json_answer(200, R"({"event":"1-1","state":"cancelled"})"));
+  const std::string rest = "not tried: 1-3 1-4\n";
+  std::vector<std::string> arguments{"event", "cancel", "1-1", "1-2", "1-3", "1-4", "--yes"};
+  SECTION("Ctrl-C") {
+    at.node.serve("POST /v1/events/1-2/cancel", {.status = 1});
+    const pthread_t waiting = ::pthread_self();
+    int seen = 0;
+    at.node.on_request([waiting, &seen] {
+      if (++seen == 2)
+        ::pthread_kill(waiting, SIGINT);
+    });
+    CHECK(at.cli(arguments) == exit_code::interrupted);
+    at.node.on_request({});
+  }
+  SECTION("a time-out") {
+    at.node.serve("POST /v1/events/1-2/cancel", {.status = 1});
+    arguments.insert(arguments.end(), {"--timeout", "100ms"});
+    CHECK(at.cli(arguments) == exit_code::timed_out);
+  }
+  SECTION("a lost connection") {
+    at.node.serve("POST /v1/events/1-2/cancel", {.status = 0});
+    CHECK(at.cli(arguments) == exit_code::failed);
+  }
+  CHECK(at.node.take_requests().size() == 2);
+  CHECK(at.cli.out == "EVENT\tSTATE\n1-1\tcancelled\n");
+  CHECK_THAT(at.cli.err, Catch::EndsWith(rest));
+}
+
+TEST_CASE("cancels stop at a node that cannot be reached, and go on behind a refusal") {
+  node_and_line at;
+  at.node.serve("POST /v1/events/1-1/cancel",
+                json_answer(404, R"({"title":"Not there.","status":404,"code":"not-found"})"));
+  at.node.serve("POST /v1/events/1-2/cancel",
+                json_answer(200, R"({"event":"1-2","state":"cancelled"})"));
+  CHECK(at.cli({"event", "cancel", "1-1", "1-2", "--yes"}) == exit_code::not_found);
+  CHECK(at.cli.out == "EVENT\tSTATE\n1-2\tcancelled\n");
+  CHECK_THAT(at.cli.err, !Catch::Contains("not tried"));
+
+  at.cli.environment["SKEIN_SERVER"] = "http://127.0.0.1:" + std::to_string(closed_port());
+  for (const bool dry : {false, true}) {
+    CHECK(at.cli({"event", "cancel", "1-1", "1-2", "1-3", dry ? "--dry-run" : "--yes"}) ==
+          exit_code::unreachable);
+    CHECK_THAT(at.cli.err, Catch::EndsWith("not tried: 1-2 1-3\n"));
+    CHECK(at.cli.err.find("no node answers") == at.cli.err.rfind("no node answers"));
+  }
 }
 
 TEST_CASE("a reply cannot drive the terminal, and reaches a program as it is") {
