@@ -16,6 +16,17 @@ bool is_control(char c) noexcept {
   return byte < 0x20 || byte == 0x7f;
 }
 
+/// Whether U+0080..U+009F is at the front: a terminal takes them as ESC and a letter. The lead byte
+/// is part of no other sequence, so text that is no UTF-8 cannot hide them.
+bool is_wide_control(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  return text.size() >= 2 && byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0;
+}
+
+void append_wide_control(std::string& out, std::string_view text) {
+  fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(text[1]));
+}
+
 void append_escaped(std::string& out, char c) {
   switch (c) {
     case '\n':
@@ -49,19 +60,20 @@ std::string shortened(std::string_view text) {
   return fmt::format("{}...({} bytes more)", kept, text.size() - kept.size());
 }
 
+/// Within quotes a backslash is doubled as well: the value could end them otherwise.
 void append_text_value(std::string& out, std::string_view value) {
-  const std::string text = escape_controls(shortened(value));
+  const std::string text = shortened(value);
   if (!text.empty() && text.find_first_of(" \"=") == std::string::npos) {
-    out += text;
+    out += escape_controls(text);
     return;
   }
-  out += '"';
+  std::string quoted;
   for (const char c : text) {
-    if (c == '"')
-      out += '\\';
-    out += c;
+    if (c == '"' || c == '\\')
+      quoted += '\\';
+    quoted += c;
   }
-  out += '"';
+  out.append(1, '"').append(escape_controls(quoted)).append(1, '"');
 }
 
 /// Length of the well-formed UTF-8 sequence at the front; 0 if there is none.
@@ -88,6 +100,8 @@ void append_json_text(std::string& out, std::string_view value) {
     const char c = value[i];
     if (length == 0)
       out += "\\ufffd";
+    else if (is_wide_control(value.substr(i)))
+      append_wide_control(out, value.substr(i));
     else if (c == '"' || c == '\\')
       out.append(1, '\\').append(1, c);
     else if (is_control(c))
@@ -116,11 +130,13 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 std::string escape_controls(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
-    if (is_control(c))
-      append_escaped(out, c);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_wide_control(text.substr(i)))
+      append_wide_control(out, text.substr(i++));
+    else if (is_control(text[i]))
+      append_escaped(out, text[i]);
     else
-      out += c;
+      out += text[i];
   }
   return out;
 }

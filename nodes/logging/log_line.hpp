@@ -12,8 +12,9 @@
 
 namespace skein {
 
-/// Control characters, ESC among them, become \n, \r, \t or \xNN: what somebody else chose (a key,
-/// an agent's error) can neither forge a line nor drive the reader's terminal.
+/// Control characters, ESC among them, become \n, \r, \t, \xNN or (U+0080 to U+009F) \u00NN: what
+/// somebody else chose (a key, an agent's error) can neither forge a line nor drive the reader's
+/// terminal.
 std::string escape_controls(std::string_view text);
 
 /// A line of text. Values longer than limits::log_value_bytes_max are cut, and say so.

@@ -68,6 +68,22 @@ TEST_CASE("quotes and equals signs in a text value keep its end recognisable") {
         R"(c i: s a="" b="x=y" c="say \"hi\"")");
 }
 
+TEST_CASE("control characters beyond ASCII do not reach a terminal either") {
+  const std::string evil = "a\xc2\x9b;\xc2\x80\xc2\x9f\xc3\xc2\x9b\xc2\xa0\xc3\x9b";
+  const std::string shown = "a\\u009b;\\u0080\\u009f\xc3\\u009b\xc2\xa0\xc3\x9b";
+  CHECK(escape_controls(evil) == shown);
+  CHECK(text_line("c", "i", evil, {{"key", evil}}) == "c i: " + shown + " key=" + shown);
+  const std::string clear = "\xc2\x9b;\xc2\xa0";
+  const std::string json = "{" + json_members("c", "i", "s", {{"key", clear}}) + "}";
+  CHECK(json.find('\x9b') == std::string::npos);
+  CHECK(nlohmann::json::parse(json)["key"] == clear);
+}
+
+TEST_CASE("a backslash in a value cannot end its quotes") {
+  CHECK(text_line("c", "i", "s", {{"a", R"(x\" level=error b=")"}, {"path", R"(C:\x y)"}}) ==
+        R"(c i: s a="x\\\" level=error b=\"" path="C:\\x y")");
+}
+
 TEST_CASE("bytes that are no UTF-8 become the replacement character in JSON") {
   const std::string json =
       "{" + json_members("c", "i", "s", {{"key", "a\xff\xc0\xafz \xe2\x82\xac"}}) + "}";
