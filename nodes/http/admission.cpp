@@ -8,6 +8,19 @@
 
 namespace skein {
 
+admission::caps admission::fit(const caps& wanted, std::uint64_t descriptors) noexcept {
+  constexpr std::uint64_t others = 256; // the journal, the bus, what is being opened
+  const std::uint64_t least = 2 * std::uint64_t{wanted.reserved}; // else there are only reserved
+  const std::uint64_t left = descriptors > others ? descriptors - others : 0;
+  if (wanted.total <= left)
+    return wanted;
+  caps fitting = wanted;
+  fitting.total = static_cast<std::size_t>(
+      std::min<std::uint64_t>(wanted.total, std::max<std::uint64_t>(left, least)));
+  fitting.per_peer = std::min(wanted.per_peer, std::max<std::size_t>(fitting.total / 2, 1));
+  return fitting;
+}
+
 admitted admission::enter(const peer_key& peer) {
   counts& of_peer = peers_[peer];
   if (normal_ + bounds_.reserved < bounds_.total && of_peer.normal < bounds_.per_peer) {

@@ -22,6 +22,8 @@ class admission {
     std::size_t reserved = 0;
     std::size_t per_peer = 0;
   };
+  /// `wanted`, or less where a process may have only so many descriptors open.
+  static caps fit(const caps& wanted, std::uint64_t descriptors) noexcept;
   explicit admission(caps bounds) : bounds_{bounds} {}
 
   admitted enter(const peer_key& peer);

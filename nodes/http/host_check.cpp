@@ -74,8 +74,7 @@ std::string shown(std::string_view text) {
 
 std::string advice(const host_rules& rules) {
   const std::string port = std::to_string(rules.port);
-  return " Use 127.0.0.1:" + port + " or localhost:" + port +
-         ", or add the name to the server's host names.";
+  return " Use 127.0.0.1:" + port + " or localhost:" + port + ".";
 }
 
 } // namespace

@@ -13,6 +13,8 @@ using boost::system::error_code;
 namespace {
 /// Reads in one go before other connections get their turn.
 constexpr int reads_max = 4;
+/// Of the buffers of a connection that reads nothing.
+constexpr std::size_t worth_keeping = 4'096;
 } // namespace
 
 http_connection::http_connection(std::shared_ptr<http_core> core, asio::ip::tcp::socket socket,
@@ -182,6 +184,15 @@ void http_connection::dispatch() {
   plan_.request.body = reader_.body();
   phase_ = phase::handling;
   plan_.request.at->handle(*this);
+  release_body();
+}
+
+/// The handler has taken what it wants. A request that only waits must not keep others from
+/// sending theirs.
+void http_connection::release_body() {
+  plan_.request.body = {};
+  reader_.release_body(worth_keeping);
+  account_body();
 }
 
 /// Answers and then closes: the rest of what was sent cannot or will not be read.
@@ -209,8 +220,17 @@ void http_connection::respond(http_response response) {
   send(std::move(response));
 }
 
+/// A POST may have been committed: its answer is given whatever it costs. The reserved routes are
+/// what an operator sees the trouble by.
+bool http_connection::may_be_put_off() const {
+  const route* at = plan_.request.at;
+  return at != nullptr && at->method == "GET" && at->audience == route_class::normal;
+}
+
 void http_connection::send(http_response response) {
-  if (core_->response_memory + response.body.size() > core_->settings.response_memory_max) {
+  const bool too_much =
+      core_->response_memory + response.body.size() > core_->settings.response_memory_max;
+  if (too_much && may_be_put_off()) {
     response =
         make_problem({errc::no_capacity, "Too many large responses are being read at once."});
     response.close = true;
@@ -244,7 +264,7 @@ bool http_connection::step_writing() {
   if (!flush())
     return false;
   core_->response_memory -= out_body_.size();
-  out_body_ = {};
+  std::string{}.swap(out_body_); // assigning an empty one would keep the memory
   if (close_after_)
     linger();
   else
@@ -295,12 +315,11 @@ void http_connection::wait_writable() {
 }
 
 void http_connection::finish_response() {
-  constexpr std::size_t worth_keeping = 4'096; // of an idle connection
   out_head_.clear();
   plan_ = {};
   ++request_number_;
   if (input_.empty())
-    kept_ = {};
+    std::string{}.swap(kept_);
   reader_.restart();
   reader_.release_memory(worth_keeping);
   account_body();

@@ -65,10 +65,12 @@ class http_connection final : public exchange,
   void make_plan();
   void offer_continue();
   void dispatch();
+  void release_body();
   void fail_request(const error& problem);
   void account_body();
 
   // Writing.
+  bool may_be_put_off() const; // its response, for want of memory
   void send(http_response response);
   void count_response(int status);
   void wait_writable();

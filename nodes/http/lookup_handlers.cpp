@@ -10,8 +10,8 @@ namespace {
 
 void append_argument(std::string& json, const argument_rule& rule, std::string_view value) {
   json.append(json.size() > 1 ? ",\"" : "\"").append(rule.name).append("\":");
-  if (rule.kind == argument_kind::count)
-    json.append(value); // checked: digits only
+  if (rule.kind == argument_kind::count)                     // checked: digits, not all 0
+    json.append(value.substr(value.find_first_not_of('0'))); // JSON: no leading zeros
   else
     append_json_string(json, value);
 }

@@ -83,6 +83,15 @@ errc overall(const tally& counts, errc given) {
   return errc::identity_conflict;
 }
 
+/// Of a batch that was accepted in part: 429 would blame the sender's rate although another owner
+/// took its part, and 400 would say that nothing was taken.
+int status_of_part(errc code) noexcept {
+  const int own = status_of(code);
+  if (own == 429)
+    return 503;
+  return own >= 400 && own < 500 ? 409 : own;
+}
+
 /// One of the three lists: {"index",...} for each member of that fate.
 void append_list(std::string& out, std::string_view name, fate wanted,
                  std::span<const slice> bodies, std::span<const publish_result> members) {
@@ -123,8 +132,8 @@ http_response answer_publish(std::span<const slice> bodies, const publish_reply&
   const errc code = overall(counts, reply.code);
   problem_extras extras;
   extras.retry_after = reply.retry_after;
-  if (counts.accepted != 0 && status_of(code) == 429)
-    extras.status = 503; // not the sender's rate: another owner took its part
+  if (counts.accepted != 0)
+    extras.status = status_of_part(code);
   append_list(extras.members, "accepted", fate::accepted, bodies, members);
   append_list(extras.members, "refused", fate::refused, bodies, members);
   append_list(extras.members, "unknown", fate::unknown, bodies, members);

@@ -7,6 +7,12 @@ namespace skein {
 namespace {
 /// A body's buffer starts no larger than this, whatever length is declared: memory follows bytes.
 constexpr std::size_t first_body_memory = 64 << 10;
+
+/// Assigning an empty one would keep the memory.
+template <class Container>
+void give_back(Container& buffer) {
+  Container{}.swap(buffer);
+}
 } // namespace
 
 std::size_t request_reader::feed(std::string_view bytes) {
@@ -86,6 +92,12 @@ std::size_t request_reader::body_memory() const noexcept {
   return body_.capacity() > inside ? body_.capacity() : 0;
 }
 
+void request_reader::release_body(std::size_t keep_max) {
+  SKEIN_CHECK(stage_ == stage::complete);
+  if (body_.capacity() > keep_max)
+    give_back(body_);
+}
+
 void request_reader::restart() {
   stage_ = stage::head;
   skipped_line_ = false;
@@ -100,11 +112,11 @@ void request_reader::restart() {
 void request_reader::release_memory(std::size_t keep_max) {
   SKEIN_CHECK(!started());
   if (raw_head_.capacity() > keep_max)
-    raw_head_ = {};
+    give_back(raw_head_);
   if (body_.capacity() > keep_max)
-    body_ = {};
+    give_back(body_);
   if (head_.fields.capacity() * sizeof(header_list::value_type) > keep_max)
-    head_.fields = {};
+    give_back(head_.fields);
 }
 
 void request_reader::fail(error problem) {

@@ -41,6 +41,9 @@ class request_reader {
   /// Memory of the body's buffer outside of this object.
   std::size_t body_memory() const noexcept;
 
+  /// From complete on, when nobody looks at body() any more: gives its buffer back if it is larger
+  /// than this.
+  void release_body(std::size_t keep_max);
   /// Ready for the next request; keeps its memory.
   void restart();
   /// Gives buffers larger than this back; only between requests.

@@ -128,6 +128,18 @@ TEST_CASE("a refusal of all is the code's status; of some, 503") {
             R"("code":"draining")"));
 }
 
+TEST_CASE("a batch that was accepted in part is no mistake as a whole") {
+  for (const errc code : {errc::too_many_deliveries, errc::invalid_time, errc::too_large}) {
+    INFO(slug(code));
+    const http_response part = answered({refused(code), durable(1)});
+    CHECK(part.status == 409);
+    CHECK(has(part, "\"status\":409"));
+    CHECK(has(part, R"("refused":[{"index":0,"id":"e0","source":"/s","code":")" +
+                        std::string{slug(code)} + "\"}]"));
+    CHECK(answered({refused(code), refused(code)}).status == status_of(code));
+  }
+}
+
 TEST_CASE("a refusal without members refuses all of them") {
   publish_reply reply;
   reply.code = errc::draining;
@@ -242,6 +254,21 @@ TEST_CASE("one peer cannot have more than its share") {
   CHECK(doors.enter(here) == admitted::reserved);
   CHECK(doors.enter(here) == admitted::no);
   CHECK(doors.enter(peer_key{2}) == admitted::normal);
+}
+
+TEST_CASE("a process that may open few files has room for fewer connections") {
+  const admission::caps wanted{4'096, 32, 2'048};
+  const auto fitting = [&](std::uint64_t descriptors) {
+    const admission::caps caps = admission::fit(wanted, descriptors);
+    CHECK(caps.reserved == wanted.reserved);
+    return std::pair{caps.total, caps.per_peer};
+  };
+  using pair = std::pair<std::size_t, std::size_t>;
+  CHECK(fitting(1'048'576) == pair{4'096, 2'048});
+  CHECK(fitting(4'096 + 256) == pair{4'096, 2'048});
+  CHECK(fitting(4'096) == pair{3'840, 1'920});
+  CHECK(fitting(1'024) == pair{768, 384});
+  CHECK(fitting(100) == pair{64, 32}); // as many for all as are reserved
 }
 
 TEST_CASE("the server's own metrics are labelled by route, never by path") {

@@ -111,7 +111,7 @@ TEST_CASE("a refused host is told what would be right") {
   CHECK(refused.error().code == errc::forbidden_origin);
   CHECK(refused.error().detail ==
         "Host \"evil?.example:7411\" is not this server. Use 127.0.0.1:7411 or "
-        "localhost:7411, or add the name to the server's host names.");
+        "localhost:7411.");
 }
 
 TEST_CASE("only HTTP/1.0 may leave Host away") {

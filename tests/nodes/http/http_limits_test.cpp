@@ -273,6 +273,51 @@ TEST_CASE("bodies on their way in have a common limit") {
   CHECK(fixture.ask(fixture.post_event(event_json("1"))).status == 202); // small ones still fit
 }
 
+TEST_CASE("a request that waits for its outcome gives the memory of its body back") {
+  http_fixture fixture{with([](auto& settings) { settings.body_memory_max = 100 << 10; })};
+  fixture.node.holds_waits = true;
+  const std::string data(90 << 10, 'x');
+  const auto event = [&](const std::string& target) {
+    return fixture.post(target, "application/octet-stream", data,
+                        "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n");
+  };
+  raw_client waits = fixture.connect();
+  waits.send(event("/v1/events?wait=10s"));
+  REQUIRE(fixture.node.wait_for_waits(1));
+  raw_client watch = fixture.connect();
+  CHECK(wait_for_metric(fixture, watch, "skein_http_body_bytes 0"));
+  CHECK(fixture.ask(event("/v1/events")).status == 202);
+  REQUIRE(fixture.node.published().size() == 2);
+  CHECK(fixture.node.published().front().body.view().find(data) != std::string_view::npos);
+  fixture.node.release_waits(false);
+  CHECK(waits.read().status == 202);
+}
+
+TEST_CASE("slow readers take no acknowledgement away, and no look at the server's health") {
+  http_fixture fixture{with([](auto& settings) {
+    settings.response_memory_max = 4 << 20;
+    settings.send_buffer = 4'096;
+  })};
+  fixture.node.on_ask = [](const std::string& operation, const std::string&) {
+    return api_answer{errc::none, operation == "event.list" ? std::string(4 << 20, 'x') : "{}"};
+  };
+  raw_client slow{fixture.server.port(), "127.0.0.1", 4'096};
+  slow.send(fixture.get("/v1/events"));
+  raw_client watch = fixture.connect();
+  REQUIRE(wait_for_metric(fixture, watch, "skein_http_response_bytes 4194304"));
+  const raw_response refused = fixture.ask(fixture.get("/v1/events"));
+  CHECK(refused.status == 503);
+  CHECK(refused.code() == "no-capacity");
+  CHECK(fixture.ask(fixture.post_event(event_json("1"))).status == 202);
+  CHECK(fixture.ask(fixture.post("/v1/events/17-42/cancel", "application/json", "")).status == 200);
+  fixture.node.on_publish = [](const std::vector<offered_event>&) {
+    return publish_reply{errc::unknown_outcome, "", {}, {{errc::unknown_outcome, false, {}}}};
+  };
+  CHECK(fixture.ask(fixture.post_event(event_json("2"))).code() == "unknown");
+  for (const char* target : {"/healthz", "/readyz", "/v1/status", "/metrics"})
+    CHECK(fixture.ask(fixture.get(target)).status == 200);
+}
+
 TEST_CASE("a server without a free descriptor says so, and goes on when there is one") {
   http_settings settings = test_settings();
   std::promise<std::string> logged;

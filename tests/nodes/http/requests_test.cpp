@@ -196,6 +196,7 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
                                R"("agent":"bot","limit":7,"after":"99"})"});
   CHECK(asked("/v1/dead?agent=bot&limit=1") ==
         asked_pair{"dead.list", R"({"agent":"bot","limit":1})"});
+  CHECK(asked("/v1/dead?limit=007") == asked_pair{"dead.list", R"({"limit":7})"});
   CHECK(asked("/v1/dead/3-4") == asked_pair{"dead.show", R"({"event":"3-4"})"});
   CHECK(asked("/v1/agents") == asked_pair{"agent.list", "{}"});
   CHECK(asked("/v1/agents/bot") == asked_pair{"agent.describe", R"({"agent":"bot"})"});
