@@ -8,6 +8,7 @@
 #include "nodes/broker/zmq_frames.hpp"
 #include "nodes/clock/real_clock.hpp"
 #include "nodes/config/version.hpp"
+#include "nodes/http/admission.hpp"
 #include "nodes/http/http_server.hpp"
 #include "nodes/logging/logging.hpp"
 #include "nodes/metrics/metrics.hpp"
@@ -22,6 +23,7 @@
 #include <mutex>
 #include <poll.h>
 #include <random>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace skein {
@@ -66,6 +68,43 @@ void write_guard_log(exec_log_level level, std::string_view id, std::string_view
 void write_http_log(http_log_level level, std::string_view id, const std::string& text) {
   static constexpr std::array levels{log_level::info, log_level::warn, log_level::error};
   log(levels[static_cast<std::size_t>(level)], "http", id, text);
+}
+
+/// The limit of open files once it is as high as this process may have it. Programs do not inherit
+/// it (agents/launch.cpp).
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return 0;
+  rlimit raised = limit;
+  raised.rlim_cur = raised.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
+/// Three pipes and the process itself, of each program that may run.
+std::uint64_t descriptors_of_programs(const engine_settings& settings) {
+  std::uint64_t programs = 0;
+  for (const agent_settings& agent : settings.agents)
+    if (agent.kind == agent_kind::exec)
+      programs += agent.exec.processes != 0 ? agent.exec.processes : agent.concurrency;
+  return 4 * programs;
+}
+
+void fit_to_descriptors(http_settings& http, const engine_settings& settings) {
+  const std::uint64_t limit = raise_descriptor_limit();
+  const admission::caps wanted{http.connections_max, http.connections_reserved,
+                               http.connections_per_ip_max};
+  const admission::caps caps =
+      admission::fit(wanted, limit - std::min(limit, descriptors_of_programs(settings)));
+  http.connections_max = caps.total;
+  http.connections_per_ip_max = caps.per_peer;
+  if (caps.total == wanted.total)
+    return;
+  log(log_level::warn, "node", "descriptors-few",
+      "the process may open " + std::to_string(limit) + " files, so it serves at most " +
+          std::to_string(caps.total) + " connections instead of " + std::to_string(wanted.total) +
+          "; raise the hard limit of open files (ulimit -Hn, or LimitNOFILE of its service)",
+      {{"limit", std::to_string(limit)}, {"connections", std::to_string(caps.total)}});
 }
 
 void log_upkeep(const error& problem) {
@@ -236,6 +275,7 @@ result<void> node::impl::serve() {
   settings.address = options.http_host;
   settings.port = options.http_port;
   settings.log = write_http_log;
+  fit_to_descriptors(settings, options.settings);
   http = std::make_unique<http_server>(std::move(settings), *actors);
   return http->start();
 }

@@ -25,6 +25,15 @@ namespace {
 constexpr std::size_t stack_bytes = 64 << 10; // of the child, until it executes
 constexpr int exec_failed = 127;              // nobody sees it: the error number is reported
 
+rlim_t soft_descriptor_limit() noexcept {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+/// What this process was started with. The node raises its own limit; a program that uses select()
+/// breaks on descriptors beyond FD_SETSIZE, which the usual limit keeps it from getting.
+const rlim_t first_descriptor_limit = soft_descriptor_limit();
+
 /// What the child is given, and where it leaves the error number.
 struct child_task {
   const launch_plan& plan;
@@ -46,6 +55,15 @@ bool tie_to(pid_t parent) {
     return false;
   errno = ESRCH;
   return ::getppid() == parent; // else it ended before the kernel knew
+}
+
+/// Should it fail, the program has a higher limit than it expects: no reason not to run it.
+void restore_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= first_descriptor_limit)
+    return;
+  limit.rlim_cur = first_descriptor_limit;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 bool tell_guard(int guard) {
@@ -77,6 +95,7 @@ bool prepare(const child_task& task) {
     return false;
   if (plan.guard >= 0 && !tell_guard(plan.guard))
     return false;
+  restore_descriptor_limit();
   return close_others(task.descriptors_max);
 }
 
@@ -96,10 +115,7 @@ __attribute__((no_sanitize("address"))) int run_child(void* argument) {
 
 unsigned int descriptor_limit() {
   constexpr rlim_t most = 1 << 16;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return most;
-  return static_cast<unsigned int>(std::min(limit.rlim_cur, most));
+  return static_cast<unsigned int>(std::min(soft_descriptor_limit(), most));
 }
 
 } // namespace
