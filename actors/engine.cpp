@@ -56,6 +56,12 @@ struct engine::impl {
     return nullptr;
   }
 
+  /// Under `wiring`.
+  void tell(const std::string& agent, runner_news news) {
+    if (const auto found = agents.find(agent); found != agents.end())
+      caf::anon_send(found->second, make_parcel(agent_input{news_in{std::move(news)}}));
+  }
+
   scheduler_settings scheduler_settings_of(std::uint32_t loop) const {
     scheduler_settings of;
     of.self = {setup.settings.node, "loop/" + std::to_string(loop)};
@@ -109,6 +115,8 @@ struct engine::impl {
 
   // Written by start() and stop() alone; frames and reports may come while they do.
   mutable std::shared_mutex wiring;
+  bool spawned = false;                                        // guarded by wiring, as what follows
+  std::vector<std::pair<std::string, runner_news>> early_news; // told before there were agents
   caf::actor gateway;
   caf::actor shutdown;
   std::vector<caf::actor> schedulers;
@@ -259,6 +267,9 @@ void engine::start() {
   impl_->warn_of_unconfigured();
   const std::unique_lock lock{impl_->wiring};
   impl_->spawn_all();
+  impl_->spawned = true;
+  for (auto& [agent, news] : std::exchange(impl_->early_news, {}))
+    impl_->tell(agent, std::move(news));
   impl_->look = impl_->make_lookups(*this);
   impl_->serving.store(true);
 }
@@ -288,9 +299,15 @@ void engine::deliver(const slice& bytes) {
 }
 
 void engine::report(const std::string& agent, runner_news news) {
-  const std::shared_lock lock{impl_->wiring};
-  if (const auto found = impl_->agents.find(agent); found != impl_->agents.end())
-    caf::anon_send(found->second, make_parcel(agent_input{news_in{std::move(news)}}));
+  std::shared_lock lock{impl_->wiring};
+  if (impl_->spawned)
+    return impl_->tell(agent, std::move(news));
+  lock.unlock();
+  const std::unique_lock alone{impl_->wiring};
+  if (impl_->spawned)
+    impl_->tell(agent, std::move(news));
+  else
+    impl_->early_news.emplace_back(agent, std::move(news));
 }
 
 void engine::signal() {

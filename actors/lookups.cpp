@@ -353,7 +353,7 @@ void lookups::describe_key(const json& arguments, reply done) {
       json recent = json::array();
       for (const auto& record : page->events)
         recent.push_back(view_event(record, self->sources_.agents, false));
-      if (recent.empty() && lanes.empty())
+      if (recent.empty() && lanes.empty() && !page->budget_spent)
         return fail(done, errc::not_found, "no event of key '" + key + "' was found");
       give(done,
            {{"key", key}, {"lanes", lanes}, {"recent", recent}, {"complete", !page->budget_spent}});

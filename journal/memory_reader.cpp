@@ -1,5 +1,6 @@
 // The reading side of the memory journal.
 #include "journal/memory_store.hpp"
+#include "journal/payload_bytes.hpp"
 
 #include <algorithm>
 
@@ -102,16 +103,20 @@ class memory_reader final : public reader {
     event_page found;
     std::uint64_t at = row_below(filter.before == 0 ? end : std::min(filter.before, end), is_row);
     std::uint64_t last = 0;
-    while (at != 0 && found.events.size() < limit && found.scanned < limits::scan_budget_rows) {
+    std::size_t bytes = 0;
+    while (at != 0 && found.events.size() < limit && bytes < page_bytes_max &&
+           found.scanned < limits::scan_budget_rows) {
       ++found.scanned;
       const event_record& record = store_->events[at - 1].record;
-      if (matches(record, filter))
+      if (matches(record, filter)) {
+        bytes += payload_bytes(record);
         found.events.push_back(record);
+      }
       last = at;
       at = row_below(at, is_row);
     }
     found.next = at == 0 ? 0 : last;
-    found.budget_spent = at != 0 && found.events.size() < limit;
+    found.budget_spent = at != 0 && found.scanned >= limits::scan_budget_rows;
     return found;
   }
 

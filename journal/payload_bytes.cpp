@@ -16,4 +16,14 @@ std::size_t payload_bytes(const operation& op) {
   return bytes;
 }
 
+std::size_t payload_bytes(const event_record& record) {
+  std::size_t bytes = record.body.size();
+  for (const delivery_record& each : record.deliveries) {
+    bytes += each.reply.size() + each.error.size();
+    for (const auto& attempt : each.attempts)
+      bytes += attempt.error.size();
+  }
+  return bytes;
+}
+
 } // namespace skein::journal

@@ -31,6 +31,18 @@ std::optional<std::uint64_t> read_hex(std::string_view text) {
   return word;
 }
 
+/// Before anything is changed in it.
+result<void> check_ours(database& db) {
+  const auto id = db.number("PRAGMA application_id");
+  const auto tables = db.number("SELECT count(*) FROM sqlite_schema");
+  if (!id || !tables)
+    return !id ? id.error() : tables.error();
+  if (*tables > 0 && *id != application_id)
+    return error{errc::store_corrupt, "journal.db is an SQLite file, but not a journal; choose "
+                                      "another directory or move the file away"};
+  return {};
+}
+
 result<database> open_file(const sqlite_options& options, const guarded_vfs& guard) {
   const std::string path = journal_file(options.directory);
   if (options.vfs.empty()) // else the file lies in the VFS, not in the directory
@@ -43,6 +55,8 @@ result<database> open_file(const sqlite_options& options, const guarded_vfs& gua
   // commit and at close, after a failed sync too.
   if (auto set = db->run("PRAGMA page_size=" + std::to_string(options.page_bytes)); !set)
     return set.error();
+  if (auto ours = check_ours(*db); !ours)
+    return ours.error();
   auto mode = db->prepare("PRAGMA journal_mode=WAL");
   if (!mode)
     return mode.error();
@@ -83,14 +97,9 @@ result<void> insert_identity(database& db, const store_identity& identity) {
 /// Applies the steps that the store has not seen, in one transaction, which also makes a new store.
 result<void> migrate(sqlite_writer& writer, const open_options& options) {
   database& db = writer.db();
-  const auto id = db.number("PRAGMA application_id");
   const auto version = db.number("PRAGMA user_version");
-  const auto tables = db.number("SELECT count(*) FROM sqlite_schema");
-  if (!id || !version || !tables)
-    return !id ? id.error() : !version ? version.error() : tables.error();
-  if (*tables > 0 && *id != application_id)
-    return error{errc::store_corrupt, "journal.db is an SQLite file, but not a journal; choose "
-                                      "another directory or move the file away"};
+  if (!version)
+    return version.error();
   const auto steps = migrations();
   const auto latest = static_cast<std::int64_t>(steps.size());
   if (*version < 0 || *version > latest)

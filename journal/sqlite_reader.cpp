@@ -1,5 +1,6 @@
 #include "journal/sqlite_reader.hpp"
 
+#include "journal/payload_bytes.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_db.hpp"
 
@@ -236,9 +237,10 @@ result<event_page> sqlite_reader::page(statement& rows, const Filter& filter) {
   const auto limit = std::clamp<std::size_t>(filter.limit, 1, limits::page_rows_max);
   event_page found;
   std::uint64_t at = 0;
+  std::size_t bytes = 0;
   int code = SQLITE_OK;
   while ((code = rows.step()) == SQLITE_ROW && found.events.size() < limit &&
-         found.scanned < limits::scan_budget_rows) {
+         bytes < page_bytes_max && found.scanned < limits::scan_budget_rows) {
     ++found.scanned;
     at = rows.natural(0);
     if (!may_match(filter, rows))
@@ -246,13 +248,15 @@ result<event_page> sqlite_reader::page(statement& rows, const Filter& filter) {
     auto record = read_event(rows);
     if (!record)
       return record.error();
-    if (matches(filter, *record))
-      found.events.push_back(std::move(*record));
+    if (!matches(filter, *record))
+      continue;
+    bytes += payload_bytes(*record);
+    found.events.push_back(std::move(*record));
   }
   if (code != SQLITE_ROW && code != SQLITE_DONE)
     return failed(code);
   found.next = code == SQLITE_ROW ? at : 0;
-  found.budget_spent = code == SQLITE_ROW && found.events.size() < limit;
+  found.budget_spent = code == SQLITE_ROW && found.scanned >= limits::scan_budget_rows;
   return found;
 }
 

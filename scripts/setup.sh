@@ -52,7 +52,7 @@ as_root_logged() {
 }
 
 apt_logged() {
-  as_root_logged apt-get -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+  as_root_logged apt-get -y --no-remove -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 

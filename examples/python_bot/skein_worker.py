@@ -44,7 +44,7 @@ def answer(handle, turn):
     except Fail as problem:
         return {"error": {"kind": "fail", "message": str(problem)}}
     except Retry as problem:
-        message, after = (*problem.args, "")[:2]
+        message, after = (*map(str, problem.args), "", "")[:2]
         return {"error": {"kind": "retry", "message": message, "after": after}}
     except Exception as problem:
         traceback.print_exc()  # standard error is Skein's log

@@ -32,7 +32,7 @@ try:
 except urllib.error.HTTPError as problem:
     if problem.code in NOT_NOW:
         after = problem.headers.get("Retry-After", "")
-        fail("retry", f"the receiver says {problem.code}", **({"after": f"{after}s"} if after.isdigit() else {}))
+        fail("retry", f"the receiver says {problem.code}", **({"after": f"{after}s"} if after.isdigit() and len(after) < 6 else {}))
     fail("fail", f"the receiver refuses it: {problem.code}")
 except OSError as problem:  # nobody there, or too slow
     fail("retry", f"no answer: {problem}")

@@ -209,7 +209,9 @@ turn_report oneshot_agent::read_output(oneshot_program& ended) {
     return what;
   auto change = ended.state().read_change();
   if (!change)
-    return invalid_output(change.error().detail);
+    return change.error().code == errc::agent_output_invalid
+               ? invalid_output(change.error().detail)
+               : failed_report(change.error().code, change.error().detail);
   what.sets_state = change->what == state_file::change::kind::set;
   what.deletes_state = change->what == state_file::change::kind::deleted;
   what.state = std::move(change->state);

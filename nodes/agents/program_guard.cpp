@@ -153,11 +153,13 @@ void program_guard::forget(pid_t group) {
     tell({-group});
 }
 
-/// A guard that is gone or does not listen is replaced, and the next one is told everything.
+/// A guard that is gone or does not listen is replaced, and the next one is told everything: one
+/// that misses a group's end would kill whoever has that number by then.
 void program_guard::tell(const std::vector<std::int32_t>& numbers) const {
-  [[maybe_unused]] const auto sent =
-      ::send(socket_.get(), numbers.data(), numbers.size() * sizeof numbers[0],
-             MSG_NOSIGNAL | MSG_DONTWAIT);
+  const auto sent = ::send(socket_.get(), numbers.data(), numbers.size() * sizeof numbers[0],
+                           MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS))
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); // on_io() starts another
 }
 
 void program_guard::reap() {

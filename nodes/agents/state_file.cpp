@@ -20,6 +20,14 @@ namespace {
 
 error broken(std::string what) { return {errc::agent_output_invalid, std::move(what)}; }
 
+/// What the program made of its file is its fault; that we have no descriptor or no memory is not,
+/// and the turn is tried again.
+error unread(const char* what, int number) {
+  const bool ours = number == EMFILE || number == ENFILE || number == ENOMEM || number == EIO;
+  return {ours ? errc::agent_crashed : errc::agent_output_invalid,
+          std::string{what} + ": " + std::strerror(number)};
+}
+
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos)
@@ -48,7 +56,7 @@ result<std::string> read_up_to(int fd, std::size_t bytes_max) {
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
-      return broken(std::string{"the state file cannot be read: "} + std::strerror(errno));
+      return unread("the state file cannot be read", errno);
     if (got == 0)
       break;
     have += static_cast<std::size_t>(got);
@@ -113,7 +121,7 @@ result<state_file::change> state_file::read_change() const {
   // Not blocking: the program may have put a FIFO or a link there.
   const unique_fd fd{::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
   if (!fd && errno != ENOENT)
-    return broken(std::string{"the state file cannot be opened: "} + std::strerror(errno));
+    return unread("the state file cannot be opened", errno);
   std::string bytes;
   if (fd) {
     struct stat about {};

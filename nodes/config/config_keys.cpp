@@ -45,7 +45,7 @@ constexpr std::array cluster_keys{
                .name = "timezone",
                .fallback = R"("UTC")",
                .example = R"("Europe/Berlin")",
-               .doc = "Zone of schedules, by its IANA name."},
+               .doc = "Zone of schedules, by its IANA name; no effect in this version."},
     config_key{.section = "cluster",
                .name = "dedupe_window",
                .kind = span,
@@ -86,7 +86,8 @@ constexpr std::array node_keys{
                .least = "1",
                .most = "1000",
                .example = "3",
-               .doc = "Share of the shards, relative to the other nodes."},
+               .doc =
+                   "Share of the shards, relative to the other nodes; no effect in this version."},
     config_key{.section = "node",
                .name = "data",
                .fallback = R"("skein-data")",

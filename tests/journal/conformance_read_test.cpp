@@ -1,4 +1,5 @@
 // What every engine shows: look-ups, filters, pages, the scan budget, dead letters, the feed.
+#include "journal/payload_bytes.hpp"
 #include "tests/journal/store_fixture.hpp"
 
 using namespace skein;
@@ -113,6 +114,21 @@ TEST_CASE("a page never has more rows than a page may have") {
   const event_page page = store.list({.limit = 1'000'000});
   CHECK(page.events.size() == limits::page_rows_max);
   CHECK(page.next == 2);
+}
+
+TEST_CASE("a page of large events is a short one, and the next goes on from there") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const std::string large(limits::event_bytes_max - 1'000, 'x');
+  for (int i = 0; i < 12; ++i)
+    store.add({.id = std::to_string(i), .data = large});
+  const event_page first = store.list({});
+  CHECK(first.events.size() == page_bytes_max / large.size() + 1);
+  CHECK(first.next == first.events.back().event.sequence);
+  CHECK_FALSE(first.budget_spent);
+  const event_page second = store.list({.before = first.next});
+  CHECK(second.events.size() == 12 - first.events.size());
+  CHECK(second.next == 0);
 }
 
 TEST_CASE("a search stops at the scan budget, says so and goes on from there") {

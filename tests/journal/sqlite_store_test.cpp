@@ -137,6 +137,10 @@ TEST_CASE("what is no journal is refused and not touched") {
     store.sql("CREATE TABLE other(x); INSERT INTO other VALUES(1)");
     CHECK(store.refusal() == errc::store_corrupt);
     store.sql("SELECT x FROM other");
+    std::ifstream file{store.path + "/journal.db"};
+    std::string header(20, '\0');
+    file.read(header.data(), 20);
+    CHECK(header[18] == 1); // of the rollback journal still, not of a write-ahead log
   }
   SECTION("no database at all") {
     std::ofstream{store.path + "/journal.db"} << std::string(8'192, 'x');

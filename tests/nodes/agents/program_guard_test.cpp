@@ -147,7 +147,7 @@ TEST_CASE("signals that are meant for the node do not end the guard") {
   ::waitpid(one.shell.pid, nullptr, 0);
 }
 
-TEST_CASE("a guard that was killed is replaced, and the next one ends with the reactor, too") {
+TEST_CASE("a guard that is lost is replaced, and the next one ends with the reactor, too") {
   std::mutex mutex;
   std::condition_variable changed;
   bool lost = false;
@@ -161,7 +161,14 @@ TEST_CASE("a guard that was killed is replaced, and the next one ends with the r
   REQUIRE(reactor.ok());
   const int first = a_child();
   REQUIRE(first > 0);
-  ::kill(first, SIGKILL);
+  SECTION("killed") { ::kill(first, SIGKILL); }
+  SECTION("it stands still and hears of no group's end") {
+    ::kill(first, SIGSTOP);
+    (*reactor)->post([of = reactor->get()] {
+      for (int told = 0; told < 10'000; ++told)
+        of->guard()->forget(1 << 29); // the number of no group
+    });
+  }
   {
     std::unique_lock lock{mutex};
     REQUIRE(changed.wait_for(lock, patience, [&] { return lost; }));
