@@ -110,6 +110,22 @@ class Start(support.SystemTest):
         node.start()
         self.assertEqual(self.client(node).ledger()["accepted"], 0)
 
+    def test_a_node_that_cannot_serve_runs_no_turn(self):
+        notes = os.path.join(self.folder, "notes.txt")
+        node = self.node(stuck_agent(notes, os.path.join(self.folder, "release")) + '[[route]]\nagent = "stuck"\n')
+        self.client(node).accept([event(n, f"k{n}") for n in range(3)])
+        until(lambda: os.path.exists(notes) and os.path.getsize(notes) > 0, 20, "a turn")
+        node.kill()
+        before = os.path.getsize(notes)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            failed = skein("dev", "--config", node.config, "--data", node.data, "--port", str(taken.getsockname()[1]))
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("port-in-use", failed.stderr)
+        self.assertEqual(os.path.getsize(notes), before)
+        node.start()
+        self.assertEqual(self.client(node).ledger()["pending"], 3)
+        node.kill()
+
     def test_a_node_with_100000_pending_events_is_ready_soon_after_a_restart(self):
         release = os.path.join(self.folder, "release")
         node = self.node(stuck_agent(f"{self.folder}/notes.txt", release, settings='timeout = "1h"') + """
