@@ -133,7 +133,7 @@ struct node::impl {
   result<void> open_store();
   result<void> recover();
   result<void> open_agents();
-  result<void> serve();
+  result<void> open_door();
   std::string metrics_page(const std::optional<store_facts>& facts);
   void store_broke(const error& problem);
   bool overran();
@@ -169,10 +169,11 @@ result<void> node::impl::open(const node_options& given) {
     return opened.error();
   clock = *std::move(opened);
   started = clock->now().wall;
-  for (const auto step : {&impl::open_store, &impl::recover, &impl::open_agents, &impl::serve})
+  // The port before the agents: a node that cannot serve must not have run any turn.
+  for (const auto step : {&impl::open_store, &impl::recover, &impl::open_door, &impl::open_agents})
     if (auto done = (this->*step)(); !done)
       return done;
-  return {};
+  return http->start();
 }
 
 result<void> node::impl::open_store() {
@@ -270,14 +271,14 @@ result<void> node::impl::open_agents() {
   return {};
 }
 
-result<void> node::impl::serve() {
+result<void> node::impl::open_door() {
   http_settings settings;
   settings.address = options.http_host;
   settings.port = options.http_port;
   settings.log = write_http_log;
   fit_to_descriptors(settings, options.settings);
   http = std::make_unique<http_server>(std::move(settings), *actors);
-  return http->start();
+  return http->listen();
 }
 
 std::string node::impl::metrics_page(const std::optional<store_facts>& facts) {
@@ -346,9 +347,12 @@ node_end node::finish() {
   parts.links.clear();
   parts.bus.reset();
   const watchdog limit{store_close_max, end_now};
-  if (auto closed = parts.threads->close(); !closed)
+  const auto closed = parts.threads->close();
+  if (!closed)
     log(log_level::error, "store", "store-not-closed", to_string(closed.error()));
   const std::lock_guard lock{parts.mutex};
+  if (!closed || parts.broken.load())
+    parts.end.code = exit_store_failed;
   return parts.end;
 }
 

@@ -55,13 +55,13 @@ class http_server::impl {
   impl(http_settings settings, node_api& api)
     : core_{std::make_shared<http_core>(std::move(settings), api)} {}
 
+  result<void> listen();
   result<void> start();
   std::uint16_t port() const noexcept { return core_->hosts.port; }
   void begin_drain();
   void stop();
 
  private:
-  result<void> listen();
   error cannot_listen(const error_code& problem) const;
   void run();
 
@@ -86,8 +86,9 @@ class http_server::impl {
 
 result<void> http_server::impl::start() {
   SKEIN_CHECK(!thread_.joinable());
-  if (auto listening = listen(); !listening)
-    return listening;
+  if (!acceptor_.is_open())
+    if (auto listening = listen(); !listening)
+      return listening;
   work_.emplace(core_->io.get_executor());
   accept();
   thread_ = start_thread([this] { run(); });
@@ -265,6 +266,7 @@ http_server::http_server(http_settings settings, node_api& api)
 
 http_server::~http_server() { stop(); }
 
+result<void> http_server::listen() { return impl_->listen(); }
 result<void> http_server::start() { return impl_->start(); }
 
 std::uint16_t http_server::port() const noexcept { return impl_->port(); }

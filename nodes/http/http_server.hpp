@@ -1,7 +1,8 @@
 // The HTTP door of a node: docs/http-api.md over node_api. One thread runs all of it; a request
 // costs that thread its parsing, the engine does the rest.
 //
-//   server.start();          // the port is open; refused requests are answered from now on
+//   server.listen();         // the port is ours; who connects waits
+//   server.start();          // requests are answered from now on
 //   server.begin_drain();    // POSTs get 503, streams end, /readyz says no; look-ups still work
 //   server.stop();           // the port is closed, what is being answered is let out, then all end
 #pragma once
@@ -26,8 +27,10 @@ class http_server {
 
   /// Once. port_in_use: another program listens there; invalid_config: the address is no literal
   /// address, not one of this machine, or not allowed.
+  result<void> listen();
+  /// Once. Listens first, if that was not done.
   result<void> start();
-  /// From start on: the port that was given, or chosen by the system.
+  /// From listen on: the port that was given, or chosen by the system.
   std::uint16_t port() const noexcept;
   void begin_drain();
   /// Returns when the thread has ended: at once, or after http_settings::stop_grace if a response
