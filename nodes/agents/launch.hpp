@@ -3,8 +3,8 @@
 //
 // In the child, in this order: default signals; the kernel is told to kill it when the thread that
 // started it ends; own process group; directory; standard descriptors; the guard is told of the
-// group; every other descriptor is closed; no signal is blocked; execve. The umask and the resource
-// limits stay as they are.
+// group; every other descriptor is closed; no signal is blocked; execve. The limit of
+// open files is what this process was started with; the umask and other limits stay as they are.
 #pragma once
 
 #include "nodes/agents/unique_fd.hpp"
