@@ -201,7 +201,7 @@ agent = "stuck"
         problem = self.assert_problem(client.publish(event(3, "k", "test.echo", expires=soon)), 400, "invalid-time")
         self.assertIn("expires", problem["detail"])
         batch = client.publish([offered, event(4, "k", "test.echo", expires=soon)])
-        problem = self.assert_problem(batch, 400, "invalid-time")
+        problem = self.assert_problem(batch, 409, "invalid-time")
         self.assertEqual([each["event"] for each in problem["accepted"]], [number])
         self.assertEqual([(each["index"], each["code"]) for each in problem["refused"]], [(1, "invalid-time")])
 
