@@ -351,7 +351,9 @@ node_end node::finish() {
   if (!closed)
     log(log_level::error, "store", "store-not-closed", to_string(closed.error()));
   const std::lock_guard lock{parts.mutex};
-  if (!closed || parts.broken.load())
+  // No room for the last words is no failure: all that was acknowledged is on disk.
+  const bool failed = !closed && !journal::is_refusal(closed.error().code);
+  if (failed || parts.broken.load())
     parts.end.code = exit_store_failed;
   return parts.end;
 }

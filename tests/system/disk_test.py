@@ -83,6 +83,22 @@ class Disk(support.SystemTest):
         node.start()
         self.assertEqual(support.Client(node).look_up(number)["state"], "done")
 
+    def test_an_end_whose_last_words_do_not_reach_the_disk_is_told_from_one_without_room_for_them(self):
+        for order, status in (("broken", 74), ("full", 0)):
+            with self.subTest(order):
+                node = self.started()
+                client = support.Client(node)
+                number = client.accept(event("before", "k"))
+                client.ended(number)
+                client.close()
+                self.order(order)
+                node.terminate()
+                self.assertEqual(node.wait(20), status)
+                self.call_off(order)
+                node.start()
+                self.assertEqual(support.Client(node).look_up(number)["state"], "done")
+                node.kill()
+
     def test_a_program_that_holds_the_journals_file_makes_events_wait_outside(self):
         node = self.started()
         client = support.Client(node)
