@@ -183,8 +183,7 @@ void scheduler_core::submit_gathered() {
   auto next = operations.begin();
   for (context& each : made_by) {
     const auto* request = std::get_if<publish_context>(&each);
-    const std::size_t count =
-        request == nullptr ? 1 : request->members - request->unroutable.size();
+    const std::size_t count = request == nullptr ? 1 : request->operations();
     SKEIN_CHECK(count <= limits::commit_operations_max);
     const auto last = next + static_cast<std::ptrdiff_t>(count);
     std::size_t weight = 0;

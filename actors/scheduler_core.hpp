@@ -203,6 +203,7 @@ class scheduler_core {
     frame_header request;
     std::size_t members = 0;
     std::vector<std::size_t> unroutable; // members that match too many routes: not submitted
+    std::size_t operations() const noexcept { return members - unroutable.size(); }
   };
   struct outcome_context {
     std::uint32_t delivery = no_slot;
@@ -389,7 +390,7 @@ class scheduler_core {
   std::optional<boot_time> armed_;
   boot_time demand_told_{};
   boot_time started_{};                    // of this process's work
-  moment before_{};                        // of the step before
+  moment before_{};                        // of the input before
   bool time_stands_still_ = false;         // the wall clock was set back and has to catch up
   std::vector<armed_retry> armed_retries_; // since the last finish
   std::vector<std::pair<agent_no, std::string>>

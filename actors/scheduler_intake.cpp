@@ -33,7 +33,8 @@ void scheduler_core::on(frame_in& input) {
 
 void scheduler_core::on_publish(const frame_header& header, publish& body) {
   if (!courier_.first_time(header)) {
-    // A repeat: answered again if its answer is known, else it is still with the journal.
+    // A repeat: answered again if its answer is kept. Else it is still with the journal, or so long
+    // ago that whoever asked has been told "unknown".
     for (const remembered& each : answers_)
       if (each.request.number == header.number && each.request.from == header.from)
         out_->push_back(send_effect{each.answer});
@@ -52,7 +53,7 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
     else
       request.unroutable.push_back(i);
   }
-  if (request.unroutable.size() < request.members) {
+  if (request.operations() > 0) {
     submit_contexts_.push_back(std::move(request));
     return;
   }
@@ -88,7 +89,7 @@ void scheduler_core::settle_submit(committed_in& input, const std::vector<contex
   for (const context& each : contexts) {
     if (const auto* request = std::get_if<publish_context>(&each)) {
       settle_publish(*request, input, at);
-      at += request->members - request->unroutable.size();
+      at += request->operations();
     } else {
       const std::uint32_t delivery = std::get<outcome_context>(each).delivery;
       settle_outcome(delivery, input.batch[at], input.receipt->results[at], input.receipt->at);
@@ -170,7 +171,7 @@ void scheduler_core::settle_failed_submit(committed_in& input,
       slice bytes = courier_.seal(request->request.from, answer);
       remember_answer(request->request, bytes);
       out_->push_back(send_effect{std::move(bytes)});
-      at += request->members - request->unroutable.size();
+      at += request->operations();
     } else if (definite) {
       const std::uint32_t delivery = std::get<outcome_context>(each).delivery;
       defer(delivery, std::move(input.batch[at]));

@@ -70,7 +70,6 @@ class child_process final : io_handler {
   /// For one that even SIGKILL does not end (it hangs in the kernel): kills and does not wait.
   void abandon();
   int pid() const noexcept { return pid_; }
-  bool leader_ended() const noexcept { return leader_ended_; }
   /// The end of its standard error, for error texts; printable.
   std::string last_words() const;
 

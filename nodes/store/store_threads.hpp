@@ -11,8 +11,9 @@
 //
 // A commit that the journal refuses (journal::is_refusal) was a definite no, and the next one is
 // tried. When a full disk refused what was gathered of several submits, each of them is tried
-// alone: a large one must not take the small ones with it. After any other error the outcome is
-// unknown: the writer answers so, calls `fatal` once, and commits no more: the process must stop
+// alone: a large one must not take the small ones with it. (Loops see to the same within a submit:
+// while the store refuses, each request is a submit of its own.) After any other error the outcome
+// is unknown: the writer answers so, calls `fatal` once, and commits no more: the process must stop
 // and find out from the disk (a failed sync is never repeated).
 #pragma once
 
@@ -33,7 +34,7 @@
 
 namespace skein {
 
-/// Bodies, replies and states of one transaction; a single submit may have more.
+/// Bodies, replies and states of one transaction. A loop's submits are far smaller.
 inline constexpr std::size_t commit_bytes_max = 64 << 20;
 static_assert(limits::batch_bytes_max <= commit_bytes_max);
 
