@@ -137,10 +137,8 @@ test_packages() {
   command -v node >/dev/null || command -v npm >/dev/null || printf '%s\n' nodejs npm
 }
 
-# configure_preset PRESET: configures once. Paths in the cache of objects are relative to the tree, so that another
-# clone of it finds what this one compiled.
+# configure_preset PRESET: configures once.
 configure_preset() {
-  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
   [ ! -f "build/$1/build.ninja" ] || return 0
   local log
   log=$(mktemp)

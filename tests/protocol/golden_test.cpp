@@ -3,6 +3,7 @@
 #include "sample_messages.hpp"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -13,7 +14,7 @@ namespace {
 
 /// The bytes of a file of hexadecimal digits; what follows a # is a comment.
 std::string golden(const std::string& name) {
-  std::ifstream file{std::string{SKEIN_GOLDEN_DIR} + "/" + name + ".txt"};
+  std::ifstream file{std::filesystem::path{SKEIN_GOLDEN_DIR} / (name + ".txt")};
   REQUIRE(file.good());
   std::string bytes;
   for (std::string line; std::getline(file, line);) {
