@@ -243,7 +243,11 @@ void scheduler_core::on(bodies_in& input) {
     for (const std::uint32_t each : of_event) {
       const std::uint32_t lane_slot = lanes_.deliveries[each].lane;
       const lane& in = lanes_.lanes[lane_slot];
+#ifdef SKEIN_BUG_BODY_FOR_ANOTHER_DELIVERY
+      if (!in.reading || in.first_waiting != each)
+#else
       if (!in.reading || in.loading_for != each)
+#endif
         continue; // it waits for something else
       if (input.bodies)
         unpark(lane_slot, true);

@@ -2,6 +2,15 @@
 
 namespace skein::test {
 
+namespace {
+
+bool is_work(const event& cause) { return cause.type.starts_with("work"); }
+bool is_pure(const event& cause) { return cause.type.starts_with("pure"); }
+/// Whatever may fail: what agents emit themselves ("leaf") just ends.
+bool is_hard(const event& cause) { return is_work(cause) || is_pure(cause); }
+
+} // namespace
+
 void sim_runner::start(std::vector<turn_start> turns) {
   for (const turn_start& each : turns) {
     auto cause = decode_event(each.body.view());
@@ -12,7 +21,7 @@ void sim_runner::start(std::vector<turn_start> turns) {
       continue;
     }
     running entry;
-    entry.hangs = cause->type.starts_with("work") && dice_.chance(faults_.hang);
+    entry.hangs = is_hard(*cause) && dice_.chance(faults_.hang);
     entry.yields_to = static_cast<stop_stage>(dice_.below(3));
     entry.report = play(each, *cause);
     running_[each.turn] = std::move(entry);
@@ -28,26 +37,26 @@ void sim_runner::start(std::vector<turn_start> turns) {
 turn_report sim_runner::play(const turn_start& turn, const event& cause) {
   turn_report report;
   report.turn = turn.turn;
-  if (cause.type.starts_with("work") && dice_.chance(faults_.fail)) {
+  if (is_hard(cause) && dice_.chance(faults_.fail)) {
     report.verdict = turn_verdict::failed;
     report.code = errc::agent_failed;
     report.error = "not today";
     if (dice_.chance(0.3))
       report.retry_after = dice_.between(std::chrono::milliseconds{1}, std::chrono::seconds{3});
-  } else if (cause.type.starts_with("work") && dice_.chance(faults_.reject)) {
+  } else if (is_hard(cause) && dice_.chance(faults_.reject)) {
     report.verdict = turn_verdict::rejected;
     report.code = errc::agent_rejected;
     report.error = "never";
   } else {
     report.reply_kind = data_kind::text;
     report.reply = turn.name;
-    if (dice_.chance(0.3)) {
+    if (dice_.chance(is_pure(cause) ? 0.01 : 0.3)) { // of a pure agent it is refused
       report.sets_state = true;
       report.state = "{\"last\":\"" + turn.name + "\"}";
-    } else if (dice_.chance(0.05)) {
+    } else if (!is_pure(cause) && dice_.chance(0.05)) {
       report.deletes_state = true;
     }
-    if (cause.type.starts_with("work") && dice_.chance(faults_.emit))
+    if (is_work(cause) && dice_.chance(faults_.emit))
       report.emits = emits_of(turn, cause);
   }
   return report;
