@@ -2,7 +2,6 @@
 
 #include "protocol/limits.hpp"
 
-#include <cerrno>
 #include <mutex>
 
 namespace skein::journal {
@@ -50,10 +49,7 @@ std::string_view advice(errc code) {
 } // namespace
 
 error sqlite_error(sqlite3* db, int code, std::string_view doing) {
-  // SQLite knows ENOSPC only; a quota that is used up is the same.
-  const bool quota =
-      (code & 0xff) == SQLITE_IOERR && db != nullptr && sqlite3_system_errno(db) == EDQUOT;
-  const errc meaning = quota ? errc::disk_full : errc_of(code);
+  const errc meaning = errc_of(code);
   std::string detail{doing};
   detail += ": ";
   detail += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);

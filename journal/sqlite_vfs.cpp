@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <new>
 
 namespace skein::journal {
@@ -38,7 +39,10 @@ int guarded_file::write(sqlite3_file* file, const void* bytes, int size, sqlite3
   guarded_file& mine = of(file);
   if (mine.guard->shut_)
     return SQLITE_IOERR_WRITE;
+  errno = 0;
   const int code = mine.real->pMethods->xWrite(mine.real, bytes, size, at);
+  if (code != SQLITE_OK && errno == EDQUOT)
+    return SQLITE_FULL; // SQLite knows ENOSPC only; a quota that is used up is the same
   if (code == SQLITE_OK)
     mine.guard->bytes_.fetch_add(static_cast<std::uint64_t>(size), std::memory_order_relaxed);
   return code;

@@ -2,6 +2,7 @@
 // directory; what lies in it says what happens to the journal's files:
 //
 //   full    every write finds no space
+//   quota   every write finds the user's quota used up
 //   broken  every sync fails
 //   hung    a sync does not return as long as this is there
 //   slow    a sync takes 20 ms more
@@ -39,9 +40,14 @@ Call real(const char* name) {
 }
 
 bool refuse_write(int fd) {
-  if (!is_journal(fd) || !is_ordered("full"))
+  if (!is_journal(fd))
     return false;
-  errno = ENOSPC;
+  if (is_ordered("full"))
+    errno = ENOSPC;
+  else if (is_ordered("quota"))
+    errno = EDQUOT;
+  else
+    return false;
   return true;
 }
 

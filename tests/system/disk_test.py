@@ -35,10 +35,16 @@ class Disk(support.SystemTest):
         self.assertEqual((answer.status, answer.json()["code"]), (status, code), answer)
 
     def test_a_full_disk_refuses_events_and_the_node_serves_again_when_there_is_space(self):
+        self.refuses_until_there_is_space("full")
+
+    def test_a_quota_that_is_used_up_is_a_full_disk(self):
+        self.refuses_until_there_is_space("quota")
+
+    def refuses_until_there_is_space(self, order):
         node = self.started()
         client = support.Client(node)
         client.ended(client.accept(event("before", "k")))
-        self.order("full")
+        self.order(order)
         for each in range(3):
             refused = client.publish(event(f"full-{each}", "k"))
             self.assert_problem(refused, 503, "disk-full")
@@ -46,8 +52,10 @@ class Disk(support.SystemTest):
         self.assertTrue(node.running())
         self.assertEqual(client.ledger()["accepted"], 1, "what was refused is not there")
         until(lambda: self.metric(client, "skein_journal_refused_commits_total") >= 3, 10, "the metric")
-        self.call_off("full")
+        self.assertEqual(client.get("/readyz").status, 503, "whoever balances load sends its events elsewhere")
+        self.call_off(order)
         until(lambda: client.publish(event("after", "k")).status == 202, 30, "an event to be taken again")
+        until(lambda: client.get("/readyz").status == 200, 10, "ready again")
         client.idle()
         self.assertEqual(client.ledger()["done"], 2)
         node.terminate()
