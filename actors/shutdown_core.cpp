@@ -38,7 +38,7 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
   if (phase_ == phase::serving || phase_ == phase::finished)
     return;
   if (quiet()) {
-    finish(overrun_ ? exit_overrun : 0, out);
+    finish(overrun_ ? exit_overrun : 0, now, out);
   } else if (now.boot >= began_ + settings_.deadline) {
     out.push_back(log_effect{log_severity::error,
                              "drain-overrun",
@@ -46,7 +46,7 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
                              {},
                              {},
                              {}});
-    finish(exit_overrun, out);
+    finish(exit_overrun, now, out);
   } else if (phase_ == phase::finishing &&
              now.boot >= began_ + settings_.deadline - stop_reserve()) {
     overrun_ = true;
@@ -94,7 +94,7 @@ bool shutdown_core::quiet() const {
   return gateway_events_ == 0u && std::all_of(loops_.begin(), loops_.end(), done);
 }
 
-void shutdown_core::finish(int code, std::vector<shutdown_effect>& out) {
+void shutdown_core::finish(int code, moment now, std::vector<shutdown_effect>& out) {
   phase_ = phase::finished;
   std::size_t pending = 0;
   std::size_t running = 0;
@@ -113,7 +113,8 @@ void shutdown_core::finish(int code, std::vector<shutdown_effect>& out) {
       {},
       {}});
   out.push_back(release_effect{});
-  out.push_back(finish_effect{code, std::move(left_), pending});
+  const duration time_left = began_ + settings_.deadline - now.boot;
+  out.push_back(finish_effect{code, std::move(left_), pending, std::max(time_left, duration{0})});
 }
 
 } // namespace skein

@@ -41,6 +41,7 @@ struct finish_effect {
   int code = 0;
   std::vector<std::string> left; // turns that were cut off
   std::size_t pending = 0;       // events that wait for the next start
+  duration time_left{0};         // until the drain's deadline
 };
 using shutdown_effect = std::variant<refuse_effect, stop_starting_effect, hasten_effect,
                                      release_effect, finish_effect, wake_effect, log_effect>;
@@ -65,7 +66,7 @@ class shutdown_core {
   void hasten(moment now, std::vector<shutdown_effect>& out, std::string why);
   duration stop_reserve() const;
   bool quiet() const;
-  void finish(int code, std::vector<shutdown_effect>& out);
+  void finish(int code, moment now, std::vector<shutdown_effect>& out);
 
   shutdown_settings settings_;
   phase phase_ = phase::serving;

@@ -136,7 +136,7 @@ struct node::impl {
   result<void> open_door();
   std::string metrics_page(const std::optional<store_facts>& facts);
   void store_broke(const error& problem);
-  bool overran();
+  duration time_left();
 
   node_options options;
   std::vector<std::string> guard_command;
@@ -155,7 +155,7 @@ struct node::impl {
   std::shared_ptr<exec_reactor> reactor;
   std::map<std::string, std::unique_ptr<exec_runner>> runners;
   std::unique_ptr<http_server> http;
-  instant started = no_instant;
+  boot_time started{};
 };
 
 // ---- starting ---------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ result<void> node::impl::open(const node_options& given) {
   if (!opened)
     return opened.error();
   clock = *std::move(opened);
-  started = clock->now().wall;
+  started = clock->now().boot;
   // The port before the agents: a node that cannot serve must not have run any turn.
   for (const auto step : {&impl::open_store, &impl::recover, &impl::open_door, &impl::open_agents})
     if (auto done = (this->*step)(); !done)
@@ -222,7 +222,7 @@ result<void> node::impl::recover() {
   setup.drained = [this](finish_effect effect) {
     {
       const std::lock_guard lock{mutex};
-      end = {effect.code, std::move(effect.left), effect.pending};
+      end = {effect.code, std::move(effect.left), effect.pending, effect.time_left};
     }
     ended.raise();
   };
@@ -287,7 +287,7 @@ std::string node::impl::metrics_page(const std::optional<store_facts>& facts) {
   from.settings = &actors->settings();
   from.frames = bus->counted();
   from.version = version();
-  from.uptime_s = std::chrono::duration<double>(clock->now().wall - started).count();
+  from.uptime_s = std::chrono::duration<double>(clock->now().boot - started).count();
   from.store = facts;
   from.agents = actors->agent_names();
   from.ready = actors->readiness() == errc::none;
@@ -304,9 +304,10 @@ void node::impl::store_broke(const error& problem) {
   ended.raise();
 }
 
-bool node::impl::overran() {
+/// Programs that do not listen have until the drain's deadline.
+duration node::impl::time_left() {
   const std::lock_guard lock{mutex};
-  return end.code == exit_overrun;
+  return end.time_left;
 }
 
 node::node(std::unique_ptr<impl> parts) : impl_{std::move(parts)} {}
@@ -337,10 +338,9 @@ void node::signal() {
 node_end node::finish() {
   impl& parts = *impl_;
   parts.http->stop();
-  // Past its deadline the node has no time left for programs that do not listen.
-  const close_manner how = parts.overran() ? close_manner::at_once : close_manner::orderly;
+  const duration patience = parts.time_left();
   for (auto& [agent, runner] : parts.runners)
-    runner->close(how);
+    runner->close(patience);
   parts.actors->stop(); // they use runners and links; what these still say goes nowhere
   parts.runners.clear();
   parts.reactor.reset();

@@ -24,6 +24,7 @@ struct node_end {
   int code = 0;                  // 0, 75 (overrun)
   std::vector<std::string> left; // turns that were cut off
   std::size_t pending = 0;       // events that wait for the next start
+  duration time_left{0};         // until the drain's deadline, when the actors were done
 };
 
 /// The process ends with this code when a commit's outcome is unknown: what is on disk must be read

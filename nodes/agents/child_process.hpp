@@ -58,6 +58,8 @@ class child_process final : io_handler {
   std::string& unsent_text() noexcept { return unsent_; }
   void flush();
   std::size_t unsent() const noexcept { return unsent_.size() - unsent_begin_; }
+  /// Its standard input is open, and it has not ended.
+  bool takes_input() const noexcept { return static_cast<bool>(input_); }
   /// Bytes ever handed to the kernel, and bytes ever appended.
   std::uint64_t sent_total() const noexcept { return sent_total_; }
   std::uint64_t appended_total() const noexcept { return sent_total_ + unsent(); }

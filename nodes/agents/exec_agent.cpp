@@ -4,6 +4,7 @@
 #include "nodes/agents/oneshot_agent.hpp"
 #include "nodes/agents/text.hpp"
 #include "protocol/check.hpp"
+#include "protocol/utf8.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -37,10 +38,7 @@ exec_agent::exec_agent(exec_reactor& reactor, agent_settings settings, runner_si
                                                                 program_answered();
                                                                 touch();
                                                               }},
-    abandon_timer_{reactor, [this] {
-                     abandon_programs();
-                     touch();
-                   }} {}
+    end_timer_{reactor, [this] { hurry_end(); }} {}
 
 exec_agent::~exec_agent() {
   SKEIN_CHECK(turns_.empty());
@@ -88,24 +86,30 @@ void exec_agent::stop(turn_id id, stop_stage stage) {
   touch();
 }
 
-void exec_agent::close(close_manner how, std::function<void()> closed) {
+void exec_agent::close(duration patience, std::function<void()> closed) {
   if (closed)
     closed_ = std::move(closed);
   touch();
-  if (closing_) {
-    if (how == close_manner::at_once)
-      end_programs(how);
+  if (std::exchange(closing_, true))
     return;
-  }
-  closing_ = true;
   while (!queue_.empty()) {
     live_turn& turn = *queue_.front();
     queue_.pop_front();
     report_returned(turn, "the node is stopping");
   }
-  end_programs(how);
-  abandon_timer_.arm(reactor_.now() + timing_.close_grace + timing_.terminate_grace +
-                     abandon_grace);
+  end_programs(close_manner::orderly);
+  end_timer_.arm(reactor_.now() +
+                 std::min(patience, timing_.close_grace + timing_.terminate_grace));
+}
+
+void exec_agent::hurry_end() {
+  if (std::exchange(killed_, true)) {
+    abandon_programs();
+    touch();
+    return;
+  }
+  end_programs(close_manner::at_once);
+  end_timer_.arm(reactor_.now() + abandon_grace);
 }
 
 void exec_agent::report_begun(const live_turn& turn) {
@@ -201,7 +205,7 @@ void exec_agent::on_end_of_pass() {
   if (!closing_ || !none_left || !closed_)
     return;
   SKEIN_CHECK(turns_.empty());
-  abandon_timer_.disarm();
+  end_timer_.disarm();
   queue_timer_.disarm();
   proven_timer_.disarm();
   log_.flush();

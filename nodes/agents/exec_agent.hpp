@@ -43,8 +43,9 @@ class exec_agent : public pass_handler {
   virtual void open() = 0;
   void start(std::vector<turn_start> turns);
   void stop(turn_id turn, stop_stage stage);
-  /// The end; `closed` is called once, after the last report. May be called again, also to hurry.
-  void close(close_manner how, std::function<void()> closed);
+  /// The end; `closed` is called once, after the last report. Programs that go on for `patience`
+  /// are killed. Called again, only `closed` counts.
+  void close(duration patience, std::function<void()> closed);
 
  protected:
   /// Gives queued turns to programs, as far as there is room.
@@ -89,6 +90,7 @@ class exec_agent : public pass_handler {
   enum class trouble : std::uint8_t { none, refused, ends };
 
   void on_end_of_pass() override;
+  void hurry_end();
   void give_up_waiting();
   void watch_queue();
   void note_trouble(trouble what, std::string why);
@@ -110,9 +112,10 @@ class exec_agent : public pass_handler {
   bool health_changed_ = false;
   reactor_timer queue_timer_;
   reactor_timer proven_timer_; // after trouble: how long a program lives without an answer
-  reactor_timer abandon_timer_;
+  reactor_timer end_timer_;    // of closing: programs are killed, then abandoned
   std::function<void()> closed_;
   bool closing_ = false;
+  bool killed_ = false; // all programs, while closing
 };
 
 /// The agent of the configured mode.

@@ -20,7 +20,7 @@ exec_runner::~exec_runner() {
   // Shared: the other thread may still be inside set_value when the wait is over.
   const auto closed = std::make_shared<std::promise<void>>();
   reactor_->post(
-      [this, closed] { agent_->close(close_manner::orderly, [closed] { closed->set_value(); }); });
+      [this, closed] { agent_->close(duration::max(), [closed] { closed->set_value(); }); });
   closed->get_future().wait();
   const auto gone = std::make_shared<std::promise<void>>();
   reactor_->post([this, gone] {
@@ -40,8 +40,8 @@ void exec_runner::stop(turn_id turn, stop_stage stage) {
   reactor_->post([agent = agent_.get(), turn, stage] { agent->stop(turn, stage); });
 }
 
-void exec_runner::close(close_manner how) {
-  reactor_->post([agent = agent_.get(), how] { agent->close(how, {}); });
+void exec_runner::close(duration patience) {
+  reactor_->post([agent = agent_.get(), patience] { agent->close(patience, {}); });
 }
 
 } // namespace skein

@@ -35,9 +35,9 @@ class exec_runner final : public runner_port {
 
   void start(std::vector<turn_start> turns) override;
   void stop(turn_id turn, stop_stage stage) override;
-  /// Begins the end and returns: queued turns are returned; in order, programs see the end of their
-  /// input, have close_grace to finish, then SIGTERM, then SIGKILL; at once, SIGKILL.
-  void close(close_manner how = close_manner::orderly);
+  /// Begins the end and returns: queued turns are returned; programs see the end of their input,
+  /// have close_grace to finish, then SIGTERM, then SIGKILL; SIGKILL in any case after `patience`.
+  void close(duration patience = duration::max());
 
  private:
   std::shared_ptr<exec_reactor> reactor_;

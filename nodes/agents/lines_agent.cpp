@@ -2,6 +2,7 @@
 
 #include "nodes/agents/text.hpp"
 #include "protocol/check.hpp"
+#include "protocol/utf8.hpp"
 
 #include <algorithm>
 
@@ -150,6 +151,8 @@ void lines_agent::on_worker_gone(lines_worker& worker, exit_status status) {
 }
 
 void lines_agent::take_back(live_turn& turn) {
+  if (closing())
+    return give_back(turn, "the node is stopping");
   turn.on = nullptr;
   queue().push_front(&turn);
 }

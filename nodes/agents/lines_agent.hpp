@@ -67,7 +67,9 @@ class lines_worker final : public program, line_sink {
   bool answered() const noexcept { return answered_; }
   bool stopped_for_turn() const noexcept { return stopped_for_turn_; }
   /// Whether it can be given more to read.
-  bool has_room() const noexcept { return child().unsent() < limits::program_unsent_bytes_max; }
+  bool has_room() const noexcept {
+    return child().takes_input() && child().unsent() < limits::program_unsent_bytes_max;
+  }
 
   /// Puts the line of the turn into what is sent. Errors as append_turn_line.
   result<void> give(live_turn& turn, instant deadline);

@@ -133,6 +133,7 @@ bool program_guard::start_process() {
   socket_ = std::move(ours);
   pidfd_ = std::move(made.pidfd);
   watch_ = reactor_.watch(pidfd_.get(), EPOLLIN, io_channel::exit, *this);
+  started_at_ = reactor_.now();
   return true;
 }
 
@@ -144,7 +145,10 @@ void program_guard::on_io(io_channel, std::uint32_t) {
                "the process that watches over the programs of this node ended; another one is "
                "started",
                {});
-  start();
+  if (reactor_.now() - started_at_ >= start_again)
+    start();
+  else // one that ends at once
+    again_.arm(started_at_ + start_again);
 }
 
 void program_guard::forget(pid_t group) {

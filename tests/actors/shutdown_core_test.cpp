@@ -89,6 +89,7 @@ TEST_CASE("the drain ends with 0 once every loop and the gateway are quiet") {
   CHECK(finish_of(out).code == 0);
   CHECK(finish_of(out).pending == 7);
   CHECK(finish_of(out).left.empty());
+  CHECK(finish_of(out).time_left == 24'940ms); // for the programs to end
   CHECK(it.step(signal_in{}, 70).empty());
   CHECK(it.step(tick_in{}, 99'999).empty());
 }
@@ -144,6 +145,7 @@ TEST_CASE("at the drain's deadline it ends whatever is going on") {
   const auto out = it.step(tick_in{}, 10'000);
   CHECK(finish_of(out).code == exit_overrun);
   CHECK(finish_of(out).pending == 9);
+  CHECK(finish_of(out).time_left == 0s);
 }
 
 TEST_CASE("a loop that never answers cannot hold up the drain beyond its deadline") {

@@ -322,6 +322,18 @@ TEST_CASE("the node's end: a running turn may finish, queued ones and later ones
   CHECK(f.ask("third").error == "the node is stopping");
 }
 
+TEST_CASE("the node's end: turns behind one that is stopped are given back as well") {
+  exec_fixture f;
+  f.timing.close_grace = std::chrono::minutes{10}; // the stop ends it, not the node's end
+  f.lines({"--never-read"}, 1, 10).run();
+  const auto turns = f.begin_all({std::string(200'000, 'x'), "behind it"});
+  f.wait_for_begun(turns[0]); // both are with the program
+  f.runner().close();
+  f.stop(turns[0], stop_stage::terminate);
+  CHECK(f.report_of(turns[1]).error == "the node is stopping");
+  CHECK(f.report_of(turns[0]).verdict == turn_verdict::returned);
+}
+
 TEST_CASE("the node's end: a program that hangs is terminated, one that ignores that is killed") {
   const std::size_t before = count_descriptors();
   for (const std::vector<std::string>& flags :
@@ -334,6 +346,17 @@ TEST_CASE("the node's end: a program that hangs is terminated, one that ignores 
     CHECK_FALSE(has_children());
   }
   CHECK(count_descriptors() == before);
+}
+
+TEST_CASE("the node's end: a program that goes on is killed when the node's time is over") {
+  exec_fixture f;
+  f.timing = {std::chrono::minutes{10}, std::chrono::minutes{10}, std::chrono::minutes{1}};
+  f.lines({"--ignore-eof"}, 1, 2).run();
+  const auto turn = f.begin_held("!hang");
+  f.runner().close(milliseconds{20});
+  f.destroy();
+  CHECK(f.report_of(turn).verdict == turn_verdict::returned);
+  CHECK_FALSE(has_children());
 }
 
 TEST_CASE("the node's end comes while programs cannot be started, too") {
