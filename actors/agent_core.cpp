@@ -4,6 +4,7 @@
 #include "actors/turn_slots.hpp"
 #include "protocol/check.hpp"
 #include "protocol/cloudevents.hpp"
+#include "protocol/utf8.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,15 +19,8 @@ constexpr std::chrono::seconds credit_repeat{2};
 /// More than a turn's outcome, or an emitted event, takes in a frame beside its effects.
 constexpr std::size_t bytes_around_member = 256;
 
-/// At most so many bytes, and no half of a character at the end.
-std::string cut(std::string text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max)
-    return text;
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u)
-    --end;
-  text.resize(end);
-  return text;
+std::string error_text(std::string_view text) {
+  return std::string{cut_utf8(text, limits::error_text_bytes_max)};
 }
 
 } // namespace
@@ -245,7 +239,7 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
   outcome.finished = now_.wall;
   outcome.verdict = report.verdict;
   outcome.code = report.code;
-  outcome.error = cut(std::move(report.error), limits::error_text_bytes_max);
+  outcome.error = error_text(report.error);
   outcome.retry_after = report.retry_after;
   if (report.verdict == turn_verdict::returned && entry.why == ending::timeout) {
     outcome.verdict = turn_verdict::failed;
@@ -253,7 +247,7 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
     outcome.error = "the turn took longer than " + format_duration(settings_.agent.timeout) +
                     " and was stopped";
     if (!report.hint.empty())
-      outcome.error = cut(outcome.error + "; " + report.hint, limits::error_text_bytes_max);
+      outcome.error = error_text(outcome.error + "; " + report.hint);
   }
   if (outcome.verdict != turn_verdict::done)
     return outcome;
@@ -327,8 +321,8 @@ void agent_core::complete_emits(const running_turn& entry, turn_report& report,
       outcome.verdict = turn_verdict::rejected;
       outcome.code = offered.error().code == errc::too_many_hops ? errc::too_many_hops
                                                                  : errc::agent_output_invalid;
-      outcome.error = cut("emitted event " + std::to_string(i) + ": " + to_string(offered.error()),
-                          limits::error_text_bytes_max);
+      outcome.error =
+          error_text("emitted event " + std::to_string(i) + ": " + to_string(offered.error()));
       outcome.emits.clear();
       return;
     }

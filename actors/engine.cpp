@@ -240,7 +240,7 @@ std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
   from.pools = agent_boards;
   from.gateway = gateway_board;
   from.readiness = [&owner] { return owner.readiness(); };
-  from.started = setup.clock->now().wall;
+  from.started = setup.clock->now();
   auto made = std::make_shared<lookups>(std::move(from));
   made->store_now([](const known_facts&) {}); // so that there are some if the store hangs later
   return made;

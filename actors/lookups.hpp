@@ -33,7 +33,7 @@ struct lookup_sources {
   std::vector<std::shared_ptr<board<agent_facts>>> pools; // in the order of settings.agents
   std::shared_ptr<board<gateway_facts>> gateway;
   std::function<errc()> readiness;
-  instant started = no_instant;
+  moment started{};
 };
 
 /// What the store last said of itself. `stale`: it did not answer in time, this is from before.

@@ -6,6 +6,7 @@
 #include "journal/sqlite_journal.hpp"
 #include "journal/store_folder.hpp"
 #include "journal/store_identity.hpp"
+#include "protocol/text.hpp"
 
 #include <array>
 #include <charconv>
@@ -16,20 +17,6 @@ namespace {
 
 /// "Skei", so that `file` and others can tell what journal.db is.
 constexpr std::int64_t application_id = 0x536b6569;
-
-std::string hex(std::uint64_t word) {
-  std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), word, 16).ptr;
-  return {digits.data(), end};
-}
-
-std::optional<std::uint64_t> read_hex(std::string_view text) {
-  std::uint64_t word = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), word, 16);
-  if (problem != std::errc{} || end != text.data() + text.size())
-    return std::nullopt;
-  return word;
-}
 
 /// Before anything is changed in it.
 result<void> check_ours(database& db) {
@@ -90,8 +77,8 @@ result<database> open_file(const sqlite_options& options, const guarded_vfs& gua
 result<void> insert_identity(database& db, const store_identity& identity) {
   return db.run("INSERT INTO meta VALUES ('store_id', '" + identity.store_id + "'), ('shards', " +
                 std::to_string(identity.hash.shards) + "), ('hash', '" + identity.hash_name +
-                "'), ('seed_high', '" + hex(identity.hash.seed_high) + "'), ('seed_low', '" +
-                hex(identity.hash.seed_low) + "'), ('boot', 0), ('clean', 1)");
+                "'), ('seed_high', '" + hex_of(identity.hash.seed_high) + "'), ('seed_low', '" +
+                hex_of(identity.hash.seed_low) + "'), ('boot', 0), ('clean', 1)");
 }
 
 /// Applies the steps that the store has not seen, in one transaction, which also makes a new store.
@@ -144,8 +131,8 @@ result<store_identity> read_identity(database& db) {
       return text.error();
     texts[i] = std::move(*text);
   }
-  const auto high = read_hex(texts[3]);
-  const auto low = read_hex(texts[4]);
+  const auto high = word_of_hex(texts[3]);
+  const auto low = word_of_hex(texts[4]);
   const auto shards = db.number("SELECT value FROM meta WHERE name = 'shards'");
   const auto boot = db.number("SELECT value FROM meta WHERE name = 'boot'");
   if (!high || !low || !shards || !boot || *shards < 1 || *shards > limits::shards_max)

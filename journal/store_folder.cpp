@@ -1,6 +1,6 @@
 #include "journal/store_folder.hpp"
 
-#include "journal/descriptor.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <array>
 #include <cerrno>
@@ -82,7 +82,7 @@ result<void> check_store_files(const std::string& directory) {
 }
 
 result<void> make_private_file(const std::string& path) {
-  const descriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  const unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
   if (fd.get() < 0)
     return errno == EEXIST ? result<void>{} : system_error(errno, "making " + path);
   if (::fchmod(fd.get(), 0600) != 0)
@@ -91,7 +91,7 @@ result<void> make_private_file(const std::string& path) {
 }
 
 result<void> sync_directory(const std::string& path) {
-  const descriptor fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const unique_fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (fd.get() < 0 || ::fsync(fd.get()) != 0)
     return system_error(errno, "syncing " + path);
   return {};

@@ -1,5 +1,7 @@
 #include "journal/store_identity.hpp"
 
+#include "protocol/text.hpp"
+
 namespace skein::journal {
 
 namespace {
@@ -13,19 +15,12 @@ std::uint64_t next_word(std::uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-std::string hex(std::uint64_t word) {
-  std::string text(16, '0');
-  for (std::size_t i = 16; i-- > 0; word >>= 4)
-    text[i] = "0123456789abcdef"[word & 15];
-  return text;
-}
-
 } // namespace
 
 store_identity new_store_identity(const open_options& options) {
   std::uint64_t state = options.seed;
   store_identity made;
-  made.store_id = hex(next_word(state));
+  made.store_id = hex_of(next_word(state));
   made.hash.shards = options.shards;
   made.hash.seed_high = next_word(state);
   made.hash.seed_low = next_word(state);

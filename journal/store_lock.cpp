@@ -1,7 +1,7 @@
 #include "journal/store_lock.hpp"
 
-#include "journal/descriptor.hpp"
 #include "journal/store_folder.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <array>
 #include <cerrno>
@@ -38,7 +38,7 @@ void store_lock::sleep_for(duration time) { std::this_thread::sleep_for(time); }
 result<std::unique_ptr<store_lock>> store_lock::take(const std::string& directory,
                                                      duration patience, const pause& wait) {
   const std::string path = directory + "/lock";
-  descriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (fd.get() < 0)
     return errno == ELOOP ? error{errc::store_unsafe, path + " is a symbolic link; remove it"}
                           : system_error(errno, "opening " + path);

@@ -1,6 +1,7 @@
 #include "protocol/attributes.hpp"
 
 #include "protocol/media_type.hpp"
+#include "protocol/text.hpp"
 #include "protocol/utf8.hpp"
 
 #include <algorithm>
@@ -19,10 +20,6 @@ constexpr std::array<std::string_view, 10> own_names{
     "id",         "source",  "type", "specversion", "datacontenttype",
     "dataschema", "subject", "time", "data",        "data_base64"};
 
-bool is_hex(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 constexpr auto uri_table = [] {
   std::array<bool, 256> allowed{};
   for (unsigned c = 0x21; c < allowed.size(); ++c)
@@ -37,7 +34,8 @@ bool uri_characters(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (uri_table[static_cast<unsigned char>(text[i])])
       continue;
-    if (text[i] != '%' || text.size() - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2]))
+    if (text[i] != '%' || text.size() - i < 3 || hex_digit(text[i + 1]) < 0 ||
+        hex_digit(text[i + 2]) < 0)
       return false;
     i += 2;
   }

@@ -3,6 +3,7 @@
 #include "protocol/cloudevents.hpp"
 #include "protocol/json_reader.hpp"
 #include "protocol/media_type.hpp"
+#include "protocol/text.hpp"
 #include "protocol/utf8.hpp"
 
 #include <algorithm>
@@ -23,20 +24,6 @@ std::string lower_case(std::string_view text) {
     if (c >= 'A' && c <= 'Z')
       c = static_cast<char>(c | 0x20);
   return out;
-}
-
-int hex_digit(char c) noexcept {
-  return c >= '0' && c <= '9'   ? c - '0'
-         : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                : -1;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos)
-    return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 /// What older senders do: the value as a quoted string of HTTP. False if its end is missing.
@@ -73,7 +60,7 @@ bool percent_decode(std::string& text) {
 }
 
 result<std::string> attribute_value(std::string_view name, std::string_view header) {
-  header = trimmed(header);
+  header = trimmed(header, blanks);
   std::string text;
   if (!header.starts_with('"'))
     text = header;
@@ -125,7 +112,7 @@ class header_reader {
 
  private:
   result<void> take_content_type(std::string_view content) {
-    content = trimmed(content);
+    content = trimmed(content, blanks);
     if (value_.datacontenttype)
       return error{errc::invalid_event, "The header content-type is there twice."};
     if (content.empty())

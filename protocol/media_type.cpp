@@ -1,5 +1,7 @@
 #include "protocol/media_type.hpp"
 
+#include "protocol/text.hpp"
+
 #include <algorithm>
 #include <cstddef>
 
@@ -8,7 +10,6 @@ namespace skein {
 namespace {
 
 constexpr std::string_view most_common = "application/json"; // known without a look at it
-constexpr std::string_view space = " \t";
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
@@ -22,12 +23,12 @@ bool ends_with(std::string_view text, std::string_view lower_case) noexcept {
          equal(text.substr(text.size() - lower_case.size()), lower_case);
 }
 
-bool is_token(std::string_view text) noexcept {
-  const auto in_token = [](char c) {
-    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') ||
-           std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), in_token);
+/// How many characters of a token are at the front.
+std::size_t token_size(std::string_view text) noexcept {
+  std::size_t size = 0;
+  while (size < text.size() && is_token_char(text[size]))
+    ++size;
+  return size;
 }
 
 struct parts {
@@ -38,14 +39,14 @@ struct parts {
 };
 
 parts split(std::string_view text) noexcept {
-  const std::size_t end = std::min(text.find_first_of("; \t"), text.size());
-  const std::size_t slash = text.find('/');
-  if (slash >= end)
+  const std::size_t slash = token_size(text);
+  if (slash == 0 || slash == text.size() || text[slash] != '/')
     return {};
-  const std::size_t after = std::min(text.find_first_not_of(space, end), text.size());
-  parts found{text.substr(0, slash), text.substr(slash + 1, end - slash - 1), text.substr(after)};
-  found.valid = is_token(found.type) && is_token(found.subtype) &&
-                (found.parameters.empty() || found.parameters[0] == ';');
+  const std::size_t subtype = token_size(text.substr(slash + 1));
+  const std::size_t end = slash + 1 + subtype;
+  const std::size_t after = std::min(text.find_first_not_of(blanks, end), text.size());
+  parts found{text.substr(0, slash), text.substr(slash + 1, subtype), text.substr(after)};
+  found.valid = subtype != 0 && (found.parameters.empty() || found.parameters[0] == ';');
   return found;
 }
 
@@ -55,8 +56,7 @@ std::string_view charset_of(std::string_view parameters) noexcept {
     parameters.remove_prefix(1); // the ';'
     std::string_view one = parameters.substr(0, parameters.find(';'));
     parameters.remove_prefix(one.size());
-    one.remove_prefix(std::min(one.find_first_not_of(space), one.size()));
-    one = one.substr(0, one.find_last_not_of(space) + 1);
+    one = trimmed(one, blanks);
     const std::size_t equals = one.find('=');
     if (equals == std::string_view::npos || !equal(one.substr(0, equals), "charset"))
       continue;

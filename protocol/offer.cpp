@@ -109,9 +109,9 @@ result<void> read_hops(const event& value, offered_event& offered) {
   return {};
 }
 
-hash128 identity_of(const event& value, const hash_settings& hash) noexcept {
+hash128 identity_of(const event& value, std::string_view key, const hash_settings& hash) noexcept {
   siphasher hasher{hash.seed_high, hash.seed_low};
-  hasher.add_field(value.key());
+  hasher.add_field(key);
   hasher.add_field(value.source);
   hasher.add_field(value.id);
   return hasher.finish();
@@ -135,11 +135,11 @@ void add_value(siphasher& hasher, const extension_value& value) {
 
 /// Two events of one identity are duplicates if this agrees. Without `time` and the trace context,
 /// which a sender makes anew when it sends again.
-std::uint64_t content_of(const event& value, const hash_settings& hash) {
+std::uint64_t content_of(const event& value, std::string_view key, const hash_settings& hash) {
   siphasher hasher{hash.seed_high, hash.seed_low};
   hasher.add_field(value.type);
   add_optional(hasher, value.subject);
-  hasher.add_field(value.key());
+  hasher.add_field(key);
   add_optional(hasher, value.datacontenttype);
   add_optional(hasher, value.dataschema);
   hasher.add_byte(static_cast<std::uint8_t>(value.kind));
@@ -185,9 +185,10 @@ result<offered_event> offer(const event& value, const hash_settings& hash,
     return error{errc::too_large, "The event has " + std::to_string(body.size()) +
                                       " bytes; at most " + std::to_string(bounds.event_bytes) +
                                       " are allowed."};
-  offered.shard = shard_of(value.key(), hash);
-  offered.identity = identity_of(value, hash);
-  offered.content = content_of(value, hash);
+  const std::string_view key = value.key();
+  offered.shard = shard_of(key, hash);
+  offered.identity = identity_of(value, key, hash);
+  offered.content = content_of(value, key, hash);
   offered.body = slice{std::move(body)};
   return offered;
 }

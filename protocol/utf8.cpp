@@ -30,6 +30,14 @@ bool is_plain_word(const char* at) noexcept {
   return ((below_space | word | ((deleted - ones) & ~deleted)) & tops) == 0;
 }
 
+unsigned byte_at(std::string_view text, std::size_t at) noexcept {
+  return static_cast<unsigned char>(text[at]);
+}
+
+bool continues(std::string_view text, std::size_t at) noexcept {
+  return at < text.size() && (byte_at(text, at) & 0xc0u) == 0x80u;
+}
+
 } // namespace
 
 bool is_plain_text(std::string_view text) noexcept {
@@ -58,6 +66,38 @@ bool is_allowed_text(std::string_view text) noexcept {
     at += *at < 0x80 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
   }
   return true;
+}
+
+std::size_t utf8_sequence(std::string_view text, std::size_t at) noexcept {
+  if (at >= text.size())
+    return 0;
+  const unsigned first = byte_at(text, at);
+  if (first < 0x80)
+    return 1;
+  if (first < 0xc2 || first > 0xf4 || !continues(text, at + 1))
+    return 0;
+  if (first < 0xe0)
+    return 2;
+  const unsigned second = byte_at(text, at + 1);
+  if (!continues(text, at + 2) || (first == 0xe0 && second < 0xa0) ||
+      (first == 0xed && second > 0x9f))
+    return 0;
+  if (first < 0xf0)
+    return 3;
+  if (!continues(text, at + 3) || (first == 0xf0 && second < 0x90) ||
+      (first == 0xf4 && second > 0x8f))
+    return 0;
+  return 4;
+}
+
+std::string_view cut_utf8(std::string_view text, std::size_t bytes_max) noexcept {
+  if (text.size() <= bytes_max)
+    return text;
+  std::size_t end = bytes_max;
+  // A sequence has at most three bytes that continue it; broken text is cut where it is.
+  for (int back = 0; back < 3 && end > 0 && continues(text, end); ++back)
+    --end;
+  return text.substr(0, end);
 }
 
 void append_utf8(std::string& out, char32_t point) {

@@ -3,6 +3,8 @@
 #include "nodes/agents/text.hpp"
 #include "protocol/cloudevents.hpp"
 #include "protocol/limits.hpp"
+#include "protocol/text.hpp"
+#include "protocol/utf8.hpp"
 
 #include <simdjson.h>
 
@@ -46,13 +48,6 @@ mistake noise(std::string what) {
 
 mistake broken(simdjson::error_code code) {
   return noise(std::string{"not valid JSON: "} + simdjson::error_message(code));
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos)
-    return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 // The text of any value; simdjson has it for objects, arrays and single tokens apart.

@@ -8,9 +8,9 @@
 // only.
 #pragma once
 
-#include "nodes/agents/unique_fd.hpp"
 #include "protocol/result.hpp"
 #include "protocol/time.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <cstdint>
 #include <functional>

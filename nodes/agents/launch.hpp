@@ -7,7 +7,7 @@
 // open files is what this process was started with; the umask and other limits stay as they are.
 #pragma once
 
-#include "nodes/agents/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <sys/types.h>
 

@@ -12,7 +12,7 @@
 
 #include "nodes/agents/exec_log.hpp"
 #include "nodes/agents/exec_reactor.hpp"
-#include "nodes/agents/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <sys/types.h>
 
@@ -64,7 +64,8 @@ class program_guard final : io_handler {
   unique_fd pidfd_;
   exec_reactor::watch_id watch_ = 0;
   std::set<pid_t> groups_; // alive, as far as we know
-  reactor_timer again_;    // after a start that failed
+  boot_time started_at_{};
+  reactor_timer again_; // after a start that failed, or a guard that ended at once
 };
 
 } // namespace skein

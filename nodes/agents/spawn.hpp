@@ -3,8 +3,8 @@
 // Resource limits and the umask are those that the node was started with.
 #pragma once
 
-#include "nodes/agents/unique_fd.hpp"
 #include "protocol/result.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <sys/types.h>
 

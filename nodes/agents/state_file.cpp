@@ -1,8 +1,9 @@
 #include "nodes/agents/state_file.hpp"
 
-#include "nodes/agents/unique_fd.hpp"
 #include "protocol/cloudevents.hpp"
 #include "protocol/limits.hpp"
+#include "protocol/text.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -26,13 +27,6 @@ error unread(const char* what, int number) {
   const bool ours = number == EMFILE || number == ENFILE || number == ENOMEM || number == EIO;
   return {ours ? errc::agent_crashed : errc::agent_output_invalid,
           std::string{what} + ": " + std::strerror(number)};
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos)
-    return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 bool write_all(int fd, std::string_view bytes) {

@@ -2,6 +2,7 @@
 
 #include "nodes/agents/text.hpp"
 #include "protocol/limits.hpp"
+#include "protocol/utf8.hpp"
 
 namespace skein {
 

@@ -62,23 +62,18 @@ class signals_blocked {
 
 } // namespace
 
-clock_fd::~clock_fd() {
-  if (fd_ >= 0)
-    ::close(fd_);
-}
-
 result<std::unique_ptr<real_clock>> real_clock::open(wall_source wall) {
   const auto failed = [](const char* what) {
     return error{errc::io_error, fmt::format("{}: {}", what, std::strerror(errno))};
   };
-  clock_fd timer{::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
+  unique_fd timer{::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
   if (timer.get() < 0)
     return failed("timerfd for CLOCK_BOOTTIME");
-  clock_fd wall_set{
+  unique_fd wall_set{
       wall.set_fd >= 0 ? -1 : ::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
   if (wall.set_fd < 0 && (wall_set.get() < 0 || !watch_wall(wall_set.get())))
     return failed("timerfd that watches the wall clock");
-  clock_fd end{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  unique_fd end{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (end.get() < 0)
     return failed("eventfd");
   if (!wall.read)
@@ -87,7 +82,7 @@ result<std::unique_ptr<real_clock>> real_clock::open(wall_source wall) {
       new real_clock{std::move(wall), std::move(timer), std::move(wall_set), std::move(end)}};
 }
 
-real_clock::real_clock(wall_source wall, clock_fd timer, clock_fd wall_set, clock_fd end)
+real_clock::real_clock(wall_source wall, unique_fd timer, unique_fd wall_set, unique_fd end)
   : wall_{std::move(wall)}, timer_{std::move(timer)}, wall_set_{std::move(wall_set)},
     end_{std::move(end)} {
   const signals_blocked blocked;

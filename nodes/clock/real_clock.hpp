@@ -13,6 +13,7 @@
 #include "nodes/clock/engine_time.hpp"
 #include "nodes/clock/wake_queue.hpp"
 #include "protocol/result.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <functional>
 #include <memory>
@@ -20,19 +21,6 @@
 #include <thread>
 
 namespace skein {
-
-/// An owned file descriptor.
-class clock_fd {
- public:
-  explicit clock_fd(int fd = -1) noexcept : fd_{fd} {}
-  clock_fd(clock_fd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-  clock_fd& operator=(clock_fd&&) = delete;
-  ~clock_fd();
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// Where wall time comes from; tests give their own.
 struct wall_source {
@@ -57,7 +45,7 @@ class real_clock final : public clock_port {
   void not_before(instant floor) noexcept { engine_time_.at_least(floor); }
 
  private:
-  real_clock(wall_source wall, clock_fd timer, clock_fd wall_set, clock_fd end);
+  real_clock(wall_source wall, unique_fd timer, unique_fd wall_set, unique_fd end);
 
   void run();
   void arm(); // with mutex_ held
@@ -66,9 +54,9 @@ class real_clock final : public clock_port {
   int wall_set_fd() const noexcept;
 
   wall_source wall_;
-  clock_fd timer_;
-  clock_fd wall_set_;
-  clock_fd end_;
+  unique_fd timer_;
+  unique_fd wall_set_;
+  unique_fd end_;
   mutable engine_time engine_time_;
   std::mutex mutex_; // of wakes_ and the setting of timer_
   wake_queue wakes_;

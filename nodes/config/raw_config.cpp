@@ -4,6 +4,7 @@
 #include "nodes/config/nearest.hpp"
 #include "nodes/logging/log_line.hpp"
 #include "protocol/check.hpp"
+#include "protocol/utf8.hpp"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -174,11 +175,9 @@ std::string described(const raw_value& value) {
     std::string operator()(double number) const { return fmt::format("{}", number); }
     std::string operator()(const std::string& text) const {
       constexpr std::size_t shown_max = 60;
-      std::size_t end = std::min(text.size(), shown_max);
-      while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u)
-        --end; // not inside of a character
-      return fmt::format("\"{}{}\"", escape_controls(std::string_view{text}.substr(0, end)),
-                         end < text.size() ? "..." : "");
+      const std::string_view shown = cut_utf8(text, shown_max);
+      return fmt::format("\"{}{}\"", escape_controls(shown),
+                         shown.size() < text.size() ? "..." : "");
     }
     std::string operator()(raw_time) const { return "a date or time"; }
     std::string operator()(const std::vector<raw_value>&) const { return "a list"; }

@@ -1,6 +1,7 @@
 #include "nodes/http/chunk_decoder.hpp"
 
 #include "nodes/http/http_framing.hpp"
+#include "protocol/text.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -10,16 +11,6 @@ namespace skein {
 namespace {
 
 error malformed(std::string detail) { return {errc::invalid_request, std::move(detail)}; }
-
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
-}
 
 std::size_t token_size(std::string_view text) noexcept {
   std::size_t size = 0;
@@ -126,7 +117,7 @@ result<void> chunk_decoder::step_size(char c) {
 }
 
 result<void> chunk_decoder::add_digit(char c) {
-  const int digit = hex_value(c);
+  const int digit = hex_digit(c);
   if (digit < 0)
     return malformed("A chunk's size must be a hexadecimal number.");
 #ifndef SKEIN_BUG_CHUNK_SIZE_OVERFLOW

@@ -1,5 +1,7 @@
 #include "nodes/http/event_mode.hpp"
 
+#include "protocol/text.hpp"
+
 namespace skein {
 
 namespace {
@@ -7,7 +9,7 @@ namespace {
 error unsupported(std::string detail) { return {errc::unsupported_media_type, std::move(detail)}; }
 
 std::string_view essence_of(std::string_view type) noexcept {
-  return trim(type.substr(0, type.find(';')));
+  return trimmed(type.substr(0, type.find(';')), blanks);
 }
 
 /// JSON is UTF-8; a charset that says otherwise is refused rather than ignored.
@@ -15,7 +17,7 @@ result<void> check_charset(std::string_view type) {
   std::size_t mark = type.find(';');
   while (mark != std::string_view::npos) {
     const std::size_t end = type.find(';', mark + 1);
-    const std::string_view parameter = trim(type.substr(mark + 1, end - mark - 1));
+    const std::string_view parameter = trimmed(type.substr(mark + 1, end - mark - 1), blanks);
     const std::size_t equals = parameter.find('=');
     mark = end;
     if (equals == std::string_view::npos ||

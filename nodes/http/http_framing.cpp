@@ -1,5 +1,7 @@
 #include "nodes/http/http_framing.hpp"
 
+#include "protocol/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bitset>
@@ -115,7 +117,7 @@ class head_reader {
     if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
       return malformed("The header name " + quoted(name) +
                        " is not a token directly before a colon.");
-    const std::string_view value = trim(line.substr(colon + 1));
+    const std::string_view value = trimmed(line.substr(colon + 1), blanks);
     if (!std::all_of(value.begin(), value.end(), is_value_char))
       return malformed("The header " + quoted(name) + " has a control character in its value.");
     out_.fields.emplace_back(name, value);
@@ -165,7 +167,7 @@ class head_reader {
   result<void> note_connection(std::string_view list) {
     while (!list.empty()) {
       const std::size_t comma = list.find(',');
-      const std::string_view option = trim(list.substr(0, comma));
+      const std::string_view option = trimmed(list.substr(0, comma), blanks);
       if (!std::all_of(option.begin(), option.end(), is_token_char))
         return malformed("Connection must be a list of tokens.");
       closes_ = closes_ || equal_ignoring_case(option, "close");
@@ -257,22 +259,9 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
                                             [](char x, char y) { return lower(x) == lower(y); });
 }
 
-bool is_token_char(char c) noexcept {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-    return true;
-  return c != '\0' && std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
-}
-
 bool is_value_char(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
   return byte == '\t' || (byte >= ' ' && byte != 0x7f);
-}
-
-std::string_view trim(std::string_view text) noexcept {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos)
-    return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 } // namespace skein

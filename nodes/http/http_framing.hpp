@@ -63,11 +63,7 @@ struct request_head {
 result<void> parse_head(std::string_view raw, const head_limits& bounds, request_head& out);
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
-/// A character of a method's or field's name.
-bool is_token_char(char c) noexcept;
 /// A character of a field's value: visible, space, tab or above ASCII.
 bool is_value_char(char c) noexcept;
-/// Without spaces and tabs at both ends.
-std::string_view trim(std::string_view text) noexcept;
 
 } // namespace skein

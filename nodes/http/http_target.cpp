@@ -1,6 +1,7 @@
 #include "nodes/http/http_target.hpp"
 
 #include "protocol/limits.hpp"
+#include "protocol/text.hpp"
 #include "protocol/utf8.hpp"
 
 #include <algorithm>
@@ -10,13 +11,6 @@ namespace skein {
 namespace {
 
 error wrong(std::string detail) { return {errc::invalid_argument, std::move(detail)}; }
-
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  const char upper = static_cast<char>(c & ~0x20);
-  return upper >= 'A' && upper <= 'F' ? upper - 'A' + 10 : -1;
-}
 
 result<std::string> decode(std::string_view text, bool plus_is_space) {
   std::string out;
@@ -30,8 +24,8 @@ result<std::string> decode(std::string_view text, bool plus_is_space) {
       out.push_back(text[i]);
       continue;
     }
-    const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
     if (high < 0 || low < 0)
       return wrong("A % in the URL must be followed by two hexadecimal digits.");
     out.push_back(static_cast<char>(high * 16 + low));

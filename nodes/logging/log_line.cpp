@@ -1,6 +1,7 @@
 #include "nodes/logging/log_line.hpp"
 
 #include "protocol/limits.hpp"
+#include "protocol/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -43,18 +44,8 @@ void append_escaped(std::string& out, char c) {
   }
 }
 
-/// The longest prefix within the limit that does not end inside a UTF-8 sequence.
-std::string_view cut(std::string_view text) {
-  std::size_t end = limits::log_value_bytes_max;
-  if (text.size() <= end)
-    return text;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u)
-    --end;
-  return text.substr(0, end);
-}
-
 std::string shortened(std::string_view text) {
-  const std::string_view kept = cut(text);
+  const std::string_view kept = cut_utf8(text, limits::log_value_bytes_max);
   if (kept.size() == text.size())
     return std::string{text};
   return fmt::format("{}...({} bytes more)", kept, text.size() - kept.size());
@@ -76,27 +67,10 @@ void append_text_value(std::string& out, std::string_view value) {
   out.append(1, '"').append(escape_controls(quoted)).append(1, '"');
 }
 
-/// Length of the well-formed UTF-8 sequence at the front; 0 if there is none.
-std::size_t utf8_sequence(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80)
-    return 1;
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length)
-    return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0u) != 0x80u)
-      return 0;
-  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
-  const bool outside = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
-  return overlong || outside ? 0 : length;
-}
-
 void append_json_text(std::string& out, std::string_view value) {
   out += '"';
   for (std::size_t i = 0; i < value.size();) {
-    const std::size_t length = utf8_sequence(value.substr(i));
+    const std::size_t length = utf8_sequence(value, i);
     const char c = value[i];
     if (length == 0)
       out += "\\ufffd";

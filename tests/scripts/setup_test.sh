@@ -109,6 +109,11 @@ expect [ "$status" -eq 0 ]
 expect [ "$(sed -n 1p "$work/calls")" = "dpkg --configure -a" ]
 expect [ "$(calls 'Lock::Timeout=300.* install ')" -eq 1 ]
 
+begin "no package that is there is removed for one of ours"
+setup
+expect [ "$(calls '^apt-get ')" -gt 0 ]
+expect [ "$(calls '^apt-get .*--no-remove')" -eq "$(calls '^apt-get ')" ]
+
 begin "lists that cannot be reached are a warning"
 echo 9 >"$work/fail.update"
 setup

@@ -126,6 +126,27 @@ class Start(support.SystemTest):
         self.assertEqual(self.client(node).ledger()["pending"], 3)
         node.kill()
 
+    def test_a_node_opens_as_many_files_as_it_may_and_its_programs_as_many_as_they_did(self):
+        limited = os.path.join(self.folder, "skein-with-few-files")
+        with open(limited, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nulimit -Sn 100\nulimit -Hn 400\nexec "{os.path.abspath(support.BINARY)}" "$@"\n')
+        os.chmod(limited, 0o755)
+        node = self.node('''
+[agent.limit]
+kind = "exec"
+mode = "oneshot"
+command = ["/bin/sh", "-c", "ulimit -Sn"]
+[[route]]
+agent = "limit"
+''', binary=limited)
+        client = self.client(node)
+        done = client.ended(client.accept(event(1)))
+        self.assertEqual(done["deliveries"][0]["reply"].strip(), "100")
+        self.assertRegex(node.log(), r"descriptors-few.*400")
+        with open(f"/proc/{node.pid}/limits", encoding="ascii") as limits:
+            self.assertRegex(limits.read(), r"Max open files +400 +400")
+        node.kill()
+
     def test_a_node_with_100000_pending_events_is_ready_soon_after_a_restart(self):
         release = os.path.join(self.folder, "release")
         node = self.node(stuck_agent(f"{self.folder}/notes.txt", release, settings='timeout = "1h"') + """

@@ -1,8 +1,8 @@
 // Goal: the state of a oneshot turn survives the way through a file, privately and bounded.
 #include "nodes/agents/state_file.hpp"
 
-#include "nodes/agents/unique_fd.hpp"
 #include "protocol/limits.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>

@@ -34,7 +34,7 @@ class set_wall {
   }
 
  private:
-  clock_fd notice_;
+  unique_fd notice_;
   std::atomic<std::int64_t> now_ns_{1'000};
 };
 
