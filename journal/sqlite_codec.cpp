@@ -1,5 +1,7 @@
 #include "journal/sqlite_codec.hpp"
 
+#include "journal/byte_words.hpp"
+
 #include <charconv>
 
 namespace skein::journal {
@@ -22,18 +24,6 @@ std::optional<std::uint64_t> take_varint(std::string_view& bytes) {
       return value;
   }
   return std::nullopt;
-}
-
-void append_word(std::string& out, std::uint64_t word) {
-  for (int shift = 56; shift >= 0; shift -= 8)
-    out += static_cast<char>(word >> shift);
-}
-
-std::uint64_t read_word(std::string_view bytes) {
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < 8; ++i)
-    word = word << 8 | static_cast<unsigned char>(bytes[i]);
-  return word;
 }
 
 /// A decimal number from the front of the text.
@@ -143,6 +133,25 @@ std::optional<ledgers> read_ledgers(std::string_view text) {
         return std::nullopt;
     }
   return text.empty() ? std::optional{totals} : std::nullopt;
+}
+
+void append_attempt(std::string& changes, const attempt_name& attempt) {
+  append_word(changes, static_cast<std::uint64_t>(attempt.id));
+  append_number(changes, attempt.attempt, 4);
+}
+
+std::optional<std::vector<attempt_name>> read_attempts(std::string_view changes) {
+  constexpr std::size_t entry_bytes = 12;
+  std::vector<attempt_name> all;
+  if (changes.empty())
+    return all;
+  if (changes.size() % entry_bytes != changes_crc_bytes)
+    return std::nullopt;
+  for (changes.remove_prefix(changes_crc_bytes); !changes.empty();
+       changes.remove_prefix(entry_bytes))
+    all.push_back({static_cast<std::int64_t>(read_word(changes)),
+                   static_cast<std::uint32_t>(read_number(changes.substr(8), 4))});
+  return all;
 }
 
 } // namespace skein::journal

@@ -55,6 +55,15 @@ class outcome_list_writer {
 };
 std::optional<std::vector<delivery_id>> read_outcome_list(std::string_view bytes);
 
+/// An attempt in commits.changes, which begins with a CRC of four bytes.
+struct attempt_name {
+  std::int64_t id = 0; // the delivery's number
+  std::uint32_t attempt = 0;
+};
+inline constexpr std::size_t changes_crc_bytes = 4;
+void append_attempt(std::string& changes, const attempt_name& attempt);
+std::optional<std::vector<attempt_name>> read_attempts(std::string_view changes);
+
 /// commits.ledger: the running totals, without pending.
 std::string write_ledgers(const ledgers& totals);
 std::optional<ledgers> read_ledgers(std::string_view text);

@@ -13,6 +13,9 @@ namespace {
 /// Old identities that one upkeep sweeps out at most: some milliseconds.
 constexpr std::size_t sweep_per_upkeep = 65'536;
 
+/// A high-water mark is a sync of its own.
+constexpr std::chrono::seconds mark_every{1};
+
 } // namespace
 
 sqlite_journal::sqlite_journal(sqlite_parts parts)
@@ -22,8 +25,8 @@ sqlite_journal::sqlite_journal(sqlite_parts parts)
 result<void> sqlite_journal::prepare() {
   database& db = parts_.writer->db();
   // The event is there to see that the delivery belongs to this shard.
-  auto outcome = db.prepare("SELECT o.state FROM event e JOIN outcome o ON o.id = ?2 "
-                            "WHERE e.no = ?1 AND e.shard = ?3");
+  auto outcome = db.prepare("SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id = ?2 AND "
+                            "EXISTS(SELECT 1 FROM event WHERE no = ?1 AND shard = ?3)");
   auto attempt = db.prepare("SELECT max(attempt) FROM attempt WHERE id = ?");
   if (!outcome || !attempt)
     return !outcome ? outcome.error() : attempt.error();
@@ -43,7 +46,10 @@ result<std::optional<delivery_state>> sqlite_journal::ended(const delivery_id& d
     return std::optional<delivery_state>{};
   if (code != SQLITE_ROW)
     return sqlite_error(find_outcome_.db(), code, "reading an outcome");
-  return std::optional{static_cast<delivery_state>(find_outcome_.integer(0))};
+  const auto outcome = outcome_at(find_outcome_, parts_.old);
+  if (!outcome)
+    return outcome.error();
+  return std::optional{static_cast<delivery_state>(outcome->state)};
 }
 
 result<std::uint32_t> sqlite_journal::last_attempt(const delivery_id& delivery) {
@@ -105,18 +111,23 @@ result<void> sqlite_journal::write() {
   const store_state& state = *parts_.state;
   const commit_no number{raw(parts_.last_commit) + 1};
   const auto new_agents = std::span{std::as_const(parts_.agents)}.subspan(agents_saved_);
-  auto written =
-      parts_.writer->write({.number = number,
-                            .staged = &state.staged(),
-                            .first_event = state.next_sequence() - state.staged().events.size(),
-                            .totals = &state.totals(),
-                            .low_water = state.low_water(),
-                            .new_agents = new_agents,
-                            .first_agent = agents_saved_});
-  if (!written)
+  sealed_.make({.number = number,
+                .staged = &state.staged(),
+                .first_event = state.next_sequence() - state.staged().events.size(),
+                .totals = &state.totals(),
+                .low_water = state.low_water(),
+                .new_agents = new_agents,
+                .first_agent = agents_saved_},
+               parts_.last_digest);
+#ifdef SKEIN_BUG_HIGH_WATER_BEFORE_SYNC
+  if (auto marked = parts_.mark->write(number, sealed_.digest()); !marked)
+    return parts_.writer->stop(errc::io_error, marked.error());
+#endif
+  if (auto written = parts_.writer->write(sealed_); !written)
     return written;
   agents_saved_ = parts_.agents.size();
   parts_.last_commit = number;
+  parts_.last_digest = sealed_.digest();
   last_commit_ = raw(number);
   ++commits_;
   return {};
@@ -196,12 +207,29 @@ result<bool> sqlite_journal::upkeep(instant now) {
   identities_ = parts_.state->window().size();
   const bool is_idle = commits_at_upkeep_ == commits_;
   commits_at_upkeep_ = commits_;
+  const auto marked = mark_high_water(now);
   parts_.writer->checkpoint(is_idle);
   if (parts_.writer->stopped())
     return parts_.writer->stopped_error();
   if (const auto& moved = parts_.writer->checkpointed(); !moved)
     return moved.error();
+  if (!marked)
+    return marked.error();
   return more;
+}
+
+/// In the upkeep, which comes after the answers of a commit: nobody waits for this sync.
+result<void> sqlite_journal::mark_high_water(instant now) {
+  // A clock that was set back does not hold it up.
+  const bool is_due = now >= marked_at_ + mark_every || now < marked_at_;
+  if (parts_.writer->stopped() || !is_due || parts_.mark->mark().commit == parts_.last_commit)
+    return {};
+  auto written = parts_.mark->write(parts_.last_commit, parts_.last_digest);
+  if (written)
+    marked_at_ = now;
+  else if (!is_refusal(written.error().code))
+    return parts_.writer->stop(errc::io_error, written.error());
+  return written;
 }
 
 result<void> sqlite_journal::close() {
@@ -217,7 +245,12 @@ result<void> sqlite_journal::close() {
     return marked;
   const auto moved = writer.checkpoint_and_truncate();
   // Another program that reads the file only leaves the log for the next start to move.
-  return moved || moved.error().code == errc::store_locked ? result<void>{} : moved;
+  if (!moved && moved.error().code != errc::store_locked)
+    return moved;
+  if (parts_.mark->mark().commit == parts_.last_commit)
+    return {};
+  const auto named = parts_.mark->write(parts_.last_commit, parts_.last_digest);
+  return named || is_refusal(named.error().code) ? result<void>{} : named; // an older one holds
 }
 
 engine::io_counters sqlite_journal::counters() const {

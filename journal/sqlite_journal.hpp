@@ -3,6 +3,8 @@
 // of a start.
 #pragma once
 
+#include "journal/checked_rows.hpp"
+#include "journal/high_water.hpp"
 #include "journal/sqlite_options.hpp"
 #include "journal/sqlite_writer.hpp"
 #include "journal/store_lock.hpp"
@@ -21,17 +23,20 @@ struct sqlite_parts {
   sqlite_options options;
   std::unique_ptr<store_lock> lock;
   std::unique_ptr<guarded_vfs> guard;
+  std::unique_ptr<high_water> mark;
   std::unique_ptr<sqlite_writer> writer;
   store_identity identity;
+  unchecked_rows old;
   std::unique_ptr<store_state> state;
   std::vector<std::string> agents; // index = number
   commit_no last_commit{};
+  hash128 last_digest;          // of it
   instant last_at = no_instant; // of the last commit, or when it was opened
 };
 
 std::string journal_file(const std::string& directory);
 
-/// Fills state, agents, last_commit and last_at from the tables: all but the pending set.
+/// Fills state, agents and last_at from the tables: all but the pending set.
 /// (sqlite_load.cpp)
 result<void> load_state(sqlite_parts& parts);
 
@@ -69,13 +74,16 @@ class sqlite_journal final : public engine, private past {
   result<void> recover_if_needed();
   result<void> judge(batches all, std::vector<op_result>& results);
   result<void> write();
+  result<void> mark_high_water(instant now);
 
   sqlite_parts parts_;
   statement find_outcome_, find_last_attempt_;
+  sealed_commit sealed_;
   std::size_t agents_saved_;
   bool recovered_ = false;
   bool closed_ = false;
   std::uint64_t commits_at_upkeep_ = 0;
+  instant marked_at_ = no_instant;
   std::atomic<std::uint64_t> last_commit_; // read by other threads
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> identities_ = 0;

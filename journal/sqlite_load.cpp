@@ -1,6 +1,7 @@
 // Reading a store at start: what a commit is judged by, and the pending deliveries. Neither looks
 // at history: the window reads the commits of its time, the pending set starts at the low-water
 // mark.
+#include "journal/checked_rows.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_journal.hpp"
 
@@ -11,11 +12,6 @@ namespace skein::journal {
 
 namespace {
 
-error damaged(const std::string& what) {
-  return {errc::store_corrupt,
-          "journal.db: " + what + "; keep a copy of the whole directory, then restore a backup"};
-}
-
 result<void> load_agents(sqlite_parts& parts) {
   auto query = parts.writer->db().prepare("SELECT no, name FROM agent ORDER BY no");
   if (!query)
@@ -23,7 +19,7 @@ result<void> load_agents(sqlite_parts& parts) {
   int code = SQLITE_OK;
   while ((code = query->step()) == SQLITE_ROW) {
     if (query->natural(0) != parts.agents.size())
-      return damaged("an agent's number is missing");
+      return damaged_store("an agent's number is missing");
     parts.agents.emplace_back(query->text(1));
   }
   return code == SQLITE_DONE ? result<void>{} : sqlite_error(query->db(), code, "reading agents");
@@ -36,17 +32,17 @@ result<void> load_epochs(sqlite_parts& parts) {
   int code = SQLITE_OK;
   while ((code = query->step()) == SQLITE_ROW) {
     if (query->natural(0) >= parts.identity.hash.shards)
-      return damaged("an epoch of a shard that does not exist");
+      return damaged_store("an epoch of a shard that does not exist");
     parts.state->set_epoch(shard_id{static_cast<std::uint32_t>(query->natural(0))},
                            epoch_no{query->natural(1)});
   }
   return code == SQLITE_DONE ? result<void>{} : sqlite_error(query->db(), code, "reading epochs");
 }
 
-/// The last commit says where to go on. Returns its number, 0 if there is none.
+/// The last commit says where to go on.
 result<void> load_last_commit(sqlite_parts& parts) {
-  auto query = parts.writer->db().prepare(
-      "SELECT no, at, first_event, events, ledger FROM commits ORDER BY no DESC LIMIT 1");
+  auto query = parts.writer->db().prepare("SELECT " SKEIN_COMMIT_COLUMNS
+                                          " FROM commits ORDER BY no DESC LIMIT 1");
   if (!query)
     return query.error();
   const int code = query->step();
@@ -54,16 +50,18 @@ result<void> load_last_commit(sqlite_parts& parts) {
     return {};
   if (code != SQLITE_ROW)
     return sqlite_error(query->db(), code, "reading the last commit");
-  const auto totals = read_ledgers(query->text(4));
+  const auto last = commit_at(*query, parts.old);
+  if (!last)
+    return last.error();
+  const auto totals = read_ledgers(last->ledger);
   if (!totals)
-    return damaged("the last commit's ledger is not readable");
-  parts.last_commit = commit_no{query->natural(0)};
-  parts.last_at = std::max(parts.last_at, query->time(1));
-#ifdef SKEIN_BUG_NUMBERS_REUSED
-  parts.state->resume(query->natural(2), *totals);
-#else
-  parts.state->resume(query->natural(2) + query->natural(3), *totals);
+    return damaged_store("the last commit's ledger is not readable");
+  parts.last_at = std::max(parts.last_at, from_ns(last->at));
+  auto next = static_cast<std::uint64_t>(last->first_event);
+#ifndef SKEIN_BUG_NUMBERS_REUSED
+  next += static_cast<std::uint64_t>(last->events);
 #endif
+  parts.state->resume(next, *totals);
   return {};
 }
 
@@ -80,7 +78,7 @@ result<std::uint64_t> first_in_window(sqlite_parts& parts) {
     const std::uint64_t middle = low + (high - low) / 2;
     const int code = query->bind(1, middle).step();
     if (code != SQLITE_ROW)
-      return damaged("commit " + std::to_string(middle) + " is missing");
+      return damaged_store("commit " + std::to_string(middle) + " is missing");
     const bool is_old = query->time(0) <= oldest;
     query->reset();
     (is_old ? low : high) = is_old ? middle + 1 : middle;
@@ -92,21 +90,24 @@ result<void> load_window(sqlite_parts& parts) {
   const auto first = first_in_window(parts);
   if (!first)
     return first.error();
-  auto query = parts.writer->db().prepare(
-      "SELECT at, first_event, events, identities FROM commits WHERE no >= ? ORDER BY no");
+  auto query = parts.writer->db().prepare("SELECT " SKEIN_COMMIT_COLUMNS
+                                          " FROM commits WHERE no >= ? ORDER BY no");
   if (!query)
     return query.error();
   query->bind(1, *first);
   int code = SQLITE_OK;
   while ((code = query->step()) == SQLITE_ROW) {
-    const std::string_view identities = query->blob(3);
-    const std::uint64_t events = query->natural(2);
-    if (identities.size() != events * identity_entry_bytes)
-      return damaged("a commit's identities are not whole");
+    const auto commit = commit_at(*query, parts.old);
+    if (!commit)
+      return commit.error();
+    const auto events = static_cast<std::uint64_t>(commit->events);
+    if (commit->identities.size() != events * identity_entry_bytes)
+      return damaged_store("a commit's identities are not whole");
     for (std::size_t i = 0; i < events; ++i) {
-      const identity_entry each = read_identity(identities, i);
-      if (!parts.state->window().insert(each.identity, each.content, query->natural(1) + i,
-                                        query->time(0)))
+      const identity_entry each = read_identity(commit->identities, i);
+      if (!parts.state->window().insert(each.identity, each.content,
+                                        static_cast<std::uint64_t>(commit->first_event) + i,
+                                        from_ns(commit->at)))
         return error{errc::dedupe_full, "the identities of the dedupe window are more than may be "
                                         "kept in memory; raise the limit"};
     }
@@ -188,23 +189,30 @@ class pending_scan {
 
   /// One row of `event`; reports its deliveries that are not over.
   result<void> read(statement& row, const std::function<void(pending_delivery)>& each) {
-    event_.delivery.event = {shard_id{static_cast<std::uint32_t>(row.natural(1))}, row.natural(0)};
-    const auto deliveries = read_deliveries(row.text(7));
-    if (!deliveries || row.natural(1) >= parts_.identity.hash.shards)
-      return damaged("event " + std::to_string(row.natural(0)) + " is not readable");
+    const auto event = small_event_at(row, parts_.old);
+    if (!event)
+      return event.error();
+    event_.delivery.event = {shard_id{static_cast<std::uint32_t>(event->shard)},
+                             static_cast<std::uint64_t>(event->no)};
+    const auto deliveries = read_deliveries(event->deliveries);
+    if (!deliveries || event->shard < 0 || event->shard >= parts_.identity.hash.shards)
+      return damaged_store("event " + std::to_string(event->no) + " is not readable");
     event_.siblings = *deliveries;
-    const pending_set::mask live = read_states();
-    if (live == 0)
+    const auto live = read_states();
+    if (!live)
+      return live.error();
+    if (*live == 0)
       return {};
-    parts_.state->pending().add(event_.delivery.event, live);
-    event_.accepted = row.time(2);
-    event_.key = row.text(3);
-    event_.due = row.time(4);
-    event_.expires = row.time(5);
-    event_.priority = static_cast<priority_class>(row.integer(6));
+    parts_.state->pending().add(event_.delivery.event, *live);
+    event_.accepted = from_ns(event->at);
+    event_.key = event->key;
+    event_.due = event->due;
+    event_.expires = event->expires;
+    event_.priority = static_cast<priority_class>(event->priority);
     for (std::size_t i = 0; i < deliveries->size(); ++i)
-      if ((live >> i & 1) != 0)
-        report(i, each);
+      if ((*live >> i & 1) != 0)
+        if (auto reported = report(i, each); !reported)
+          return reported;
     return {};
   }
 
@@ -215,28 +223,35 @@ class pending_scan {
 
  private:
   /// Which deliveries live; the states of the others.
-  pending_set::mask read_states() {
+  result<pending_set::mask> read_states() {
     pending_set::mask live = 0;
     delivery_id each = event_.delivery;
     for (each.index = 0; each.index < event_.siblings.size(); ++each.index) {
       delivery_state& state = event_.sibling_states[each.index];
       state = delivery_state::pending;
-      if (outcomes_.is_at(row_of(each)))
-        state = static_cast<delivery_state>(outcomes_.row().integer(1));
-      else
+      if (!outcomes_.is_at(row_of(each))) {
         live = static_cast<pending_set::mask>(live | 1u << each.index);
+        continue;
+      }
+      const auto outcome = small_outcome_at(outcomes_.row(), parts_.old);
+      if (!outcome)
+        return outcome.error();
+      state = static_cast<delivery_state>(outcome->state);
     }
     return live;
   }
 
-  void report(std::size_t index, const std::function<void(pending_delivery)>& each) {
+  result<void> report(std::size_t index, const std::function<void(pending_delivery)>& each) {
     pending_delivery found = event_;
     found.delivery.index = static_cast<std::uint8_t>(index);
     found.agent = found.siblings[index];
     const std::int64_t row = row_of(found.delivery);
     for (; attempts_.is_at(row); attempts_.next()) {
+      const auto attempt = attempt_at(attempts_.row(), parts_.old);
+      if (!attempt)
+        return attempt.error();
       ++found.attempts;
-      found.next_due = attempts_.row().time(1);
+      found.next_due = attempt->next_due;
     }
 #ifdef SKEIN_BUG_ATTEMPT_RESET_AT_BOOT
     found.attempts = 0;
@@ -252,6 +267,7 @@ class pending_scan {
                               {counted ? start_mark::started : start.mark, start.crashes});
     }
     each(std::move(found));
+    return {};
   }
 
   sqlite_parts& parts_;
@@ -270,6 +286,10 @@ result<void> load_state(sqlite_parts& parts) {
       parts.identity.hash.shards, epoch_no{parts.identity.boot},
       dedupe_window{options.dedupe_window, options.dedupe_entries_max});
   parts.last_at = options.now;
+  const auto old = unchecked_rows::of(parts.writer->db());
+  if (!old)
+    return old.error();
+  parts.old = *old;
   for (const auto step : {load_agents, load_epochs, load_last_commit})
     if (auto done = step(parts); !done)
       return done;
@@ -286,13 +306,15 @@ result<void> load_pending(sqlite_parts& parts, const std::function<void(pending_
   if (!low || !starts)
     return !low ? low.error() : starts.error();
   auto outcomes = rows_by_delivery::open(
-      db, "SELECT id, state FROM outcome WHERE id >= ? ORDER BY id", *low * 16);
+      db, "SELECT " SKEIN_OUTCOME_COLUMNS_SMALL " FROM outcome WHERE id >= ? ORDER BY id",
+      *low * 16);
   auto attempts = rows_by_delivery::open(
-      db, "SELECT id, next_due FROM attempt WHERE id >= ? ORDER BY id, attempt", *low * 16);
+      db, "SELECT " SKEIN_ATTEMPT_COLUMNS " FROM attempt WHERE id >= ? ORDER BY id, attempt",
+      *low * 16);
   if (!outcomes || !attempts)
     return !outcomes ? outcomes.error() : attempts.error();
-  auto events = db.prepare("SELECT no, shard, at, key, due, expires, priority, deliveries "
-                           "FROM event WHERE no >= ? ORDER BY no");
+  auto events =
+      db.prepare("SELECT " SKEIN_EVENT_COLUMNS_SMALL " FROM event WHERE no >= ? ORDER BY no");
   if (!events)
     return events.error();
   events->bind(1, *low);

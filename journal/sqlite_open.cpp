@@ -1,8 +1,12 @@
-// Opening a store, in this order: the directory and who may write to it, its lock, the file (made
-// with the schema if it is not there), the log moved into the file whole and synced, the identity
-// checked, this opening counted, the state read. Moving the log first also rewrites its end: what
-// the page cache still shows of a sync that failed before the last stop may not be on disk.
+// Opening a store, in this order: the directory and who may write to it, its lock, the file, its
+// end held against the high-water mark, the schema (made if it is not there), the log moved into
+// the file whole and synced, the identity checked, the mark brought to the last commit, this
+// opening counted, the state read. Up to the check nothing of a store that is there is changed: of
+// one that is refused, a person may want to save what the log holds. Moving the log also rewrites
+// its end: what the page cache still shows of a sync that failed before the last stop may not be on
+// disk.
 #include "journal/migrations/migrations.hpp"
+#include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_journal.hpp"
 #include "journal/store_folder.hpp"
 #include "journal/store_identity.hpp"
@@ -27,6 +31,26 @@ result<void> check_ours(database& db) {
   if (*tables > 0 && *id != application_id)
     return error{errc::store_corrupt, "journal.db is an SQLite file, but not a journal; choose "
                                       "another directory or move the file away"};
+  return {};
+}
+
+/// Before journal.db is made: a mark without it is all that is left of a store.
+result<void> read_mark(high_water& mark, const std::string& directory, const guarded_vfs& guard) {
+  const auto found = mark.read();
+  if (!found)
+    return found.error();
+  int is_there = 0;
+  const std::string path = journal_file(directory);
+  const int code =
+      guard.base()->xAccess(guard.base(), path.c_str(), SQLITE_ACCESS_EXISTS, &is_there);
+  if (code != SQLITE_OK)
+    return sqlite_error(nullptr, code, "looking for " + path);
+  if (*found && is_there == 0)
+    return error{errc::store_corrupt,
+                 path + " is missing or empty, but commit " +
+                     std::to_string(raw((*found)->commit)) +
+                     " of it was on disk (high-water); restore a backup, or move the file "
+                     "high-water away to begin a new store"};
   return {};
 }
 
@@ -146,6 +170,23 @@ result<store_identity> read_identity(database& db) {
   return found;
 }
 
+/// The mark names the last commit, and must be there from now on.
+result<void> start_mark(sqlite_parts& parts) {
+  auto last = end_of_chain(parts.writer->db(), parts.identity.store_id);
+  if (!last)
+    return last.error();
+  parts.last_commit = last->commit;
+  parts.last_digest = last->digest;
+  const sqlite_options& options = parts.options;
+  if (options.vfs.empty())
+    if (auto made = make_private_file(options.directory + "/high-water"); !made)
+      return made;
+  const bool is_new = !parts.mark->is_there();
+  if (auto started = parts.mark->start(*last); !started)
+    return started;
+  return is_new && options.vfs.empty() ? sync_directory(options.directory) : result<void>{};
+}
+
 /// From here on an end without close() is an unclean one.
 result<void> count_opening(sqlite_writer& writer, store_identity& identity) {
   ++identity.boot;
@@ -155,12 +196,15 @@ result<void> count_opening(sqlite_writer& writer, store_identity& identity) {
   return writer.transact([&] {
     return writer.db().run("UPDATE meta SET value = " + std::to_string(identity.boot) +
                            " WHERE name = 'boot';"
-                           "UPDATE meta SET value = 0 WHERE name = 'clean'");
+                           "UPDATE meta SET value = 0 WHERE name = 'clean';"
+                           "UPDATE meta SET value = 1 WHERE name = 'high_water'");
   });
 }
 
 result<void> open_store(sqlite_parts& parts) {
   sqlite_writer& writer = *parts.writer;
+  if (auto whole = check_chain(writer.db(), *parts.mark); !whole)
+    return whole;
   if (auto ready = writer.prepare_transactions(); !ready)
     return ready;
   if (auto migrated = migrate(writer, parts.options.store); !migrated)
@@ -173,6 +217,8 @@ result<void> open_store(sqlite_parts& parts) {
   parts.identity = std::move(*identity);
   if (auto fits = check_identity(parts.identity, parts.options.store); !fits)
     return fits;
+  if (auto marked = start_mark(parts); !marked)
+    return marked;
   if (auto counted = count_opening(writer, parts.identity); !counted)
     return counted;
   if (auto ready = writer.prepare_rows(); !ready)
@@ -200,6 +246,9 @@ result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
   parts.guard = std::make_unique<guarded_vfs>(options.vfs);
   if (parts.guard->name().empty())
     return error{errc::invalid_argument, "there is no VFS '" + options.vfs + "'"};
+  parts.mark = std::make_unique<high_water>(options.directory, *parts.guard);
+  if (auto found = read_mark(*parts.mark, options.directory, *parts.guard); !found)
+    return found.error();
   auto db = open_file(options, *parts.guard);
   if (!db)
     return db.error();

@@ -1,5 +1,6 @@
 #include "journal/sqlite_reader.hpp"
 
+#include "journal/checked_rows.hpp"
 #include "journal/payload_bytes.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_db.hpp"
@@ -14,6 +15,10 @@ namespace {
 error damaged(std::uint64_t event) {
   return {errc::store_corrupt,
           "journal.db: event " + std::to_string(event) + " is not readable; restore a backup"};
+}
+
+event_id event_of(const event_columns& row) {
+  return {shard_id{static_cast<std::uint32_t>(row.shard)}, static_cast<std::uint64_t>(row.no)};
 }
 
 slice copy(std::string_view bytes) { return bytes.empty() ? slice{} : slice{std::string{bytes}}; }
@@ -83,41 +88,37 @@ class sqlite_reader final : public reader {
   };
   error failed(int code) { return sqlite_error(db_.raw(), code, "reading the store"); }
 
-  /// The record of the event that `row` (columns as in `event_columns`) is at.
+  /// The record of the event that `row` is at.
   result<event_record> read_event(statement& row);
   result<void> read_outcomes(event_record& record);
   result<void> read_attempts(event_record& record);
   template <class Filter>
   result<event_page> page(statement& rows, const Filter& filter);
-  result<void> read_accepted(std::uint64_t first, std::uint64_t count, feed_commit& into);
+  result<void> read_accepted(std::int64_t first, std::int64_t count, feed_commit& into);
 
   database db_;
   statement begin_, commit_;
-  statement find_, body_, list_, list_dead_, outcomes_, attempts_, state_, commits_, shards_;
+  statement find_, list_, list_dead_, outcomes_, attempts_, state_, commits_, accepted_;
+  unchecked_rows old_;
 };
-
-// `event_columns`: what read_event() expects.
-#define SKEIN_EVENT_COLUMNS                                                                        \
-  "e.no, e.shard, e.at, e.key, e.due, e.expires, e.priority, e.deliveries, e.body"
 
 result<void> sqlite_reader::prepare() {
   const std::pair<statement*, std::string_view> all[] = {
       {&begin_, "BEGIN"},
       {&commit_, "COMMIT"},
-      {&find_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event e WHERE no = ? AND shard = ?"},
-      {&body_, "SELECT body FROM event WHERE no = ? AND shard = ?"},
-      {&list_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event e WHERE no < ? ORDER BY no DESC"},
+      {&find_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ? AND shard = ?"},
+      {&list_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ? ORDER BY no DESC"},
       {&list_dead_, "SELECT " SKEIN_EVENT_COLUMNS
-                    " FROM (SELECT DISTINCT id / 16 AS no FROM dead WHERE id < ? * 16"
-                    " ORDER BY id DESC) d CROSS JOIN event e ON e.no = d.no ORDER BY d.no DESC"},
-      {&outcomes_, "SELECT id, state, attempt, started, finished, at, code, error, "
-                   "reply_kind, reply, emitted FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
-      {&attempts_, "SELECT id, attempt, started, finished, code, error, next_due FROM attempt "
-                   "WHERE id >= ? AND id < ? ORDER BY id, attempt"},
-      {&state_, "SELECT value FROM state WHERE agent = ? AND key = ?"},
-      {&commits_, "SELECT no, at, first_event, events, outcomes FROM commits WHERE no > ? "
-                  "ORDER BY no LIMIT ?"},
-      {&shards_, "SELECT no, shard FROM event WHERE no >= ? AND no < ? ORDER BY no"},
+                    " FROM (SELECT DISTINCT id / 16 AS dead_no FROM dead WHERE id < ? * 16"
+                    " ORDER BY id DESC) CROSS JOIN event ON no = dead_no ORDER BY dead_no DESC"},
+      {&outcomes_,
+       "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
+      {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS
+                   " FROM attempt WHERE id >= ? AND id < ? ORDER BY id, attempt"},
+      {&state_, "SELECT value, crc FROM state WHERE agent = ? AND key = ?"},
+      {&commits_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no > ? ORDER BY no LIMIT ?"},
+      {&accepted_,
+       "SELECT " SKEIN_EVENT_COLUMNS_SMALL " FROM event WHERE no >= ? AND no < ? ORDER BY no"},
   };
   for (const auto& [which, sql] : all) {
     auto prepared = db_.prepare(sql);
@@ -125,20 +126,27 @@ result<void> sqlite_reader::prepare() {
       return prepared.error();
     *which = std::move(*prepared);
   }
+  auto old = unchecked_rows::of(db_);
+  if (!old)
+    return old.error();
+  old_ = *old;
   return {};
 }
 
 result<event_record> sqlite_reader::read_event(statement& row) {
+  const auto event = event_at(row, old_);
+  if (!event)
+    return event.error();
   event_record record;
-  record.event = {shard_id{static_cast<std::uint32_t>(row.natural(1))}, row.natural(0)};
-  record.accepted = row.time(2);
-  record.due = row.time(4);
-  record.expires = row.time(5);
-  record.priority = static_cast<priority_class>(row.integer(6));
-  const auto agents = read_deliveries(row.text(7));
+  record.event = event_of(*event);
+  record.accepted = from_ns(event->at);
+  record.due = event->due;
+  record.expires = event->expires;
+  record.priority = static_cast<priority_class>(event->priority);
+  const auto agents = read_deliveries(event->deliveries);
   if (!agents)
     return damaged(record.event.sequence);
-  record.body = copy(row.blob(8));
+  record.body = copy(event->body);
   record.deliveries.resize(agents->size());
   for (std::size_t i = 0; i < agents->size(); ++i)
     record.deliveries[i].agent = (*agents)[i];
@@ -157,20 +165,23 @@ result<void> sqlite_reader::read_outcomes(event_record& record) {
   outcomes_.bind(1, row_of(first)).bind(2, row_of(first) + 16);
   int code = SQLITE_OK;
   while ((code = outcomes_.step()) == SQLITE_ROW) {
-    const std::uint64_t index = outcomes_.natural(0) % 16;
+    const auto outcome = outcome_at(outcomes_, old_);
+    if (!outcome)
+      return outcome.error();
+    const std::uint64_t index = static_cast<std::uint64_t>(outcome->id) % 16;
     if (index >= record.deliveries.size())
       return damaged(record.event.sequence);
     delivery_record& each = record.deliveries[index];
-    each.state = static_cast<delivery_state>(outcomes_.integer(1));
-    each.attempt = static_cast<std::uint32_t>(outcomes_.integer(2));
-    each.started = outcomes_.time(3);
-    each.finished = outcomes_.time(4);
-    each.committed = outcomes_.time(5);
-    each.code = static_cast<errc>(outcomes_.integer(6));
-    each.error = outcomes_.text(7);
-    each.reply_kind = static_cast<data_kind>(outcomes_.integer(8));
-    each.reply = copy(outcomes_.blob(9));
-    each.emitted = static_cast<std::uint32_t>(outcomes_.integer(10));
+    each.state = static_cast<delivery_state>(outcome->state);
+    each.attempt = static_cast<std::uint32_t>(outcome->attempt);
+    each.started = outcome->started;
+    each.finished = outcome->finished;
+    each.committed = from_ns(outcome->at);
+    each.code = static_cast<errc>(outcome->code);
+    each.error = outcome->error;
+    each.reply_kind = static_cast<data_kind>(outcome->reply_kind);
+    each.reply = copy(outcome->reply);
+    each.emitted = static_cast<std::uint32_t>(outcome->emitted);
   }
   return code == SQLITE_DONE ? result<void>{} : failed(code);
 }
@@ -181,14 +192,17 @@ result<void> sqlite_reader::read_attempts(event_record& record) {
   attempts_.bind(1, row_of(first)).bind(2, row_of(first) + 16);
   int code = SQLITE_OK;
   while ((code = attempts_.step()) == SQLITE_ROW) {
-    const std::uint64_t index = attempts_.natural(0) % 16;
+    const auto attempt = attempt_at(attempts_, old_);
+    if (!attempt)
+      return attempt.error();
+    const std::uint64_t index = static_cast<std::uint64_t>(attempt->id) % 16;
     if (index >= record.deliveries.size())
       return damaged(record.event.sequence);
     delivery_record& each = record.deliveries[index];
     each.state = delivery_state::retrying;
-    each.attempts.push_back({static_cast<std::uint32_t>(attempts_.integer(1)), attempts_.time(2),
-                             attempts_.time(3), static_cast<errc>(attempts_.integer(4)),
-                             std::string{attempts_.text(5)}, attempts_.time(6)});
+    each.attempts.push_back({static_cast<std::uint32_t>(attempt->attempt), attempt->started,
+                             attempt->finished, static_cast<errc>(attempt->code),
+                             std::string{attempt->error}, attempt->next_due});
   }
   return code == SQLITE_DONE ? result<void>{} : failed(code);
 }
@@ -217,11 +231,18 @@ result<std::vector<slice>> sqlite_reader::bodies(std::span<const event_id> event
   std::vector<slice> all;
   all.reserve(events.size());
   for (const event_id each : events) {
-    const reset_at_end end{body_};
-    const int code = body_.bind(1, each.sequence).bind(2, std::int64_t{raw(each.shard)}).step();
+    const reset_at_end end{find_};
+    const int code = find_.bind(1, each.sequence).bind(2, std::int64_t{raw(each.shard)}).step();
     if (code != SQLITE_ROW && code != SQLITE_DONE)
       return failed(code);
-    all.push_back(code == SQLITE_ROW ? copy(body_.blob(0)) : slice{});
+    if (code == SQLITE_DONE) {
+      all.emplace_back();
+      continue;
+    }
+    const auto event = event_at(find_, old_);
+    if (!event)
+      return event.error();
+    all.push_back(copy(event->body));
   }
   return all;
 }
@@ -267,17 +288,22 @@ result<std::optional<slice>> sqlite_reader::state_of(agent_no agent, std::string
     return std::optional<slice>{};
   if (code != SQLITE_ROW)
     return failed(code);
-  return std::optional{copy(state_.blob(0))};
+  const auto value = state_at(state_, std::int64_t{raw(agent)}, key, old_);
+  if (!value)
+    return value.error();
+  return std::optional{copy(*value)};
 }
 
-result<void> sqlite_reader::read_accepted(std::uint64_t first, std::uint64_t count,
+result<void> sqlite_reader::read_accepted(std::int64_t first, std::int64_t count,
                                           feed_commit& into) {
-  const reset_at_end end{shards_};
-  shards_.bind(1, first).bind(2, first + count);
+  const reset_at_end end{accepted_};
+  accepted_.bind(1, first).bind(2, first + count);
   int code = SQLITE_OK;
-  while ((code = shards_.step()) == SQLITE_ROW) {
-    const shard_id shard{static_cast<std::uint32_t>(shards_.natural(1))};
-    into.items.push_back({feed_item::what::accepted, {{shard, shards_.natural(0)}, 0}});
+  while ((code = accepted_.step()) == SQLITE_ROW) {
+    const auto event = small_event_at(accepted_, old_);
+    if (!event)
+      return event.error();
+    into.items.push_back({feed_item::what::accepted, {event_of(*event), 0}});
   }
   return code == SQLITE_DONE ? result<void>{} : failed(code);
 }
@@ -298,10 +324,13 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
   commits_.bind(1, raw(after)).bind(2, static_cast<std::int64_t>(limit));
   int code = SQLITE_OK;
   while ((code = commits_.step()) == SQLITE_ROW) {
-    feed_commit each{commit_no{commits_.natural(0)}, commits_.time(1), {}};
-    if (auto done = read_accepted(commits_.natural(2), commits_.natural(3), each); !done)
+    const auto commit = commit_at(commits_, old_);
+    if (!commit)
+      return commit.error();
+    feed_commit each{commit_no{static_cast<std::uint64_t>(commit->no)}, from_ns(commit->at), {}};
+    if (auto done = read_accepted(commit->first_event, commit->events, each); !done)
       return done.error();
-    const auto ended = read_outcome_list(commits_.blob(4));
+    const auto ended = read_outcome_list(commit->outcomes);
     if (!ended)
       return error{errc::store_corrupt, "journal.db: a commit's outcomes are not readable"};
     for (const delivery_id& delivery : *ended)

@@ -1,6 +1,6 @@
 #include "journal/sqlite_writer.hpp"
 
-#include "journal/sqlite_codec.hpp"
+#include "journal/chain.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -11,11 +11,14 @@ namespace skein::journal {
 /// In the order of the columns of `event`.
 class sqlite_writer::event_rows final : public row_source {
  public:
-  const staged_batch* staged = nullptr;
+  void show(const sealed_commit& commit) {
+    staged_ = commit.rows().staged;
+    crcs_ = commit.event_crcs();
+  }
 
-  std::size_t rows() const override { return staged->events.size(); }
+  std::size_t rows() const override { return staged_->events.size(); }
   void read(std::size_t row, int column, cell to) override {
-    const staged_batch::new_event& each = staged->events[row];
+    const staged_batch::new_event& each = staged_->events[row];
     const offered_event& event = each.op->event;
     switch (column) {
       case 0:
@@ -23,40 +26,47 @@ class sqlite_writer::event_rows final : public row_source {
       case 1:
         return to.integer(raw(each.event.shard));
       case 2:
-        return to.integer(to_ns(staged->at));
+        return to.integer(to_ns(staged_->at));
       case 3:
         return to.text(event.head().key);
       case 4:
-        return to.time(resolved(event.due, staged->at));
+        return to.time(resolved(event.due, staged_->at));
       case 5:
-        return to.time(resolved(event.expires, staged->at));
+        return to.time(resolved(event.expires, staged_->at));
       case 6:
         return to.integer(static_cast<std::int64_t>(event.priority));
       case 7:
         return to.text(deliveries_.write(each.op->deliveries));
       case 8:
         return to.blob(event.body.view());
+      case 9:
+        return to.integer(stored_crc(crcs_[row]));
     }
   }
 
  private:
+  const staged_batch* staged_ = nullptr;
+  std::span<const std::uint32_t> crcs_;
   delivery_text deliveries_;
 };
 
 /// In the order of the columns of `outcome`; the rows in the order of its key, as turns end in any.
 class sqlite_writer::outcome_rows final : public row_source {
  public:
-  void show(const staged_batch& staged) {
-    at_ = staged.at;
-    sorted_ = staged.outcomes;
-    std::sort(sorted_.begin(), sorted_.end(), [](const finish_op* a, const finish_op* b) {
-      return row_of(a->delivery) < row_of(b->delivery);
+  void show(const sealed_commit& commit) {
+    const std::vector<const finish_op*>& outcomes = commit.rows().staged->outcomes;
+    at_ = commit.rows().staged->at;
+    sorted_.clear();
+    for (std::size_t i = 0; i < outcomes.size(); ++i)
+      sorted_.push_back({outcomes[i], commit.outcome_crcs()[i]});
+    std::sort(sorted_.begin(), sorted_.end(), [](const outcome& a, const outcome& b) {
+      return row_of(a.op->delivery) < row_of(b.op->delivery);
     });
   }
 
   std::size_t rows() const override { return sorted_.size(); }
   void read(std::size_t row, int column, cell to) override {
-    const finish_op& op = *sorted_[row];
+    const finish_op& op = *sorted_[row].op;
     switch (column) {
       case 0:
         return to.integer(row_of(op.delivery));
@@ -82,12 +92,18 @@ class sqlite_writer::outcome_rows final : public row_source {
         return op.reply_kind == data_kind::none ? void() : to.blob(op.reply.view());
       case 11:
         return to.integer(static_cast<std::int64_t>(op.emits.size()));
+      case 12:
+        return to.integer(stored_crc(sorted_[row].crc));
     }
   }
 
  private:
+  struct outcome {
+    const finish_op* op;
+    std::uint32_t crc;
+  };
   instant at_ = no_instant;
-  std::vector<const finish_op*> sorted_;
+  std::vector<outcome> sorted_;
 };
 
 sqlite_writer::sqlite_writer(database db, guarded_vfs& guard, std::size_t wal_bytes)
@@ -124,14 +140,14 @@ result<void> sqlite_writer::prepare_transactions() {
 }
 
 result<void> sqlite_writer::prepare_rows() {
-  if (auto added = add_row_source(db_.raw(), "new_event",
-                                  "no, shard, at, key, due, expires, priority, deliveries, body",
-                                  *event_rows_);
+  if (auto added = add_row_source(
+          db_.raw(), "new_event",
+          "no, shard, at, key, due, expires, priority, deliveries, body, crc", *event_rows_);
       !added)
     return added;
   if (auto added = add_row_source(db_.raw(), "new_outcome",
                                   "id, state, agent, attempt, started, finished, at, code, error, "
-                                  "reply_kind, reply, emitted",
+                                  "reply_kind, reply, emitted, crc",
                                   *outcome_rows_);
       !added)
     return added;
@@ -140,13 +156,14 @@ result<void> sqlite_writer::prepare_rows() {
       {&add_agent_, "INSERT INTO agent VALUES(?, ?)"},
       {&add_events_, "INSERT OR ROLLBACK INTO event SELECT * FROM new_event"},
       {&add_outcomes_, "INSERT OR ROLLBACK INTO outcome SELECT * FROM new_outcome"},
-      {&add_attempt_, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&add_attempt_, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&set_start_, "INSERT OR REPLACE INTO start VALUES(?, ?, ?)"},
       {&end_start_, "DELETE FROM start WHERE id = ?"},
       {&add_dead_, "INSERT INTO dead VALUES(?)"},
-      {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = ?3"},
+      {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3, ?4) "
+                    "ON CONFLICT DO UPDATE SET value = ?3, crc = ?4"},
       {&erase_state_, "DELETE FROM state WHERE agent = ? AND key = ?"},
-      {&add_commit_, "INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&add_commit_, "INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
   });
 }
 
@@ -169,7 +186,6 @@ result<void> sqlite_writer::transact(const std::function<result<void>()>& body) 
   return after_failed_commit(code);
 }
 
-/// Nothing more is written; SQLite's own attempts fail at the guard.
 error sqlite_writer::stop(errc code, error why) {
   guard_.shut();
   if (why_stopped_.empty())
@@ -205,34 +221,35 @@ result<void> sqlite_writer::run(statement& which, std::string_view doing) {
   return code == SQLITE_DONE ? result<void>{} : sqlite_error(db_.raw(), code, doing);
 }
 
-result<void> sqlite_writer::write(const commit_rows& rows) {
+result<void> sqlite_writer::write(const sealed_commit& commit) {
 #ifdef SKEIN_BUG_EFFECTS_TWO_TRANSACTIONS
-  outcome_rows_->show(*rows.staged);
+  outcome_rows_->show(commit);
   if (auto first = transact([&] { return run(add_outcomes_, "writing outcomes"); }); !first)
     return first;
 #endif
 #ifdef SKEIN_BUG_STATE_WITHOUT_COMPLETION
-  if (auto first = transact([&] { return insert_states(*rows.staged); }); !first)
+  if (auto first = transact([&] { return insert_states(*commit.rows().staged); }); !first)
     return first;
 #endif
-  auto written = transact([&] { return insert(rows); });
+  auto written = transact([&] { return insert(commit); });
 #ifdef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
   if (written)
-    for (const finish_op* each : rows.staged->outcomes)
+    for (const finish_op* each : commit.rows().staged->outcomes)
       if (each->state == delivery_state::dead)
         written = run(add_dead_.bind(1, row_of(each->delivery)), "writing dead letters");
 #endif
   return written;
 }
 
-result<void> sqlite_writer::insert(const commit_rows& rows) {
+result<void> sqlite_writer::insert(const sealed_commit& commit) {
+  const commit_rows& rows = commit.rows();
   const staged_batch& staged = *rows.staged;
   std::int64_t number = static_cast<std::int64_t>(rows.first_agent);
   for (const std::string& name : rows.new_agents)
     if (auto done = run(add_agent_.bind(1, number++).bind_text(2, name), "writing agents"); !done)
       return done;
-  event_rows_->staged = &staged;
-  outcome_rows_->show(staged);
+  event_rows_->show(commit);
+  outcome_rows_->show(commit);
   if (!staged.events.empty())
     if (auto done = run(add_events_, "writing events"); !done)
       return done;
@@ -249,9 +266,11 @@ result<void> sqlite_writer::insert(const commit_rows& rows) {
 #endif
   if (auto done = insert_states(staged); !done)
     return done;
-  if (auto done = insert_attempts(staged); !done)
+  if (auto done = insert_attempts(commit); !done)
     return done;
-  return insert_commit(rows);
+  if (auto done = insert_starts(staged); !done)
+    return done;
+  return insert_commit(commit);
 }
 
 result<void> sqlite_writer::insert_states(const staged_batch& staged) {
@@ -261,26 +280,35 @@ result<void> sqlite_writer::insert_states(const staged_batch& staged) {
     const state_change& change = *each->state_of_key;
     statement& which = change.erase ? erase_state_ : set_state_;
     which.bind(1, std::int64_t{raw(each->agent)}).bind_text(2, change.key);
-    if (!change.erase)
-      which.bind_blob(3, change.value.view());
+    if (!change.erase) {
+      const state_columns row{
+          .agent = std::int64_t{raw(each->agent)}, .key = change.key, .value = change.value.view()};
+      which.bind_blob(3, row.value).bind(4, stored_crc(crc_of(row)));
+    }
     if (auto done = run(which, "writing state"); !done)
       return done;
   }
   return {};
 }
 
-result<void> sqlite_writer::insert_attempts(const staged_batch& staged) {
-  for (const attempt_op* each : staged.attempts) {
+result<void> sqlite_writer::insert_attempts(const sealed_commit& commit) {
+  std::size_t row = 0;
+  for (const attempt_op* each : commit.rows().staged->attempts) {
     add_attempt_.bind(1, row_of(each->delivery)).bind(2, std::int64_t{each->attempt});
     add_attempt_.bind(3, std::int64_t{raw(each->agent)}).bind(4, each->started);
     add_attempt_.bind(5, each->finished).bind(6, static_cast<std::int64_t>(each->code));
     add_attempt_.bind_text(7, each->error).bind(8, each->next_due);
+    add_attempt_.bind(9, stored_crc(commit.attempt_crcs()[row++]));
 #ifdef SKEIN_BUG_RETRY_DUE_IN_MEMORY
     add_attempt_.bind_null(8);
 #endif
     if (auto done = run(add_attempt_, "writing attempts"); !done)
       return done;
   }
+  return {};
+}
+
+result<void> sqlite_writer::insert_starts(const staged_batch& staged) {
   for (const auto& [delivery, row] : staged.starts) {
     statement& which = row ? set_start_ : end_start_;
     which.bind(1, row_of(delivery));
@@ -292,17 +320,17 @@ result<void> sqlite_writer::insert_attempts(const staged_batch& staged) {
   return {};
 }
 
-result<void> sqlite_writer::insert_commit(const commit_rows& rows) {
-  identities_.clear();
-  for (const auto& each : rows.staged->events)
-    append_identity(identities_, {each.op->event.identity, each.op->event.content});
-  outcomes_.clear();
-  for (const finish_op* each : rows.staged->outcomes)
-    outcomes_.add(each->delivery);
-  const std::string totals = write_ledgers(*rows.totals);
-  add_commit_.bind(1, raw(rows.number)).bind(2, rows.staged->at).bind(3, rows.first_event);
-  add_commit_.bind(4, std::uint64_t{rows.staged->events.size()}).bind_blob(5, identities_);
-  add_commit_.bind_blob(6, outcomes_.bytes()).bind_text(7, totals).bind(8, rows.low_water);
+result<void> sqlite_writer::insert_commit(const sealed_commit& commit) {
+  const commit_columns& row = commit.row();
+  const std::string digest = digest_bytes(commit.digest());
+  add_commit_.bind(1, row.no).bind(2, row.at).bind(3, row.first_event).bind(4, row.events);
+  add_commit_.bind_blob(5, row.identities).bind_blob(6, row.outcomes).bind_text(7, row.ledger);
+  add_commit_.bind(8, row.low_water);
+  if (row.changes.empty())
+    add_commit_.bind_null(9);
+  else
+    add_commit_.bind_blob(9, row.changes);
+  add_commit_.bind(10, stored_crc(commit.crc())).bind_blob(11, digest);
   return run(add_commit_, "writing the commit");
 }
 

@@ -8,33 +8,20 @@
 //   when stopped    nothing more reaches the files, whatever SQLite tries; each call is io_error.
 #pragma once
 
-#include "journal/sqlite_codec.hpp"
+#include "journal/sealed_commit.hpp"
 #include "journal/sqlite_db.hpp"
 #include "journal/sqlite_rows.hpp"
 #include "journal/sqlite_vfs.hpp"
-#include "journal/store_state.hpp"
 
 #include <atomic>
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace skein::journal {
-
-/// One commit, as rows.
-struct commit_rows {
-  commit_no number{};
-  const staged_batch* staged = nullptr;
-  std::uint64_t first_event = 0; // or the next one
-  const ledgers* totals = nullptr;
-  std::uint64_t low_water = 0;
-  std::span<const std::string> new_agents;
-  std::size_t first_agent = 0; // number of the first of them
-};
 
 class sqlite_writer {
  public:
@@ -51,7 +38,7 @@ class sqlite_writer {
 
   /// `body` between BEGIN and COMMIT.
   result<void> transact(const std::function<result<void>()>& body);
-  result<void> write(const commit_rows& rows);
+  result<void> write(const sealed_commit& commit);
 
   /// Moves what the log holds into the file, if there is enough of it or `always`. What fails here
   /// is not lost: a refusal leaves it to a later try, another error stops the writer.
@@ -63,6 +50,8 @@ class sqlite_writer {
 
   database& db() noexcept { return db_; }
   bool stopped() const noexcept { return guard_.is_shut(); }
+  /// Nothing more reaches the files from now on, whatever SQLite tries.
+  error stop(errc code, error why);
   /// What every call answers then, with the first error.
   error stopped_error() const;
   std::uint64_t log_bytes() const noexcept {
@@ -77,12 +66,12 @@ class sqlite_writer {
   class outcome_rows;
 
   result<void> prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all);
-  result<void> insert(const commit_rows& rows);
+  result<void> insert(const sealed_commit& commit);
   result<void> insert_states(const staged_batch& staged);
-  result<void> insert_attempts(const staged_batch& staged);
-  result<void> insert_commit(const commit_rows& rows);
+  result<void> insert_attempts(const sealed_commit& commit);
+  result<void> insert_starts(const staged_batch& staged);
+  result<void> insert_commit(const sealed_commit& commit);
   result<void> run(statement& which, std::string_view doing);
-  error stop(errc code, error why);
   error undo(error why);
   error after_failed_commit(int code);
 
@@ -94,8 +83,6 @@ class sqlite_writer {
   statement begin_, commit_, rollback_;
   statement add_agent_, add_events_, add_outcomes_, add_attempt_, set_start_, end_start_, add_dead_,
       set_state_, erase_state_, add_commit_;
-  std::string identities_;
-  outcome_list_writer outcomes_;
   std::atomic<int> log_pages_ = 0; // in the log, told by SQLite after each commit
   int tried_pages_ = 0;            // of them, at the last checkpoint
   bool all_moved_ = true;          // that checkpoint moved them all

@@ -75,7 +75,8 @@ result<void> make_private_directory(const std::string& path) {
 }
 
 result<void> check_store_files(const std::string& directory) {
-  for (const char* const name : {"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm"})
+  for (const char* const name :
+       {"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm", "/high-water"})
     if (auto checked = check_file(directory + name); !checked)
       return checked;
   return {};
