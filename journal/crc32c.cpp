@@ -31,22 +31,38 @@ constexpr std::array<std::uint32_t, 256> make_table() {
 constexpr auto table = make_table();
 
 #ifdef __x86_64__
+template <class Word>
+Word take(const char*& at) noexcept {
+  Word word = 0;
+  std::memcpy(&word, at, sizeof word);
+  at += sizeof word;
+  return word;
+}
+
 __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::string_view bytes,
                                                                std::uint32_t before) noexcept {
   std::uint64_t value = ~before;
   const char* at = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left >= sizeof(std::uint64_t);
-       at += sizeof(std::uint64_t), left -= sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, sizeof word);
-    value = _mm_crc32_u64(value, word);
+  const char* const end = at + bytes.size();
+  while (end - at >= 32) { // four at a time: half of the cost of a short record is the loop
+    value = _mm_crc32_u64(value, take<std::uint64_t>(at));
+    value = _mm_crc32_u64(value, take<std::uint64_t>(at));
+    value = _mm_crc32_u64(value, take<std::uint64_t>(at));
+    value = _mm_crc32_u64(value, take<std::uint64_t>(at));
   }
+  while (end - at >= 8)
+    value = _mm_crc32_u64(value, take<std::uint64_t>(at));
   auto rest = static_cast<std::uint32_t>(value);
-  for (; left > 0; ++at, --left)
-    rest = _mm_crc32_u8(rest, static_cast<unsigned char>(*at));
+  if (end - at >= 4)
+    rest = _mm_crc32_u32(rest, take<std::uint32_t>(at));
+  if (end - at >= 2)
+    rest = _mm_crc32_u16(rest, take<std::uint16_t>(at));
+  if (end - at >= 1)
+    rest = _mm_crc32_u8(rest, take<std::uint8_t>(at));
   return ~rest;
 }
+
+const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
 #endif
 
 } // namespace
@@ -60,7 +76,6 @@ std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t before) noex
 
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) noexcept {
 #ifdef __x86_64__
-  static const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
   if (has_instruction)
     return by_instruction(bytes, before);
 #endif

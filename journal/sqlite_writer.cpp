@@ -12,8 +12,8 @@ namespace skein::journal {
 class sqlite_writer::event_rows final : public row_source {
  public:
   void show(const sealed_commit& commit) {
+    commit_ = &commit;
     staged_ = commit.rows().staged;
-    crcs_ = commit.event_crcs();
   }
 
   std::size_t rows() const override { return staged_->events.size(); }
@@ -28,7 +28,7 @@ class sqlite_writer::event_rows final : public row_source {
       case 2:
         return to.integer(to_ns(staged_->at));
       case 3:
-        return to.text(event.head().key);
+        return to.text(commit_->key(row));
       case 4:
         return to.time(resolved(event.due, staged_->at));
       case 5:
@@ -40,13 +40,13 @@ class sqlite_writer::event_rows final : public row_source {
       case 8:
         return to.blob(event.body.view());
       case 9:
-        return to.integer(stored_crc(crcs_[row]));
+        return to.integer(stored_crc(commit_->event_crcs()[row]));
     }
   }
 
  private:
-  const staged_batch* staged_ = nullptr;
-  std::span<const std::uint32_t> crcs_;
+  const sealed_commit* commit_ = nullptr;
+  const staged_batch* staged_ = nullptr; // of the commit
   delivery_text deliveries_;
 };
 

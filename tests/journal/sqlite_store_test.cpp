@@ -180,6 +180,7 @@ TEST_CASE("rows that cannot be are found when what is pending is read") {
   {
     auto opened = must(store.open());
     fill(*opened, 1, 20);
+    must(opened->close());
   }
   store.sql("UPDATE event SET deliveries = 'x' WHERE no = (SELECT max(no) FROM event)");
   auto opened = must(store.open());

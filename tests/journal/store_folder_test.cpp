@@ -41,13 +41,14 @@ mode_t mode_of(const std::string& path) {
   return found.st_mode & 0777;
 }
 
-const auto store_files = {"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm"};
+const auto store_files = {"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm",
+                          "/high-water"};
 
 } // namespace
 
 TEST_CASE("a link in the place of a store's file is refused and not followed") {
-  const std::string name =
-      GENERATE(values<std::string>({"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm"}));
+  const std::string name = GENERATE(values<std::string>(
+      {"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm", "/high-water"}));
   folder store;
   if (GENERATE(false, true)) // a store that is there, or one to be made
     store.make();

@@ -315,6 +315,12 @@ void sim_disk::crash(std::uint64_t seed, kept unsynced) {
   nth_ = 0;
 }
 
+void sim_disk::put(const std::string& path, std::string content) {
+  auto made = std::make_shared<file>();
+  made->bytes = made->synced = std::move(content);
+  files_[path] = std::move(made);
+}
+
 std::string& sim_disk::bytes(const std::string& path) { return files_.at(path)->bytes; }
 
 } // namespace skein::test

@@ -55,6 +55,9 @@ class sim_disk {
   /// The bytes of a file as a program would read them; to be damaged.
   std::string& bytes(const std::string& path);
   bool has(const std::string& path) const { return files_.contains(path); }
+  /// Puts a file in the place of what was there, synced. Nobody may have that open.
+  void put(const std::string& path, std::string content);
+  void remove(const std::string& path) { files_.erase(path); }
 
  private:
   friend struct sim_calls;

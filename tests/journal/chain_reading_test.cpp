@@ -1,0 +1,159 @@
+// A byte that changed on the disk, long before the mark, is found when its record is read, by
+// whichever way, and the error names the record.
+#include "tests/journal/chained_store.hpp"
+
+using namespace skein;
+using namespace skein::test;
+
+namespace {
+
+/// One event that failed once and then ended with a reply and a state; one that waits.
+struct damaged_store {
+  chained_store chained;
+  event_id ended;
+  event_id waiting;
+  std::unique_ptr<reader> view;
+
+  damaged_store() {
+    must(chained.open());
+    const auto receipt =
+        chained.commit({accept("first", "data-first"), accept("next", "data-next")});
+    ended = receipt.results[0].event;
+    waiting = receipt.results[1].event;
+    attempt_op failed;
+    failed.delivery = first_of(ended);
+    failed.attempt = 1;
+    failed.code = errc::agent_failed;
+    failed.error = "error-of-an-attempt";
+    failed.next_due = chained.now;
+    chained.commit({failed});
+    finish_op done;
+    done.delivery = first_of(ended);
+    done.attempt = 2;
+    done.error = "error-of-an-outcome";
+    done.reply_kind = data_kind::text;
+    done.reply = slice{std::string{"reply-of-it"}};
+    done.state_of_key =
+        state_change{.key = "k", .erase = false, .value = slice{std::string{"state-of-k"}}};
+    chained.commit({done});
+    chained.close();
+  }
+
+  accept_op accept(const std::string& id, const std::string& data) const {
+    event value;
+    value.id = id;
+    value.source = "/s";
+    value.type = "t";
+    value.kind = data_kind::text;
+    value.datacontenttype = "text/plain";
+    value.data = data;
+    accept_op op;
+    op.event = must(offer(value, chained.store->identity().hash, {}, chained.now));
+    op.deliveries.add(agent_no{0});
+    return op;
+  }
+
+  void change(const std::string& text) {
+    std::string& bytes = chained.disk.bytes(chained.file());
+    bytes[place_of(text, bytes)] ^= 1;
+  }
+  void open() {
+    must(chained.open());
+    view = must(chained.store->new_reader());
+  }
+};
+
+template <class T>
+void check_corrupt(const result<T>& read, const std::string& name) {
+  REQUIRE_FALSE(read.ok());
+  CHECK(read.error().code == errc::store_corrupt);
+  INFO(read.error().detail);
+  CHECK(read.error().detail.find(name) != std::string::npos);
+  CHECK(read.error().detail.find("restore a backup") != std::string::npos);
+}
+
+} // namespace
+
+TEST_CASE("what is as it was written reads back") {
+  damaged_store store;
+  store.open();
+  must(store.chained.store->recover([](const pending_delivery&) {}));
+  CHECK(must(store.view->find(store.ended))->deliveries[0].reply.view() == "reply-of-it");
+  CHECK(must(store.view->bodies(std::vector{store.waiting})).size() == 1);
+  CHECK(must(store.view->list({})).events.size() == 2);
+  CHECK(must(store.view->state_of(agent_no{0}, "k"))->view() == "state-of-k");
+  CHECK(must(store.view->commits_after(commit_no{}, 10)).commits.size() == 3);
+}
+
+TEST_CASE("a changed body is found by every way to it, and by name") {
+  damaged_store store;
+  store.change("data-next");
+  store.open();
+  const std::string name = "event " + std::to_string(store.waiting.sequence) + " is damaged";
+  check_corrupt(store.view->find(store.waiting), name);
+  check_corrupt(store.view->bodies(std::vector{store.waiting}), name);
+  check_corrupt(store.view->list({}), name);
+  check_corrupt(store.view->commits_after(commit_no{}, 10), name);
+  check_corrupt(store.chained.store->recover([](const pending_delivery&) {}), name);
+  CHECK(must(store.view->find(store.ended)).has_value()); // the others are still there
+}
+
+TEST_CASE("a changed outcome is found, whichever part of it changed") {
+  damaged_store store;
+  store.change(GENERATE(values<std::string>({"error-of-an-outcome", "reply-of-it"})));
+  store.open();
+  const std::string name = "an outcome of event " + std::to_string(store.ended.sequence);
+  check_corrupt(store.view->find(store.ended), name);
+  check_corrupt(store.view->list({}), name);
+  attempt_op late;
+  late.delivery = first_of(store.ended);
+  late.attempt = 3;
+  late.epoch = epoch_no{store.chained.store->identity().boot};
+  check_corrupt(store.chained.store->commit(std::vector<operation>{late}, store.chained.now), name);
+}
+
+TEST_CASE("a changed attempt is found") {
+  damaged_store store;
+  store.change("error-of-an-attempt");
+  store.open();
+  check_corrupt(store.view->find(store.ended),
+                "an attempt of event " + std::to_string(store.ended.sequence));
+}
+
+TEST_CASE("a changed state is found before a turn gets it") {
+  damaged_store store;
+  store.change("state-of-k");
+  store.open();
+  check_corrupt(store.view->state_of(agent_no{0}, "k"), "a state of agent 0");
+}
+
+TEST_CASE("a changed row of a commit is found by the feed and by the window of identities") {
+  damaged_store store;
+  store.chained.sql("UPDATE commits SET identities = zeroblob(length(identities)) WHERE no = 1");
+  const auto opened = store.chained.open();
+  check_corrupt(opened, "commit 1 is damaged");
+}
+
+TEST_CASE("a pending event with a body of many pages is checked when the body is read") {
+  chained_store chained;
+  must(chained.open());
+  event value;
+  value.source = "/s";
+  value.type = "t";
+  value.id = "large";
+  value.kind = data_kind::binary;
+  value.data = std::string(100'000, 'x') + "the-end";
+  accept_op op;
+  op.event = must(offer(value, chained.store->identity().hash, {}, chained.now));
+  op.deliveries.add(agent_no{0});
+  const event_id large = chained.commit({op}).results[0].event;
+  chained.close();
+  std::string& bytes = chained.disk.bytes(chained.file());
+  bytes[place_of("the-end", bytes)] ^= 1;
+  must(chained.open());
+  int pending = 0;
+  must(chained.store->recover([&](const pending_delivery&) { ++pending; }));
+  CHECK(pending == 1);
+  check_corrupt(must(chained.store->new_reader())->bodies(std::vector{large}),
+                "event 1 is damaged");
+}
