@@ -95,11 +95,14 @@ result<void> load_window(sqlite_parts& parts) {
   if (!query)
     return query.error();
   query->bind(1, *first);
+  auto next_commit = static_cast<std::int64_t>(*first);
   int code = SQLITE_OK;
   while ((code = query->step()) == SQLITE_ROW) {
     const auto commit = commit_at(*query, parts.old);
     if (!commit)
       return commit.error();
+    if (commit->no != next_commit++)
+      return damaged_store("commit " + std::to_string(next_commit - 1) + " is missing");
     const auto events = static_cast<std::uint64_t>(commit->events);
     if (commit->identities.size() != events * identity_entry_bytes)
       return damaged_store("a commit's identities are not whole");

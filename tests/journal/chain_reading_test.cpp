@@ -134,6 +134,15 @@ TEST_CASE("a changed row of a commit is found by the feed and by the window of i
   check_corrupt(opened, "commit 1 is damaged");
 }
 
+TEST_CASE("a commit that is missing before the mark is found when the window is read") {
+  damaged_store store;
+  must(store.chained.open());
+  store.chained.commit({store.accept("third", "data-third")});
+  store.chained.close();
+  store.chained.sql("DELETE FROM commits WHERE no = 1");
+  check_corrupt(store.chained.open(), "commit 1 is missing");
+}
+
 TEST_CASE("a pending event with a body of many pages is checked when the body is read") {
   chained_store chained;
   must(chained.open());

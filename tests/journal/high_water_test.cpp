@@ -25,6 +25,11 @@ chained_store::files with_two_marks(chained_store& chained) {
   return chained.look();
 }
 
+void check_fails(const result<bool>& upkept, errc code) {
+  REQUIRE_FALSE(upkept.ok());
+  CHECK(upkept.error().code == code);
+}
+
 } // namespace
 
 TEST_CASE("a slot gives back its mark, and with any one byte changed none at all") {
@@ -168,7 +173,7 @@ TEST_CASE("a mark that meets a full disk is written later") {
   chained.commit_some(2);
   const std::string before = chained.disk.bytes(chained.mark());
   chained.disk.fail(1, sim_disk::fault::disk_full, sim_disk::on::write, true);
-  CHECK(chained.store->upkeep(chained.now).error().code == errc::disk_full);
+  check_fails(chained.store->upkeep(chained.now), errc::disk_full);
   chained.disk.stop_failing();
   chained.commit_some(1);
   must(chained.store->upkeep(chained.now));
@@ -180,7 +185,7 @@ TEST_CASE("a mark whose sync fails stops the store; what was committed is there 
   must(chained.open());
   chained.commit_some(2);
   chained.disk.fail(1, sim_disk::fault::io_error, sim_disk::on::sync);
-  CHECK(chained.store->upkeep(chained.now).error().code == errc::io_error);
+  check_fails(chained.store->upkeep(chained.now), errc::io_error);
   CHECK_FALSE(chained.store->commit(std::vector<operation>{}, chained.now).ok());
   chained.drop();
   CHECK(chained.disk.calls_after_failed_sync() == 0);
