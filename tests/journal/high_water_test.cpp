@@ -70,7 +70,7 @@ TEST_CASE("with any byte of the file changed the other slot's mark is used") {
   const std::size_t size = whole.at(chained.mark()).size();
   REQUIRE(size == 2 * high_water_slot_bytes);
   constexpr std::size_t used = 64; // of a slot; the rest is zeros, tried above byte by byte
-  for (std::size_t at = 0; at < size; at += at % high_water_slot_bytes < used ? 1 : 21) {
+  for (std::size_t at = 0; at < size; at += at % high_water_slot_bytes < used ? 1u : 21u) {
     auto damaged = whole;
     damaged[chained.mark()][at] ^= static_cast<char>(1u << at % 8);
     chained.restore(damaged);
