@@ -333,6 +333,8 @@ bool node::store_failed() const { return impl_->broken.load(); }
 void node::signal() {
   impl_->http->begin_drain();
   impl_->actors->signal();
+  for (auto& [agent, runner] : impl_->runners)
+    runner->drain();
 }
 
 node_end node::finish() {

@@ -86,6 +86,11 @@ void exec_agent::stop(turn_id id, stop_stage stage) {
   touch();
 }
 
+void exec_agent::drain() {
+  draining_ = true;
+  touch();
+}
+
 void exec_agent::close(duration patience, std::function<void()> closed) {
   if (closed)
     closed_ = std::move(closed);
@@ -213,11 +218,15 @@ void exec_agent::on_end_of_pass() {
 }
 
 // Turns wait for a program without being charged. Those that waited long are given back, so that
-// what they hold (a slot for suspects, above all) goes to others in between.
+// what they hold (a slot for suspects, above all) goes to others in between; and all of them while
+// the node drains, whose end they would only hold up.
 void exec_agent::give_up_waiting() {
   if (any_running())
     return;
-  while (!queue_.empty() && reactor_.now() - queue_.front()->queued_at >= timing_.program_wait) {
+  const auto is_over = [this](const live_turn& turn) {
+    return draining_ || reactor_.now() - turn.queued_at >= timing_.program_wait;
+  };
+  while (!queue_.empty() && is_over(*queue_.front())) {
     live_turn& turn = *queue_.front();
     queue_.pop_front();
     report_returned(turn, "no program to run it: " + health_.error);

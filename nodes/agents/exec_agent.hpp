@@ -43,6 +43,8 @@ class exec_agent : public pass_handler {
   virtual void open() = 0;
   void start(std::vector<turn_start> turns);
   void stop(turn_id turn, stop_stage stage);
+  /// The node drains: turns that no program has are not waited for.
+  void drain();
   /// The end; `closed` is called once, after the last report. Programs that go on for `patience`
   /// are killed. Called again, only `closed` counts.
   void close(duration patience, std::function<void()> closed);
@@ -114,6 +116,7 @@ class exec_agent : public pass_handler {
   reactor_timer proven_timer_; // after trouble: how long a program lives without an answer
   reactor_timer end_timer_;    // of closing: programs are killed, then abandoned
   std::function<void()> closed_;
+  bool draining_ = false;
   bool closing_ = false;
   bool killed_ = false; // all programs, while closing
 };

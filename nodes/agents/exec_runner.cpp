@@ -40,6 +40,10 @@ void exec_runner::stop(turn_id turn, stop_stage stage) {
   reactor_->post([agent = agent_.get(), turn, stage] { agent->stop(turn, stage); });
 }
 
+void exec_runner::drain() {
+  reactor_->post([agent = agent_.get()] { agent->drain(); });
+}
+
 void exec_runner::close(duration patience) {
   reactor_->post([agent = agent_.get(), patience] { agent->close(patience, {}); });
 }

@@ -35,6 +35,8 @@ class exec_runner final : public runner_port {
 
   void start(std::vector<turn_start> turns) override;
   void stop(turn_id turn, stop_stage stage) override;
+  /// The node drains: turns for which no program can be started are returned at once.
+  void drain();
   /// Begins the end and returns: queued turns are returned; programs see the end of their input,
   /// have close_grace to finish, then SIGTERM, then SIGKILL; SIGKILL in any case after `patience`.
   void close(duration patience = duration::max());

@@ -270,6 +270,28 @@ agent = "failing"
         self.assertEqual(len(found["deliveries"][0]["attempts"]), 1)
         self.assertEqual(client.look_up(later)["state"], "pending")
 
+    def test_turns_whose_program_cannot_be_started_do_not_hold_up_a_drain(self):
+        node = self.node("""
+[agent.missing]
+kind = "exec"
+command = ["./no-such-program"]
+[[route]]
+agent = "missing"
+""")
+        client = self.client(node)
+        number = client.accept(event(1))
+        until(lambda: "agent-start-failed" in node.log(), 30, "a start that failed")
+        began = time.monotonic()
+        node.terminate()
+        self.assertEqual(node.wait(15), 0)
+        self.assertLess(time.monotonic() - began, support.patience(5))
+        self.assertNotIn("turn-left", node.log())
+        node.start()
+        found = self.client(node).look_up(number)
+        self.assertEqual(len(found["deliveries"][0]["attempts"]), 0, "nothing was tried")
+        self.assertIn(found["state"], ("pending", "running"))
+        node.kill()
+
 
 if __name__ == "__main__":
     support.main()

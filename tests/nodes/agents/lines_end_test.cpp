@@ -359,6 +359,28 @@ TEST_CASE("the node's end: a program that goes on is killed when the node's time
   CHECK_FALSE(has_children());
 }
 
+TEST_CASE("a drain does not wait for programs that cannot be started") {
+  exec_fixture f;
+  f.lines();
+  f.timing.program_wait = std::chrono::minutes{10};
+  f.settings.exec.command = {"/no/such/bot"};
+  f.run();
+  const auto before = f.begin("waits already");
+  f.log_with("agent-start-failed", "");
+  f.runner().drain();
+  CHECK(f.report_of(before).verdict == turn_verdict::returned);
+  CHECK(f.ask("comes later").verdict == turn_verdict::returned);
+}
+
+TEST_CASE("a drain lets what a program has run to its end, and what waits behind it") {
+  exec_fixture f;
+  f.lines({}, 1, 1).run();
+  const auto turns = f.begin_all({"first", "second"});
+  f.runner().drain();
+  CHECK(f.report_of(turns[0]).reply == "first");
+  CHECK(f.report_of(turns[1]).reply == "second");
+}
+
 TEST_CASE("the node's end comes while programs cannot be started, too") {
   exec_fixture f;
   f.lines();
