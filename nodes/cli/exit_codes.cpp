@@ -16,7 +16,7 @@ constexpr std::array rows{
     exit_code_row{exit_code::conflict, "conflict: the id is taken, or the state has moved on"},
     exit_code_row{exit_code::unhealthy,
                   "unhealthy: the node is not ready or its counts do not agree"},
-    exit_code_row{exit_code::unreachable, "no node reachable"},
+    exit_code_row{exit_code::unreachable, "no node reachable, or it went away before its answer"},
     exit_code_row{exit_code::store_failed,
                   "of dev and start: the store failed; start again to read it"},
     exit_code_row{

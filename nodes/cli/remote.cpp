@@ -111,7 +111,7 @@ explained explain(const context& at, const http_failure& failure, duration patie
               {fmt::format("{} did not answer within {}", server, format_duration(patience)), "",
                "wait longer with --timeout, or see: skein status", "timed-out"}};
     case failure_kind::broken:
-      return {exit_code::failed,
+      return {exit_code::unreachable,
               {fmt::format("the connection to {} ended before the answer", server), failure.why,
                "see the node's log", "connection-lost"}};
     case failure_kind::too_large:

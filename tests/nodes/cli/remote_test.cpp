@@ -319,7 +319,7 @@ TEST_CASE("cancels stop at the first event for which no answer comes, and the re
   }
   SECTION("a lost connection") {
     at.node.serve("POST /v1/events/1-2/cancel", {.status = 0});
-    CHECK(at.cli(arguments) == exit_code::failed);
+    CHECK(at.cli(arguments) == exit_code::unreachable);
   }
   CHECK(at.node.take_requests().size() == 2);
   CHECK(at.cli.out == "EVENT\tSTATE\n1-1\tcancelled\n");
