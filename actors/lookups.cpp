@@ -199,32 +199,38 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
             : reader.list(stored);
     if (!page)
       return fail(done, page.error());
-    auto rows = std::make_shared<json>(json::array());
+    json rows = json::array();
     std::vector<event_id> alive;
     for (const auto& record : page->events) {
-      rows->push_back(view_event(record, self->sources_.agents, false));
+      rows.push_back(view_event(record, self->sources_.agents, false));
       if (!is_terminal(record.state()))
         alive.push_back(record.event);
     }
     json body{{"scanned", page->scanned}, {"complete", !page->budget_spent}};
     if (page->next != 0)
       body["next"] = std::to_string(page->next);
-    auto finish = [rows, dead, state = filter.state, done,
-                   body = std::move(body)](const json& live) mutable {
-      json kept = json::array();
-      for (json& row : *rows) {
-        if (const auto found = live.find(row["event"].get<std::string>()); found != live.end())
-          overlay_live(row, *found);
-        if (!state || row["state"] == std::string{to_string(*state)})
-          kept.push_back(std::move(row));
-      }
-      body[dead ? "dead" : "events"] = std::move(kept);
-      give(done, body);
-    };
-    if (alive.empty())
-      finish(json::object());
-    else
-      self->live(alive, finish);
+    self->overlay(std::move(rows), alive,
+                  [dead, state = filter.state, done, body = std::move(body)](json shown) mutable {
+                    json kept = json::array();
+                    for (json& row : shown)
+                      if (!state || row["state"] == std::string{to_string(*state)})
+                        kept.push_back(std::move(row));
+                    body[dead ? "dead" : "events"] = std::move(kept);
+                    give(done, body);
+                  });
+  });
+}
+
+/// The rows as the store has them, with what the loops know of those that are not over.
+void lookups::overlay(json rows, const std::vector<event_id>& alive,
+                      std::function<void(json)> done) {
+  if (alive.empty())
+    return done(std::move(rows));
+  live(alive, [shown = std::move(rows), done = std::move(done)](json known) mutable {
+    for (json& row : shown)
+      if (const auto found = known.find(row["event"].get<std::string>()); found != known.end())
+        overlay_live(row, *found);
+    done(std::move(shown));
   });
 }
 
@@ -351,12 +357,21 @@ void lookups::describe_key(const json& arguments, reply done) {
       if (!page)
         return fail(done, page.error());
       json recent = json::array();
-      for (const auto& record : page->events)
+      std::vector<event_id> alive;
+      for (const auto& record : page->events) {
         recent.push_back(view_event(record, self->sources_.agents, false));
+        if (!is_terminal(record.state()))
+          alive.push_back(record.event);
+      }
       if (recent.empty() && lanes.empty() && !page->budget_spent)
         return fail(done, errc::not_found, "no event of key '" + key + "' was found");
-      give(done,
-           {{"key", key}, {"lanes", lanes}, {"recent", recent}, {"complete", !page->budget_spent}});
+      self->overlay(std::move(recent), alive,
+                    [key, lanes, complete = !page->budget_spent, done](json rows) {
+                      give(done, {{"key", key},
+                                  {"lanes", lanes},
+                                  {"recent", std::move(rows)},
+                                  {"complete", complete}});
+                    });
     });
   });
 }
