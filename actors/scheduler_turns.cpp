@@ -257,7 +257,7 @@ void scheduler_core::on(bodies_in& input) {
     if (input.bodies && (*input.bodies)[i].empty())
       for (const std::uint32_t each : of_event)
         finish_without_turn(each, delivery_state::dead, errc::store_corrupt,
-                            "the event's body is not in the store");
+                            "the event's body is not in the store, or damaged");
   }
   if (!input.bodies)
     log(log_severity::error, "bodies-unread", to_string(input.bodies.error()));

@@ -240,9 +240,9 @@ result<std::vector<slice>> sqlite_reader::bodies(std::span<const event_id> event
       continue;
     }
     const auto event = event_at(find_, old_);
-    if (!event)
-      return event.error();
-    all.push_back(copy(event->body));
+    // A damaged one is as good as absent: its deliveries end dead as store-corrupt, and the others
+    // of this call do not wait for it.
+    all.push_back(event ? copy(event->body) : slice{});
   }
   return all;
 }
