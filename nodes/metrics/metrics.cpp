@@ -124,7 +124,8 @@ void put_gateway(page& out, const gateway_facts& gateway) {
       .value(number(gateway.counted.accepted));
   out.counter("skein_duplicate_events_total", "Events that were known already.")
       .value(number(gateway.counted.duplicates));
-  out.counter("skein_refused_events_total", "Events not accepted, for any reason.")
+  out.counter("skein_refused_events_total", "Well-formed events that were not accepted: overload, "
+                                            "drain, a conflict, a refusal of the store.")
       .value(number(gateway.counted.refused));
   out.gauge("skein_in_flight_events", "Events that wait for their commit.")
       .value(number(gateway.events_in_flight));
