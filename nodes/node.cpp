@@ -81,13 +81,13 @@ std::uint64_t raise_descriptor_limit() {
   return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
-/// Three pipes and the process itself, of each program that may run.
+/// Three pipes, the process itself and a state's directory, of each program that may run.
 std::uint64_t descriptors_of_programs(const engine_settings& settings) {
   std::uint64_t programs = 0;
   for (const agent_settings& agent : settings.agents)
     if (agent.kind == agent_kind::exec)
       programs += agent.exec.processes != 0 ? agent.exec.processes : agent.concurrency;
-  return 4 * programs;
+  return 5 * programs;
 }
 
 void fit_to_descriptors(http_settings& http, const engine_settings& settings) {
@@ -406,7 +406,8 @@ result<int> run_node(const node_options& options,
         "was told to stop; unless it still answered, it runs again at the next start",
         {{"turn", turn}});
   log(log_level::info, "node", "stopped",
-      std::to_string(end.pending) + " events wait for the next start",
+      std::to_string(end.pending) + (end.pending == 1 ? " event waits" : " events wait") +
+          " for the next start",
       {{"code", std::to_string(end.code)}});
   return end.code;
 }

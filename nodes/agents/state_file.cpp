@@ -3,10 +3,10 @@
 #include "protocol/cloudevents.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/text.hpp"
-#include "protocol/unique_fd.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -72,16 +72,38 @@ void remove_files(const std::string& directory) {
         return;
 }
 
+constexpr std::string_view prefix = "skein-turn-";
+
+std::string base_directory() {
+  const char* base = std::getenv("TMPDIR");
+  return base != nullptr && *base == '/' ? base : "/tmp";
+}
+
+/// The directory, locked; empty if somebody else has it, or it is not ours, or it is gone.
+unique_fd lock_directory(const std::string& directory) {
+  unique_fd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  struct stat about {};
+  if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(fd.get(), &about) != 0 ||
+      about.st_uid != ::geteuid() || about.st_nlink == 0)
+    return {};
+  return fd;
+}
+
 } // namespace
 
 result<state_file> state_file::create(std::string_view state) {
-  const char* base = std::getenv("TMPDIR");
-  std::string directory =
-      std::string{base != nullptr && *base == '/' ? base : "/tmp"} + "/skein-turn-XXXXXX";
+  std::string directory = base_directory() + "/" + std::string{prefix} + "XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) // makes it 0700
     return error{errc::agent_crashed,
                  "no directory for the state, " + directory + ": " + std::strerror(errno)};
-  state_file file{std::move(directory), state};
+  unique_fd in_use = lock_directory(directory);
+  if (!in_use) { // or another node took it for an abandoned one, between these two calls
+    const int number = errno;
+    ::rmdir(directory.c_str());
+    return error{errc::agent_crashed, "the state's directory " + directory +
+                                          " cannot be locked: " + std::strerror(number)};
+  }
+  state_file file{std::move(directory), std::move(in_use), state};
   const unique_fd fd{
       ::open(file.path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   const bool newline = !state.empty(); // as people's editors and shells like it
@@ -91,12 +113,25 @@ result<state_file> state_file::create(std::string_view state) {
   return file;
 }
 
-state_file::state_file(std::string directory, std::string_view state)
-  : directory_{std::move(directory)}, path_{directory_ + "/state"}, before_{trimmed(state)} {}
+void state_file::remove_abandoned() {
+  const std::string base = base_directory();
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing{::opendir(base.c_str()), ::closedir};
+  while (const dirent* entry = listing != nullptr ? ::readdir(listing.get()) : nullptr) {
+    if (!std::string_view{entry->d_name}.starts_with(prefix))
+      continue;
+    std::string directory = base + "/" + entry->d_name;
+    if (unique_fd ours_now = lock_directory(directory))
+      state_file{std::move(directory), std::move(ours_now), {}};
+  }
+}
+
+state_file::state_file(std::string directory, unique_fd in_use, std::string_view state)
+  : directory_{std::move(directory)}, in_use_{std::move(in_use)}, path_{directory_ + "/state"},
+    before_{trimmed(state)} {}
 
 state_file::state_file(state_file&& other) noexcept
-  : directory_{std::move(other.directory_)}, path_{std::move(other.path_)}, before_{std::move(
-                                                                                other.before_)} {
+  : directory_{std::move(other.directory_)}, in_use_{std::move(other.in_use_)},
+    path_{std::move(other.path_)}, before_{std::move(other.before_)} {
   other.directory_.clear();
 }
 

@@ -7,8 +7,14 @@
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -44,6 +50,29 @@ std::string directory_of(const state_file& file) {
   return file.path().substr(0, file.path().rfind('/'));
 }
 
+/// TMPDIR is a folder of its own, as long as this lives.
+class own_temporary_folder {
+ public:
+  own_temporary_folder() {
+    REQUIRE(::mkdtemp(path_.data()) != nullptr);
+    if (const char* set = std::getenv("TMPDIR"))
+      before_ = set;
+    ::setenv("TMPDIR", path_.c_str(), 1);
+  }
+  ~own_temporary_folder() {
+    before_ ? ::setenv("TMPDIR", before_->c_str(), 1) : ::unsetenv("TMPDIR");
+    std::filesystem::remove_all(path_);
+  }
+  std::ptrdiff_t entries() const {
+    return std::distance(std::filesystem::directory_iterator{path_},
+                         std::filesystem::directory_iterator{});
+  }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "skein-test-XXXXXX").string();
+  std::optional<std::string> before_;
+};
+
 errc read_error(const state_file& file) {
   const auto change = file.read_change();
   REQUIRE_FALSE(change.ok());
@@ -51,6 +80,24 @@ errc read_error(const state_file& file) {
 }
 
 } // namespace
+
+TEST_CASE("what a killed process left is removed, what is in use is not") {
+  const own_temporary_folder folder;
+  const state_file in_use = made("1");
+  const pid_t killed = ::fork();
+  REQUIRE(killed >= 0);
+  if (killed == 0) {
+    const auto left = state_file::create("2");
+    std::_Exit(left.ok() ? 0 : 1); // no destructor runs
+  }
+  int status = -1;
+  REQUIRE(::waitpid(killed, &status, 0) == killed);
+  REQUIRE(status == 0);
+  REQUIRE(folder.entries() == 2);
+  state_file::remove_abandoned();
+  CHECK(folder.entries() == 1);
+  CHECK(content(in_use) == "1\n");
+}
 
 TEST_CASE("the file is private, in a private directory, and both go away") {
   std::string directory;
