@@ -48,6 +48,8 @@ void gateway_core::finish_step() {
     const boot_time soon = now_.boot + limits::resend_after;
     next = next ? std::min(*next, soon) : soon;
   }
+  if (!questions_.empty())
+    next = std::min(*next, first_end_);
   if (next && (!armed_ || *next < *armed_ || *armed_ <= now_.boot)) {
     armed_ = next;
     out_->push_back(wake_effect{*next});
@@ -176,6 +178,7 @@ void gateway_core::on(ask_in& input) {
   question& entry = questions_[input.ticket];
   entry.ticket = input.ticket;
   entry.until = now_.boot + input.timeout;
+  first_end_ = std::min(first_end_, entry.until);
   entry.asked = now_.boot;
   for (std::size_t loop = 0; loop < settings_.loops; ++loop) {
     if (input.loop && raw(*input.loop) != loop)
@@ -208,6 +211,7 @@ void gateway_core::on_answer(const address& from, const answer& body) {
 }
 
 void gateway_core::ask_again() {
+  first_end_ = boot_time::max();
   for (auto at = questions_.begin(); at != questions_.end();) {
     question& entry = at->second;
     if (entry.until <= now_.boot) {
@@ -221,6 +225,7 @@ void gateway_core::ask_again() {
         if (!entry.answered[i])
           out_->push_back(send_effect{entry.frames[i].second});
     }
+    first_end_ = std::min(first_end_, entry.until);
     ++at;
   }
 }

@@ -115,6 +115,7 @@ class gateway_core {
   std::map<std::uint64_t, request> requests_;
   std::map<std::pair<address, std::uint64_t>, part> parts_; // by loop and frame number
   std::map<std::uint64_t, question> questions_;
+  boot_time first_end_ = boot_time::max(); // of the questions, or earlier
   std::size_t events_ = 0;
   std::size_t bytes_ = 0;
   bool refusing_ = false;

@@ -255,6 +255,17 @@ TEST_CASE("an unanswered question is asked again, and times out loop by loop") {
   CHECK(world.answered.empty());
 }
 
+TEST_CASE("a question ends when its time is over, however short that is") {
+  gateway_world world{two_loops()};
+  world.step(ask_in{7, std::nullopt, "{}", 60s}, 0);
+  world.step(ask_in{8, static_cast<loop_no>(1), "{}", 300ms}, 100);
+  CHECK(world.woken_at == at(400).boot);
+  world.step(tick_in{}, 400);
+  REQUIRE(world.answered.size() == 1);
+  CHECK(world.answered[0].ticket == 8);
+  CHECK(world.woken_at == at(1'400).boot);
+}
+
 TEST_CASE("a question for one loop goes to that loop alone") {
   gateway_world world{two_loops()};
   world.step(ask_in{8, static_cast<loop_no>(1), "{}", 3s}, 0);
