@@ -110,11 +110,11 @@ std::string cell_of(const json& row, std::string_view member) {
 }
 
 std::vector<std::size_t> fit_columns(std::vector<std::size_t> widths, std::size_t terminal_width) {
-  if (widths.empty() || terminal_width == 0)
+  if (widths.size() < 2 || terminal_width == 0)
     return widths;
   auto total = std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1));
   for (; total > terminal_width; --total) {
-    const auto widest = std::max_element(widths.begin(), widths.end());
+    const auto widest = std::max_element(widths.begin() + 1, widths.end());
     if (*widest <= cell_columns_min)
       break;
     --*widest;

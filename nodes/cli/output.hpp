@@ -18,7 +18,8 @@ std::string cell_of(const json& value);
 std::string cell_of(const json& row, std::string_view member);
 
 /// Widths of columns two apart, the widest made narrower until a row fits into the terminal. No
-/// column gets narrower than four; 0 means that the terminal's width is not known.
+/// column gets narrower than four, and the first, which other commands ask for, stays whole; 0
+/// means that the terminal's width is not known.
 std::vector<std::size_t> fit_columns(std::vector<std::size_t> widths, std::size_t terminal_width);
 
 class text_table {

@@ -285,7 +285,8 @@ TEST_CASE("the widest columns give way until a row fits the terminal") {
   CHECK(fit_columns({5, 40, 20}, 69) == widths{5, 40, 20});
   CHECK(fit_columns({5, 40, 20}, 59) == widths{5, 30, 20});
   CHECK(fit_columns({5, 40, 20}, 39) == widths{5, 15, 15});
-  CHECK(fit_columns({5, 40, 20}, 3) == widths{4, 4, 4});
+  CHECK(fit_columns({5, 40, 20}, 3) == widths{5, 4, 4});
+  CHECK(fit_columns({30, 10, 10}, 20) == widths{30, 4, 4});
   CHECK(fit_columns({2, 40}, 1) == widths{2, 4});
   CHECK(fit_columns({5, 40}, 0) == widths{5, 40});
   CHECK(fit_columns({}, 80).empty());
