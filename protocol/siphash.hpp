@@ -24,7 +24,7 @@ class siphasher {
   hash128 finish() noexcept;
 
  private:
-  void add_small(std::uint64_t value, unsigned bytes) noexcept;
+  struct feeder;
 
   std::uint64_t v0_, v1_, v2_, v3_;
   std::uint64_t tail_ = 0;   // bytes not yet hashed, the first lowest; length_ % 8 of them
