@@ -2,9 +2,7 @@
 
 #include <array>
 #include <bit>
-#include <cstddef>
 #include <cstring>
-#include <utility>
 
 namespace skein {
 
@@ -18,7 +16,6 @@ enum first_byte : std::uint8_t {
   bool_true = 0xc3,
   bin_n = 0xc4,
   uint_n = 0xcc,
-  uint_64 = 0xcf,
   int_n = 0xd0,
   str_n = 0xd9,
   array_n = 0xdc,
@@ -43,16 +40,6 @@ Word load(const char* from) noexcept {
   Word word;
   std::memcpy(&word, from, sizeof word);
   return word;
-}
-
-constexpr std::ptrdiff_t wide_bytes = 9;
-
-/// Whether a whole number of 64 bits without a sign is here.
-bool is_wide(const char* at, const char* end) noexcept {
-  return end - at >= wide_bytes && static_cast<std::uint8_t>(*at) == uint_64;
-}
-std::uint64_t wide_number(const char* at) noexcept {
-  return __builtin_bswap64(load<std::uint64_t>(at + 1));
 }
 
 constexpr auto type_table = [] {
@@ -127,13 +114,6 @@ bool msgpack_reader::boolean() noexcept {
 }
 
 std::uint64_t msgpack_reader::long_number(std::uint64_t max) noexcept {
-  if (is_wide(at_, end_)) { // hashes and times are: no need to find out how long it is
-    const std::uint64_t value = wide_number(std::exchange(at_, at_ + wide_bytes));
-    if (value <= max)
-      return value;
-    fail();
-    return 0;
-  }
   std::uint8_t byte = 0;
   if (!take_byte(byte))
     return 0;
@@ -154,13 +134,6 @@ std::uint64_t msgpack_reader::long_number(std::uint64_t max) noexcept {
 }
 
 std::int64_t msgpack_reader::signed_number(std::int64_t min, std::int64_t max) noexcept {
-  if (min <= 0 && is_wide(at_, end_)) {
-    const std::uint64_t value = wide_number(std::exchange(at_, at_ + wide_bytes));
-    if (max >= 0 && value <= static_cast<std::uint64_t>(max))
-      return static_cast<std::int64_t>(value);
-    fail();
-    return 0;
-  }
   std::uint8_t byte = 0;
   if (!take_byte(byte))
     return 0;
