@@ -199,31 +199,31 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
             : reader.list(stored);
     if (!page)
       return fail(done, page.error());
-    json rows = json::array();
-    std::vector<event_id> alive;
-    for (const auto& record : page->events) {
-      rows.push_back(view_event(record, self->sources_.agents, false));
-      if (!is_terminal(record.state()))
-        alive.push_back(record.event);
-    }
     json body{{"scanned", page->scanned}, {"complete", !page->budget_spent}};
     if (page->next != 0)
       body["next"] = std::to_string(page->next);
-    self->overlay(std::move(rows), alive,
-                  [dead, state = filter.state, done, body = std::move(body)](json shown) mutable {
-                    json kept = json::array();
-                    for (json& row : shown)
-                      if (!state || row["state"] == std::string{to_string(*state)})
-                        kept.push_back(std::move(row));
-                    body[dead ? "dead" : "events"] = std::move(kept);
-                    give(done, body);
-                  });
+    self->view_page(page->events,
+                    [dead, state = filter.state, done, body = std::move(body)](json shown) mutable {
+                      json kept = json::array();
+                      for (json& row : shown)
+                        if (!state || row["state"] == std::string{to_string(*state)})
+                          kept.push_back(std::move(row));
+                      body[dead ? "dead" : "events"] = std::move(kept);
+                      give(done, body);
+                    });
   });
 }
 
 /// The rows as the store has them, with what the loops know of those that are not over.
-void lookups::overlay(json rows, const std::vector<event_id>& alive,
-                      std::function<void(json)> done) {
+void lookups::view_page(const std::vector<journal::event_record>& events,
+                        std::function<void(json)> done) {
+  json rows = json::array();
+  std::vector<event_id> alive;
+  for (const auto& record : events) {
+    rows.push_back(view_event(record, sources_.agents, false));
+    if (!is_terminal(record.state()))
+      alive.push_back(record.event);
+  }
   if (alive.empty())
     return done(std::move(rows));
   live(alive, [shown = std::move(rows), done = std::move(done)](json known) mutable {
@@ -356,22 +356,12 @@ void lookups::describe_key(const json& arguments, reply done) {
       auto page = reader.list(filter);
       if (!page)
         return fail(done, page.error());
-      json recent = json::array();
-      std::vector<event_id> alive;
-      for (const auto& record : page->events) {
-        recent.push_back(view_event(record, self->sources_.agents, false));
-        if (!is_terminal(record.state()))
-          alive.push_back(record.event);
-      }
-      if (recent.empty() && lanes.empty() && !page->budget_spent)
+      if (page->events.empty() && lanes.empty() && !page->budget_spent)
         return fail(done, errc::not_found, "no event of key '" + key + "' was found");
-      self->overlay(std::move(recent), alive,
-                    [key, lanes, complete = !page->budget_spent, done](json rows) {
-                      give(done, {{"key", key},
-                                  {"lanes", lanes},
-                                  {"recent", std::move(rows)},
-                                  {"complete", complete}});
-                    });
+      self->view_page(page->events, [key, lanes, complete = !page->budget_spent, done](json rows) {
+        give(done,
+             {{"key", key}, {"lanes", lanes}, {"recent", std::move(rows)}, {"complete", complete}});
+      });
     });
   });
 }

@@ -60,8 +60,8 @@ class lookups : public std::enable_shared_from_this<lookups> {
   void list_events(const nlohmann::json& arguments, bool dead, reply done);
   void cancel_event(event_id event, reply done);
   void live(const std::vector<event_id>& events, std::function<void(nlohmann::json)> done);
-  void overlay(nlohmann::json rows, const std::vector<event_id>& alive,
-               std::function<void(nlohmann::json)> done);
+  void view_page(const std::vector<journal::event_record>& events,
+                 std::function<void(nlohmann::json)> done);
   struct lane_walk;
   void list_lanes(const nlohmann::json& arguments, reply done);
   void walk_lanes(std::shared_ptr<lane_walk> walk);

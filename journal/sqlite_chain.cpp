@@ -15,10 +15,16 @@ namespace {
 /// The schema's step that made the chain.
 constexpr std::int64_t version_with_chain = 2;
 
+/// How a person says that journal.db counts as it is, whatever was marked.
+constexpr std::string_view trust_it =
+    "sqlite3 journal.db \"UPDATE meta SET value = 0 WHERE name = 'high_water'\"";
+
 error refused(const std::string& what) {
   return {errc::store_corrupt,
-          what + "; keep a copy of the whole directory, then restore a backup, or move the file "
-                 "high-water away to go on with what is left"};
+          what +
+              "; keep a copy of the whole directory, then restore a backup, or, to go on with "
+              "what is left, move the file high-water away and run: " +
+              std::string{trust_it}};
 }
 
 std::string number(commit_no commit) { return std::to_string(raw(commit)); }
@@ -193,8 +199,8 @@ result<high_water_mark> first_of_check(database& db, const high_water& mark,
                  std::string{"the file high-water is "} +
                      (mark.is_there() ? "damaged" : "missing") +
                      ", so nobody can tell whether the end of journal.db is there; put the file "
-                     "back, or, to trust journal.db as it is, run: sqlite3 journal.db \"UPDATE "
-                     "meta SET value = 0 WHERE name = 'high_water'\""};
+                     "back, or, to trust journal.db as it is, run: " +
+                     std::string{trust_it}};
   }
   if (named.store_id != *store_id)
     return refused("journal.db is of the store " + *store_id +

@@ -12,9 +12,8 @@ namespace skein::journal {
 
 namespace {
 
-error damaged(std::uint64_t event) {
-  return {errc::store_corrupt,
-          "journal.db: event " + std::to_string(event) + " is not readable; restore a backup"};
+error unreadable(const event_record& record) {
+  return damaged_store("event " + std::to_string(record.event.sequence) + " is not readable");
 }
 
 event_id event_of(const event_columns& row) {
@@ -145,7 +144,7 @@ result<event_record> sqlite_reader::read_event(statement& row) {
   record.priority = static_cast<priority_class>(event->priority);
   const auto agents = read_deliveries(event->deliveries);
   if (!agents)
-    return damaged(record.event.sequence);
+    return unreadable(record);
   record.body = copy(event->body);
   record.deliveries.resize(agents->size());
   for (std::size_t i = 0; i < agents->size(); ++i)
@@ -170,7 +169,7 @@ result<void> sqlite_reader::read_outcomes(event_record& record) {
       return outcome.error();
     const std::uint64_t index = static_cast<std::uint64_t>(outcome->id) % 16;
     if (index >= record.deliveries.size())
-      return damaged(record.event.sequence);
+      return unreadable(record);
     delivery_record& each = record.deliveries[index];
     each.state = static_cast<delivery_state>(outcome->state);
     each.attempt = static_cast<std::uint32_t>(outcome->attempt);
@@ -197,7 +196,7 @@ result<void> sqlite_reader::read_attempts(event_record& record) {
       return attempt.error();
     const std::uint64_t index = static_cast<std::uint64_t>(attempt->id) % 16;
     if (index >= record.deliveries.size())
-      return damaged(record.event.sequence);
+      return unreadable(record);
     delivery_record& each = record.deliveries[index];
     each.state = delivery_state::retrying;
     each.attempts.push_back({static_cast<std::uint32_t>(attempt->attempt), attempt->started,
@@ -332,7 +331,7 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
       return done.error();
     const auto ended = read_outcome_list(commit->outcomes);
     if (!ended)
-      return error{errc::store_corrupt, "journal.db: a commit's outcomes are not readable"};
+      return damaged_store("a commit's outcomes are not readable");
     for (const delivery_id& delivery : *ended)
       each.items.push_back({feed_item::what::outcome, delivery});
     found.commits.push_back(std::move(each));

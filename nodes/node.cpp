@@ -4,6 +4,7 @@
 #include "actors/shutdown_core.hpp"
 #include "nodes/agents/exec_runner.hpp"
 #include "nodes/agents/program_guard.hpp"
+#include "nodes/agents/state_file.hpp"
 #include "nodes/broker/broker.hpp"
 #include "nodes/broker/zmq_frames.hpp"
 #include "nodes/clock/real_clock.hpp"
@@ -256,6 +257,7 @@ result<void> node::impl::open_agents() {
       if (!opened)
         return opened.error();
       reactor = *std::move(opened);
+      state_file::remove_abandoned(); // by a node that was killed
     }
     runners[agent.name] = std::make_unique<exec_runner>(
         reactor, agent,

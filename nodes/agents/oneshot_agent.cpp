@@ -72,7 +72,6 @@ oneshot_agent::oneshot_agent(exec_reactor& reactor, agent_settings settings, run
 oneshot_agent::~oneshot_agent() { SKEIN_CHECK(programs_.empty()); }
 
 void oneshot_agent::open() {
-  state_file::remove_abandoned(); // by a node that was killed
   const auto& exec = settings().exec;
   const std::string name = exec.command.empty() ? std::string{} : exec.command.front();
   if (const auto path = find_program(name, exec.directory, environment_); !path)

@@ -168,19 +168,20 @@ TEST_CASE("a start says how many commits are lost, and what to do") {
   REQUIRE_FALSE(opened.ok());
   CHECK(opened.error().detail ==
         "journal.db ends with commit 0, but commit 5 was on disk (high-water): the commits between "
-        "are lost; keep a copy of the whole directory, then restore a backup, or move the file "
-        "high-water away to go on with what is left");
+        "are lost; keep a copy of the whole directory, then restore a backup, or, to go on with "
+        "what is left, move the file high-water away and run: sqlite3 journal.db \"UPDATE meta SET "
+        "value = 0 WHERE name = 'high_water'\"");
+  store.chained.disk.remove(store.chained.mark());
+  store.chained.sql("UPDATE meta SET value = 0 WHERE name = 'high_water'");
+  must(store.chained.open());
+  CHECK(store.chained.store->last_commit() == commit_no{});
 }
 
 TEST_CASE("a store that was put back to an older state is refused") {
   chained_store chained;
-  must(chained.open());
-  chained.commit_some(3);
-  chained.close();
+  chained.live(3);
   const auto older = chained.look();
-  must(chained.open());
-  chained.commit_some(3);
-  chained.close();
+  chained.live(3);
   auto mixed = older;
   mixed[chained.mark()] = chained.look().at(chained.mark());
   chained.restore(mixed);
@@ -189,18 +190,12 @@ TEST_CASE("a store that was put back to an older state is refused") {
 
 TEST_CASE("other commits of the same number are refused") {
   chained_store chained;
-  must(chained.open());
-  chained.commit_some(3);
-  chained.close();
+  chained.live(3);
   const auto older = chained.look();
-  must(chained.open());
-  chained.commit_some(3);
-  chained.close();
+  chained.live(3);
   const std::string mark = chained.look().at(chained.mark());
   chained.restore(older);
-  must(chained.open());
-  chained.commit_some(3); // later batches of the workload
-  chained.close();
+  chained.live(3); // later batches of the workload
   auto mixed = chained.look();
   mixed[chained.mark()] = mark;
   chained.restore(mixed);

@@ -35,6 +35,12 @@ void chained_store::close() {
   drop();
 }
 
+void chained_store::live(int commits) {
+  must(open());
+  commit_some(commits);
+  close();
+}
+
 void chained_store::sql(const std::string& text) {
   INFO(text);
   sqlite3* db = nullptr;

@@ -30,6 +30,8 @@ class chained_store {
   /// As after a kill.
   void drop() { store.reset(); }
   void close();
+  /// Opens, commits so often, closes.
+  void live(int commits);
 
   /// Must change a row.
   void sql(const std::string& text);

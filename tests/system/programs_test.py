@@ -110,6 +110,28 @@ class Programs(support.SystemTest):
         for pid in all_of_it:
             self.assertTrue(has_ended(pid, 10), f"{pid} {command_line(pid)} is still there")
 
+    def test_the_states_of_turns_that_a_kill_cut_off_are_removed_at_the_next_start(self):
+        node = self.node("""
+[agent.slow]
+kind = "exec"
+mode = "oneshot"
+command = ["/bin/sh", "-c", "exec tail -f /dev/null"]
+[[route]]
+agent = "slow"
+""", environment={"TMPDIR": self.folder})
+        self.client(node).accept(event("first", "k"))
+
+        def states():
+            return [name for name in os.listdir(self.folder) if name.startswith("skein-turn-")]
+
+        left, = until(states, 20, "the turn's state")
+        node.kill()
+        self.assertEqual(states(), [left])
+        node.start()
+        until(lambda: states() not in ([], [left]), 20, "the turn's next attempt")
+        self.assertNotIn(left, states())
+        node.kill()
+
     def test_a_guard_that_was_killed_is_replaced_and_knows_the_programs_that_run(self):
         node = self.node(self.family())
         client = self.client(node)
