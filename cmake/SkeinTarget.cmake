@@ -44,6 +44,24 @@ if(SKEIN_COVERAGE)
   target_link_options(skein_flags INTERFACE --coverage)
 endif()
 
+# skein_precompile(NAME source flags...): the standard library's headers, read once for all targets that are compiled
+# these flags: a quarter of the time to compile everything. Every file includes what it uses all the same; a build with
+# CMAKE_DISABLE_PRECOMPILE_HEADERS (preset tsan) proves it. Targets use the one that the variable skein_precompiled
+# names; it must have their level of optimization, for GCC takes that from the header for all that is in it.
+set(skein_precompiled skein_std)
+function(skein_precompile name source)
+  set(headers <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint> <cstring> <deque> <functional> <map>
+    <memory> <mutex> <optional> <set> <span> <string> <string_view> <thread> <tuple> <unordered_map> <unordered_set>
+    <utility> <variant> <vector>)
+  add_library(skein_${name} OBJECT ${source})
+  target_link_libraries(skein_${name} PRIVATE skein_flags)
+  target_compile_options(skein_${name} PRIVATE ${ARGN})
+  target_precompile_headers(skein_${name} PRIVATE ${headers})
+  # What stands for it in the keys of ccache (pch_external_checksum): no two of GCC's own are the same, byte for byte.
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/skein_${name}.dir/cmake_pch.hxx.gch.sum
+    CONTENT "${headers} ${ARGN}" @ONLY)
+endfunction()
+
 # skein_plant_bug(sources...): the planted bug's definition for those of the sources that name it, so that a
 # build folder in which bugs are planted one after the other builds little anew. Not for headers.
 function(skein_plant_bug)
@@ -63,13 +81,13 @@ function(skein_library name)
   add_library(skein_${name} STATIC ${ARGN})
   add_library(skein::${name} ALIAS skein_${name})
   target_link_libraries(skein_${name} PUBLIC skein_flags)
-  target_precompile_headers(skein_${name} REUSE_FROM skein_std)
+  target_precompile_headers(skein_${name} REUSE_FROM ${skein_precompiled})
   skein_plant_bug(${ARGN})
 endfunction()
 
 function(skein_executable name)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE skein_flags)
-  target_precompile_headers(${name} REUSE_FROM skein_std)
+  target_precompile_headers(${name} REUSE_FROM ${skein_precompiled})
   skein_plant_bug(${ARGN})
 endfunction()

@@ -6,7 +6,6 @@
 #include "nodes/cli/suggest.hpp"
 #include "protocol/error.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,21 +34,10 @@ std::string two_columns(const help_rows& rows) {
   return out;
 }
 
-/// "--key KEY", "-o,--output table|json|jsonl", "--wait[=TIME]", "EVENT"
-std::string option_label(const CLI::Option& option) {
-  if (option.get_positional() && option.get_lnames().empty())
-    return option.get_name(true);
-  std::string label = option.get_name(false, true);
-  const std::string& text = option.get_option_text();
-  if (!text.empty())
-    label.append(text.starts_with('[') ? "" : " ").append(text);
-  return label;
-}
-
-help_rows option_rows(const CLI::App& app) {
+help_rows option_rows(const option_adder& define) {
   help_rows rows;
-  for (const CLI::Option* each : app.get_options())
-    rows.emplace_back(option_label(*each), each->get_description());
+  for (option_row& each : option_rows_of(define))
+    rows.emplace_back(std::move(each.label), std::move(each.help));
   return rows;
 }
 
@@ -74,11 +62,9 @@ help_rows command_rows(std::string_view noun) {
 }
 
 std::string global_help() {
-  CLI::App app;
-  app.set_help_flag();
   global_options ignored;
-  add_globals(app, ignored);
-  return "Options of every command:\n" + two_columns(option_rows(app)) + "  -h,--help, --version\n";
+  const auto rows = option_rows([&](CLI::App& app) { add_globals(app, ignored); });
+  return "Options of every command:\n" + two_columns(rows) + "  -h,--help, --version\n";
 }
 
 std::string help_of_exit_codes() {
@@ -131,10 +117,8 @@ std::string help_of_noun(std::string_view noun) {
 }
 
 std::string help_of_command(const command& which) {
-  CLI::App app;
-  app.set_help_flag();
-  static_cast<void>(which.define(app));
-  const help_rows own = option_rows(app);
+  handler ignored; // owns what the options are read into
+  const help_rows own = option_rows([&](CLI::App& app) { ignored = which.define(app); });
   std::string out = fmt::format("{}\n\nUsage: skein {}{}{}{}\n", which.help, full_name(which),
                                 which.arguments.empty() ? "" : " ", which.arguments,
                                 own.empty() ? "" : " [OPTIONS]");

@@ -1,12 +1,15 @@
 #include "nodes/cli/options.hpp"
 
 #include "nodes/cli/context.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/config/nearest.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/limits.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace skein::cli {
@@ -48,7 +51,20 @@ output_format to_output(std::string_view text) {
                            : output_format::table;
 }
 
+/// "--key KEY", "-o,--output table|json|jsonl", "--wait[=TIME]", "EVENT"
+std::string option_label(const CLI::Option& option) {
+  if (option.get_positional() && option.get_lnames().empty())
+    return option.get_name(true);
+  std::string label = option.get_name(false, true);
+  const std::string& text = option.get_option_text();
+  if (!text.empty())
+    label.append(text.starts_with('[') ? "" : " ").append(text);
+  return label;
+}
+
 } // namespace
+
+// ---- what commands define ---------------------------------------------------------------------
 
 void add_argument(CLI::App& app, const std::string& name, std::string& into,
                   const std::string& help, text_check check) {
@@ -175,6 +191,110 @@ void add_globals(CLI::App& app, global_options& into) {
   app.add_flag("--dry-run", into.dry_run, "show what would be done, change nothing")->group(group);
   app.add_flag("--no-color", into.no_color, "no colours (NO_COLOR)")->group(group);
   app.add_flag("--no-headers", into.no_headers, "tables without their first line")->group(group);
+}
+
+std::vector<option_row> option_rows_of(const option_adder& define) {
+  CLI::App app;
+  app.set_help_flag();
+  define(app);
+  std::vector<option_row> rows;
+  for (const CLI::Option* each : app.get_options())
+    rows.push_back({option_label(*each), each->get_description()});
+  return rows;
+}
+
+// ---- what a person typed ----------------------------------------------------------------------
+
+namespace {
+
+std::string without_argument(std::string_view option) {
+  return std::string{option.substr(0, option.find('='))};
+}
+
+int complain_of_option(context& at, const CLI::App& app, const std::string& option,
+                       std::string_view command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* each : app.get_options())
+    for (const std::string& name : each->get_lnames())
+      names.push_back("--" + name);
+  const std::vector<std::string_view> known{names.begin(), names.end()};
+  const auto near = nearest(option, known);
+  return complain(at, exit_code::usage,
+                  {fmt::format("there is no option {}", option),
+                   near ? fmt::format("did you mean {}?", *near) : "",
+                   fmt::format("skein help {}", command), "unknown-option"});
+}
+
+/// Arguments that no option or position took.
+int complain_of_rest(context& at, const CLI::App& app, std::string_view command) {
+  const auto rest = app.remaining();
+  const auto option = std::find_if(rest.begin(), rest.end(), [](const std::string& each) {
+    return each.size() > 1 && each[0] == '-';
+  });
+  if (option != rest.end())
+    return complain_of_option(at, app, without_argument(*option), command);
+  return complain(at, exit_code::usage,
+                  {fmt::format("\"{}\" is one argument too many", rest.empty() ? "" : rest[0]),
+                   "a text with spaces needs quotes around it",
+                   fmt::format("skein help {}", command), "invalid-argument"});
+}
+
+/// The option that takes one value and was given several times; nullptr if there is none.
+const CLI::Option* repeated_option(const CLI::App& app) {
+  for (const CLI::Option* each : app.get_options())
+    if (each->count() > 1 && each->get_items_expected_max() <= 1 &&
+        !each->get_option_text().empty())
+      return each;
+  return nullptr;
+}
+
+int complain_of_repeat(context& at, const CLI::Option& option, std::string_view command) {
+  return complain(at, exit_code::usage,
+                  {fmt::format("{} was given {} times", option.get_name(), option.count()),
+                   "it takes one value", fmt::format("skein help {}", command),
+                   "invalid-argument"});
+}
+
+/// "--wait" when it is followed by "5s" as a word of its own; empty if there is no such pair.
+std::string detached_duration(const CLI::App& app, const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i + 1 < words.size() && words[i] != "--"; ++i) {
+    const CLI::Option* option = app.get_option_no_throw(words[i]);
+    if (option != nullptr && option->get_option_text().starts_with("[=") &&
+        parse_duration(words[i + 1]))
+      return fmt::format("{}={}", words[i], words[i + 1]);
+  }
+  return {};
+}
+
+} // namespace
+
+int parse_options(context& at, const option_adder& define, std::string_view command,
+                  std::vector<std::string> words) {
+  CLI::App app;
+  app.set_help_flag();
+  define(app);
+  const std::string detached = detached_duration(app, words);
+  std::reverse(words.begin(), words.end()); // as the library takes them
+  try {
+    app.parse(std::move(words));
+  } catch (const CLI::ExtrasError&) {
+    if (!detached.empty())
+      return complain(at, exit_code::usage,
+                      {"a time stands apart from its option", "the option may stand without one",
+                       fmt::format("write {}", detached), "invalid-argument"});
+    return complain_of_rest(at, app, command);
+  } catch (const CLI::ParseError& problem) {
+    if (const CLI::Option* repeated = repeated_option(app))
+      return complain_of_repeat(at, *repeated, command);
+    const std::string what = problem.what();
+    const bool empty = dynamic_cast<const CLI::ArgumentMismatch*>(&problem) != nullptr;
+    return complain(at, exit_code::usage,
+                    {empty ? what.substr(0, what.find(':')) + " needs a value" : what, "",
+                     fmt::format("skein help {}", command), "invalid-argument"});
+  }
+  if (const CLI::Option* repeated = repeated_option(app))
+    return complain_of_repeat(at, *repeated, command);
+  return exit_code::done;
 }
 
 } // namespace skein::cli

@@ -1,13 +1,14 @@
 // Options as all commands define them: one way for texts, durations, numbers and choices, with one
-// wording of what is legal. Commands' files use these and not the library below, which is slow to
-// compile.
+// wording of what is legal. Nothing else uses the library below, which is slow to compile.
 #pragma once
 
 #include "protocol/time.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -17,6 +18,7 @@ class App;
 namespace skein::cli {
 
 enum class output_format;
+struct context;
 struct global_options;
 
 /// Empty if the text is legal, else what is wrong with it.
@@ -67,5 +69,20 @@ output_format output_of(const std::vector<std::string>& options);
 
 /// The options of every command.
 void add_globals(CLI::App& app, global_options& into);
+
+/// Adds a command's options, with where they are read into.
+using option_adder = std::function<void(CLI::App&)>;
+
+/// As a help page has it.
+struct option_row {
+  std::string label; // "--key KEY", "-o,--output table|json|jsonl", "--wait[=TIME]", "EVENT"
+  std::string help;
+};
+std::vector<option_row> option_rows_of(const option_adder& define);
+
+/// Reads the words behind a command into where its options say. What is wrong with them is told,
+/// with the command's name for its help page; the exit status then is not 0.
+int parse_options(context& at, const option_adder& define, std::string_view command,
+                  std::vector<std::string> words);
 
 } // namespace skein::cli

@@ -6,10 +6,7 @@
 #include "nodes/cli/help.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/suggest.hpp"
-#include "nodes/config/nearest.hpp"
-#include "protocol/time.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,97 +19,14 @@ namespace skein::cli {
 
 namespace {
 
-std::string without_argument(std::string_view option) {
-  return std::string{option.substr(0, option.find('='))};
-}
-
-int complain_of_option(context& at, const CLI::App& app, const std::string& option,
-                       const command& which) {
-  std::vector<std::string> names;
-  for (const CLI::Option* each : app.get_options())
-    for (const std::string& name : each->get_lnames())
-      names.push_back("--" + name);
-  const std::vector<std::string_view> known{names.begin(), names.end()};
-  const auto near = nearest(option, known);
-  return complain(at, exit_code::usage,
-                  {fmt::format("there is no option {}", option),
-                   near ? fmt::format("did you mean {}?", *near) : "",
-                   fmt::format("skein help {}", full_name(which)), "unknown-option"});
-}
-
-/// Arguments that no option or position took.
-int complain_of_rest(context& at, const CLI::App& app, const command& which) {
-  const auto rest = app.remaining();
-  const auto option = std::find_if(rest.begin(), rest.end(), [](const std::string& each) {
-    return each.size() > 1 && each[0] == '-';
-  });
-  if (option != rest.end())
-    return complain_of_option(at, app, without_argument(*option), which);
-  return complain(at, exit_code::usage,
-                  {fmt::format("\"{}\" is one argument too many", rest.empty() ? "" : rest[0]),
-                   "a text with spaces needs quotes around it",
-                   fmt::format("skein help {}", full_name(which)), "invalid-argument"});
-}
-
-/// The option that takes one value and was given several times; nullptr if there is none.
-const CLI::Option* repeated_option(const CLI::App& app) {
-  for (const CLI::Option* each : app.get_options())
-    if (each->count() > 1 && each->get_items_expected_max() <= 1 &&
-        !each->get_option_text().empty())
-      return each;
-  return nullptr;
-}
-
-int complain_of_repeat(context& at, const CLI::Option& option, const command& which) {
-  return complain(at, exit_code::usage,
-                  {fmt::format("{} was given {} times", option.get_name(), option.count()),
-                   "it takes one value", fmt::format("skein help {}", full_name(which)),
-                   "invalid-argument"});
-}
-
-/// "--wait" when it is followed by "5s" as a word of its own; empty if there is no such pair.
-std::string detached_duration(const CLI::App& app, const std::vector<std::string>& words) {
-  for (std::size_t i = 0; i + 1 < words.size() && words[i] != "--"; ++i) {
-    const CLI::Option* option = app.get_option_no_throw(words[i]);
-    if (option != nullptr && option->get_option_text().starts_with("[=") &&
-        parse_duration(words[i + 1]))
-      return fmt::format("{}={}", words[i], words[i + 1]);
-  }
-  return {};
-}
-
-/// Reads the options into where `define` said; tells what is wrong with them.
-int parse(context& at, CLI::App& app, const command& which, std::vector<std::string> rest) {
-  const std::string detached = detached_duration(app, rest);
-  std::reverse(rest.begin(), rest.end()); // as the library takes them
-  try {
-    app.parse(std::move(rest));
-  } catch (const CLI::ExtrasError&) {
-    if (!detached.empty())
-      return complain(at, exit_code::usage,
-                      {"a time stands apart from its option", "the option may stand without one",
-                       fmt::format("write {}", detached), "invalid-argument"});
-    return complain_of_rest(at, app, which);
-  } catch (const CLI::ParseError& problem) {
-    if (const CLI::Option* repeated = repeated_option(app))
-      return complain_of_repeat(at, *repeated, which);
-    const std::string what = problem.what();
-    const bool empty = dynamic_cast<const CLI::ArgumentMismatch*>(&problem) != nullptr;
-    return complain(at, exit_code::usage,
-                    {empty ? what.substr(0, what.find(':')) + " needs a value" : what, "",
-                     fmt::format("skein help {}", full_name(which)), "invalid-argument"});
-  }
-  if (const CLI::Option* repeated = repeated_option(app))
-    return complain_of_repeat(at, *repeated, which);
-  return exit_code::done;
-}
-
 int run_command(context& at, const command& which, std::vector<std::string> rest) {
-  CLI::App app;
-  app.set_help_flag();
-  const handler act = which.define(app);
-  add_globals(app, at.global);
-  if (const int exit = parse(at, app, which, std::move(rest)); exit != exit_code::done)
+  handler act;
+  const auto define = [&](CLI::App& app) {
+    act = which.define(app);
+    add_globals(app, at.global);
+  };
+  if (const int exit = parse_options(at, define, full_name(which), std::move(rest));
+      exit != exit_code::done)
     return exit;
   const int exit = act(at);
   at.world.out.flush();

@@ -1,5 +1,5 @@
 // Stories of one loop, in tests/scenarios: commands and what came of each. A changed story fails
-// here; SKEIN_REWRITE_STORIES=1 writes what happens now, for a person to read before it is kept.
+// here; SKEIN_UPDATE_STORIES=1 writes what happens now, for a person to read before it is kept.
 #include "loop_world.hpp"
 
 #include <catch2/catch.hpp>
@@ -192,7 +192,7 @@ TEST_CASE("the stories happen as they are written down") {
     const std::string written = read(each.path());
     std::string now;
     retell(written, now);
-    if (std::getenv("SKEIN_REWRITE_STORIES") != nullptr)
+    if (std::getenv("SKEIN_UPDATE_STORIES") != nullptr)
       std::ofstream{each.path()} << now;
     else
       CHECK(now == written);
