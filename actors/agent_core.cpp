@@ -216,6 +216,7 @@ void agent_core::ended(turn_report& report) {
       ++counted_.failed;
       break;
     case turn_verdict::rejected:
+      ++counted_.failed;
       ++counted_.rejected;
       break;
     case turn_verdict::returned:

@@ -72,6 +72,7 @@ class agent_core {
 
   std::size_t running() const noexcept { return running_.size(); }
   struct counters {
+    /// `rejected` and those of `timeouts` that ended so are among the failed.
     std::uint64_t turns = 0, done = 0, failed = 0, rejected = 0, returned = 0, timeouts = 0;
   };
   const counters& counted() const noexcept { return counted_; }

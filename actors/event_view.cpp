@@ -62,6 +62,20 @@ json view_delivery(const journal::delivery_record& delivery, std::size_t index,
   return row;
 }
 
+void overlay_delivery(json& row, const json& live, const idle_agent& idle) {
+  const auto attempts = live["attempts"].get<std::uint32_t>();
+  if (live["state"] == "running" && idle(row["agent"].get<std::string>())) {
+    row["state"] = to_string(attempts > 0 ? delivery_state::retrying : delivery_state::pending);
+    return;
+  }
+  row["state"] = live["state"];
+  if (live["state"] == "running")
+    row["attempt"] = attempts + 1;
+  for (const char* name : {"started", "next_due"})
+    if (live.contains(name))
+      row[name] = live[name];
+}
+
 } // namespace
 
 json view_value(data_kind kind, std::string_view bytes) {
@@ -100,7 +114,7 @@ json view_event(const journal::event_record& record, const std::vector<std::stri
   return view;
 }
 
-void overlay_live(json& view, const json& live) {
+void overlay_live(json& view, const json& live, const idle_agent& idle) {
   if (!live.is_object() || !live.contains("deliveries"))
     return;
   std::vector<delivery_state> states;
@@ -109,11 +123,7 @@ void overlay_live(json& view, const json& live) {
       if (each["index"] != row["index"] ||
           is_terminal(*parse_delivery_state(row["state"].get<std::string>())))
         continue;
-      row["state"] = each["state"];
-      if (each.contains("next_due"))
-        row["next_due"] = each["next_due"];
-      if (each["state"] == "running")
-        row["attempt"] = each["attempts"].get<std::uint32_t>() + 1;
+      overlay_delivery(row, each, idle);
       if (each.contains("position"))
         view["lane"].push_back({{"agent", row["agent"]}, {"position", each["position"]}});
     }

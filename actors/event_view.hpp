@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,12 @@ namespace skein {
 nlohmann::json view_event(const journal::event_record& record,
                           const std::vector<std::string>& agents, bool with_data);
 
-/// Puts what is live (live_view.hpp) over what is stored: running, retrying, positions.
-void overlay_live(nlohmann::json& view, const nlohmann::json& live);
+/// Whether no turn of the agent of this name can be under way, whatever its loop believes.
+using idle_agent = std::function<bool(const std::string& agent)>;
+
+/// Puts what is live (live_view.hpp) over what is stored: running, retrying, positions. A turn that
+/// was given to an idle agent still waits.
+void overlay_live(nlohmann::json& view, const nlohmann::json& live, const idle_agent& idle);
 
 /// Reply or data as raw JSON: a JSON value as it is, text as a string, binary as {"data_base64"}.
 nlohmann::json view_value(data_kind kind, std::string_view bytes);

@@ -86,6 +86,7 @@ struct live_delivery {
   std::uint32_t attempts = 0; // failed ones
   std::uint32_t crashes = 0;
   instant next_due = no_instant;
+  instant started = no_instant;          // of the turn under way
   std::unique_ptr<turn_outcome> outcome; // from held on, while it may be needed
 };
 

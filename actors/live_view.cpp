@@ -30,6 +30,8 @@ nlohmann::json view_live_event(const lane_set& lanes, std::uint32_t event) {
     nlohmann::json row{{"index", each.index},
                        {"state", to_string(public_state(each))},
                        {"attempts", each.attempts}};
+    if (each.at == stage::running)
+      row["started"] = format_rfc3339(each.started);
     if (each.at == stage::retrying && each.next_due != no_instant)
       row["next_due"] = format_rfc3339(each.next_due);
     if (each.lane != no_slot) {

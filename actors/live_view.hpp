@@ -7,8 +7,8 @@
 
 namespace skein {
 
-/// {"deliveries":[{"index","state","attempts","next_due"?,"position"?}]}; position 0 = first of its
-/// lane.
+/// {"deliveries":[{"index","state","attempts","started"?,"next_due"?,"position"?}]}; `started` is
+/// of the turn under way; position 0 = first of its lane.
 nlohmann::json view_live_event(const lane_set& lanes, std::uint32_t event);
 
 /// {"key","agent","size","running","state"?}; `agent` by name.

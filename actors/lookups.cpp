@@ -120,7 +120,7 @@ void lookups::describe_event(event_id event, bool again, reply done) {
           if (!live.contains(to_string(event)) && again)
             return self->describe_event(event, false, std::move(done));
           if (live.contains(to_string(event)))
-            overlay_live(view, live[to_string(event)]);
+            overlay_live(view, live[to_string(event)], self->idle_agents());
           self->add_obstacles(view);
           give(done, view);
         });
@@ -226,10 +226,12 @@ void lookups::view_page(const std::vector<journal::event_record>& events,
   }
   if (alive.empty())
     return done(std::move(rows));
-  live(alive, [shown = std::move(rows), done = std::move(done)](json known) mutable {
+  live(alive, [self = shared_from_this(), shown = std::move(rows),
+               done = std::move(done)](json known) mutable {
+    const idle_agent idle = self->idle_agents();
     for (json& row : shown)
       if (const auto found = known.find(row["event"].get<std::string>()); found != known.end())
-        overlay_live(row, *found);
+        overlay_live(row, *found, idle);
     done(std::move(shown));
   });
 }
@@ -356,14 +358,35 @@ void lookups::describe_key(const json& arguments, reply done) {
       auto page = reader.list(filter);
       if (!page)
         return fail(done, page.error());
-      if (page->events.empty() && lanes.empty() && !page->budget_spent)
+      auto states = self->states_of(reader, key);
+      if (!states)
+        return fail(done, states.error());
+      if (page->events.empty() && lanes.empty() && states->empty() && !page->budget_spent)
         return fail(done, errc::not_found, "no event of key '" + key + "' was found");
-      self->view_page(page->events, [key, lanes, complete = !page->budget_spent, done](json rows) {
-        give(done,
-             {{"key", key}, {"lanes", lanes}, {"recent", std::move(rows)}, {"complete", complete}});
+      json body{{"key", key},
+                {"lanes", lanes},
+                {"states", *std::move(states)},
+                {"complete", !page->budget_spent}};
+      self->view_page(page->events, [body = std::move(body), done](json rows) mutable {
+        body["recent"] = std::move(rows);
+        give(done, body);
       });
     });
   });
+}
+
+/// What each agent keeps for the key.
+result<json> lookups::states_of(journal::reader& reader, const std::string& key) const {
+  json rows = json::array();
+  for (std::size_t i = 0; i < sources_.agents.size(); ++i) {
+    const auto state = reader.state_of(static_cast<agent_no>(i), key);
+    if (!state)
+      return state.error();
+    if (*state)
+      rows.push_back({{"agent", sources_.agents[i]},
+                      {"state", view_value(data_kind::json, (**state).view())}});
+  }
+  return rows;
 }
 
 std::optional<agent_no> lookups::agent_named(const std::string& name) const {

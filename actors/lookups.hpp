@@ -66,6 +66,7 @@ class lookups : public std::enable_shared_from_this<lookups> {
   void list_lanes(const nlohmann::json& arguments, reply done);
   void walk_lanes(std::shared_ptr<lane_walk> walk);
   void describe_key(const nlohmann::json& arguments, reply done);
+  result<nlohmann::json> states_of(journal::reader& reader, const std::string& key) const;
   // status_lookups.cpp
   void status(reply done);
   nlohmann::json status_view(const known_facts& known) const;
@@ -75,6 +76,8 @@ class lookups : public std::enable_shared_from_this<lookups> {
   nlohmann::json agents_view() const;
   /// Why no turn of the agent can run now; empty if turns can.
   std::string obstacle_of(const std::string& agent) const;
+  /// The agents none of whose programs runs, nor can be started.
+  std::function<bool(const std::string& agent)> idle_agents() const;
   /// Tells of obstacles in the deliveries of an event that are not over.
   void add_obstacles(nlohmann::json& view) const;
   std::optional<agent_no> agent_named(const std::string& name) const;

@@ -134,6 +134,9 @@ void scheduler_core::finish_without_turn(std::uint32_t slot, delivery_state stat
     op.attempt = delivery.outcome->turn.attempt;
     op.started = delivery.outcome->started;
     op.finished = delivery.outcome->finished;
+  } else if (delivery.at == stage::running) { // the attempt that is cut off by it
+    op.attempt = delivery.attempts + 1;
+    op.started = delivery.started;
   }
   op.code = code;
   op.error = std::move(text);

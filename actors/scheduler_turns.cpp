@@ -157,7 +157,8 @@ void scheduler_core::end_alone_turn() {
 }
 
 void scheduler_core::dispatch_turn(std::uint32_t slot) {
-  const live_delivery& delivery = lanes_.deliveries[slot];
+  live_delivery& delivery = lanes_.deliveries[slot];
+  delivery.started = now_.wall;
   const live_event& event = lanes_.events[delivery.event];
   const lane& in = lanes_.lanes[delivery.lane];
   agent_slots& of = slots_[raw(delivery.agent)];

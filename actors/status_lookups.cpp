@@ -5,6 +5,7 @@
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace skein {
 
@@ -143,6 +144,16 @@ std::string lookups::obstacle_of(const std::string& agent) const {
     return health.state == runner_state::failing ? health.error : std::string{};
   }
   return "agent " + agent + " is not configured; its deliveries wait until it is again";
+}
+
+std::function<bool(const std::string&)> lookups::idle_agents() const {
+  std::set<std::string> idle;
+  for (std::size_t i = 0; i < sources_.pools.size(); ++i) {
+    const runner_health health = sources_.pools[i]->read().health;
+    if (health.state == runner_state::failing && health.programs == 0)
+      idle.insert(sources_.settings.agents[i].name);
+  }
+  return [idle = std::move(idle)](const std::string& agent) { return idle.contains(agent); };
 }
 
 void lookups::add_obstacles(json& view) const {

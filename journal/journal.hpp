@@ -90,7 +90,8 @@ struct state_change {
 };
 
 /// The end of a delivery, with what the turn asked for. `state` is terminal. For outcomes without a
-/// turn (cancelled, expired while waiting) attempt is the number of attempts so far.
+/// turn (cancelled, expired while waiting) attempt is the number of attempts so far, with the one
+/// that was cut off.
 struct finish_op {
   epoch_no epoch{};
   delivery_id delivery;

@@ -23,10 +23,8 @@ struct surroundings {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::function<std::optional<std::string>(const char* name)> environment;
-  /// By which waits are measured, and a pause, false when Ctrl-C ended it. The process has its own
-  /// where they are empty.
+  /// By which waits are measured; the process's own where it is empty.
   std::function<std::chrono::steady_clock::time_point()> now = {};
-  std::function<bool(duration)> pause = {};
 };
 
 enum class output_format { table, json, jsonl };

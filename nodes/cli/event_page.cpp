@@ -48,14 +48,17 @@ bool is_text(const json& value, std::string_view text) {
   return value.is_string() && value.get_ref<const std::string&>() == text;
 }
 
-/// The attempts that failed, over all deliveries.
+/// The attempts that failed, over all deliveries, the last one of a dead delivery too.
 json failed_attempts(const json& event) {
   json rows = json::array();
-  for (const json& delivery : list_of(event, "deliveries"))
+  for (const json& delivery : list_of(event, "deliveries")) {
     for (json attempt : list_of(delivery, "attempts")) {
       attempt["agent"] = member_of(delivery, "agent");
       rows.push_back(std::move(attempt));
     }
+    if (is_text(member_of(delivery, "state"), "dead") && delivery.contains("started"))
+      rows.push_back(delivery);
+  }
   return rows;
 }
 

@@ -9,7 +9,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
@@ -136,33 +135,6 @@ std::variant<http_answer, http_failure> exchange(const server_url& server,
     // The system gave no socket or no memory; nothing was sent.
     return http_failure{failure_kind::unreachable, problem.what(), false};
   }
-}
-
-struct interruptible_pauses::state {
-  asio::io_context io;
-  asio::steady_timer timer{io};
-  asio::signal_set signals{io, SIGINT};
-  bool interrupted = false;
-};
-
-interruptible_pauses::interruptible_pauses() : state_{std::make_unique<state>()} {
-  state_->signals.async_wait([&own = *state_](const beast::error_code& code, int) {
-    if (code)
-      return;
-    own.interrupted = true;
-    own.timer.cancel();
-  });
-}
-
-interruptible_pauses::~interruptible_pauses() = default;
-
-bool interruptible_pauses::wait(duration time) {
-  bool ended = false;
-  state_->timer.expires_after(time);
-  state_->timer.async_wait([&](const beast::error_code&) { ended = true; });
-  while (!ended)
-    state_->io.run_one();
-  return !state_->interrupted;
 }
 
 } // namespace skein::cli

@@ -5,7 +5,6 @@
 #include "protocol/time.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -43,22 +42,5 @@ struct http_failure {
 
 std::variant<http_answer, http_failure> exchange(const server_url& server,
                                                  const http_request& request, duration patience);
-
-/// Pauses between requests. As long as one lives Ctrl-C does not end the process: it ends the pause
-/// under way, or the next one.
-class interruptible_pauses {
- public:
-  interruptible_pauses();
-  ~interruptible_pauses();
-  interruptible_pauses(const interruptible_pauses&) = delete;
-  interruptible_pauses& operator=(const interruptible_pauses&) = delete;
-
-  /// False when Ctrl-C came.
-  bool wait(duration time);
-
- private:
-  struct state;
-  std::unique_ptr<state> state_;
-};
 
 } // namespace skein::cli

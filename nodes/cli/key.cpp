@@ -3,6 +3,7 @@
 #include "nodes/cli/event_page.hpp"
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/options.hpp"
+#include "protocol/raw_json.hpp"
 
 #include <array>
 #include <memory>
@@ -15,6 +16,8 @@ constexpr std::array columns{column{"KEY", "key"},         column{"AGENT", "agen
                              column{"WAITING", "waiting"}, column{"RUNNING", "running"},
                              column{"HEAD", "event"},      column{"STATE", "state"},
                              column{"SINCE", "since"}};
+
+constexpr std::array state_columns{column{"AGENT", "agent"}, column{"STATE", "state"}};
 
 struct list_options {
   std::optional<std::string> agent;
@@ -46,6 +49,12 @@ int describe_key(context& at, const std::string& key) {
   if (const json lanes = answer.body.value("lanes", json::array()); !lanes.empty()) {
     print_heading(at, "LANES");
     print_rows(at, lanes, columns);
+  }
+  if (json states = answer.body.value("states", json::array()); !states.empty()) {
+    for (json& row : states) // as it is kept: a text differs from a number
+      row["state"] = write_json(row["state"]);
+    print_heading(at, "STATE");
+    print_rows(at, states, state_columns);
   }
   if (json recent = answer.body.value("recent", json::array()); !recent.empty()) {
     add_agents(recent);

@@ -2,6 +2,7 @@
 
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/options.hpp"
+#include "nodes/cli/output.hpp"
 #include "nodes/config/http_address.hpp"
 #include "nodes/config/load_config.hpp"
 
@@ -140,11 +141,21 @@ int run_node(context& at, const node_options& options) {
     const auto ended = at.hooks.run_node(options);
     return ended ? *ended : complain_of_start(at, options, ended.error());
   }
-  at.world.out << fmt::format(
-      "node {} would serve http://{}; loops: {}, agents: {}, routes: {}, data: {}\n",
-      options.settings.node, to_string(http_address{options.http_host, options.http_port}),
-      options.settings.loops, options.settings.agents.size(), options.settings.routes.size(),
-      options.ephemeral ? "in memory" : options.data_dir);
+  const engine_settings& settings = options.settings;
+  const std::string server =
+      "http://" + to_string(http_address{options.http_host, options.http_port});
+  if (at.global.output == output_format::table)
+    at.world.out << fmt::format(
+        "node {} would serve {}; loops: {}, agents: {}, routes: {}, data: {}\n", settings.node,
+        server, settings.loops, settings.agents.size(), settings.routes.size(),
+        options.ephemeral ? "in memory" : options.data_dir);
+  else
+    print_json(at, {{"node", settings.node},
+                    {"server", server},
+                    {"loops", settings.loops},
+                    {"agents", settings.agents.size()},
+                    {"routes", settings.routes.size()},
+                    {"data", options.ephemeral ? json{} : json{options.data_dir}}});
   at.world.out.flush();
   say(at, options.ephemeral ? "not checked: whether the port is free"
                             : "not checked: whether the port is free and the data folder can be "

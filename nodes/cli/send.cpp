@@ -24,8 +24,6 @@ namespace {
 
 constexpr duration wait_default = std::chrono::seconds{30};
 constexpr duration wait_max = std::chrono::hours{24};
-constexpr duration pause_min = std::chrono::milliseconds{100}; // between two look-ups
-constexpr duration pause_max = std::chrono::seconds{1};
 
 struct send_options {
   event_options event;
@@ -98,28 +96,16 @@ class sending {
 
   int publish() {
     int exit = exit_code::done;
-    const auto answer = ask(publication("/v1/events"), at_.global.timeout, exit);
-    if (!answer)
-      return exit;
-    const json accepted = first_accepted(*answer);
-    event_ = event_in(accepted);
-    return event_.empty() ? refuse_answer() : print_accepted(accepted);
+    const auto accepted = accept(exit);
+    return accepted ? print_accepted(*accepted) : exit;
   }
 
   int publish_and_wait(duration wait) {
     const auto until = now() + wait;
-    // Whole milliseconds, as durations are written.
-    const auto part = std::min<duration>(std::chrono::ceil<std::chrono::milliseconds>(wait),
-                                         limits::http_wait_max);
     int exit = exit_code::done;
-    const auto answer = ask(publication("/v1/events?wait=" + format_duration(part)),
-                            part + at_.global.timeout, exit);
-    if (!answer)
+    if (!accept(exit))
       return exit;
-    event_ = event_in(has_state(*answer) ? *answer : first_accepted(*answer));
-    if (event_.empty())
-      return refuse_answer();
-    const auto end = has_ended(*answer) ? answer : follow(wait, until, exit);
+    const auto end = follow(wait, until, exit);
     return end ? print_outcome(*end) : exit;
   }
 
@@ -130,24 +116,37 @@ class sending {
     return at_.world.now ? at_.world.now() : std::chrono::steady_clock::now();
   }
 
-  /// Looks an accepted event up until it has ended; that look-up. Empty when the wait ended before,
+  /// Publishes, and keeps the number; the first row of the acceptance. Empty when there is none,
   /// which is told; `exit` then says how to end.
+  std::optional<json> accept(int& exit) {
+    const auto answer = ask({"POST",
+                             "/v1/events",
+                             {{"Content-Type", "application/cloudevents+json; charset=UTF-8"}},
+                             body_},
+                            at_.global.timeout, exit);
+    if (!answer)
+      return std::nullopt;
+    json accepted = first_accepted(*answer);
+    event_ = event_in(accepted);
+    if (!event_.empty())
+      return accepted;
+    exit = refuse_answer();
+    return std::nullopt;
+  }
+
+  /// The look-up that says how the accepted event ended. Empty when the wait ended before, which is
+  /// told; `exit` then says how to end.
   std::optional<json> follow(duration wait, time_point until, int& exit) {
-    interruptible_pauses own;
-    for (duration pause = pause_min;; pause = std::min(pause * 2, pause_max)) {
-      const duration left = until - now();
-      if (left <= duration{0}) {
-        exit = time_is_up(wait);
-        return std::nullopt;
-      }
-      const duration next = std::min(pause, left);
-      if (!(at_.world.pause ? at_.world.pause(next) : own.wait(next))) {
-        exit = complain_of(explain(at_, http_failure{failure_kind::interrupted, "", false}, wait),
-                           exit_code::interrupted);
-        return std::nullopt;
-      }
+    for (duration left = wait; left > duration{0}; left = until - now()) {
+      // Whole milliseconds, as durations are written.
+      const auto part = std::min<duration>(std::chrono::ceil<std::chrono::milliseconds>(left),
+                                           limits::http_wait_max);
       auto answer =
-          ask({"GET", "/v1/events/" + percent_encode(event_), {}, {}}, at_.global.timeout, exit);
+          ask({"GET",
+               fmt::format("/v1/events/{}?wait={}", percent_encode(event_), format_duration(part)),
+               {},
+               {}},
+              part + at_.global.timeout, exit);
       if (!answer || has_ended(*answer))
         return answer;
       if (!has_state(*answer)) {
@@ -155,13 +154,8 @@ class sending {
         return std::nullopt;
       }
     }
-  }
-
-  http_request publication(std::string target) const {
-    return {"POST",
-            std::move(target),
-            {{"Content-Type", "application/cloudevents+json; charset=UTF-8"}},
-            body_};
+    exit = time_is_up(wait);
+    return std::nullopt;
   }
 
   /// The JSON object that was answered. Empty when there is none, which is told; `exit` then says

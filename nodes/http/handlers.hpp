@@ -6,9 +6,10 @@
 
 namespace skein {
 
-void post_events(exchange& ex); // POST /v1/events
-void look_up(exchange& ex);     // any route with an operation
-void open_stream(exchange& ex); // GET /v1/stream
+void post_events(exchange& ex);   // POST /v1/events
+void look_up(exchange& ex);       // any route with an operation
+void look_up_event(exchange& ex); // GET /v1/events/{event}
+void open_stream(exchange& ex);   // GET /v1/stream
 void show_health(exchange& ex);
 void show_ready(exchange& ex);
 void show_metrics(exchange& ex);

@@ -3,6 +3,8 @@
 #include "nodes/http/routes.hpp"
 
 #include "protocol/cloudevents.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/time.hpp"
 
 namespace skein {
 
@@ -22,7 +24,7 @@ std::string arguments_of(const http_request& request) {
     append_argument(json, request.at->parameter, request.parameter);
   for (const auto& [name, value] : request.query)
     for (const argument_rule& rule : request.at->query)
-      if (rule.name == name)
+      if (rule.name == name && rule.kind != argument_kind::wait) // that is not for the engine
         append_argument(json, rule, value);
   return json + "}";
 }
@@ -54,6 +56,17 @@ void look_up(exchange& ex) {
                  response.body = std::move(answer.body);
                  self.respond(std::move(response));
                }));
+}
+
+void look_up_event(exchange& ex) {
+  const http_request& request = ex.request();
+  const std::string* text = find_argument(request.query, "wait");
+  const auto event = parse_event_id(request.parameter);
+  if (text == nullptr || !event)
+    return look_up(ex);
+  // Ended or not, known or not: the look-up says so.
+  ex.api().await_event(*event, parse_duration(*text).value_or(duration{0}),
+                       ex.back<bool>([](exchange& self, bool) { look_up(self); }));
 }
 
 void open_stream(exchange& ex) {

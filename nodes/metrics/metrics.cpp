@@ -182,7 +182,7 @@ void put_agents(page& out, const metrics_sources& from) {
   each([](const agent_facts& of) { return number(of.counted.turns); });
   out.counter("skein_agent_done_total", "Turns that ended well.");
   each([](const agent_facts& of) { return number(of.counted.done); });
-  out.counter("skein_agent_failed_total", "Turns that failed and may be tried again.");
+  out.counter("skein_agent_failed_total", "Turns that failed, the rejected ones too.");
   each([](const agent_facts& of) { return number(of.counted.failed); });
   out.counter("skein_agent_rejected_total", "Turns that failed for good.");
   each([](const agent_facts& of) { return number(of.counted.rejected); });

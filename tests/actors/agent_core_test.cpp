@@ -396,6 +396,8 @@ TEST_CASE("hops grow by one an emit, and an event that went around too often end
   CHECK(world.only_outcome().verdict == turn_verdict::rejected);
   CHECK(world.only_outcome().code == errc::too_many_hops);
   CHECK(world.only_outcome().emits.empty());
+  CHECK(world.core.counted().failed == 1);
+  CHECK(world.core.counted().rejected == 1);
 }
 
 TEST_CASE("one emitted event that is none drops all effects of the turn") {

@@ -131,7 +131,7 @@ TEST_CASE("a due time counts from acceptance, not from the offer") {
   world.wait(10s - 1ns);
   CHECK(world.take().empty());
   world.wait(1ns);
-  CHECK(has(world.take(), "disk: expired 0-1.bot/0"));
+  CHECK(has(world.take(), "disk: expired 0-1.bot/1"));
 }
 
 TEST_CASE("a suspect that sleeps again, because the clock was set back, is still one") {

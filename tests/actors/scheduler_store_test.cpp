@@ -265,7 +265,7 @@ TEST_CASE("a cancel reaches what waits, what runs and what waits for its retry")
   CHECK(world.take() == lines{"disk: cancelled 0-2.bot/0",
                               R"(answer 1: {"cancelled":1,"event":"0-2","state":"cancelled"})"});
   world.ask(R"({"op":"cancel","event":"0-1"})");
-  CHECK(world.take() == lines{"stop 0-1.bot/1", "disk: cancelled 0-1.bot/0",
+  CHECK(world.take() == lines{"stop 0-1.bot/1", "disk: cancelled 0-1.bot/1",
                               R"(answer 2: {"cancelled":1,"event":"0-1","state":"cancelled"})"});
   world.ask(R"({"op":"cancel","event":"0-3"})");
   CHECK(world.take().back() == R"(answer 3: {"cancelled":1,"event":"0-3","state":"cancelled"})");

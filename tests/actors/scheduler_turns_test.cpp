@@ -206,7 +206,7 @@ TEST_CASE("an event expires while it waits and while it runs") {
   CHECK(world.take().empty());
   world.wait(1ms);
   CHECK(world.take() ==
-        lines{"stop 0-1.bot/1", "disk: expired 0-1.bot/0", "disk: expired 0-2.bot/0"});
+        lines{"stop 0-1.bot/1", "disk: expired 0-1.bot/1", "disk: expired 0-2.bot/0"});
   world.done("0-1.bot/1"); // too late
   CHECK(world.take().empty());
   CHECK(world.core().counted().expired == 2);

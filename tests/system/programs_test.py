@@ -168,6 +168,8 @@ agent = "slow"
         self.assertTrue(row["error_at"])
         found = client.look_up(number)
         self.assertIn(path, found["deliveries"][0]["waits_for"])
+        self.assertEqual((found["state"], found["deliveries"][0]["attempt"]), ("pending", 0), "nothing runs")
+        self.assertEqual([each["state"] for each in client.get("/v1/events").json()["events"]], ["pending"])
         self.assertIn("agent-start-failed", node.log())
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(f"#!/bin/sh\nexec {sys.executable} {os.path.join(support.HERE, 'workers', 'journal_worker.py')}\n")
@@ -177,6 +179,28 @@ agent = "slow"
         self.assertEqual((found["state"], found["deliveries"][0]["attempt"]), ("done", 1), "and nothing was charged")
         row = until(lambda: self.agent(client, "up"), 20, "the agent to be up")
         self.assertEqual(row["programs"], 1)
+
+    def test_a_turn_that_was_cut_off_by_a_cancel_is_told_with_its_start(self):
+        release = os.path.join(self.folder, "release")
+        node = self.node(exec_agent(worker("hanging_worker.py"),
+                                    f'environment = {{ NOTES = "{self.notes}", RELEASE = "{release}" }}'))
+        client = self.client(node)
+        number = client.accept(event("long", "k"))
+        running = until(lambda: self.delivery_in(client, number, "running"), 20, "the turn to run")
+        self.assertEqual(client.post(f"/v1/events/{number}/cancel").status, 200)
+        ended = self.delivery_in(client, number, "cancelled")
+        self.assertEqual((ended["attempt"], ended["started"]), (1, running["started"]))
+
+    def delivery_in(self, client, number, state):
+        found = client.look_up(number)["deliveries"][0]
+        return found if found["state"] == state else None
+
+    def test_what_an_agent_keeps_for_a_key_can_be_looked_at(self):
+        client = self.client(self.node(exec_agent(worker("journal_worker.py"))))
+        client.ended(client.accept(event("counts", "k", data={"count": True})))
+        client.ended(client.accept(event("keeps nothing", "other")))
+        self.assertEqual(client.get("/v1/keys/k").json()["states"], [{"agent": "bot", "state": 1}])
+        self.assertEqual(client.get("/v1/keys/other").json()["states"], [])
 
     def agent(self, client, state):
         row = client.get("/v1/agents/bot").json()

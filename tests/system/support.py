@@ -122,8 +122,9 @@ class Client:
         """Waits for the end of an event; its look-up."""
 
         def look():
-            found = self.look_up(number)
-            return found if found["state"] in ENDED else None
+            answer = self.get(f"/v1/events/{number}", wait="5s")
+            assert answer.status == 200, answer
+            return answer.json() if answer.json()["state"] in ENDED else None
 
         return until(look, within, f"the end of event {number}")
 

@@ -7,10 +7,10 @@
 #include <chrono>
 #include <functional>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace skein::test {
@@ -22,10 +22,8 @@ struct command_line {
   bool in_is_terminal = false;
   std::vector<node_options> started; // what `dev` and `start` were to run
   int node_exit = 0;
-  error node_fails; // why it cannot start
-  /// Waits between requests take no time: the clock stands still but for them.
-  std::vector<duration> pauses;
-  bool interrupt_pauses = false;
+  error node_fails;       // why it cannot start
+  duration clock_step{0}; // by which the clock goes on each time it is read
 
   std::string out;
   std::string err;
@@ -43,12 +41,8 @@ struct command_line {
     std::ostringstream out_stream, err_stream;
     cli::surroundings world{
         in, out_stream, err_stream, in_is_terminal, out_is_terminal, in_is_terminal, reader()};
-    world.now = [this] {
-      return std::accumulate(pauses.begin(), pauses.end(), std::chrono::steady_clock::time_point{});
-    };
-    world.pause = [this](duration time) {
-      pauses.push_back(time);
-      return !interrupt_pauses;
+    world.now = [at = std::chrono::steady_clock::time_point{}, this]() mutable {
+      return std::exchange(at, at + clock_step);
     };
     const cli::cli_hooks hooks{[this](const node_options& options) {
       started.push_back(options);

@@ -184,6 +184,10 @@ TEST_CASE("--dry-run says what would run and runs nothing") {
   CHECK(cli.out == "node n1 would serve http://127.0.0.1:7411; loops: 2, agents: 1, routes: 1, "
                    "data: in memory\n");
   CHECK(cli.err == "not checked: whether the port is free\n");
+  CHECK(cli({"dev", "--dry-run", "--loops", "2", "--ephemeral", "-o", "jsonl"}) == 0);
+  CHECK(cli.out == R"({"node":"n1","server":"http://127.0.0.1:7411","loops":2,"agents":1,)"
+                   R"("routes":1,"data":null})"
+                   "\n");
   CHECK(cli({"dev", "--dry-run"}) == 0);
   CHECK(cli.err == "not checked: whether the port is free and the data folder can be used\n");
   const config_file wrong{"[cluster]\nshards = 0\n"};

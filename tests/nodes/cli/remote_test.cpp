@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -95,62 +96,51 @@ TEST_CASE("the token comes from a file and never reaches an output") {
 
 TEST_CASE("an accepted event is never published again, and followed by its number") {
   node_and_line at;
-  at.node.serve("POST /v1/events?wait=1m", json_answer(202, accepted));
-  for (const char* state : {"pending", "running", "running", "retrying", "running", "running"})
-    at.node.serve("GET /v1/events/17-42",
-                  json_answer(200, R"({"event":"17-42","state":")" + std::string{state} + R"("})"));
-  at.node.serve("GET /v1/events/17-42",
+  at.cli.clock_step = std::chrono::seconds{50};
+  at.node.serve("POST /v1/events", json_answer(202, accepted));
+  at.node.serve("GET /v1/events/17-42?wait=1m",
+                json_answer(200, R"({"event":"17-42","state":"pending"})"));
+  at.node.serve("GET /v1/events/17-42?wait=1m",
+                json_answer(200, R"({"event":"17-42","state":"retrying"})"));
+  at.node.serve("GET /v1/events/17-42?wait=20s",
                 json_answer(200, R"({"event":"17-42","state":"done","reply":"at last"})"));
   CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=2m"}) == exit_code::done);
   CHECK(at.cli.out == "at last\n");
   CHECK(at.cli.err.empty());
   const auto requests = at.node.take_requests();
-  REQUIRE(requests.size() == 8);
-  CHECK(requests[0].line == "POST /v1/events?wait=1m");
-  for (std::size_t i = 1; i < requests.size(); ++i)
-    CHECK(requests[i].line == "GET /v1/events/17-42");
-  using std::chrono::milliseconds;
-  CHECK(at.cli.pauses == std::vector<duration>{milliseconds{100}, milliseconds{200},
-                                               milliseconds{400}, milliseconds{800},
-                                               milliseconds{1'000}, milliseconds{1'000},
-                                               milliseconds{1'000}});
+  REQUIRE(requests.size() == 4);
+  CHECK(requests[0].line == "POST /v1/events");
+  CHECK(requests[3].line == "GET /v1/events/17-42?wait=20s");
 }
 
 TEST_CASE("when time is up the event is named and 124 returned") {
   node_and_line at;
-  at.node.serve("POST /v1/events?wait=250ms", json_answer(202, accepted));
-  at.node.serve("GET /v1/events/17-42", json_answer(200, R"({"event":"17-42","state":"running"})"));
+  at.cli.clock_step = std::chrono::milliseconds{150};
+  at.node.serve("POST /v1/events", json_answer(202, accepted));
+  for (const char* wait : {"250ms", "100ms"})
+    at.node.serve("GET /v1/events/17-42?wait=" + std::string{wait},
+                  json_answer(200, R"({"event":"17-42","state":"running"})"));
   CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=250ms"}) ==
         exit_code::timed_out);
-  CHECK(at.cli.pauses ==
-        std::vector<duration>{std::chrono::milliseconds{100}, std::chrono::milliseconds{150}});
+  CHECK(at.node.take_requests().size() == 3);
   CHECK(at.cli.out.empty());
   CHECK_THAT(at.cli.err, Catch::Contains("event 17-42 has not ended after 250ms"));
   CHECK_THAT(at.cli.err, Catch::Contains("skein event describe 17-42"));
 }
 
-TEST_CASE("Ctrl-C between two look-ups ends the wait, and the accepted event is named") {
+TEST_CASE("Ctrl-C ends the wait, and the accepted event is named") {
+  std::atomic<int> asked{0};
   node_and_line at;
-  at.node.serve("POST /v1/events?wait=1m", json_answer(202, accepted));
-  at.cli.interrupt_pauses = true;
-  CHECK(at.cli({"send", "x", "--wait=2m"}) == exit_code::interrupted);
-  CHECK(at.node.take_requests().size() == 1);
+  at.node.serve("POST /v1/events", json_answer(202, accepted));
+  at.node.serve("GET /v1/events/17-42?wait=30s", {.status = 1});
+  const pthread_t waiting = ::pthread_self();
+  at.node.on_request([&asked, waiting] {
+    if (++asked == 2)
+      ::pthread_kill(waiting, SIGINT);
+  });
+  CHECK(at.cli({"send", "x", "--wait"}) == exit_code::interrupted);
   CHECK_THAT(at.cli.err, Catch::StartsWith("error: interrupted\n"));
   CHECK_THAT(at.cli.err, Catch::Contains("the event was accepted as 17-42 and goes on"));
-}
-
-TEST_CASE("a pause between requests ends by itself, or at Ctrl-C that came before or within it") {
-  interruptible_pauses pauses;
-  CHECK(pauses.wait(std::chrono::milliseconds{1}));
-  SECTION("before") {
-    ::raise(SIGINT);
-    CHECK_FALSE(pauses.wait(std::chrono::hours{1}));
-  }
-  SECTION("within") {
-    std::thread other{[] { ::kill(::getpid(), SIGINT); }};
-    CHECK_FALSE(pauses.wait(std::chrono::hours{1}));
-    other.join();
-  }
 }
 
 TEST_CASE("JSON that does not name the event is no acceptance") {
@@ -164,7 +154,7 @@ TEST_CASE("JSON that does not name the event is no acceptance") {
                                          {true, R"({"state":"done"})"}}));
   CAPTURE(waits, body);
   node_and_line at;
-  at.node.serve(waits ? "POST /v1/events?wait=30s" : "POST /v1/events", json_answer(200, body));
+  at.node.serve("POST /v1/events", json_answer(200, body));
   std::vector<std::string> arguments{"send", "x", "--id", "i", "--source", "s"};
   if (waits)
     arguments.push_back("--wait");
@@ -250,8 +240,8 @@ TEST_CASE("when the node goes while an accepted event is waited for, its number 
       loss{{200, "text/html", "", "hello"}, exit_code::unreachable},
       loss{json_answer(200, R"({"event":"17-42"})"), exit_code::unreachable});
   node_and_line at;
-  at.node.serve("POST /v1/events?wait=1m", json_answer(202, accepted));
-  at.node.serve("GET /v1/events/17-42", answer);
+  at.node.serve("POST /v1/events", json_answer(202, accepted));
+  at.node.serve("GET /v1/events/17-42?wait=1m", answer);
   CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=2m"}) == exit);
   CHECK_THAT(at.cli.err, Catch::Contains("  try: skein event describe 17-42\n"));
   CHECK_THAT(at.cli.err, Catch::Contains("the event was accepted as 17-42 and goes on; look with: "
@@ -259,9 +249,9 @@ TEST_CASE("when the node goes while an accepted event is waited for, its number 
   CHECK_THAT(at.cli.err, !Catch::Contains("again"));
 }
 
-TEST_CASE("Ctrl-C ends a wait with 130 and tells how to send again") {
+TEST_CASE("Ctrl-C before the acceptance ends with 130 and tells how to send again") {
   node_and_line at;
-  at.node.serve("POST /v1/events?wait=1m", {.status = 1});
+  at.node.serve("POST /v1/events", {.status = 1});
   const pthread_t waiting = ::pthread_self();
   at.node.on_request([waiting] { ::pthread_kill(waiting, SIGINT); });
   CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=60s"}) ==
@@ -347,7 +337,8 @@ TEST_CASE("cancels stop at a node that cannot be reached, and go on behind a ref
 
 TEST_CASE("a reply cannot drive the terminal, and reaches a program as it is") {
   node_and_line at;
-  at.node.serve("POST /v1/events?wait=30s",
+  at.node.serve("POST /v1/events", json_answer(202, R"({"accepted":[{"event":"1-1"}]})"));
+  at.node.serve("GET /v1/events/1-1?wait=30s",
                 json_answer(200, R"({"event":"1-1","state":"done","reply":"a\u001b[2J\nb"})"));
   CHECK(at.cli({"send", "x", "--wait"}) == exit_code::done);
   CHECK(at.cli.out == "a\x1b[2J\nb\n");

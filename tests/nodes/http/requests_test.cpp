@@ -174,6 +174,21 @@ TEST_CASE("a publish that waits in vain is accepted all the same") {
   CHECK(out.status == 202);
 }
 
+TEST_CASE("a look-up that waits answers once the event has ended, or the time is up") {
+  http_fixture fixture;
+  fixture.node.holds_waits = true;
+  const bool ended = GENERATE(true, false);
+  raw_client client = fixture.connect();
+  client.send(fixture.get("/v1/events/17-42?wait=10s"));
+  REQUIRE(fixture.node.wait_for_waits(1));
+  CHECK(fixture.node.waits().front() == std::pair{*parse_event_id("17-42"), duration{10s}});
+  CHECK(fixture.node.asked().empty());
+  fixture.node.release_waits(ended);
+  CHECK(client.read().status == 200);
+  CHECK(fixture.node.asked() == std::vector<std::pair<std::string, std::string>>{
+                                    {"event.describe", R"({"event":"17-42"})"}});
+}
+
 TEST_CASE("a publish that is refused does not wait") {
   http_fixture fixture;
   fixture.node.on_publish = [](const std::vector<offered_event>&) {
