@@ -39,9 +39,9 @@ struct writer_facts {
       std::chrono::milliseconds{50},  std::chrono::milliseconds{100},
       std::chrono::milliseconds{500}, std::chrono::milliseconds{1000},
       std::chrono::milliseconds{5000}};
-  std::array<std::uint64_t, bounds.size() + 1> took{}; // commits by duration
+  std::array<std::uint64_t, bounds.size() + 1> took{}; // commits that wrote, by duration
   duration took_in_all{0};
-  std::uint64_t operations = 0;      // of commits that were made
+  std::uint64_t operations = 0;      // decided, those that wrote nothing too
   std::uint64_t refused = 0;         // commits of which nothing was written
   std::size_t queued_operations = 0; // that wait for a commit
 };

@@ -26,14 +26,16 @@ fetch_caf() {
 
 build_caf() {
   [ ! -f "$deps/lib/libcaf_core.so" ] || return 0
-  local folder=$deps/source
+  local folder=$deps/source archives
+  rm -rf "$folder" # what an earlier version may have left
   mkdir -p "$folder"
   if ! fetch_caf "$folder" >"$deps/source.log" 2>&1; then
     sed 's/^/  | /' "$deps/source.log"
     echo "SKIPPED: the source of CAF cannot be had here"
     exit 77
   fi
-  tar -xf "$folder"/*.orig.tar.* -C "$folder" --strip-components=1
+  archives=("$folder"/*.orig.tar.?z*)
+  tar -xf "${archives[0]}" -C "$folder" --strip-components=1
   cmake -S "$folder" -B "$deps/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_INSTALL_PREFIX="$deps" \
     -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_CXX_FLAGS="-fsanitize=thread -O1 -g1" -DCMAKE_CXX_STANDARD=20 \
     -DCAF_ENABLE_EXAMPLES=OFF -DCAF_ENABLE_IO_MODULE=OFF -DCAF_ENABLE_OPENSSL_MODULE=OFF -DCAF_ENABLE_TESTING=OFF \

@@ -202,11 +202,13 @@ void store_threads::count(const result<journal::commit_receipt>& receipt, std::s
     ++done_.refused;
     return;
   }
+  done_.operations += operations;
+  if (!receipt->wrote()) // duplicates alone: no sync
+    return;
   const auto& bounds = writer_facts::bounds;
   const auto at = std::lower_bound(bounds.begin(), bounds.end(), took) - bounds.begin();
   ++done_.took[static_cast<std::size_t>(at)];
   done_.took_in_all += took;
-  done_.operations += operations;
 }
 
 /// The loop gets its own answers and the foreign events of others in the order of the commits.

@@ -357,13 +357,15 @@ TEST_CASE("facts count what the writer did") {
   world.lines(1);
   world.submit(0, "b", {world.accept(0, "1"), world.accept(0, "2")});
   world.lines(2);
+  world.submit(0, "c", {world.accept(0, "1")}); // known: nothing is written
+  world.lines(2);
   world.store->facts([&](const result<store_facts>& got) {
     const writer_facts& of = got->writer;
     world.tell(std::to_string(of.operations) + " " + std::to_string(of.refused) + " " +
                std::to_string(std::accumulate(of.took.begin(), of.took.end(), std::uint64_t{0})) +
                " " + std::to_string(of.queued_operations));
   });
-  CHECK(world.lines(1) == lines{"2 1 1 0"});
+  CHECK(world.lines(1) == lines{"3 1 1 0"});
 }
 
 TEST_CASE("facts are the ledgers of what is durable") {
