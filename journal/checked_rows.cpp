@@ -4,6 +4,8 @@ namespace skein::journal {
 
 namespace {
 
+constexpr std::string_view advice = "; keep a copy of the whole directory, then restore a backup";
+
 /// The CRC in `column` must be this one; none will do for an old row.
 result<void> check(statement& row, int column, std::uint32_t crc, bool is_old, const char* what,
                    std::int64_t number) {
@@ -43,8 +45,13 @@ outcome_columns read_outcome(statement& row) {
 } // namespace
 
 error damaged_store(const std::string& what) {
-  return {errc::store_corrupt,
-          "journal.db: " + what + "; keep a copy of the whole directory, then restore a backup"};
+  return {errc::store_corrupt, "journal.db: " + what + std::string{advice}};
+}
+
+std::string without_advice(std::string what) {
+  if (const auto at = what.find(advice); at != std::string::npos)
+    what.resize(at);
+  return what;
 }
 
 result<unchecked_rows> unchecked_rows::of(database& db) {

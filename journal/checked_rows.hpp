@@ -46,5 +46,7 @@ result<std::string_view> state_at(statement& row, std::int64_t agent, std::strin
 
 /// "journal.db: WHAT; keep a copy of the whole directory, ...".
 error damaged_store(const std::string& what);
+/// What such an error says, or that of a mark which does not fit, for a list of several.
+std::string without_advice(std::string what);
 
 } // namespace skein::journal

@@ -1,8 +1,7 @@
 #include "journal/sqlite_audit.hpp"
 
 #include "journal/sqlite_codec.hpp"
-#include "journal/sqlite_db.hpp"
-#include "journal/sqlite_journal.hpp"
+#include "journal/sqlite_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +14,7 @@ constexpr std::size_t problems_max = 100;
 
 class audit {
  public:
-  explicit audit(database db) : db_{std::move(db)} {}
+  explicit audit(database& db) : db_{db} {}
 
   result<audit_report> run() {
     for (const auto step :
@@ -161,11 +160,13 @@ class audit {
     return {};
   }
 
-  database db_;
+  database& db_;
   audit_report report_;
 };
 
 } // namespace
+
+result<audit_report> audit_sqlite(database& db) { return audit{db}.run(); }
 
 result<audit_report> audit_sqlite(const std::string& directory, const std::string& vfs) {
   auto db = database::open(journal_file(directory), {.write = false, .vfs = vfs});
@@ -173,7 +174,7 @@ result<audit_report> audit_sqlite(const std::string& directory, const std::strin
     return db.error();
   if (auto begun = db->run("BEGIN"); !begun)
     return begun.error();
-  return audit{std::move(*db)}.run();
+  return audit_sqlite(*db);
 }
 
 } // namespace skein::journal

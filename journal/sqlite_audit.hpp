@@ -2,6 +2,7 @@
 #pragma once
 
 #include "journal/ledgers.hpp"
+#include "journal/sqlite_db.hpp"
 
 #include <string>
 #include <vector>
@@ -15,5 +16,7 @@ struct audit_report {
 
 /// Reads everything: the time grows with the store. `vfs` as in sqlite_options.
 result<audit_report> audit_sqlite(const std::string& directory, const std::string& vfs = {});
+/// Within the transaction that is under way.
+result<audit_report> audit_sqlite(database& db);
 
 } // namespace skein::journal

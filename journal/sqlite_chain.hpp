@@ -3,14 +3,29 @@
 // checked record by record when it is read.
 #pragma once
 
+#include "journal/checked_rows.hpp"
 #include "journal/high_water.hpp"
 #include "journal/sqlite_db.hpp"
 
+#include <cstdint>
+#include <string>
+
 namespace skein::journal {
+
+/// The schema's step that made the chain.
+inline constexpr std::int64_t version_with_chain = 2;
 
 /// Up to the mark nothing is missing, and everything after it is whole. store_corrupt, with what is
 /// wrong and what to do, if not. `mark` after its read().
 result<void> check_chain(database& db, const high_water& mark);
+
+// Its parts, for a check of everything; `db` has a chain.
+
+result<std::string> store_id_of(database& db);
+/// Up to the mark nothing is missing: the mark, or, if none was ever made, where the chain begins.
+result<high_water_mark> check_mark(database& db, const high_water& mark, const unchecked_rows& old);
+/// The events end where the last commit says.
+result<void> check_end(database& db);
 
 /// The last commit and its digest, as they stand in a store with a chain.
 result<high_water_mark> end_of_chain(database& db, const std::string& store_id);

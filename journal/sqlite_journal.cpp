@@ -1,6 +1,7 @@
 #include "journal/sqlite_journal.hpp"
 
 #include "journal/sqlite_codec.hpp"
+#include "journal/sqlite_file.hpp"
 #include "journal/sqlite_reader.hpp"
 
 #include <algorithm>

@@ -34,8 +34,6 @@ struct sqlite_parts {
   instant last_at = no_instant; // of the last commit, or when it was opened
 };
 
-std::string journal_file(const std::string& directory);
-
 /// Fills state, agents and last_at from the tables: all but the pending set.
 /// (sqlite_load.cpp)
 result<void> load_state(sqlite_parts& parts);

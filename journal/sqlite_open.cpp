@@ -7,6 +7,7 @@
 // disk.
 #include "journal/migrations/migrations.hpp"
 #include "journal/sqlite_chain.hpp"
+#include "journal/sqlite_file.hpp"
 #include "journal/sqlite_journal.hpp"
 #include "journal/store_folder.hpp"
 #include "journal/store_identity.hpp"
@@ -18,21 +19,6 @@
 namespace skein::journal {
 
 namespace {
-
-/// "Skei", so that `file` and others can tell what journal.db is.
-constexpr std::int64_t application_id = 0x536b6569;
-
-/// Before anything is changed in it.
-result<void> check_ours(database& db) {
-  const auto id = db.number("PRAGMA application_id");
-  const auto tables = db.number("SELECT count(*) FROM sqlite_schema");
-  if (!id || !tables)
-    return !id ? id.error() : tables.error();
-  if (*tables > 0 && *id != application_id)
-    return error{errc::store_corrupt, "journal.db is an SQLite file, but not a journal; choose "
-                                      "another directory or move the file away"};
-  return {};
-}
 
 /// Before journal.db is made: a mark without it is all that is left of a store.
 result<void> read_mark(high_water& mark, const std::string& directory, const guarded_vfs& guard) {
@@ -227,8 +213,6 @@ result<void> open_store(sqlite_parts& parts) {
 }
 
 } // namespace
-
-std::string journal_file(const std::string& directory) { return directory + "/journal.db"; }
 
 result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
   if (auto valid = check_options(options.store); !valid)

@@ -40,6 +40,8 @@ constexpr std::array table{
             "skein agent describe bot", define_agent_describe},
     command{"loop", "list", "", "List event loops with their shards, turns and processor time.",
             "skein loop list", define_loop_list},
+    command{"journal", "verify", "", "Check all of a store: structure, checksums, chain, counts.",
+            "skein journal verify --data ./skein-data", define_journal_verify},
     command{"config", "check", "FILE", "Check a configuration and report every mistake.",
             "skein config check cluster.toml", define_config_check},
     command{"config", "show", "[FILE]", "Show every setting in force and where it comes from.",

@@ -99,6 +99,35 @@ class Start(support.SystemTest):
         self.assertEqual((status["ledger"]["accepted"], status["ledger"]["done"]), (100, 100))
         self.assertEqual({client.look_up(number)["state"] for number in numbers}, {"done"})
 
+    def test_a_store_is_checked_beside_its_node_and_after_it(self):
+        node = self.node()
+        client = self.client(node)
+        numbers = client.accept([event(n, f"k{n}", data=f"the data of {n}") for n in range(50)])
+        for number in numbers:
+            client.ended(number)
+        beside = skein("journal", "verify", "--data", node.data, "-o", "json")
+        self.assertEqual(beside.returncode, 0, beside)
+        found = json.loads(beside.stdout)
+        self.assertEqual((found["whole"], found["problems"], found["events"]["done"]), (True, [], 50))
+        self.assertEqual(found["commits_checked"], found["commit"])
+        node.terminate()
+        self.assertEqual(node.wait(30), 0)
+        whole = skein("journal", "verify", "--data", node.data)
+        self.assertEqual((whole.returncode, whole.stderr), (0, "the store is whole\n"))
+        self.assertIn("50 accepted, 50 done", whole.stdout)
+        with open(os.path.join(node.data, "journal.db"), "r+b") as file:
+            place = file.read().index(b"the data of 7")
+            file.seek(place)
+            file.write(b"T")
+        damaged = skein("journal", "verify", "--data", node.data)
+        self.assertEqual(damaged.returncode, 1)
+        sequence = numbers[7].split("-")[1]
+        self.assertIn(f"event {sequence} is damaged", damaged.stderr, "or its outcome, whose reply is the same")
+        self.assertIn("code: store-corrupt", damaged.stderr)
+        nothing = skein("journal", "verify", "--data", os.path.join(self.folder, "nowhere"))
+        self.assertEqual(nothing.returncode, 1)
+        self.assertIn("cannot be checked", nothing.stderr)
+
     def test_an_ephemeral_node_keeps_nothing(self):
         node = self.node(arguments=["--ephemeral"])
         client = self.client(node)

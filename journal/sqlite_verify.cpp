@@ -1,0 +1,155 @@
+#include "journal/sqlite_verify.hpp"
+
+#include "journal/chain.hpp"
+#include "journal/chain_walk.hpp"
+#include "journal/migrations/migrations.hpp"
+#include "journal/sqlite_audit.hpp"
+#include "journal/sqlite_chain.hpp"
+#include "journal/sqlite_file.hpp"
+#include "journal/sqlite_vfs.hpp"
+
+#include <utility>
+
+namespace skein::journal {
+
+namespace {
+
+class verification {
+ public:
+  verification(database db, high_water& mark) : db_{std::move(db)}, mark_{mark} {}
+
+  result<verify_report> run() {
+    if (auto ready = look_at_meta(); !ready)
+      return ready.error();
+    for (const auto step :
+         {&verification::check_structure, &verification::check_the_mark,
+          &verification::check_commits, &verification::check_states, &verification::check_counts})
+      if (auto done = (this->*step)(); !done)
+        tell(done.error());
+    return std::move(report_);
+  }
+
+ private:
+  /// At most so many of each step, so that the others are told too.
+  struct kind {
+    std::size_t told = 0;
+  };
+  void tell(std::string what) { report_.problems.push_back(std::move(what)); }
+  void tell(const error& problem) { tell(without_advice(problem.detail)); }
+  /// False once enough of this kind were told.
+  bool tell(const error& problem, kind& of) {
+    tell(problem);
+    if (++of.told < verify_problems_max)
+      return true;
+    tell("there may be more of this kind; the check of it ends here");
+    return false;
+  }
+
+  result<void> look_at_meta() {
+    const auto version = db_.number("PRAGMA user_version");
+    if (!version)
+      return version.error();
+    if (*version > static_cast<std::int64_t>(migrations().size()))
+      return error{errc::store_version,
+                   "the store has version " + std::to_string(*version) + ", this program knows " +
+                       std::to_string(migrations().size()) + "; check it with the newer program"};
+    if (*version < version_with_chain)
+      return error{errc::store_version, "the store is from before there were checksums; it gets "
+                                        "them when a node has been started on it once"};
+    auto id = store_id_of(db_);
+    auto old = unchecked_rows::of(db_);
+    const auto last = db_.number("SELECT max(no) FROM commits");
+    if (!id || !old || !last)
+      return !id ? id.error() : !old ? old.error() : last.error();
+    report_.store_id = std::move(*id);
+    report_.last = commit_no{static_cast<std::uint64_t>(*last)};
+    report_.unchecked_commits = static_cast<std::uint64_t>(old->commits_to);
+    report_.unchecked_events = static_cast<std::uint64_t>(old->events_to);
+    old_ = *old;
+    return {};
+  }
+
+  /// SQLite's own: pages, trees, indexes.
+  result<void> check_structure() {
+    auto rows = db_.prepare("PRAGMA integrity_check(" + std::to_string(verify_problems_max) + ")");
+    if (!rows)
+      return rows.error();
+    int code = SQLITE_OK;
+    while ((code = rows->step()) == SQLITE_ROW)
+      if (rows->text(0) != "ok")
+        tell("journal.db: SQLite says: " + std::string{rows->text(0)});
+    return code == SQLITE_DONE ? result<void>{}
+                               : sqlite_error(db_.raw(), code, "checking the file's structure");
+  }
+
+  result<void> check_the_mark() {
+    if (!mark_.mark().store_id.empty())
+      report_.marked = mark_.mark().commit;
+    const auto fits = check_mark(db_, mark_, old_);
+    return fits ? result<void>{} : fits.error();
+  }
+
+  result<void> check_commits() {
+    chain_walk walk{db_, old_, commit_no{report_.unchecked_commits},
+                    first_digest(report_.store_id)};
+    if (auto ready = walk.prepare(); !ready)
+      return ready;
+    kind damaged;
+    for (auto more = walk.next(); !more || *more; more = walk.next()) {
+      ++report_.commits;
+      if (!more && !tell(more.error(), damaged))
+        return {};
+    }
+    return check_end(db_);
+  }
+
+  result<void> check_states() {
+    auto rows = db_.prepare("SELECT value, crc, agent, key FROM state");
+    if (!rows)
+      return rows.error();
+    kind damaged;
+    int code = SQLITE_OK;
+    while ((code = rows->step()) == SQLITE_ROW) {
+      ++report_.states;
+      const auto state = state_at(*rows, rows->integer(2), rows->text(3), old_);
+      if (!state && !tell(state.error(), damaged))
+        return {};
+    }
+    return code == SQLITE_DONE ? result<void>{} : sqlite_error(db_.raw(), code, "reading states");
+  }
+
+  result<void> check_counts() {
+    auto audited = audit_sqlite(db_);
+    if (!audited)
+      return audited.error();
+    report_.counted = audited->counted;
+    for (std::string& each : audited->problems)
+      tell(std::move(each));
+    return {};
+  }
+
+  database db_;
+  high_water& mark_;
+  unchecked_rows old_;
+  verify_report report_;
+};
+
+} // namespace
+
+result<verify_report> verify_sqlite(const std::string& directory, const std::string& vfs) {
+  guarded_vfs guard{vfs};
+  high_water mark{directory, guard};
+  // Before the file: a node that runs marks only what is there already.
+  if (auto read = mark.read(); !read)
+    return read.error();
+  auto db = database::open(journal_file(directory), {.write = false, .vfs = vfs});
+  if (!db)
+    return db.error();
+  if (auto begun = db->run("BEGIN"); !begun)
+    return begun.error();
+  if (auto ours = check_ours(*db); !ours)
+    return ours.error();
+  return verification{std::move(*db), mark}.run();
+}
+
+} // namespace skein::journal

@@ -1,0 +1,103 @@
+// skein journal verify: looks at the folder of a store itself, whether a node runs on it or not.
+#include "journal/sqlite_verify.hpp"
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/cli/output.hpp"
+#include "nodes/config/node_options.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <ostream>
+
+namespace skein::cli {
+
+namespace {
+
+json view_counts(const journal::ledger& of) {
+  return {{"accepted", of.accepted},
+          {"done", of.done},
+          {"dead", of.dead},
+          {"cancelled", of.cancelled},
+          {"superseded", of.superseded},
+          {"expired", of.expired},
+          {"purged", of.purged},
+          {"pending", of.pending}};
+}
+
+json view(const std::string& folder, const journal::verify_report& report) {
+  return {{"folder", folder},
+          {"store", report.store_id},
+          {"whole", report.problems.empty()},
+          {"commit", raw(report.last)},
+          {"marked", report.marked ? json(raw(*report.marked)) : json{}},
+          {"commits_checked", report.commits},
+          {"states_checked", report.states},
+          {"commits_without_checksum", report.unchecked_commits},
+          {"events_without_checksum", report.unchecked_events},
+          {"events", view_counts(report.counted.events)},
+          {"deliveries", view_counts(report.counted.deliveries)},
+          {"problems", report.problems}};
+}
+
+std::string counts_text(const journal::ledger& of) {
+  std::string text;
+  const json counts = view_counts(of);
+  for (const auto& [name, count] : counts.items())
+    if (name == "accepted" || count != 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count.get<std::uint64_t>(), name);
+  return text;
+}
+
+void print_report(context& at, const std::string& folder, const journal::verify_report& report) {
+  text_values lines;
+  lines.add("folder", folder);
+  lines.add("store", report.store_id);
+  lines.add("last commit", std::to_string(raw(report.last)));
+  lines.add("marked", report.marked ? fmt::format("commit {}", raw(*report.marked)) : "-");
+  lines.add("checked", fmt::format("{} commits, {} states", report.commits, report.states));
+  if (report.unchecked_events > 0)
+    lines.add("unchecked", fmt::format("the first {} events, from before there were checksums",
+                                       report.unchecked_events));
+  lines.add("events", counts_text(report.counted.events));
+  lines.add("deliveries", counts_text(report.counted.deliveries));
+  lines.print(at);
+  for (const std::string& each : report.problems)
+    say(at, each);
+}
+
+int verify(context& at, const std::string& folder) {
+  const auto report = journal::verify_sqlite(folder);
+  if (!report)
+    return complain(at, exit_code::failed,
+                    {fmt::format("the store in {} cannot be checked", folder),
+                     fmt::format("{} {}", sentence(report.error().code), report.error().detail),
+                     "name the folder of a store with --data",
+                     std::string{slug(report.error().code)}});
+  if (at.global.output == output_format::table)
+    print_report(at, folder, *report);
+  else
+    print_json(at, view(folder, *report));
+  at.world.out.flush();
+  if (report->problems.empty()) {
+    say(at, "the store is whole");
+    return exit_code::done;
+  }
+  const std::size_t count = report->problems.size();
+  return complain(at, exit_code::failed,
+                  {fmt::format("the store in {} is damaged", folder),
+                   fmt::format("{} problem{} found", count, count == 1 ? " was" : "s were"),
+                   "keep a copy of the whole folder, then restore a backup",
+                   std::string{slug(errc::store_corrupt)}});
+}
+
+} // namespace
+
+handler define_journal_verify(CLI::App& app) {
+  auto folder = std::make_shared<std::optional<std::string>>();
+  add_text(app, "--data", *folder, "DIR", "folder of the store (default ./skein-data)");
+  return [folder](context& at) { return verify(at, folder->value_or(node_options{}.data_dir)); };
+}
+
+} // namespace skein::cli
