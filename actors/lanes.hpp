@@ -85,7 +85,7 @@ struct live_delivery {
   bool unripe = false;        // waiting, but its place is not certain yet; see enter
   std::uint32_t attempts = 0; // failed ones
   std::uint32_t crashes = 0;
-  instant next_due = no_instant;
+  instant next_due = no_instant;         // of the retry, once one was decided
   instant started = no_instant;          // of the turn under way
   std::unique_ptr<turn_outcome> outcome; // from held on, while it may be needed
 };

@@ -32,6 +32,8 @@ void own_effects(journal::operation& op) {
 
 void scheduler_core::defer(std::uint32_t slot, journal::operation op) {
   own_effects(op);
+  if (std::holds_alternative<journal::attempt_op>(op))
+    lanes_.deliveries[slot].next_due = no_instant; // a cancel may still take its place
   const std::size_t bytes = journal::payload_bytes(op);
   deferred_bytes_ += bytes;
   deferred_.push_back({slot, lanes_.deliveries[slot].agent, std::move(op), bytes});

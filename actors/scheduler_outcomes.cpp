@@ -132,8 +132,11 @@ void scheduler_core::finish_without_turn(std::uint32_t slot, delivery_state stat
   op.finished = now_.wall;
   if (delivery.outcome) { // the attempt that decided it
     op.attempt = delivery.outcome->turn.attempt;
-    op.started = delivery.outcome->started;
-    op.finished = delivery.outcome->finished;
+    const bool has_its_own_row = delivery.at == stage::deciding && delivery.next_due != no_instant;
+    if (!has_its_own_row) {
+      op.started = delivery.outcome->started;
+      op.finished = delivery.outcome->finished;
+    }
   } else if (delivery.at == stage::running) { // the attempt that is cut off by it
     op.attempt = delivery.attempts + 1;
     op.started = delivery.started;

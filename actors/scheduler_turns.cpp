@@ -159,6 +159,7 @@ void scheduler_core::end_alone_turn() {
 void scheduler_core::dispatch_turn(std::uint32_t slot) {
   live_delivery& delivery = lanes_.deliveries[slot];
   delivery.started = now_.wall;
+  delivery.next_due = no_instant;
   const live_event& event = lanes_.events[delivery.event];
   const lane& in = lanes_.lanes[delivery.lane];
   agent_slots& of = slots_[raw(delivery.agent)];
@@ -291,6 +292,7 @@ void scheduler_core::on(decided_in& input) {
     op.code = outcome.code;
     op.error = outcome.error;
     op.next_due = each.due;
+    delivery.next_due = each.due;
     gather(std::move(op));
     submit_contexts_.push_back(outcome_context{slot});
   }

@@ -290,6 +290,25 @@ TEST_CASE("a cancel that comes after the outcome loses and is told the state tha
   CHECK(world.take() == lines{"answer 2: not-found no event of this number is pending"});
 }
 
+TEST_CASE("a cancel behind a failure that is being committed tells of that attempt once") {
+  loop_world world;
+  world.publish({});
+  world.take();
+  world.hold_commits = true;
+  world.fail("0-1.bot/1", turn_verdict::failed, 60s);
+  world.ask(R"({"op":"cancel","event":"0-1"})");
+  world.commit();
+  world.hold_commits = false;
+  world.commit();
+  const auto reader = *world.store().new_reader();
+  const auto record = **reader->find(*parse_event_id("0-1"));
+  const journal::delivery_record& delivery = record.deliveries.at(0);
+  CHECK(delivery.state == delivery_state::cancelled);
+  CHECK(delivery.attempts.size() == 1);
+  CHECK(delivery.attempt == 1);
+  CHECK(delivery.started == no_instant);
+}
+
 TEST_CASE("who waits for an event is told when it has ended, at once if it has") {
   loop_world world;
   world.publish({});
