@@ -133,4 +133,13 @@ void overlay_live(json& view, const json& live, const idle_agent& idle) {
     view["state"] = to_string(event_state(states));
 }
 
+void overlay_idle(json& lane, const idle_agent& idle) {
+  if (!idle(lane["agent"].get<std::string>()))
+    return;
+  lane["waiting"] = lane["waiting"].get<std::uint32_t>() + lane["running"].get<std::uint32_t>();
+  lane["running"] = 0;
+  if (lane.value("state", "") == to_string(delivery_state::running))
+    lane["state"] = to_string(delivery_state::pending);
+}
+
 } // namespace skein

@@ -25,6 +25,9 @@ using idle_agent = std::function<bool(const std::string& agent)>;
 /// was given to an idle agent still waits.
 void overlay_live(nlohmann::json& view, const nlohmann::json& live, const idle_agent& idle);
 
+/// The same for a row of view_lane (live_view.hpp).
+void overlay_idle(nlohmann::json& lane, const idle_agent& idle);
+
 /// Reply or data as raw JSON: a JSON value as it is, text as a string, binary as {"data_base64"}.
 nlohmann::json view_value(data_kind kind, std::string_view bytes);
 

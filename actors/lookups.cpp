@@ -319,8 +319,11 @@ void lookups::walk_lanes(std::shared_ptr<lane_walk> walk) {
         if (answers[0].code != errc::none)
           return fail(walk->done, answers[0].code, "a loop did not answer in time");
         json part = json::parse(answers[0].json, nullptr, false);
-        for (json& row : part["lanes"])
+        const idle_agent idle = self->idle_agents();
+        for (json& row : part["lanes"]) {
+          overlay_idle(row, idle);
           walk->rows.push_back(std::move(row));
+        }
         const bool rest = part.contains("next");
         walk->slot = part.value("next", 0u);
         walk->loop += rest ? 0 : 1;
@@ -346,11 +349,14 @@ void lookups::describe_key(const json& arguments, reply done) {
   sources_.ask_loops(std::move(question), [self = shared_from_this(), key = *key,
                                            done](std::vector<answer> answers) {
     json lanes = json::array();
+    const idle_agent idle = self->idle_agents();
     for (const answer& each : answers)
       if (each.code == errc::none) {
-        const json part = json::parse(each.json, nullptr, false);
-        for (const json& row : part["lanes"])
-          lanes.push_back(row);
+        json part = json::parse(each.json, nullptr, false);
+        for (json& row : part["lanes"]) {
+          overlay_idle(row, idle);
+          lanes.push_back(std::move(row));
+        }
       }
     self->sources_.store->look_up([self, key, lanes, done](journal::reader& reader) {
       journal::event_filter filter;

@@ -2,6 +2,7 @@
 // from the last facts of the store, so that it is answered whatever the store and the loops do.
 #include "actors/lookups.hpp"
 #include "actors/turn_slots.hpp"
+#include "journal/ledgers.hpp"
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
@@ -14,14 +15,10 @@ namespace {
 using nlohmann::json;
 
 json view_ledger(const journal::ledger& of) {
-  return {{"accepted", of.accepted},
-          {"done", of.done},
-          {"dead", of.dead},
-          {"cancelled", of.cancelled},
-          {"superseded", of.superseded},
-          {"expired", of.expired},
-          {"purged", of.purged},
-          {"pending", of.pending}};
+  json view = json::object();
+  for (const auto& [name, value] : journal::counts_of(of))
+    view[std::string{name}] = value;
+  return view;
 }
 
 std::string_view kind_name(agent_kind kind) {
@@ -50,6 +47,11 @@ std::string_view state_name(agent_kind kind, runner_state state) {
   return "unknown";
 }
 
+/// None of its programs runs, nor can one be started.
+bool is_idle(const runner_health& health) {
+  return health.state == runner_state::failing && health.programs == 0;
+}
+
 double seconds(duration value) { return std::chrono::duration<double>(value).count(); }
 
 void put_settings(json& row, const agent_settings& agent, const agent_facts& facts) {
@@ -60,7 +62,6 @@ void put_settings(json& row, const agent_settings& agent, const agent_facts& fac
               {"concurrency", agent.concurrency},
               {"timeout", format_duration(agent.timeout)},
               {"attempts", agent.retry.attempts},
-              {"running", facts.running},
               {"turns", facts.counted.turns},
               {"done", facts.counted.done},
               {"failed", facts.counted.failed},
@@ -117,8 +118,12 @@ json lookups::agents_view() const {
     const agent_settings& agent = sources_.settings.agents[i];
     const auto number = agent_named(agent.name);
     json row{{"name", agent.name}, {"configured", true}};
-    row["waiting"] = number ? waiting[raw(*number)] : 0;
-    put_settings(row, agent, sources_.pools[i]->read());
+    const agent_facts facts = sources_.pools[i]->read();
+    // Turns that no program can run now wait with it.
+    const std::size_t running = is_idle(facts.health) ? 0 : facts.running;
+    row["running"] = running;
+    row["waiting"] = (number ? waiting[raw(*number)] : 0) + facts.running - running;
+    put_settings(row, agent, facts);
     rows.push_back(std::move(row));
   }
   for (std::size_t i = 0; i < sources_.agents.size(); ++i) {
@@ -148,17 +153,20 @@ std::string lookups::obstacle_of(const std::string& agent) const {
 
 std::function<bool(const std::string&)> lookups::idle_agents() const {
   std::set<std::string> idle;
-  for (std::size_t i = 0; i < sources_.pools.size(); ++i) {
-    const runner_health health = sources_.pools[i]->read().health;
-    if (health.state == runner_state::failing && health.programs == 0)
+  for (std::size_t i = 0; i < sources_.pools.size(); ++i)
+    if (is_idle(sources_.pools[i]->read().health))
       idle.insert(sources_.settings.agents[i].name);
-  }
   return [idle = std::move(idle)](const std::string& agent) { return idle.contains(agent); };
 }
 
+/// Of those whose turn it could be: what is not due yet waits for that.
 void lookups::add_obstacles(json& view) const {
+  const json lanes = view.value("lane", json::array());
   for (json& row : view["deliveries"]) {
-    if (is_terminal(*parse_delivery_state(row["state"].get<std::string>())))
+    const auto is_first = [&](const json& each) {
+      return each["agent"] == row["agent"] && each["position"] == 0;
+    };
+    if (std::none_of(lanes.begin(), lanes.end(), is_first))
       continue;
     if (std::string why = obstacle_of(row["agent"].get<std::string>()); !why.empty())
       row["waits_for"] = std::move(why);

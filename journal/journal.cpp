@@ -16,6 +16,17 @@ delivery_state event_record::state() const {
   return event_state(std::span{states}.first(deliveries.size()));
 }
 
+std::array<named_count, 8> counts_of(const ledger& totals) noexcept {
+  return {{{"accepted", totals.accepted},
+           {"done", totals.done},
+           {"dead", totals.dead},
+           {"cancelled", totals.cancelled},
+           {"superseded", totals.superseded},
+           {"expired", totals.expired},
+           {"purged", totals.purged},
+           {"pending", totals.pending}}};
+}
+
 void count_terminal(ledger& totals, delivery_state state) {
   SKEIN_CHECK(is_terminal(state));
   switch (state) {

@@ -3,6 +3,10 @@
 
 #include "journal/journal.hpp"
 
+#include <array>
+#include <cstdint>
+#include <string_view>
+
 namespace skein::journal {
 
 /// Of the events and of the deliveries of a store.
@@ -11,6 +15,13 @@ struct ledgers {
   ledger deliveries;
   friend bool operator==(const ledgers&, const ledgers&) = default;
 };
+
+/// Each count with the name that people see, in the order in which they see them.
+struct named_count {
+  std::string_view name;
+  std::uint64_t value = 0;
+};
+std::array<named_count, 8> counts_of(const ledger& totals) noexcept;
 
 /// One more that ended so; the state must be terminal.
 void count_terminal(ledger& totals, delivery_state state);

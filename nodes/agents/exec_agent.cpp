@@ -252,9 +252,9 @@ void exec_agent::watch_queue() {
 void exec_agent::send_news() {
   if (std::exchange(health_changed_, false)) {
     health_.programs = programs();
-    health_.state = trouble_ != trouble::none ? runner_state::failing
-                    : health_.programs > 0    ? runner_state::up
-                                              : runner_state::idle;
+    health_.state = trouble_ != trouble::none && !any_proven() ? runner_state::failing
+                    : health_.programs > 0                     ? runner_state::up
+                                                               : runner_state::idle;
     if (health_ != told_health_)
       news_.health = told_health_ = health_;
   }

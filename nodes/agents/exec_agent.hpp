@@ -56,6 +56,8 @@ class exec_agent : public pass_handler {
   /// Alive, ending ones too.
   virtual std::size_t programs() const = 0;
   virtual void stop_running(live_turn& turn, stop_stage stage) = 0;
+  /// One that has answered is alive: turns get on, whatever became of others.
+  virtual bool any_proven() const = 0;
   virtual void end_programs(close_manner how) = 0;
   virtual void abandon_programs() = 0;
   /// Destroys what is gone; whether none is left.

@@ -108,6 +108,11 @@ bool lines_agent::any_running() const {
                      [](const auto& worker) { return worker->running(); });
 }
 
+bool lines_agent::any_proven() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->running() && worker->answered(); });
+}
+
 void lines_agent::stop_running(live_turn& turn, stop_stage stage) {
   auto& worker = static_cast<lines_worker&>(*turn.on);
   if (stage == stop_stage::tell)

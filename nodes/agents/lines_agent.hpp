@@ -39,6 +39,7 @@ class lines_agent final : public exec_agent {
   void place() override;
   bool any_running() const override;
   std::size_t programs() const override { return workers_.size(); }
+  bool any_proven() const override;
   void stop_running(live_turn& turn, stop_stage stage) override;
   void end_programs(close_manner how) override;
   void abandon_programs() override;

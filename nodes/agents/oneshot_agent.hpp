@@ -64,6 +64,7 @@ class oneshot_agent final : public exec_agent {
   void place() override;
   bool any_running() const override;
   std::size_t programs() const override { return programs_.size(); }
+  bool any_proven() const override { return any_running(); }
   void stop_running(live_turn& turn, stop_stage stage) override;
   void end_programs(close_manner how) override;
   void abandon_programs() override;

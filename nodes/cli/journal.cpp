@@ -1,4 +1,5 @@
 // skein journal verify: looks at the folder of a store itself, whether a node runs on it or not.
+#include "journal/ledgers.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "nodes/cli/commands.hpp"
 #include "nodes/cli/exit_codes.hpp"
@@ -16,14 +17,10 @@ namespace skein::cli {
 namespace {
 
 json view_counts(const journal::ledger& of) {
-  return {{"accepted", of.accepted},
-          {"done", of.done},
-          {"dead", of.dead},
-          {"cancelled", of.cancelled},
-          {"superseded", of.superseded},
-          {"expired", of.expired},
-          {"purged", of.purged},
-          {"pending", of.pending}};
+  json view = json::object();
+  for (const auto& [name, value] : journal::counts_of(of))
+    view[std::string{name}] = value;
+  return view;
 }
 
 json view(const std::string& folder, const journal::verify_report& report) {
@@ -43,10 +40,9 @@ json view(const std::string& folder, const journal::verify_report& report) {
 
 std::string counts_text(const journal::ledger& of) {
   std::string text;
-  const json counts = view_counts(of);
-  for (const auto& [name, count] : counts.items())
-    if (name == "accepted" || count != 0)
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count.get<std::uint64_t>(), name);
+  for (const auto& [name, value] : journal::counts_of(of))
+    if (text.empty() || value != 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", value, name);
   return text;
 }
 

@@ -1,5 +1,7 @@
 #include "nodes/metrics/metrics.hpp"
 
+#include "journal/ledgers.hpp"
+
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
@@ -76,15 +78,9 @@ double resident_bytes() {
 }
 
 void put_ledger(page& out, const char* name, const char* help, const journal::ledger& of) {
-  out.gauge(name, help)
-      .value(number(of.accepted), {{"state", "accepted"}})
-      .value(number(of.done), {{"state", "done"}})
-      .value(number(of.dead), {{"state", "dead"}})
-      .value(number(of.cancelled), {{"state", "cancelled"}})
-      .value(number(of.superseded), {{"state", "superseded"}})
-      .value(number(of.expired), {{"state", "expired"}})
-      .value(number(of.purged), {{"state", "purged"}})
-      .value(number(of.pending), {{"state", "pending"}});
+  page& family = out.gauge(name, help);
+  for (const auto& [state, value] : journal::counts_of(of))
+    family.value(number(value), {{"state", std::string{state}}});
 }
 
 void put_store(page& out, const store_facts& store) {
