@@ -171,7 +171,7 @@ class journal_run {
     if (!opened)
       die(to_string(opened.error()));
     engine_ = std::move(*opened);
-    if (auto ready = engine_->recover([](const journal::pending_delivery&) {}); !ready)
+    if (auto ready = engine_->recover([](const journal::pending_event&) {}); !ready)
       die(to_string(ready.error()));
     agent_ = *engine_->agent_number("agent");
   }

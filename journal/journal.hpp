@@ -151,6 +151,8 @@ struct op_result {
   event_id event;                                  // accept
   delivery_state actual = delivery_state::pending; // already_terminal
   std::uint32_t emit = 0;                          // emit_conflict
+  /// finish, applied: how its event ended, if this was its last delivery; else pending.
+  delivery_state event_end = delivery_state::pending;
   /// finish: per emit its event, and whether it was there already.
   struct emitted {
     event_id event;
@@ -205,7 +207,16 @@ enum class start_mark : std::uint8_t {
   alone,   // durably started alone, without outcome: one crash each time it is recovered so
 };
 
-/// A delivery that is not terminal, as found at start.
+/// A pending event as a start finds it: what a loop must know of it, without its row.
+struct pending_event {
+  event_id event;
+  delivery_list deliveries; // all that it has
+  std::uint16_t live = 0;   // bit i: delivery i is not over
+  bool sleeps = false;      // its time has not come (due after last_commit_at() of the opening)
+};
+static_assert(limits::deliveries_per_event_max <= 16);
+
+/// A delivery that is not terminal, as its rows say.
 struct pending_delivery {
   delivery_id delivery;
   agent_no agent{};
@@ -221,6 +232,29 @@ struct pending_delivery {
   /// All the event's deliveries, with the states of those that are over (pending for the others).
   delivery_list siblings;
   std::array<delivery_state, limits::deliveries_per_event_max> sibling_states{};
+  slice body; // empty if it is a large one, or damaged: bodies() tells
+};
+
+/// Time at which something happens to a pending event.
+struct timer {
+  instant at = no_instant;
+  event_id event;
+  bool expiry = false; // else it is due
+  friend auto operator<=>(const timer&, const timer&) = default;
+};
+
+/// Which timers: of the shards of one loop (shard mod loops), in order of (at, event, expiry),
+/// behind `after` and up to `until`.
+struct timer_query {
+  std::uint32_t loops = 1;
+  loop_no loop{};
+  timer after;
+  instant until = no_instant;
+  std::size_t limit = limits::timer_page_rows;
+};
+struct timer_page {
+  std::vector<timer> timers; // of events that may be over by now
+  bool more = false;         // the limit ended it
 };
 
 struct attempt_record {
@@ -308,6 +342,12 @@ class reader {
   virtual result<event_page> list(const event_filter& filter) = 0;
   /// Events with at least one dead delivery.
   virtual result<event_page> list_dead(const dead_filter& filter) = 0;
+  /// Those deliveries of these events (by their sequences, ascending) that are pending, in that
+  /// order. `crashes` and `mark` as they stand in the store now.
+  virtual result<std::vector<pending_delivery>>
+  pending(std::span<const std::uint64_t> sequences) = 0;
+  /// Events that wait for their time, and those that expire; see timer_query.
+  virtual result<timer_page> timers(const timer_query& which) = 0;
   /// Empty if (agent, key) has no state.
   virtual result<std::optional<slice>> state_of(agent_no agent, std::string_view key) = 0;
   /// Commits after `after`, oldest first, at most `limit`. `reset` when `after` is older than what
@@ -342,9 +382,10 @@ class engine {
     return commit(batches{&batch, 1}, now);
   }
 
-  /// Every pending delivery, in order of sequence, then index. Called once, before the first
-  /// commit.
-  virtual result<void> recover(const std::function<void(pending_delivery)>& each) = 0;
+  /// Every pending event. Those that do not sleep come in the order of their lanes: by the later of
+  /// accepted and due, then by sequence. Crashes of starts alone are counted, durably. Called once,
+  /// before the first commit.
+  virtual result<void> recover(const std::function<void(const pending_event&)>& each) = 0;
 
   /// The number of an agent's name; a new name is added durably with the next commit.
   virtual result<agent_no> agent_number(std::string_view name) = 0;

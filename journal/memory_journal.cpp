@@ -55,7 +55,7 @@ class memory_engine final : public engine {
     return receipt;
   }
 
-  result<void> recover(const std::function<void(pending_delivery)>& each) override;
+  result<void> recover(const std::function<void(const pending_event&)>& each) override;
 
   result<agent_no> agent_number(std::string_view name) override {
     if (name.empty() || name.size() > limits::agent_name_bytes_max)
@@ -215,8 +215,18 @@ class memory_engine final : public engine {
     store_->totals.events.done += op.deliveries.empty() ? 1u : 0u;
     store_->totals.deliveries.accepted += op.deliveries.size();
     current_.items.push_back({feed_item::what::accepted, {id, 0}});
+    set_timers(made.record);
     store_->events.push_back(std::move(made));
     changed_ = true;
+  }
+
+  void set_timers(const event_record& of) {
+    if (of.deliveries.empty())
+      return;
+    if (of.due > of.accepted)
+      store_->timers.insert({of.due, of.event, false});
+    if (of.expires != no_instant)
+      store_->timers.insert({of.expires, of.event, true});
   }
 
   /// The delivery if it can still change; else why not, in `judged`.
@@ -241,6 +251,9 @@ class memory_engine final : public engine {
     while (store_->events.size() > events_before) {
       store_->identities.erase(store_->identities_by_time.back().second);
       store_->identities_by_time.pop_back();
+      const event_record& gone = store_->events.back().record;
+      store_->timers.erase({gone.due, gone.event, false});
+      store_->timers.erase({gone.expires, gone.event, true});
       store_->events.pop_back();
     }
     current_.items.resize(items_before);
@@ -290,9 +303,10 @@ class memory_engine final : public engine {
     if (op.state_of_key)
       set_state(op.agent, *op.state_of_key);
     count_terminal(store_->totals.deliveries, op.state);
-    if (!event->pending())
-      count_terminal(store_->totals.events,
-                     is_terminal(op.event_state) ? op.event_state : event->record.state());
+    if (!event->pending()) {
+      judged.event_end = is_terminal(op.event_state) ? op.event_state : event->record.state();
+      count_terminal(store_->totals.events, judged.event_end);
+    }
     outcomes_.push_back({feed_item::what::outcome, op.delivery});
     changed_ = true;
     return judged;
@@ -344,45 +358,31 @@ class memory_engine final : public engine {
   bool closed_ = false;
 };
 
-pending_delivery describe(const memory_event& event, std::size_t index) {
-  const delivery_record& mine = event.record.deliveries[index];
-  pending_delivery found;
-  found.delivery = {event.record.event, static_cast<std::uint8_t>(index)};
-  found.agent = mine.agent;
-  found.priority = event.record.priority;
-  found.key = read_head(event.record.body.view()).key;
-  found.accepted = event.record.accepted;
-  found.due = event.record.due;
-  found.expires = event.record.expires;
-  found.attempts = static_cast<std::uint32_t>(mine.attempts.size());
-  found.next_due = mine.attempts.empty() ? no_instant : mine.attempts.back().next_due;
-  found.crashes = event.starts[index].crashes;
-  found.mark = event.starts[index].mark;
-  for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {
-    const delivery_record& each = event.record.deliveries[i];
-    found.siblings.add(each.agent);
-    found.sibling_states[i] = is_terminal(each.state) ? each.state : delivery_state::pending;
-  }
-  return found;
-}
-
-result<void> memory_engine::recover(const std::function<void(pending_delivery)>& each) {
-  std::vector<pending_delivery> all;
+result<void> memory_engine::recover(const std::function<void(const pending_event&)>& each) {
+  std::vector<std::pair<instant, pending_event>> all; // by when it was ready
   {
     const std::scoped_lock hold{store_->mutex};
-    for (memory_event& event : store_->events)
+    for (memory_event& event : store_->events) {
+      pending_event found{event.record.event, {}, 0, event.record.due > last_at_};
       for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {
+        found.deliveries.add(event.record.deliveries[i].agent);
         if (is_terminal(event.record.deliveries[i].state))
           continue;
+        found.live = static_cast<std::uint16_t>(found.live | 1u << i);
         memory_start& start = event.starts[i];
-        start.crashes += start.mark == start_mark::alone ? 1 : 0;
-        all.push_back(describe(event, i));
-        if (start.mark == start_mark::alone)
-          start.mark = start_mark::started; // counted once
+        if (start.mark == start_mark::alone) { // counted once
+          ++start.crashes;
+          start.mark = start_mark::started;
+        }
       }
+      if (found.live != 0)
+        all.emplace_back(std::max(event.record.accepted, event.record.due), found);
+    }
   }
-  for (pending_delivery& one : all)
-    each(std::move(one));
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [ready, one] : all)
+    each(one);
   return {};
 }
 

@@ -41,6 +41,29 @@ bool has_dead(const memory_event& event) {
       [](const delivery_record& each) { return each.state == delivery_state::dead; });
 }
 
+pending_delivery describe_pending(const memory_event& event, std::size_t index) {
+  const delivery_record& mine = event.record.deliveries[index];
+  pending_delivery found;
+  found.delivery = {event.record.event, static_cast<std::uint8_t>(index)};
+  found.agent = mine.agent;
+  found.priority = event.record.priority;
+  found.key = read_head(event.record.body.view()).key;
+  found.accepted = event.record.accepted;
+  found.due = event.record.due;
+  found.expires = event.record.expires;
+  found.attempts = static_cast<std::uint32_t>(mine.attempts.size());
+  found.next_due = mine.attempts.empty() ? no_instant : mine.attempts.back().next_due;
+  found.crashes = event.starts[index].crashes;
+  found.mark = event.starts[index].mark;
+  for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {
+    const delivery_record& each = event.record.deliveries[i];
+    found.siblings.add(each.agent);
+    found.sibling_states[i] = is_terminal(each.state) ? each.state : delivery_state::pending;
+  }
+  found.body = event.record.body;
+  return found;
+}
+
 class memory_reader final : public reader {
  public:
   explicit memory_reader(std::shared_ptr<memory_store> store) : store_{std::move(store)} {}
@@ -69,6 +92,35 @@ class memory_reader final : public reader {
   result<event_page> list_dead(const dead_filter& filter) override {
     const std::scoped_lock hold{store_->mutex};
     return page(filter, has_dead);
+  }
+
+  result<std::vector<pending_delivery>> pending(std::span<const std::uint64_t> sequences) override {
+    const std::scoped_lock hold{store_->mutex};
+    std::vector<pending_delivery> all;
+    for (const std::uint64_t sequence : sequences) {
+      const memory_event* event = store_->at(sequence);
+      if (event == nullptr)
+        continue;
+      for (std::size_t i = 0; i < event->record.deliveries.size(); ++i)
+        if (!is_terminal(event->record.deliveries[i].state))
+          all.push_back(describe_pending(*event, i));
+    }
+    return all;
+  }
+
+  result<timer_page> timers(const timer_query& which) override {
+    const std::scoped_lock hold{store_->mutex};
+    timer_page found;
+    for (auto at = store_->timers.upper_bound(which.after);
+         at != store_->timers.end() && at->at <= which.until; ++at) {
+      if (raw(at->event.shard) % which.loops != raw(which.loop))
+        continue;
+      found.more = found.timers.size() == which.limit;
+      if (found.more)
+        break;
+      found.timers.push_back(*at);
+    }
+    return found;
   }
 
   result<std::optional<slice>> state_of(agent_no agent, std::string_view key) override {

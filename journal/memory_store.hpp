@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -64,6 +65,7 @@ class memory_store {
   std::deque<std::pair<instant, hash128>> identities_by_time;
   std::map<std::pair<agent_no, std::string>, slice> states;
   std::map<shard_id, epoch_no> epochs; // above the boot number
+  std::set<timer> timers;              // of events that wait for a time or expire
   std::deque<feed_commit> commits;     // number 1 first, without gaps
   ledgers totals;                      // without `pending`
 };

@@ -31,6 +31,11 @@ bool pending_set::contains(const delivery_id& delivery) const {
          at->second.shard[slot] == raw(delivery.event.shard);
 }
 
+bool pending_set::holds(std::uint64_t sequence) const {
+  const auto at = find(sequence);
+  return at != chunks_.end() && at->second.live[sequence % chunk_events] != 0;
+}
+
 /// Writes the event's bits and keeps the chunk's count; an empty chunk goes.
 void pending_set::set(event_id event, mask live) {
   auto at = find(event.sequence);

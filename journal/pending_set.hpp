@@ -24,6 +24,8 @@ class pending_set {
   };
 
   bool contains(const delivery_id& delivery) const;
+  /// Whether a delivery of the event lives.
+  bool holds(std::uint64_t sequence) const;
 
   /// The event must not be here yet, `live` not be empty.
   void add(event_id event, mask live);

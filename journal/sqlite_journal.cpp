@@ -33,7 +33,7 @@ result<void> sqlite_journal::prepare() {
     return !outcome ? outcome.error() : attempt.error();
   find_outcome_ = std::move(*outcome);
   find_last_attempt_ = std::move(*attempt);
-  return {};
+  return timers_.prepare(db);
 }
 
 result<std::optional<delivery_state>> sqlite_journal::ended(const delivery_id& delivery) {
@@ -61,14 +61,14 @@ result<std::uint32_t> sqlite_journal::last_attempt(const delivery_id& delivery) 
   return static_cast<std::uint32_t>(find_last_attempt_.integer(0));
 }
 
-result<void> sqlite_journal::recover(const std::function<void(pending_delivery)>& each) {
+result<void> sqlite_journal::recover(const std::function<void(const pending_event&)>& each) {
   SKEIN_CHECK(!recovered_);
   recovered_ = true;
   return load_pending(parts_, each);
 }
 
 result<void> sqlite_journal::recover_if_needed() {
-  return recovered_ ? result<void>{} : recover([](const pending_delivery&) {});
+  return recovered_ ? result<void>{} : recover([](const pending_event&) {});
 }
 
 result<void> sqlite_journal::judge(batches all, std::vector<op_result>& results) {
@@ -216,7 +216,12 @@ result<bool> sqlite_journal::upkeep(instant now) {
     return moved.error();
   if (!marked)
     return marked.error();
-  return more;
+  if (!recovered_)
+    return more; // what is pending is not known yet
+  const auto timers = timers_.step(*parts_.writer, parts_.state->pending(), parts_.last_at);
+  if (!timers)
+    return timers.error();
+  return more || *timers;
 }
 
 /// In the upkeep, which comes after the answers of a commit: nobody waits for this sync.

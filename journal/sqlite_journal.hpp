@@ -9,6 +9,7 @@
 #include "journal/sqlite_writer.hpp"
 #include "journal/store_lock.hpp"
 #include "journal/store_state.hpp"
+#include "journal/timer_buckets.hpp"
 
 #include <atomic>
 #include <memory>
@@ -38,9 +39,10 @@ struct sqlite_parts {
 /// (sqlite_load.cpp)
 result<void> load_state(sqlite_parts& parts);
 
-/// Reads every pending delivery into the state's pending set, and gives it to `each`. Counts the
-/// crashes of starts alone first, durably. (sqlite_load.cpp)
-result<void> load_pending(sqlite_parts& parts, const std::function<void(pending_delivery)>& each);
+/// Reads what is pending into the state's pending set, and gives it to `each`, as recover() says.
+/// Counts the crashes of starts alone first, durably. (sqlite_recover.cpp)
+result<void> load_pending(sqlite_parts& parts,
+                          const std::function<void(const pending_event&)>& each);
 
 class sqlite_journal final : public engine, private past {
  public:
@@ -49,7 +51,7 @@ class sqlite_journal final : public engine, private past {
   const store_identity& identity() const override { return parts_.identity; }
   using engine::commit;
   result<commit_receipt> commit(batches all, instant now) override;
-  result<void> recover(const std::function<void(pending_delivery)>& each) override;
+  result<void> recover(const std::function<void(const pending_event&)>& each) override;
   result<agent_no> agent_number(std::string_view name) override;
   std::vector<std::string> agent_names() const override { return parts_.agents; }
   result<std::vector<agent_no>> agents_with_state() override;
@@ -76,6 +78,7 @@ class sqlite_journal final : public engine, private past {
 
   sqlite_parts parts_;
   statement find_outcome_, find_last_attempt_;
+  timer_upkeep timers_;
   sealed_commit sealed_;
   std::size_t agents_saved_;
   bool recovered_ = false;

@@ -2,8 +2,10 @@
 
 #include "journal/checked_rows.hpp"
 #include "journal/payload_bytes.hpp"
+#include "journal/pending_rows.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_db.hpp"
+#include "journal/timer_buckets.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -72,6 +74,8 @@ class sqlite_reader final : public reader {
   result<event_page> list_dead(const dead_filter& filter) override {
     return page(list_dead_, filter);
   }
+  result<std::vector<pending_delivery>> pending(std::span<const std::uint64_t> sequences) override;
+  result<timer_page> timers(const timer_query& which) override;
   result<std::optional<slice>> state_of(agent_no agent, std::string_view key) override;
   result<feed> commits_after(commit_no after, std::size_t limit) override;
 
@@ -98,6 +102,8 @@ class sqlite_reader final : public reader {
   database db_;
   statement begin_, commit_;
   statement find_, list_, list_dead_, outcomes_, attempts_, state_, commits_, accepted_;
+  pending_rows pending_;
+  timer_reader timers_;
   unchecked_rows old_;
 };
 
@@ -129,7 +135,8 @@ result<void> sqlite_reader::prepare() {
   if (!old)
     return old.error();
   old_ = *old;
-  return {};
+  auto ready = pending_.prepare(db_);
+  return ready ? timers_.prepare(db_) : ready;
 }
 
 result<event_record> sqlite_reader::read_event(statement& row) {
@@ -244,6 +251,21 @@ result<std::vector<slice>> sqlite_reader::bodies(std::span<const event_id> event
     all.push_back(event ? copy(event->body) : slice{});
   }
   return all;
+}
+
+result<std::vector<pending_delivery>>
+sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
+  if (auto begun = begin(); !begun)
+    return begun.error();
+  const end_of_read last{commit_};
+  return pending_.read(sequences, old_);
+}
+
+result<timer_page> sqlite_reader::timers(const timer_query& which) {
+  if (auto begun = begin(); !begun)
+    return begun.error();
+  const end_of_read last{commit_};
+  return timers_.read(which);
 }
 
 template <class Filter>

@@ -1,6 +1,7 @@
 #include "journal/sqlite_writer.hpp"
 
 #include "journal/chain.hpp"
+#include "journal/timer_buckets.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -163,6 +164,7 @@ result<void> sqlite_writer::prepare_rows() {
       {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3, ?4) "
                     "ON CONFLICT DO UPDATE SET value = ?3, crc = ?4"},
       {&erase_state_, "DELETE FROM state WHERE agent = ? AND key = ?"},
+      {&add_timer_, "INSERT INTO timer VALUES(?, ?, ?, ?, ?)"},
       {&add_commit_, "INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
   });
 }
@@ -264,6 +266,8 @@ result<void> sqlite_writer::insert(const sealed_commit& commit) {
       if (auto done = run(add_dead_.bind(1, row_of(each->delivery)), "writing dead letters"); !done)
         return done;
 #endif
+  if (auto done = insert_timers(staged); !done)
+    return done;
   if (auto done = insert_states(staged); !done)
     return done;
   if (auto done = insert_attempts(commit); !done)
@@ -271,6 +275,27 @@ result<void> sqlite_writer::insert(const sealed_commit& commit) {
   if (auto done = insert_starts(staged); !done)
     return done;
   return insert_commit(commit);
+}
+
+result<void> sqlite_writer::insert_timers(const staged_batch& staged) {
+  const auto add = [&](const staged_batch::new_event& of, instant at, int kind) {
+    add_timer_.bind(1, timer_bucket(at, staged.at)).bind(2, of.event.sequence);
+    add_timer_.bind(3, std::int64_t{kind}).bind(4, at).bind(5, std::int64_t{raw(of.event.shard)});
+    return run(add_timer_, "writing timers");
+  };
+  for (const staged_batch::new_event& each : staged.events) {
+    if (each.op->deliveries.empty())
+      continue;
+    const instant due = resolved(each.op->event.due, staged.at);
+    const instant expires = resolved(each.op->event.expires, staged.at);
+    if (due > staged.at)
+      if (auto done = add(each, due, 0); !done)
+        return done;
+    if (expires != no_instant)
+      if (auto done = add(each, expires, 1); !done)
+        return done;
+  }
+  return {};
 }
 
 result<void> sqlite_writer::insert_states(const staged_batch& staged) {

@@ -67,6 +67,7 @@ class sqlite_writer {
 
   result<void> prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all);
   result<void> insert(const sealed_commit& commit);
+  result<void> insert_timers(const staged_batch& staged);
   result<void> insert_states(const staged_batch& staged);
   result<void> insert_attempts(const sealed_commit& commit);
   result<void> insert_starts(const staged_batch& staged);
@@ -82,7 +83,7 @@ class sqlite_writer {
   std::unique_ptr<outcome_rows> outcome_rows_;
   statement begin_, commit_, rollback_;
   statement add_agent_, add_events_, add_outcomes_, add_attempt_, set_start_, end_start_, add_dead_,
-      set_state_, erase_state_, add_commit_;
+      set_state_, erase_state_, add_timer_, add_commit_;
   std::atomic<int> log_pages_ = 0; // in the log, told by SQLite after each commit
   int tried_pages_ = 0;            // of them, at the last checkpoint
   bool all_moved_ = true;          // that checkpoint moved them all

@@ -196,6 +196,7 @@ result<op_result> store_state::judge(const finish_op& op, past& disk) {
     const auto end = event_end(op, disk);
     if (!end)
       return end.error(); // the whole batch is undone
+    judged.event_end = *end;
     count_terminal(totals_.events, *end);
   }
   if (starts_.contains(op.delivery))

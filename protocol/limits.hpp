@@ -113,6 +113,7 @@ inline constexpr std::chrono::seconds journal_busy_timeout{2}; // another progra
 inline constexpr std::size_t page_rows_default = 50;
 inline constexpr std::size_t page_rows_max = 1'000;
 inline constexpr std::size_t scan_budget_rows = 200'000;
+inline constexpr std::size_t timer_page_rows = 16'384;
 inline constexpr std::size_t lane_walks_max = 2; // requests that walk the lanes at once
 /// Then the status shows the last known ones.
 inline constexpr std::chrono::seconds status_facts_within{1};

@@ -21,7 +21,7 @@ void check_corrupt(const result<T>& read, const std::string& name) {
 TEST_CASE("what is as it was written reads back") {
   damaged_store store;
   store.open();
-  must(store.chained.store->recover([](const pending_delivery&) {}));
+  must(store.chained.store->recover([](const pending_event&) {}));
   CHECK(must(store.view->find(store.ended))->deliveries[0].reply.view() == "reply-of-it");
   CHECK(must(store.view->bodies(std::vector{store.waiting})).size() == 1);
   CHECK(must(store.view->list({})).events.size() == 2);
@@ -40,7 +40,7 @@ TEST_CASE("a changed body is found by every way to it, and by name") {
   CHECK_FALSE(bodies.at(1).empty());
   check_corrupt(store.view->list({}), name);
   check_corrupt(store.view->commits_after(commit_no{}, 10), name);
-  check_corrupt(store.chained.store->recover([](const pending_delivery&) {}), name);
+  check_corrupt(store.chained.store->recover([](const pending_event&) {}), name);
   CHECK(must(store.view->find(store.ended)).has_value()); // the others are still there
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("a pending event with a body of many pages is checked when the body is
   bytes[place_of("the-end", bytes)] ^= 1;
   must(chained.open());
   int pending = 0;
-  must(chained.store->recover([&](const pending_delivery&) { ++pending; }));
+  must(chained.store->recover([&](const pending_event&) { ++pending; }));
   CHECK(pending == 1);
   CHECK(must(must(chained.store->new_reader())->bodies(std::vector{large})).at(0).empty());
 }

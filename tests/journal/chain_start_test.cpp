@@ -54,7 +54,7 @@ struct cut_store {
     must(chained.open());
     CHECK(chained.store->last_commit() >= marked);
     CHECK(chained.store->last_commit() <= last);
-    must(chained.store->recover([](const pending_delivery&) {}));
+    must(chained.store->recover([](const pending_event&) {}));
     for (const std::string& each : must(audit_sqlite(chained.path, chained.disk.name())).problems)
       FAIL_CHECK(each);
     chained.drop();
@@ -96,7 +96,7 @@ void make_old(const std::string& from, const std::string& to) {
 
 std::unique_ptr<engine> open_at(const std::string& path) {
   auto opened = must(skein::journal::open(path, {.now = from_ns(1'700'000'000'000'000'000)}));
-  must(opened->recover([](const pending_delivery&) {}));
+  must(opened->recover([](const pending_event&) {}));
   return opened;
 }
 

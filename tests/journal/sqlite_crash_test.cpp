@@ -46,10 +46,8 @@ class run {
     if (!open())
       return "the store does not open: " + why_;
     std::vector<std::string> pending;
-    if (const auto done = store_->recover(
-            [&](const pending_delivery& each) { pending.push_back(describe(each)); });
-        !done)
-      return "the store does not recover: " + to_string(done.error());
+    for (const auto& each : recover_all(*store_, *reader_))
+      pending.push_back(describe(each));
     if (store_->last_commit() != oracle_->last_commit()) {
       if (raw(store_->last_commit()) != raw(oracle_->last_commit()) + 1 || in_flight_.empty())
         return "commit " + std::to_string(raw(oracle_->last_commit())) +

@@ -31,7 +31,7 @@ struct broken_store {
     store = must(open_sqlite(options));
     for (const std::string& name : workload_agents())
       (void)store->agent_number(name);
-    must(store->recover([](const pending_delivery&) {}));
+    must(store->recover([](const pending_event&) {}));
   }
   result<commit_receipt> commit() {
     batch = work.next(store->identity().hash, now);

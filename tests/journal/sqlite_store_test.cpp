@@ -1,5 +1,6 @@
 // The directory of a store on disk: who may read it, who has it open, which stores are refused and
 // why.
+#include "journal/migrations/migrations.hpp"
 #include "journal/sqlite_audit.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -119,7 +120,7 @@ TEST_CASE("a store from the future is refused and left as it is") {
   must(store.open());
   store.sql("PRAGMA user_version = 99");
   CHECK(store.refusal() == errc::store_version);
-  store.sql("PRAGMA user_version = 2");
+  store.sql("PRAGMA user_version = " + std::to_string(migrations().size()));
   CHECK(store.open().ok());
 }
 
@@ -180,7 +181,7 @@ TEST_CASE("rows that cannot be are found when what is pending is read") {
   }
   store.sql("UPDATE event SET deliveries = 'x' WHERE no = (SELECT max(no) FROM event)");
   auto opened = must(store.open());
-  const auto recovered = opened->recover([](const pending_delivery&) {});
+  const auto recovered = opened->recover([](const pending_event&) {});
   REQUIRE_FALSE(recovered.ok());
   CHECK(recovered.error().code == errc::store_corrupt);
 }

@@ -3,6 +3,7 @@
 #include "journal/memory_journal.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 namespace skein::test {
@@ -63,7 +64,7 @@ test_store::test_store(const engine_kind& kind, open_options options)
   options_.now = now;
   options_.seed = 42;
   opened(place_->open(options_));
-  must(engine_->recover([](const pending_delivery&) {}));
+  must(engine_->recover([](const pending_event&) {}));
 }
 
 void test_store::opened(result<std::unique_ptr<engine>> made) {
@@ -71,16 +72,30 @@ void test_store::opened(result<std::unique_ptr<engine>> made) {
   reader_ = must(engine_->new_reader());
 }
 
+std::vector<pending_delivery> recover_all(engine& store, reader& view) {
+  std::vector<std::uint64_t> sequences;
+  must(store.recover([&](const pending_event& each) { sequences.push_back(each.event.sequence); }));
+  std::sort(sequences.begin(), sequences.end());
+  return must(view.pending(sequences));
+}
+
 std::vector<pending_delivery> test_store::reopen(bool clean) {
   if (clean)
     must(engine_->close());
+  open_again();
+  return recover_all(*engine_, *reader_);
+}
+
+void test_store::reopen_raw(const std::function<void(const pending_event&)>& each) {
+  open_again();
+  must(engine_->recover(each));
+}
+
+void test_store::open_again() {
   reader_.reset();
   engine_.reset();
   options_.now = now;
   opened(place_->open(options_));
-  std::vector<pending_delivery> found;
-  must(engine_->recover([&](pending_delivery each) { found.push_back(std::move(each)); }));
-  return found;
 }
 
 accept_op test_store::accept(const event_words& words) {
@@ -94,6 +109,8 @@ accept_op test_store::accept(const event_words& words) {
   value.set_extension(std::string{attribute::partitionkey}, words.key);
   if (!words.due.empty())
     value.set_extension(std::string{attribute::due}, words.due);
+  if (!words.expires.empty())
+    value.set_extension(std::string{attribute::expires}, words.expires);
   accept_op op;
   op.epoch = epoch();
   op.event = must(offer(value, engine_->identity().hash, {}, now));

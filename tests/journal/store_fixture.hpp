@@ -45,6 +45,7 @@ struct event_words {
   std::string data = "data";
   std::vector<std::string> agents = {"bot"};
   std::string due{};
+  std::string expires{};
 };
 
 class test_store {
@@ -57,6 +58,8 @@ class test_store {
 
   /// Opens again, after close() or, if `clean` is false, as after a kill. Returns what was pending.
   std::vector<pending_delivery> reopen(bool clean = true);
+  /// The same after a kill, told as the engine tells it.
+  void reopen_raw(const std::function<void(const pending_event&)>& each);
 
   instant now = from_ns(1'700'000'000'000'000'000);
 
@@ -81,6 +84,7 @@ class test_store {
 
  private:
   void opened(result<std::unique_ptr<engine>> made);
+  void open_again();
 
   std::unique_ptr<store_place> place_;
   open_options options_;
@@ -90,6 +94,9 @@ class test_store {
 
 /// The first delivery of an event.
 inline delivery_id first_of(event_id event) { return {event, 0}; }
+
+/// What is pending in a store that was just opened, in order of number.
+std::vector<pending_delivery> recover_all(engine& store, reader& view);
 
 /// All that a store shows, as text: equal stores give equal texts.
 std::string describe(engine& store, reader& view);

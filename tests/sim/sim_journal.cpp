@@ -77,7 +77,7 @@ void sim_journal::open(instant now) {
     SKEIN_CHECK(engine_->last_commit() == mirror_->last_commit());
   mirror_.reset();
   mirror_ = must(journal::open_memory(memory_, how(now)));
-  must(mirror_->recover([](const journal::pending_delivery&) {}));
+  must(mirror_->recover([](const journal::pending_event&) {}));
 }
 
 void sim_journal::drop(bool power, sim_random& dice) {

@@ -78,7 +78,7 @@ class faulty_journal final : public journal::engine {
   }
 
   const journal::store_identity& identity() const override { return behind_->identity(); }
-  result<void> recover(const std::function<void(journal::pending_delivery)>& each) override {
+  result<void> recover(const std::function<void(const journal::pending_event&)>& each) override {
     return behind_->recover(each);
   }
   result<agent_no> agent_number(std::string_view name) override {

@@ -41,7 +41,7 @@ class store_world {
     REQUIRE(opened.ok());
     journal = std::make_unique<faulty_journal>(*std::move(opened));
     bot = *journal->agent_number("bot");
-    REQUIRE(journal->recover([](const journal::pending_delivery&) {}).ok());
+    REQUIRE(journal->recover([](const journal::pending_event&) {}).ok());
     store = std::make_unique<store_threads>(
         *journal, store_threads::readers{*journal->new_reader(), *journal->new_reader()}, clock,
         loops,
