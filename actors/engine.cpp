@@ -105,6 +105,7 @@ struct engine::impl {
   caf::actor_system system;
   std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
   std::vector<std::size_t> recovered;                 // deliveries, by agent number
+  std::vector<std::uint64_t> pending;                 // events, until load()
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
   std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
@@ -250,11 +251,23 @@ engine::engine(engine_setup setup) : impl_{std::make_unique<impl>(std::move(setu
 
 engine::~engine() { stop(); }
 
-void engine::recover(const journal::pending_delivery& found) {
-  if (const std::size_t agent = raw(found.agent); agent < impl_->recovered.size())
-    ++impl_->recovered[agent];
-  const std::size_t loop = raw(found.delivery.event.shard) % impl_->cores.size();
-  impl_->cores[loop]->recover(found, impl_->setup.clock->now().wall);
+void engine::recover(const journal::pending_event& found) {
+  for (std::size_t i = 0; i < found.deliveries.size(); ++i)
+    if (const std::size_t agent = raw(found.deliveries[i]);
+        (found.live >> i & 1) != 0 && agent < impl_->recovered.size())
+      ++impl_->recovered[agent];
+  impl_->pending.push_back(found.event.sequence);
+}
+
+result<void> engine::load(journal::reader& from) {
+  std::sort(impl_->pending.begin(), impl_->pending.end());
+  auto found = from.pending(impl_->pending);
+  if (!found)
+    return found.error();
+  for (const journal::pending_delivery& each : *found)
+    impl_->cores[raw(each.delivery.event.shard) % impl_->cores.size()]->recover(
+        each, impl_->setup.clock->now().wall);
+  return {};
 }
 
 void engine::attach_bus(const std::string& link, bus_port& bus) { impl_->buses[link] = &bus; }

@@ -1,6 +1,6 @@
 // The actors of one node as one thing, without a word of CAF: what nodes/ composes and what the
-// simulator runs. Life: construct, recover() each pending delivery, attach buses and runners,
-// start(), ..., stop().
+// simulator runs. Life: construct, recover() each pending event, load() their rows, attach buses
+// and runners, start(), ..., stop().
 #pragma once
 
 #include "actors/api.hpp"
@@ -49,7 +49,8 @@ class engine : public node_api {
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
-  void recover(const journal::pending_delivery& found);
+  void recover(const journal::pending_event& found);
+  result<void> load(journal::reader& from);
   void attach_bus(const std::string& link, bus_port& bus);
   void attach_runner(const std::string& agent, runner_port& runner);
   void start();

@@ -19,6 +19,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <csignal>
 #include <map>
 #include <mutex>
@@ -229,11 +230,16 @@ result<void> node::impl::recover() {
   };
   actors = std::make_unique<class engine>(std::move(setup));
   std::size_t found = 0;
-  if (auto done = store->recover([&](journal::pending_delivery each) {
-        ++found;
+  if (auto done = store->recover([&](const journal::pending_event& each) {
+        found += static_cast<std::size_t>(std::popcount(each.live));
         actors->recover(each);
       });
       !done)
+    return done;
+  auto rows = store->new_reader();
+  if (!rows)
+    return rows.error();
+  if (auto done = actors->load(**rows); !done)
     return done;
   if (found > 0 || !store->identity().clean)
     log(log_level::info, "store", "store-recovered",

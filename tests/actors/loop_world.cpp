@@ -95,9 +95,13 @@ void loop_world::open() {
     hand_out(book_.on_credit({each.name, each.slots}));
   }
   hand_out(book_.on_credit({std::string{alone_slot}, 1}));
+  std::vector<std::uint64_t> pending;
   const auto recovered = engine_->recover(
-      [this](journal::pending_delivery found) { core_->recover(found, now().wall); });
+      [&](const journal::pending_event& each) { pending.push_back(each.event.sequence); });
   REQUIRE(recovered.ok());
+  std::sort(pending.begin(), pending.end());
+  for (const auto& each : must(reader_->pending(pending)))
+    core_->recover(each, now().wall);
   scheduler_effects effects;
   core_->start(now(), effects);
   for (scheduler_effect& each : effects)

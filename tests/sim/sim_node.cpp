@@ -145,9 +145,10 @@ void sim_node::boot() {
   dies_ = hastened_ = false;
   drained_.reset();
   engine_ = std::make_unique<engine>(make_setup());
-  auto recovered =
-      journal_.engine().recover([this](journal::pending_delivery each) { engine_->recover(each); });
+  const auto recovered = journal_.engine().recover(
+      [this](const journal::pending_event& each) { engine_->recover(each); });
   SKEIN_CHECK(recovered.ok());
+  SKEIN_CHECK(engine_->load(store_->reader()).ok());
   read_ledgers();
   attach_ports();
   engine_->start();
