@@ -206,6 +206,8 @@ enum class start_mark : std::uint8_t {
   started, // durably started among others, without outcome
   alone,   // durably started alone, without outcome: one crash each time it is recovered so
 };
+/// A store that is recovered with none of them `alone` takes one crash back from each `started`
+/// one: the process died while they waited, so something else kills it.
 
 /// A pending event as a start finds it: what a loop must know of it, without its row.
 struct pending_event {

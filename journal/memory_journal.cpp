@@ -358,10 +358,20 @@ class memory_engine final : public engine {
   bool closed_ = false;
 };
 
+bool any_ran_alone(const memory_store& store) {
+  for (const memory_event& event : store.events)
+    for (std::size_t i = 0; i < event.record.deliveries.size(); ++i)
+      if (!is_terminal(event.record.deliveries[i].state) &&
+          event.starts[i].mark == start_mark::alone)
+        return true;
+  return false;
+}
+
 result<void> memory_engine::recover(const std::function<void(const pending_event&)>& each) {
   std::vector<std::pair<instant, pending_event>> all; // by when it was ready
   {
     const std::scoped_lock hold{store_->mutex};
+    const bool any_alone = any_ran_alone(*store_);
     for (memory_event& event : store_->events) {
       pending_event found{event.record.event, {}, 0, event.record.due > last_at_};
       for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {
@@ -373,6 +383,8 @@ result<void> memory_engine::recover(const std::function<void(const pending_event
         if (start.mark == start_mark::alone) { // counted once
           ++start.crashes;
           start.mark = start_mark::started;
+        } else if (!any_alone && start.mark == start_mark::started && start.crashes > 0) {
+          --start.crashes; // it waited while the process died for something else
         }
       }
       if (found.live != 0)

@@ -16,16 +16,24 @@ namespace skein::journal {
 namespace {
 
 /// A crash is counted once for each time that a start alone is found without its end. What stays is
-/// the mark that it was started.
+/// the mark that it was started. If there is none, the process died for something else while those
+/// that had crashed waited: each of them is taken one crash back.
 result<void> count_crashes(sqlite_parts& parts) {
   database& db = parts.writer->db();
   const auto alone = db.number("SELECT count(*) FROM start WHERE mark = 2");
-  if (!alone)
-    return alone.error();
-  if (*alone == 0)
-    return {};
-  return parts.writer->transact(
-      [&] { return db.run("UPDATE start SET mark = 1, crashes = crashes + 1 WHERE mark = 2"); });
+  const auto waited = db.number("SELECT count(*) FROM start WHERE mark = 1 AND crashes > 0");
+  if (!alone || !waited)
+    return !alone ? alone.error() : waited.error();
+  if (*alone > 0)
+    return parts.writer->transact(
+        [&] { return db.run("UPDATE start SET mark = 1, crashes = crashes + 1 WHERE mark = 2"); });
+#ifndef SKEIN_BUG_CRASHES_NEVER_TAKEN_BACK
+  if (*waited > 0)
+    return parts.writer->transact([&] {
+      return db.run("UPDATE start SET crashes = crashes - 1 WHERE mark = 1 AND crashes > 0");
+    });
+#endif
+  return {};
 }
 
 result<void> load_starts(sqlite_parts& parts) {

@@ -100,13 +100,43 @@ TEST_CASE("a start alone without an end counts one crash, once") {
   auto pending = store.reopen(false);
   CHECK(pending.at(0).mark == start_mark::started); // counted, and accused still
   CHECK(pending.at(0).crashes == 1);
-  pending = store.reopen(false); // it did not run in between
-  CHECK(pending.at(0).mark == start_mark::started);
-  CHECK(pending.at(0).crashes == 1);
   store.one(store.start(first_of(event), true));
   pending = store.reopen(false);
   CHECK(pending.at(0).mark == start_mark::started);
   CHECK(pending.at(0).crashes == 2);
+}
+
+TEST_CASE("a death while nobody ran alone takes one crash back from each that waited") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const event_id waits = store.add({.id = "1"});
+  const event_id never = store.add({.id = "2"});
+  for (int i = 0; i < 2; ++i) {
+    store.one(store.start(first_of(waits), true));
+    store.reopen(false);
+  }
+  store.one(store.start(first_of(never), false));
+  for (const std::uint32_t left : {1u, 0u, 0u}) {
+    const auto pending = store.reopen(false);
+    REQUIRE(pending.size() == 2);
+    CHECK(pending[0].mark == start_mark::started);
+    CHECK(pending[0].crashes == left);
+    CHECK(pending[1].crashes == 0);
+  }
+}
+
+TEST_CASE("a death while another one ran alone takes no crash back") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const event_id waits = store.add({.id = "1"});
+  const event_id runs = store.add({.id = "2"});
+  store.one(store.start(first_of(waits), true));
+  store.reopen(false);
+  store.one(store.start(first_of(runs), true));
+  const auto pending = store.reopen(false);
+  REQUIRE(pending.size() == 2);
+  CHECK(pending[0].crashes == 1);
+  CHECK(pending[1].crashes == 1);
 }
 
 TEST_CASE("a start among others accuses but does not count") {
