@@ -25,8 +25,11 @@ std::string shown(std::string_view text, std::string_view indent) {
 void complain_as_json(context& at, int exit, const complaint& problem) {
   std::string line = "{\"error\":";
   append_json_string(line, problem.what);
-  for (const auto& [name, value] :
-       {std::pair{"why", &problem.why}, {"try", &problem.todo}, {"code", &problem.code}}) {
+  for (const auto& [name, value] : {std::pair{"why", &problem.why},
+                                    {"try", &problem.todo},
+                                    {"code", &problem.code},
+                                    {"note", &problem.note},
+                                    {"event", &problem.event}}) {
     if (value->empty())
       continue;
     line.append(",\"").append(name).append("\":");
@@ -52,6 +55,8 @@ int complain(context& at, int exit, const complaint& problem) {
     err << "  try: " << shown(problem.todo, "       ") << '\n';
   if (!problem.code.empty())
     err << "  code: " << escape_controls(problem.code) << '\n';
+  if (!problem.note.empty())
+    err << escape_controls(problem.note) << '\n';
   err.flush();
   return exit;
 }

@@ -49,14 +49,17 @@ struct context {
 
 /// An error as a person reads it; empty parts are left out.
 struct complaint {
-  std::string what; // "no node answers at http://127.0.0.1:7411"
-  std::string why;  // "Connection refused"
-  std::string todo; // "start one with: skein dev"
-  std::string code; // stable: "unreachable", "not-found", a problem's code
+  std::string what;    // "no node answers at http://127.0.0.1:7411"
+  std::string why;     // "Connection refused"
+  std::string todo;    // "start one with: skein dev"
+  std::string code;    // stable: "unreachable", "not-found", a problem's code
+  std::string note{};  // a line behind it: what else is to know
+  std::string event{}; // the number that the words above name, for programs
 };
 
 /// To standard error: lines without control characters, or with -o json or jsonl one JSON object
-/// {"error","why","try","code","exit"}. Returns `exit` so that a handler can return it.
+/// {"error","why","try","code","note","event","exit"}. Returns `exit` so that a handler can return
+/// it.
 int complain(context& at, int exit, const complaint& problem);
 
 /// A line of talk on standard error.

@@ -165,63 +165,53 @@ class sending {
     if (!end)
       return std::nullopt;
     if (const auto* failure = std::get_if<http_failure>(&*end)) {
-      exit = complain_of(explain(at_, *failure, patience), exit_code::unreachable);
-      if (failure->sent)
-        tell_unknown();
+      exit = complain_of(explain(at_, *failure, patience), exit_code::unreachable, failure->sent);
       return std::nullopt;
     }
     const auto& answer = std::get<http_answer>(*end);
     if (exit_code_of_status(answer.status) != exit_code::done) {
-      exit = complain_of(explain(at_, answer), exit_code::busy);
       // 503 is a definite no; behind any other failure of a server the event may be stored.
-      if (answer.status >= 500 && answer.status != 503)
-        tell_unknown();
+      exit = complain_of(explain(at_, answer), exit_code::busy,
+                         answer.status >= 500 && answer.status != 503);
       return std::nullopt;
     }
     json body = parse_json(answer.body);
     if (body.is_object())
       return body;
-    exit = complain_of(explain_text(at_), exit_code::unreachable);
-    tell_unknown();
+    exit = complain_of(explain_text(at_), exit_code::unreachable, true);
     return std::nullopt;
   }
 
   /// JSON, but not what a node answers.
   int refuse_answer() {
     const bool known = !event_.empty();
-    const int exit = complain_of(
+    return complain_of(
         {exit_code::failed,
          {fmt::format("the answer of {} {}", at_.global.server,
                       known ? "tells no state of the event" : "does not name the event"),
           "it does not look like one of Skein", "check --server", ""}},
-        exit_code::unreachable);
-    tell_unknown();
-    return exit;
+        exit_code::unreachable, true);
   }
 
   /// Once the event is accepted a failed request says nothing about it: 1, which tells that the
-  /// event has failed, becomes `otherwise`, and sending again is no advice.
-  int complain_of(explained failure, int otherwise) {
-    if (event_.empty())
-      return complain(at_, failure.exit, failure.told);
-    if (failure.exit == exit_code::failed)
-      failure.exit = otherwise;
-    failure.told.todo = fmt::format("skein event describe {}", event_);
-    complain(at_, failure.exit, failure.told);
-    say(at_, fmt::format("the event was accepted as {0} and goes on; look with: "
-                         "skein event describe {0}",
-                         event_));
-    return failure.exit;
-  }
-
-  /// No answer says whether the event was accepted; nothing is told once one has.
-  void tell_unknown() {
-    if (!event_.empty())
-      return;
-    say(at_,
-        fmt::format("whether it was accepted is not known; to send it again without running it "
-                    "twice add: --id {} --source {}",
-                    shell_quoted(sent_.id), shell_quoted(sent_.source)));
+  /// event has failed, becomes `otherwise`, and sending again is no advice. Before, no answer may
+  /// say whether it was accepted.
+  int complain_of(explained failure, int otherwise, bool unknown) {
+    if (!event_.empty()) {
+      if (failure.exit == exit_code::failed)
+        failure.exit = otherwise;
+      failure.told.todo = fmt::format("skein event describe {}", event_);
+      failure.told.note = fmt::format("the event was accepted as {0} and goes on; look with: "
+                                      "skein event describe {0}",
+                                      event_);
+      failure.told.event = event_;
+    } else if (unknown) {
+      failure.told.note =
+          fmt::format("whether it was accepted is not known; to send it again without running it "
+                      "twice add: --id {} --source {}",
+                      shell_quoted(sent_.id), shell_quoted(sent_.source));
+    }
+    return complain(at_, failure.exit, failure.told);
   }
 
   int print_accepted(const json& accepted) {
@@ -243,13 +233,14 @@ class sending {
     const std::size_t replies = print_replies(body);
     if (state == "done")
       return tell_done(body, replies);
-    for (const std::string& line : errors_of(body))
-      say(at_, line);
+    if (at_.global.output == output_format::table) // else they are in what was printed
+      for (const std::string& line : errors_of(body))
+        say(at_, line);
     const bool dead = state == "dead";
     return complain(at_, exit_code::failed,
                     {fmt::format("event {} is {}", event_, state), "",
                      fmt::format("skein {} {}", dead ? "dead show" : "event describe", event_),
-                     state});
+                     state, "", event_});
   }
 
   /// Of the deliveries that are done, whatever became of the others; their number.
@@ -289,7 +280,7 @@ class sending {
     return complain(at_, exit_code::timed_out,
                     {fmt::format("event {} has not ended after {}", event_, format_duration(wait)),
                      "it is accepted and goes on", fmt::format("skein event describe {}", event_),
-                     "timed-out"});
+                     "timed-out", "", event_});
   }
 
   context& at_;

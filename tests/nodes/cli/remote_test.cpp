@@ -1,10 +1,12 @@
 // Talking to a node: what is sent beside the stories, waiting over several requests, interruption.
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/http_client.hpp"
+#include "nodes/cli/remote.hpp"
 #include "tests/nodes/cli/fixture.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -247,6 +249,30 @@ TEST_CASE("when the node goes while an accepted event is waited for, its number 
   CHECK_THAT(at.cli.err, Catch::Contains("the event was accepted as 17-42 and goes on; look with: "
                                          "skein event describe 17-42\n"));
   CHECK_THAT(at.cli.err, !Catch::Contains("again"));
+}
+
+TEST_CASE("with -o json all that is told of a failure is one line of JSON") {
+  struct failure {
+    canned_answer first, then;
+    std::string named;
+  };
+  const auto [first, then, named] = GENERATE(
+      failure{json_answer(202, accepted),
+              json_answer(500, R"({"title":"Broken.","status":500,"code":"internal"})"),
+              R"("event":"17-42")"},
+      failure{json_answer(202, accepted),
+              json_answer(200, R"({"event":"17-42","state":"dead","deliveries":[{"agent":"a",)"
+                               R"("state":"dead","code":"agent-failed","error":"no"}]})"),
+              R"("event":"17-42")"},
+      failure{{.status = 0}, {.status = 0}, "--id i --source s"});
+  node_and_line at;
+  at.node.serve("POST /v1/events", first);
+  at.node.serve("GET /v1/events/17-42?wait=1m", then);
+  CHECK(at.cli({"send", "x", "--id", "i", "--source", "s", "--wait=2m", "-o", "json"}) != 0);
+  CAPTURE(at.cli.err);
+  CHECK(std::count(at.cli.err.begin(), at.cli.err.end(), '\n') == 1);
+  CHECK(parse_json(at.cli.err).is_object());
+  CHECK_THAT(at.cli.err, Catch::Contains(named));
 }
 
 TEST_CASE("Ctrl-C before the acceptance ends with 130 and tells how to send again") {
