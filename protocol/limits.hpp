@@ -42,6 +42,10 @@ inline constexpr std::uint32_t program_log_rate = 20; // logged lines an agent a
 inline constexpr std::uint32_t programs_started_at_once = 16;
 inline constexpr std::chrono::milliseconds program_restart_first{100}; // doubles
 inline constexpr std::chrono::seconds program_restart_max{30};
+/// Programs that crash on turns without an answer are started again at once so many times, then at
+/// this pace; each answer of the agent makes up for one.
+inline constexpr std::uint32_t program_crashes_at_once = 32;
+inline constexpr std::chrono::milliseconds program_crash_pace{100};
 inline constexpr std::chrono::seconds program_proven_after{10}; // of life
 /// Pipes closed but running, or the reverse.
 inline constexpr std::chrono::milliseconds program_hangup_grace{500};

@@ -6,6 +6,7 @@
 #include "protocol/limits.hpp"
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -22,6 +23,11 @@ constexpr int drain_reads_max = 64;
 constexpr int writes_max = 8;
 
 constexpr std::size_t index(io_channel channel) { return static_cast<std::size_t>(channel); }
+
+std::uint64_t bytes_in(const unique_fd& pipe) {
+  int count = 0; // both ends of a pipe tell it
+  return pipe && ::ioctl(pipe.get(), FIONREAD, &count) == 0 ? static_cast<std::uint64_t>(count) : 0;
+}
 
 } // namespace
 
@@ -133,11 +139,16 @@ void child_process::close_channel(io_channel channel) {
       output_.reset();
       break;
     case io_channel::input:
+      left_unread_ += bytes_in(input_);
       input_.reset();
       break;
     case io_channel::exit:
       break; // the pidfd lives as long as this
   }
+}
+
+std::uint64_t child_process::read_total() const noexcept {
+  return sent_total_ - left_unread_ - bytes_in(input_);
 }
 
 void child_process::flush() {

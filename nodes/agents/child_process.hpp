@@ -63,6 +63,8 @@ class child_process final : io_handler {
   /// Bytes ever handed to the kernel, and bytes ever appended.
   std::uint64_t sent_total() const noexcept { return sent_total_; }
   std::uint64_t appended_total() const noexcept { return sent_total_ + unsent(); }
+  /// Of the bytes handed to the kernel, those that the program (or what it started) has read.
+  std::uint64_t read_total() const noexcept;
   /// Forgets what the program has not taken, closes its standard input.
   void close_input();
   /// Closes its standard input once all is written.
@@ -96,6 +98,7 @@ class child_process final : io_handler {
   std::string unsent_;
   std::size_t unsent_begin_ = 0; // bytes of unsent_ that the kernel has
   std::uint64_t sent_total_ = 0;
+  std::uint64_t left_unread_ = 0; // in the pipe when it was closed
   bool end_input_wanted_ = false;
   bool waits_for_room_ = false; // EPOLLOUT is asked for
   bool leader_ended_ = false;

@@ -17,6 +17,9 @@ namespace {
 // After SIGKILL, when the node stops: what still runs hangs in the kernel.
 constexpr std::chrono::seconds abandon_grace{2};
 
+// So many programs in a row that crash on turns, and none answers: the agent is failing.
+constexpr std::uint32_t crashes_that_fail = 3;
+
 } // namespace
 
 std::unique_ptr<exec_agent> make_exec_agent(exec_reactor& reactor, agent_settings settings,
@@ -158,34 +161,48 @@ void exec_agent::program_started() {
 
 void exec_agent::program_answered() {
   gate_.proven();
+  crashes_ = 0;
   proven_timer_.disarm();
   health_changed_ |= trouble_ != trouble::none;
   trouble_ = trouble::none;
 }
 
-void exec_agent::program_ended(const program& ended, bool answered, const std::string& how,
-                               bool by_us) {
+void exec_agent::program_gone() {
   log_.flush();
   health_changed_ = true;
   touch();
-  if (by_us)
-    return;
-  const duration life = reactor_.now() - ended.started_at();
-  const bool proven = answered || life >= limits::program_proven_after;
+}
+
+void exec_agent::program_ended(const program& ended, shown by_then, const std::string& how) {
   std::string text = "program (pid " + std::to_string(ended.pid()) + ") ended: " + how;
   if (const std::string words = ended.last_words(); !words.empty())
     text += "; its last words: " + words;
-  if (!proven) {
-    gate_.failed(ended.started_at(), reactor_.now());
-    note_trouble(trouble::ends, "the program keeps ending before it answers; " + text);
-    text += "; it answered nothing, the next start is at least " +
-            format_duration(gate_.opens_at() - reactor_.now()) + " away";
-  } else {
-    if (life >= limits::program_proven_after)
-      gate_.proven();
+  log_.write(exec_log_level::warning, "agent-program-ended",
+             judge(ended, by_then, std::move(text)));
+}
+
+/// Whose fault it was, and when the next one may be started; returns the text for the log.
+std::string exec_agent::judge(const program& ended, shown by_then, std::string text) {
+  const boot_time now = reactor_.now();
+  const bool lived = now - ended.started_at() >= limits::program_proven_after;
+  if (lived)
+    gate_.proven();
+  if (lived || by_then == shown::has_answered) {
     note_trouble(trouble_, text);
+    return text;
   }
-  log_.write(exec_log_level::warning, "agent-program-ended", text);
+  if (by_then == shown::has_read)
+    gate_.crashed(now);
+  else
+    gate_.failed(ended.started_at(), now);
+  // One poisonous turn does not make an agent fail; nothing but crashes does.
+  const bool fails = by_then == shown::nothing || ++crashes_ >= crashes_that_fail;
+  note_trouble(fails ? trouble::ends : trouble_,
+               fails ? "the program keeps ending before it answers; " + text : text);
+  text += "; it answered nothing";
+  if (!gate_.open(now))
+    text += ", the next start is at least " + format_duration(gate_.opens_at() - now) + " away";
+  return text;
 }
 
 /// A program ended by itself, or could not be started.

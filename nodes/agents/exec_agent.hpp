@@ -68,6 +68,7 @@ class exec_agent : public pass_handler {
   const exec_timing& timing() const noexcept { return timing_; }
   agent_log& log() noexcept { return log_; }
   bool closing() const noexcept { return closing_; }
+  bool draining() const noexcept { return draining_; }
   std::deque<live_turn*>& queue() noexcept { return queue_; }
   /// What a program is told of a turn whose time begins now.
   instant deadline() const { return clock_() + settings_.timeout; }
@@ -82,12 +83,18 @@ class exec_agent : public pass_handler {
 
   bool may_start() const noexcept { return gate_.open(reactor_.now()); }
   void start_refused(const error& problem);
-  /// A program is over. What it says of the program goes to the log, and to turns that wait too
-  /// long.
-  void program_ended(const program& ended, bool answered, const std::string& how, bool by_us);
+  /// What a program has shown of itself by its end.
+  enum class shown : std::uint8_t { nothing, has_read, has_answered };
+  /// A program is over by itself. What it says of the program goes to the log, and to turns that
+  /// wait too long.
+  void program_ended(const program& ended, shown by_then, const std::string& how);
   void program_started();
   /// The first answer of a program, or long life: it works.
   void program_answered();
+  /// Every answer.
+  void turn_answered() { gate_.answered(reactor_.now()); }
+  /// A program is over, by us or not.
+  void program_gone();
 
  private:
   /// Why turns have no program, if they have none.
@@ -97,6 +104,7 @@ class exec_agent : public pass_handler {
   void hurry_end();
   void give_up_waiting();
   void watch_queue();
+  std::string judge(const program& ended, shown by_then, std::string text);
   void note_trouble(trouble what, std::string why);
   void send_news();
 
@@ -111,6 +119,7 @@ class exec_agent : public pass_handler {
   runner_news news_;             // of this pass
   start_gate gate_;
   trouble trouble_ = trouble::none;
+  std::uint32_t crashes_ = 0; // on turns, since a program answered
   runner_health health_;
   runner_health told_health_;
   bool health_changed_ = false;

@@ -5,6 +5,7 @@
 #include "protocol/utf8.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace skein {
 
@@ -36,10 +37,26 @@ void lines_agent::open() {
 void lines_agent::place() {
   starts_left_ = limits::programs_started_at_once;
   // Writing makes room for more; a fast reader must not keep the thread for itself.
-  for (int round = 0; round < rounds_max; ++round)
-    if (!place_some())
+  bool more = true;
+  for (int round = 0; more && round < rounds_max; ++round)
+    more = place_some();
+  replace_lost();
+  if (more)
+    touch();
+}
+
+// Who comes after a crash is not to wait for a program to start.
+void lines_agent::replace_lost() {
+  std::uint32_t lost = std::exchange(lost_, 0);
+  for (; lost > 0 && starts_left_ > 0 && workers_.size() < workers_max_; --lost) {
+    const bool is_free = std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+      return worker->running() && worker->turns() == 0;
+    });
+    if (is_free || draining() || !may_start())
       return;
-  touch();
+    --starts_left_;
+    start_worker();
+  }
 }
 
 // Whether another round may place more.
@@ -145,13 +162,23 @@ bool lines_agent::bury() {
 void lines_agent::on_answer(lines_worker& worker, live_turn& turn, turn_report what) {
   if (!worker.answered())
     program_answered();
+  turn_answered();
   report(turn, std::move(what));
 }
 
 void lines_agent::on_worker_gone(lines_worker& worker, exit_status status) {
   std::string how = to_string(status);
-  const bool by_us = closing() || worker.stopped_for_turn();
-  program_ended(worker, worker.answered(), how, by_us);
+  program_gone();
+  if (!closing() && !worker.stopped_for_turn()) {
+    const bool has_read = worker.has_read();
+    program_ended(worker,
+                  worker.answered() ? shown::has_answered
+                  : has_read        ? shown::has_read
+                                    : shown::nothing,
+                  how);
+    if (has_read && worker.turns() > 0)
+      ++lost_;
+  }
   worker.release_turns(how, closing());
 }
 

@@ -49,6 +49,7 @@ class lines_agent final : public exec_agent {
   lines_worker* start_worker();
   void give(live_turn& turn, lines_worker& worker);
   bool place_some();
+  void replace_lost();
 
   std::size_t workers_max_;
   std::size_t turns_max_; // a worker
@@ -56,6 +57,7 @@ class lines_agent final : public exec_agent {
   answer_reader reader_;
   std::vector<std::unique_ptr<lines_worker>> workers_;
   std::uint32_t starts_left_ = 0; // of this pass
+  std::uint32_t lost_ = 0;        // programs that crashed on turns in this pass
 };
 
 /// One long-lived program and the turns it has.
@@ -67,6 +69,8 @@ class lines_worker final : public program, line_sink {
   std::size_t turns() const noexcept { return turns_.size(); }
   bool answered() const noexcept { return answered_; }
   bool stopped_for_turn() const noexcept { return stopped_for_turn_; }
+  /// Of what it was given.
+  bool has_read() const noexcept { return child().read_total() > 0; }
   /// Whether it can be given more to read.
   bool has_room() const noexcept {
     return child().takes_input() && child().unsent() < limits::program_unsent_bytes_max;

@@ -77,6 +77,35 @@ TEST_CASE("lines: poisonous events cost their own turns only, beside them all ot
   }
 }
 
+TEST_CASE("lines: a key whose turns crash the program keeps no other waiting, answers or not") {
+  exec_fixture f;
+  f.lines().run();
+  for (int i = 0; i < 8; ++i) // nothing succeeds in between
+    CHECK(f.ask("!crash").code == errc::agent_crashed);
+  CHECK(f.ask("fine").reply == "fine");
+  CHECK(f.count_logs("agent-program-ended", "the next start is at least") == 0);
+  CHECK(f.count_logs("agent-program-ended", "it answered nothing") == 8);
+}
+
+TEST_CASE("lines: after a crash on a turn a program is there before the next turn comes") {
+  exec_fixture f;
+  f.lines({"--pid"}).run();
+  CHECK(f.ask("!crash").code == errc::agent_crashed);
+  const runner_health health = f.health_with(runner_state::up, "SIGSEGV");
+  CHECK(health.programs == 1);
+  CHECK(health.restarts == 1);
+}
+
+TEST_CASE("lines: an agent is failing once programs crash on one turn after another") {
+  exec_fixture f;
+  f.lines().run();
+  for (int i = 0; i < 3; ++i)
+    f.ask("!crash");
+  f.health_with(runner_state::failing, "keeps ending before it answers");
+  f.ask("fine");
+  f.health_with(runner_state::up, "SIGSEGV");
+}
+
 TEST_CASE("lines: turns that the dead program had not been written to count nothing") {
   // The first program reads one byte. By then the pipe's 64 KiB are full: one line and a part of
   // the next.

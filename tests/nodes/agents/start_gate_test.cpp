@@ -47,3 +47,46 @@ TEST_CASE("a proven program opens the gate and the wait begins anew") {
   gate.failed(begin + seconds{1}, begin + seconds{1});
   CHECK(gate.opens_at() == begin + seconds{1} + milliseconds{100});
 }
+
+TEST_CASE("programs that crash on turns are started again at once, many of them at a pace") {
+  start_gate gate;
+  boot_time now = begin;
+  for (std::uint32_t i = 0; i < limits::program_crashes_at_once; ++i) {
+    CHECK(gate.open(now));
+    gate.crashed(now);
+  }
+  CHECK(gate.open(now)); // the last of those that are free
+  gate.crashed(now);
+  CHECK(gate.opens_at() == now + limits::program_crash_pace);
+  // From here on, as often as it opens, for a minute.
+  std::uint32_t starts = 0;
+  for (const boot_time end = now + seconds{60}; gate.opens_at() <= end; ++starts) {
+    now = gate.opens_at();
+    gate.crashed(now);
+  }
+  CHECK(starts == seconds{60} / limits::program_crash_pace);
+  now += limits::program_crashes_at_once * limits::program_crash_pace;
+  gate.crashed(now);
+  CHECK(gate.open(now)); // after a rest
+}
+
+TEST_CASE("a crash that an answer made up for counts nothing") {
+  start_gate gate;
+  for (int i = 0; i < 10'000; ++i) {
+    gate.answered(begin);
+    gate.crashed(begin);
+    CHECK(gate.open(begin));
+  }
+  for (int i = 0; i < 10'000; ++i)
+    gate.answered(begin); // answers are not saved up
+  for (std::uint32_t i = 0; i <= limits::program_crashes_at_once; ++i)
+    gate.crashed(begin);
+  CHECK_FALSE(gate.open(begin));
+}
+
+TEST_CASE("crashes on turns do not shorten the wait of a broken program") {
+  start_gate gate;
+  gate.failed(begin, begin);
+  gate.crashed(begin);
+  CHECK(gate.opens_at() == begin + milliseconds{100});
+}
