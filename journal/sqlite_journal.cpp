@@ -214,6 +214,10 @@ result<bool> sqlite_journal::upkeep(instant now) {
     return parts_.writer->stopped_error();
   if (const auto& moved = parts_.writer->checkpointed(); !moved)
     return moved.error();
+  if (parts_.writer->is_held_up())
+    return error{errc::store_locked,
+                 "another program has journal.db open in a transaction that it "
+                 "does not end; end it, or the log grows with all that is written"};
   if (!marked)
     return marked.error();
   if (!recovered_)

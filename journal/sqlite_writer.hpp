@@ -47,6 +47,12 @@ class sqlite_writer {
   const result<void>& checkpointed() const noexcept { return checkpointed_; }
   /// The same, whole, and leaves the log empty.
   result<void> checkpoint_and_truncate();
+  /// A reader keeps checkpoints from moving the log, for so long that it became many times as large
+  /// as it should be.
+  bool is_held_up() const noexcept {
+    constexpr std::size_t times = 8;
+    return !all_moved_ && log_bytes() >= times * wal_bytes_;
+  }
 
   database& db() noexcept { return db_; }
   bool stopped() const noexcept { return guard_.is_shut(); }

@@ -271,6 +271,38 @@ TEST_CASE("the log is moved into the file when there is enough of it, when idle 
   CHECK(log_bytes() == 0);
 }
 
+TEST_CASE("a reader that holds the log up is told of while the log grows, and when it has gone") {
+  place store;
+  sqlite_options options;
+  options.directory = store.path;
+  options.store.now = now;
+  options.store.seed = 9;
+  options.wal_bytes = 64 << 10;
+  auto opened = open_sqlite(options);
+  REQUIRE(opened.ok());
+  engine& engine = **opened;
+  fill(engine, 1, 10);
+  CHECK(engine.upkeep(now).ok());
+  sqlite3* reader = nullptr;
+  REQUIRE(sqlite3_open((store.path + "/journal.db").c_str(), &reader) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM event", nullptr, nullptr, nullptr) ==
+          SQLITE_OK);
+  std::uint64_t told_at = 0;
+  for (std::uint64_t seed = 2; told_at == 0 && seed < 200; ++seed) {
+    fill(engine, seed, 10);
+    if (const auto kept = engine.upkeep(now); !kept) {
+      CHECK(kept.error().code == errc::store_locked);
+      CHECK(is_refusal(kept.error().code));
+      told_at = engine.counters().wal_bytes;
+    }
+  }
+  CHECK(told_at >= 8 * options.wal_bytes);
+  CHECK(told_at < 16 * options.wal_bytes);
+  sqlite3_close(reader);
+  fill(engine, 1000, 40); // more than one checkpoint each
+  CHECK(engine.upkeep(now).ok());
+}
+
 TEST_CASE("one commit is one sync") {
   place store;
   auto opened = must(store.open());
