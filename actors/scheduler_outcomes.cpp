@@ -46,6 +46,10 @@ void scheduler_core::take_outcome(turn_outcome& outcome) {
     lanes_.deactivate(slot, stage::waiting);
     return;
   }
+  // One clock says when it began, this loop's: what is shown while it runs and what is stored
+  // agree.
+  outcome.started = delivery.started;
+  outcome.finished = std::max(outcome.finished, outcome.started);
   delivery.outcome = std::make_unique<turn_outcome>(std::move(outcome));
   delivery.at = stage::held;
   settle_lane(delivery.lane);
