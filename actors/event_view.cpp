@@ -139,7 +139,8 @@ void overlay_idle(json& lane, const idle_agent& idle) {
   lane["waiting"] = lane["waiting"].get<std::uint32_t>() + lane["running"].get<std::uint32_t>();
   lane["running"] = 0;
   if (lane.value("state", "") == to_string(delivery_state::running))
-    lane["state"] = to_string(delivery_state::pending);
+    lane["state"] = to_string(lane.value("attempts", 0u) > 0 ? delivery_state::retrying
+                                                             : delivery_state::pending);
 }
 
 } // namespace skein

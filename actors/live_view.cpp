@@ -56,6 +56,7 @@ nlohmann::json view_lane(const lane_set& lanes, std::uint32_t slot, const std::s
     const live_delivery& head = lanes.deliveries[which.head];
     row["event"] = to_string(lanes.events[head.event].id);
     row["state"] = to_string(public_state(head));
+    row["attempts"] = head.attempts;
     row["since"] = format_rfc3339(head.ready_at);
   }
   return row;
