@@ -45,17 +45,17 @@ void lines_agent::place() {
     touch();
 }
 
-// Who comes after a crash is not to wait for a program to start.
+// Who comes after a crash is not to wait for a program to start: there are as many as before, and
+// one more than the crash would need.
 void lines_agent::replace_lost() {
-  std::uint32_t lost = std::exchange(lost_, 0);
-  for (; lost > 0 && starts_left_ > 0 && workers_.size() < workers_max_; --lost) {
-    const bool is_free = std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-      return worker->running() && worker->turns() == 0;
-    });
-    if (is_free || draining() || !may_start())
-      return;
+  const std::size_t lost = std::exchange(lost_, 0);
+  if (lost == 0 || draining())
+    return;
+  const std::size_t aim = std::min(workers_max_, std::max<std::size_t>(workers_.size() + lost, 2));
+  while (workers_.size() < aim && starts_left_ > 0 && may_start()) {
     --starts_left_;
-    start_worker();
+    if (start_worker() == nullptr)
+      return;
   }
 }
 
