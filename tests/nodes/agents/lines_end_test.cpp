@@ -106,6 +106,24 @@ TEST_CASE("lines: an agent is failing once programs crash on one turn after anot
   f.health_with(runner_state::up, "SIGSEGV");
 }
 
+TEST_CASE("lines: an agent with a program that has answered is up, though another cannot live") {
+  const temporary_program program{""};
+  program.write("if mkdir " + program.mark() + " 2>/dev/null; then exec " +
+                std::string{WORKER_LINES} + "; fi; exit 3");
+  exec_fixture f;
+  f.lines({}, 2, 1);
+  f.settings.concurrency = 2;
+  f.settings.exec.command = {program.path()};
+  f.run();
+  f.ask("fine");
+  const auto held = f.begin_held("!wait");
+  CHECK(f.ask("for the second").code == errc::agent_crashed);
+  f.health_with(runner_state::up, "keeps ending before it answers");
+  f.stop(held, stop_stage::tell);
+  f.report_of(held);
+  ::rmdir(program.mark().c_str());
+}
+
 TEST_CASE("lines: turns that the dead program had not been written to count nothing") {
   // The first program reads one byte. By then the pipe's 64 KiB are full: one line and a part of
   // the next.
