@@ -68,6 +68,8 @@ struct engine::impl {
     of.loop = static_cast<loop_no>(loop);
     of.loops = setup.settings.loops;
     of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.window = setup.window;
+    of.opened_at = setup.opened_at;
     of.unclean = !setup.store.clean;
     of.warn_unrouted = setup.warn_unrouted;
     of.tell_turns = setup.tell_turns;
@@ -105,7 +107,6 @@ struct engine::impl {
   caf::actor_system system;
   std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
   std::vector<std::size_t> recovered;                 // deliveries, by agent number
-  std::vector<std::uint64_t> pending;                 // events, until load()
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
   std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
@@ -256,17 +257,19 @@ void engine::recover(const journal::pending_event& found) {
     if (const std::size_t agent = raw(found.deliveries[i]);
         (found.live >> i & 1) != 0 && agent < impl_->recovered.size())
       ++impl_->recovered[agent];
-  impl_->pending.push_back(found.event.sequence);
+  impl_->cores[raw(found.event.shard) % impl_->cores.size()]->recover(found);
 }
 
 result<void> engine::load(journal::reader& from) {
-  std::sort(impl_->pending.begin(), impl_->pending.end());
-  auto found = from.pending(impl_->pending);
-  if (!found)
-    return found.error();
-  for (const journal::pending_delivery& each : *found)
-    impl_->cores[raw(each.delivery.event.shard) % impl_->cores.size()]->recover(
-        each, impl_->setup.clock->now().wall);
+  const instant now = impl_->setup.clock->now().wall;
+  for (const auto& core : impl_->cores)
+    for (auto asked = core->first_rows(); !asked.empty(); asked = core->first_rows())
+      for (const read_rows_effect& each : asked) {
+        auto found = from.pending(each.sequences);
+        if (!found)
+          return found.error();
+        core->take_first({each.number, std::move(found)}, now);
+      }
   return {};
 }
 

@@ -29,6 +29,8 @@ struct engine_setup {
       agent_names; // by number, from the journal; every configured agent is among them
   std::vector<agent_no> agents_with_state;
   commit_no last_commit{};
+  instant opened_at = no_instant; // the store's last_commit_at() before recover()
+  window_settings window;
   clock_port* clock = nullptr; // the ports outlive the engine
   store_port* store_at = nullptr;
   log_sink log;

@@ -46,7 +46,7 @@ std::uint32_t lane_set::find_lane(agent_no agent, std::string_view key) const no
 }
 
 std::uint32_t lane_set::add_event(event_id id, priority_class priority, instant accepted,
-                                  instant expires, slice body) {
+                                  instant expires, slice body, std::size_t open) {
   const std::uint32_t slot = events.take();
   live_event& added = events[slot];
   added.id = id;
@@ -54,6 +54,7 @@ std::uint32_t lane_set::add_event(event_id id, priority_class priority, instant 
   added.accepted = accepted;
   added.expires = expires;
   added.body = std::move(body);
+  added.open = added.away = static_cast<std::uint8_t>(open);
   by_sequence_.insert(id.sequence, slot);
   return slot;
 }
@@ -67,8 +68,9 @@ std::uint32_t lane_set::add_delivery(std::uint32_t event, std::uint8_t index, ag
   added.agent = agent;
   added.next_sibling = owner.first_delivery;
   owner.first_delivery = slot;
-  ++owner.open;
+  owner.away = static_cast<std::uint8_t>(owner.away - (owner.away > 0 ? 1 : 0));
   ++owner.live;
+  ++agents_[raw(agent)].here;
   return slot;
 }
 
@@ -82,12 +84,19 @@ void lane_set::remove_delivery(std::uint32_t slot) {
   while (*link != slot)
     link = &deliveries[*link].next_sibling;
   *link = gone.next_sibling;
+  --agents_[raw(gone.agent)].here;
   deliveries.release(slot);
   SKEIN_CHECK(event.live > 0);
   if (--event.live == 0) {
     by_sequence_.erase(event.id.sequence);
     events.release(event_slot);
   }
+}
+
+void lane_set::forget_delivery(std::uint32_t slot) {
+  SKEIN_CHECK(deliveries[slot].at == stage::sleeping && deliveries[slot].lane == no_slot);
+  ++events[deliveries[slot].event].away;
+  remove_delivery(slot);
 }
 
 void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at, bool ripe) {
@@ -356,7 +365,7 @@ void lane_set::unlink(std::uint32_t slot) {
 
 void lane_set::release_if_empty(std::uint32_t lane_slot) {
   lane& in = lanes[lane_slot];
-  if (in.size > 0 || in.stopping > 0)
+  if (in.size > 0 || in.stopping > 0 || has_away(lane_slot))
     return;
   SKEIN_CHECK(in.queued_as == priority_classes);
   forget_state(lane_slot);

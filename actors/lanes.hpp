@@ -14,6 +14,7 @@
 #pragma once
 
 #include "actors/flat_index.hpp"
+#include "actors/sequence_queue.hpp"
 #include "actors/slab.hpp"
 #include "journal/journal.hpp"
 #include "protocol/messages.hpp"
@@ -59,9 +60,10 @@ struct live_event {
   instant accepted = no_instant;
   instant expires = no_instant;
   std::uint32_t first_delivery = no_slot; // linked by next_sibling
-  std::uint8_t open = 0;                  // deliveries without a submitted outcome
-  std::uint8_t live = 0;                  // deliveries without a committed outcome
-  std::string sleeping_key;               // only while a delivery sleeps
+  std::uint8_t open = 0;    // deliveries without a submitted outcome, those on disk too
+  std::uint8_t live = 0;    // deliveries that are here
+  std::uint8_t away = 0;    // pending ones that are on disk only, as far as is known
+  std::string sleeping_key; // only while a delivery sleeps
   /// Submitted outcomes by their state, from delivery_state::done on.
   std::array<std::uint8_t, end_index(delivery_state::purged) + 1> ends{};
 
@@ -90,6 +92,31 @@ struct live_delivery {
   std::unique_ptr<turn_outcome> outcome; // from held on, while it may be needed
 };
 
+/// Where something stands among what is ready.
+struct lane_place {
+  instant ready_at;
+  std::uint64_t sequence = 0;
+  friend auto operator<=>(const lane_place&, const lane_place&) = default;
+};
+
+/// Deliveries on disk behind those that are here, as the numbers of their events. The first ones
+/// are read as a portion: some of `waiting`, and what became due among them.
+struct away_list {
+  lane_place from;                  // whatever stands before it is here
+  sequence_queue waiting;           // in order of place
+  std::deque<lane_place> late;      // became due while the list was there; in order, to be merged
+  std::vector<std::uint64_t> asked; // the rows of these are being read
+  bool reading = false;             // else they are to be asked for again
+  bool begun = false;               // a portion is under way
+  std::vector<journal::pending_delivery> rows; // of the portion, so far
+
+  bool empty() const noexcept { return size() == 0 && !begun; }
+  bool in_vain() const noexcept { return !asked.empty() && !reading; }
+  std::size_t size() const noexcept {
+    return waiting.size() + late.size() + asked.size() + rows.size();
+  }
+};
+
 struct lane {
   std::string key;
   agent_no agent{};
@@ -107,6 +134,7 @@ struct lane {
   bool reading = false; // that is a body or its state, from the store
   std::uint32_t loading_for = no_slot; // the delivery that was its first waiting one then
   std::uint64_t read_number = 0;       // of the last state read asked for
+  std::unique_ptr<away_list> away;     // what stands behind all that is here
   bool state_known = false;
   bool has_state = false;
   slice state;
@@ -130,12 +158,20 @@ class lane_set {
   std::uint32_t find_delivery(const delivery_id& id) const noexcept;
   std::uint32_t find_lane(agent_no agent, std::string_view key) const noexcept;
 
+  /// `open`: its pending deliveries, whether they come here or stay on disk.
   std::uint32_t add_event(event_id id, priority_class priority, instant accepted, instant expires,
-                          slice body);
+                          slice body, std::size_t open);
   /// A new delivery, sleeping.
   std::uint32_t add_delivery(std::uint32_t event, std::uint8_t index, agent_no agent);
   /// Ends a delivery after its outcome is durable; the event goes with its last one.
   void remove_delivery(std::uint32_t delivery);
+  /// Leaves a sleeping delivery to the disk.
+  void forget_delivery(std::uint32_t delivery);
+  /// Goes if nothing is in it.
+  void release_if_empty(std::uint32_t lane);
+  bool has_away(std::uint32_t lane) const noexcept {
+    return lanes[lane].away != nullptr && !lanes[lane].away->empty();
+  }
 
   /// Puts a sleeping delivery into its lane at its place by (ready_at, sequence), behind what has
   /// started. While it is unripe it does not start, nor does what stands behind it: something with
@@ -177,7 +213,8 @@ class lane_set {
   /// Since when the oldest delivery that could start now waits, as far as the heads of the queues
   /// tell; no_instant if none does.
   instant oldest_ready() const noexcept;
-  std::size_t pending_events() const noexcept { return by_sequence_.size(); }
+  std::size_t events_here() const noexcept { return by_sequence_.size(); }
+  std::size_t deliveries_here(agent_no agent) const noexcept { return agents_[raw(agent)].here; }
   std::size_t waiting_count(agent_no agent) const noexcept { return agents_[raw(agent)].waiting; }
   std::size_t lane_count() const noexcept { return lanes.used(); }
   /// Calls each(slot) for the lanes of all agents with this key.
@@ -207,6 +244,7 @@ class lane_set {
     std::array<std::deque<queue_entry>, priority_classes> queues;
     std::size_t ready = 0;
     std::size_t waiting = 0;
+    std::size_t here = 0; // deliveries in memory
   };
 
   bool may_start(const lane& which) const noexcept;
@@ -217,7 +255,6 @@ class lane_set {
   std::uint8_t top_class(const lane& which) const noexcept;
   void unlink(std::uint32_t delivery);
   void count_waiting(lane& which, std::uint32_t delivery, int by);
-  void release_if_empty(std::uint32_t lane);
 
   std::vector<agent_lanes> agents_;
   flat_index by_sequence_;

@@ -50,7 +50,7 @@ nlohmann::json view_lane(const lane_set& lanes, std::uint32_t slot, const std::s
   const lane& which = lanes.lanes[slot];
   nlohmann::json row{{"key", which.key},
                      {"agent", agent},
-                     {"waiting", which.size - which.active},
+                     {"waiting", which.size - which.active + (which.away ? which.away->size() : 0)},
                      {"running", which.active}};
   if (which.head != no_slot) {
     const live_delivery& head = lanes.deliveries[which.head];

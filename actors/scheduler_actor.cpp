@@ -34,6 +34,16 @@ struct performer {
           send_input(to, scheduler_input{bodies_in{events, reader.bodies(events)}});
         });
   }
+  void operator()(read_rows_effect& effect) const {
+    parts.store->read([to = weak(self), asked = std::move(effect)](journal::reader& reader) {
+      send_input(to, scheduler_input{rows_in{asked.number, reader.pending(asked.sequences)}});
+    });
+  }
+  void operator()(read_timers_effect& effect) const {
+    parts.store->read([to = weak(self), asked = effect](journal::reader& reader) {
+      send_input(to, scheduler_input{timers_in{asked.past, reader.timers(asked.which)}});
+    });
+  }
   void operator()(ask_retry_effect& effect) const {
     self->send(parts.retry, make_parcel(retry_input{ask_retry_in{std::move(effect.attempts)}}));
   }

@@ -15,8 +15,6 @@ namespace skein {
 
 namespace {
 
-constexpr std::uint32_t crashes_max = 3; // alone; then the delivery is dead
-
 /// With so many operations gathered the journal has enough to begin with.
 constexpr std::size_t burst_operations = 2'048;
 /// Payload of a submit; one context may have more.
@@ -37,44 +35,32 @@ std::vector<lane_set::agent_traits> traits_of(const scheduler_settings& settings
 scheduler_core::scheduler_core(scheduler_settings settings)
   : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_)},
     courier_{settings_.self}, broker_at_{settings_.self.node, "broker"},
-    slots_(settings_.agents.size()) {}
+    slots_(settings_.agents.size()), unknown_from_{settings_.opened_at + duration{1}} {}
 
-void scheduler_core::recover(const journal::pending_delivery& found, instant now) {
-  std::uint32_t event = lanes_.find_event(found.delivery.event.sequence);
-  if (event == no_slot) {
-    event =
-        lanes_.add_event(found.delivery.event, found.priority, found.accepted, found.expires, {});
-    for (std::size_t i = 0; i < found.siblings.size(); ++i)
-      if (is_terminal(found.sibling_states[i]))
-        lanes_.events[event].count_end(found.sibling_states[i], +1);
-    if (found.expires != no_instant)
-      timers_.set(found.expires, {found.delivery.event.sequence, true});
-  }
-  const std::uint32_t slot = lanes_.add_delivery(event, found.delivery.index, found.agent);
-  live_delivery& added = lanes_.deliveries[slot];
-  added.attempts = found.attempts;
-  added.crashes = found.crashes;
-  added.next_due = found.next_due;
-#ifdef SKEIN_BUG_ATTEMPT_RESET_AT_BOOT
-  added.attempts = 0;
-#endif
-#ifdef SKEIN_BUG_RETRY_DUE_IN_MEMORY_ONLY
-  added.next_due = no_instant;
-#endif
-  added.ready_at = std::max(found.accepted, found.due);
-  if (settings_.unclean && found.mark != journal::start_mark::none)
-    added.suspected = suspicion::accused;
-  if (found.due <= now) {
-    lanes_.enter(slot, found.key, added.ready_at);
-    return;
-  }
-  // It may have been running nevertheless, if the clock was set back since.
-  if (settings_.unclean && added.suspected == suspicion::none && !lanes_.pure(found.agent))
-    added.suspected = suspicion::suspect;
-  if (lanes_.events[event].sleeping_key.empty()) {
-    lanes_.events[event].sleeping_key = found.key;
-    timers_.set(found.due, {found.delivery.event.sequence, false});
-  }
+void scheduler_core::recover(const journal::pending_event& found) {
+  ++pending_;
+  recovered_to_ = std::max(recovered_to_, found.event.sequence);
+  if (found.sleeps)
+    return; // its timer tells of it
+  for (std::size_t i = 0; i < found.deliveries.size(); ++i)
+    if ((found.live >> i & 1) != 0)
+      slots_[raw(found.deliveries[i])].away.waiting.push(found.event.sequence);
+}
+
+std::vector<read_rows_effect> scheduler_core::first_rows() {
+  scheduler_effects asked;
+  out_ = &asked;
+  top_up();
+  out_ = nullptr;
+  std::vector<read_rows_effect> reads;
+  for (scheduler_effect& each : asked)
+    reads.push_back(std::move(std::get<read_rows_effect>(each)));
+  return reads;
+}
+
+void scheduler_core::take_first(rows_in input, instant now) {
+  now_.wall = now;
+  on(input);
 }
 
 void scheduler_core::start(moment now, scheduler_effects& out) {
@@ -82,27 +68,9 @@ void scheduler_core::start(moment now, scheduler_effects& out) {
   started_ = now.boot;
   out_ = &out;
   before_ = now;
-  if (settings_.unclean)
-    look_at_suspects();
+  end_crashed();
   fire_due_timers();
   finish(out);
-}
-
-/// After an unclean stop: what stands first in a lane may have been running, whether it could start
-/// now or not. Whoever crashed the process three times while it ran alone is not run again.
-void scheduler_core::look_at_suspects() {
-  std::vector<std::uint32_t> crashed;
-  lanes_.for_each_lane([&](std::uint32_t lane_slot) {
-    live_delivery& first = lanes_.deliveries[lanes_.lanes[lane_slot].head];
-    if (first.suspected == suspicion::none && !lanes_.pure(first.agent))
-      first.suspected = suspicion::suspect;
-    if (first.crashes >= crashes_max)
-      crashed.push_back(lanes_.lanes[lane_slot].head);
-  });
-  for (const std::uint32_t slot : crashed)
-    finish_without_turn(
-        slot, delivery_state::dead, errc::agent_crashed,
-        "the process died three times while it ran; nothing else suspected ran then");
 }
 
 void scheduler_core::step(scheduler_input input, moment now, scheduler_effects& out) {
@@ -126,6 +94,10 @@ void scheduler_core::take(scheduler_input input, moment now, scheduler_effects& 
 void scheduler_core::finish(scheduler_effects& out) {
   out_ = &out;
   settle_places();
+  if (starting_)
+    top_up();
+  look_ahead();
+  ask_wanted();
   if (starting_)
     start_turns();
   for (std::uint32_t agent = 0; agent < slots_.size(); ++agent)
@@ -215,8 +187,13 @@ void scheduler_core::arm_wake() {
   if (const auto due = timers_.next())
     sooner(now_.boot +
            std::max<duration>(*due - now_.wall, time_stands_still_ ? clock_patience : duration{0}));
-  if (!watchers_.empty() || !deferred_.empty() || !stalled_.empty())
+  if (!watchers_.empty() || !deferred_.empty() || !stalled_.empty() || ahead_failed_ ||
+      has_asked_in_vain())
     sooner(now_.boot + limits::refused_again_after);
+  if (!reading_ahead_ && sleepers_asked_ == 0 && unknown_from_ != instant::max() &&
+      sleeping_ < settings_.window.deliveries)
+    sooner(now_.boot + std::max<duration>(unknown_from_ - settings_.window.ahead - now_.wall,
+                                          time_stands_still_ ? clock_patience : duration{0}));
   const auto wants = [](const agent_slots& each) { return each.slots.outstanding() > 0; };
   if (alone_.outstanding() > 0 || std::any_of(slots_.begin(), slots_.end(), wants))
     sooner(now_.boot + limits::resend_after);
@@ -236,6 +213,8 @@ void scheduler_core::on(tick_in&) {
     at = at->second.empty() ? watchers_.erase(at) : std::next(at);
   }
   submit_deferred();
+  ahead_failed_ = false;
+  ask_again();
   for (const auto& [agent, key] : std::exchange(stalled_, {}))
     if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key); lane_slot != no_slot)
       unpark(lane_slot, false);
@@ -262,7 +241,16 @@ void scheduler_core::describe(std::size_t& pending, std::size_t& running, std::s
   lanes = lanes_.lane_count();
   waiting.resize(slots_.size());
   for (std::size_t agent = 0; agent < slots_.size(); ++agent)
-    waiting[agent] = lanes_.waiting_count(static_cast<agent_no>(agent));
+    waiting[agent] = waiting_count(static_cast<agent_no>(agent));
+}
+
+/// Deliveries that are ready, in memory or on disk.
+std::size_t scheduler_core::waiting_count(agent_no agent) const noexcept {
+  std::size_t count = lanes_.waiting_count(agent) + slots_[raw(agent)].away.size();
+  for (const std::uint32_t lane_slot : long_lanes_)
+    if (const lane& each = lanes_.lanes[lane_slot]; each.agent == agent && each.away)
+      count += each.away->size();
+  return count;
 }
 
 void scheduler_core::on(watch_progress_in&) {

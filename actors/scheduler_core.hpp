@@ -15,6 +15,9 @@
 //     also when its delivery was ended by our word meanwhile (stopped_).
 //   - While the store refuses, nothing starts that has not proved by a durable start that it can
 //     commit (store_refuses_).
+//   - What is in memory is a window: of each (agent, key) the first pending deliveries, in lane
+//   order.
+//     The rest is on disk, known here by number (away_list) or by time only (scheduler_ahead.cpp).
 #pragma once
 
 #include "actors/courier.hpp"
@@ -65,6 +68,14 @@ struct bodies_in {
   std::vector<event_id> events;
   result<std::vector<slice>> bodies = errc::internal;
 };
+struct rows_in {
+  std::uint64_t number = 0; // of the read_rows effect
+  result<std::vector<journal::pending_delivery>> rows = errc::internal;
+};
+struct timers_in {
+  bool past = false; // of the read_timers effect
+  result<journal::timer_page> page = errc::internal;
+};
 /// The retry actor's word on a failed attempt.
 struct retry_decision {
   turn_id turn;
@@ -85,8 +96,8 @@ struct stop_starting_in {};
 struct watch_progress_in {};
 
 using scheduler_input =
-    std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, decided_in, retry_due_in,
-                 tick_in, stop_starting_in, watch_progress_in>;
+    std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, rows_in, timers_in,
+                 decided_in, retry_due_in, tick_in, stop_starting_in, watch_progress_in>;
 
 // ---- effects ----------------------------------------------------------------------------------
 
@@ -103,6 +114,14 @@ struct read_state_effect {
 };
 struct read_bodies_effect {
   std::vector<event_id> events;
+};
+struct read_rows_effect {
+  std::uint64_t number = 0;
+  std::vector<std::uint64_t> sequences; // ascending
+};
+struct read_timers_effect {
+  bool past = false;
+  journal::timer_query which;
 };
 struct failed_attempt {
   turn_id turn;
@@ -139,13 +158,22 @@ struct log_effect {
 
 using scheduler_effect =
     std::variant<submit_effect, send_effect, read_state_effect, read_bodies_effect,
-                 ask_retry_effect, arm_retry_effect, wake_effect, progress_effect, log_effect>;
+                 read_rows_effect, read_timers_effect, ask_retry_effect, arm_retry_effect,
+                 wake_effect, progress_effect, log_effect>;
 using scheduler_effects = std::vector<scheduler_effect>;
 
 // ---- the core ---------------------------------------------------------------------------------
 
 /// The pseudo agent whose one slot a node gives to accused deliveries, one at a time.
 inline constexpr std::string_view alone_slot = "!alone";
+
+/// How many deliveries a loop keeps in memory, and how far ahead it knows what is due.
+struct window_settings {
+  std::size_t deliveries = limits::loop_window_deliveries; // of all agents, about
+  std::size_t of_agent = limits::agent_window_min;         // an agent has so many at least
+  std::size_t of_lane = limits::lane_window_max;           // a lane at most
+  duration ahead = limits::timers_ahead;
+};
 
 struct scheduler_settings {
   address self; // {node, "loop/N"}
@@ -161,7 +189,9 @@ struct scheduler_settings {
   };
   std::vector<agent> agents;
   std::vector<route_table::route> routes;
-  bool unclean = false; // the last process did not stop in order
+  window_settings window;
+  instant opened_at = no_instant; // what was due then is told by recover()
+  bool unclean = false;           // the last process did not stop in order
   bool warn_unrouted = false;
   bool tell_turns = false; // a log line for each start and end
 };
@@ -170,9 +200,12 @@ class scheduler_core {
  public:
   explicit scheduler_core(scheduler_settings settings);
 
-  /// Before the first step: every pending delivery of this loop's shards, in order.
-  void recover(const journal::pending_delivery& found, instant now);
-  /// After the last recover(): arms what was found.
+  /// Before the first step: every pending event of this loop's shards, in lane order.
+  void recover(const journal::pending_event& found);
+  /// After the last recover(): the rows that are to be read first, and they; until there are none.
+  std::vector<read_rows_effect> first_rows();
+  void take_first(rows_in input, instant now);
+  /// After the last take_first(): arms what was found.
   void start(moment now, scheduler_effects& out);
 
   /// Takes the input in; what follows from it is done by finish(). All inputs that wait together
@@ -191,7 +224,9 @@ class scheduler_core {
     std::uint64_t accepted = 0, duplicates = 0, unrouted = 0;
   };
   const counters& counted() const noexcept { return counted_; }
-  std::size_t pending_events() const noexcept { return lanes_.pending_events(); }
+  std::size_t pending_events() const noexcept { return pending_; }
+  /// In memory, for tests of the window.
+  std::size_t events_here() const noexcept { return lanes_.events_here(); }
   std::size_t running_turns() const noexcept { return running_; }
   instant oldest_ready() const noexcept { return lanes_.oldest_ready(); }
   /// For the board: pending events, running turns, lanes, waiting deliveries by agent number.
@@ -210,6 +245,7 @@ class scheduler_core {
   };
   /// Who asked for a cancel; answered when the event has ended, one way or the other.
   struct cancel_context {
+    event_id event;
     address asker;
     std::uint64_t request = 0;
     std::size_t cancelled = 0; // deliveries whose cancellation was first
@@ -232,10 +268,58 @@ class scheduler_core {
                instant at);
   void enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key,
                       instant due);
+  void leave_to(away_list& list, const lane_place& at, bool was_due);
+  void sleep(std::uint32_t event, std::string_view key, instant due);
   slice body_to_keep(const slice& body);
   void drop_body(live_event& event);
 
   void gather(journal::operation op);
+
+  // the window (scheduler_window.cpp)
+  struct rows_asked;
+  struct list_owner;
+  using rows_read = result<std::vector<journal::pending_delivery>>;
+  std::size_t agent_window() const noexcept;
+  std::size_t lane_window() const noexcept;
+  bool may_begin_list(const lane_place& at) const noexcept;
+  away_list* list_for(agent_no agent, std::string_view key, const lane_place& at);
+  away_list* lane_list_for(std::uint32_t lane_slot, const lane_place& at);
+  void put_away(away_list& list, std::uint64_t sequence);
+  void put_late(away_list& list, const lane_place& at);
+  void forget(std::uint32_t delivery);
+  void top_up();
+  void top_up_agent(agent_no agent);
+  void top_up_lane(std::uint32_t lane_slot);
+  void begin_portion(away_list& list, const list_owner& owner, std::size_t room);
+  bool take_late(away_list& list, const lane_place& end, std::size_t most);
+  void go_on(away_list& list, const list_owner& owner);
+  void enter_portion(away_list& list, const list_owner& owner, const lane_place& end);
+  void ask_portion(away_list& list, const list_owner& owner);
+  void ask(std::vector<std::uint64_t> sequences, rows_asked what);
+  void ask_again();
+  void on(rows_in& input);
+  void take_portion(const list_owner& owner, rows_read& read);
+  void enter_row(journal::pending_delivery& row);
+  void end_crashed();
+  std::uint32_t bring_in(journal::pending_delivery& row);
+  void want(std::uint64_t sequence);
+  void ask_wanted();
+  void take_wanted(rows_asked& asked, rows_read& read);
+  bool has_asked_in_vain() const noexcept;
+  std::size_t waiting_count(agent_no agent) const noexcept;
+  bool is_all_here() const noexcept { return pending_ <= lanes_.events_here(); }
+
+  // what is due later (scheduler_ahead.cpp)
+  void leave_on_disk(instant at);
+  void know_timer(const journal::timer& which);
+  bool is_far(instant due) const noexcept;
+  void look_ahead();
+  void on(timers_in& input);
+  void take_past(const journal::timer_page& page);
+  void take_near(const journal::timer_page& page);
+  void take_sleepers(rows_asked& asked, rows_read& read);
+  void know_ahead();
+  bool is_known(instant ready_at) const noexcept { return ready_at < unknown_from_; }
 
   // turns (scheduler_turns.cpp)
   void start_turns();
@@ -278,7 +362,6 @@ class scheduler_core {
   void give_back_slot(agent_no agent);
   void stop_turn(std::uint32_t delivery);
   void end_by_word(std::uint32_t delivery, delivery_state state, std::string text);
-  void look_at_suspects();
   bool may_start_one() const;
 
   // time (scheduler_time.cpp)
@@ -287,6 +370,8 @@ class scheduler_core {
   void settle_places();
   void mark_barrier();
   void ripen(std::uint64_t sequence);
+  void has_become_due(const lane_place& at);
+  lane_place certain_until() const noexcept;
   std::vector<std::uint32_t> deliveries_of(std::uint32_t event) const;
 
   // what the store refused (scheduler_deferred.cpp)
@@ -302,6 +387,7 @@ class scheduler_core {
   void answer_to(const address& asker, std::uint64_t request, errc code, std::string json);
   void on_cancel(const address& asker, std::uint64_t request, event_id event);
   void event_ended(event_id event, delivery_state state);
+  void resolve_absent(std::uint64_t sequence, event_id but);
   nlohmann::json lanes_view(const nlohmann::json& question) const;
   void watch(const address& asker, std::uint64_t request, event_id event, duration timeout);
 
@@ -316,7 +402,19 @@ class scheduler_core {
   void submit_deferred();
   void arm_wake();
 
+  /// Whose away list; an empty key: the agent's own.
+  struct list_owner {
+    agent_no agent{};
+    std::string key;
+  };
+  /// What rows were asked for.
+  struct rows_asked {
+    enum class purpose : std::uint8_t { portion, sleepers, wanted } why = purpose::portion;
+    list_owner owner;
+    std::vector<std::uint64_t> sequences; // sleepers, wanted
+  };
   struct watcher {
+    event_id event;
     address asker;
     std::uint64_t request = 0;
     boot_time until;
@@ -331,7 +429,7 @@ class scheduler_core {
   /// A due event whose place is certain once this many submits are answered: whatever came before
   /// it was in one of them.
   struct ripening {
-    std::uint64_t sequence = 0;
+    lane_place at;
     std::uint64_t submits = 0;
   };
   struct timer_key {
@@ -344,6 +442,7 @@ class scheduler_core {
     std::size_t reading = 0; // lanes that wait for the store; each will use a slot
     std::vector<dispatched_turn> batch;
     std::size_t batch_bytes = 0;
+    away_list away;
   };
 
   scheduler_settings settings_;
@@ -370,7 +469,8 @@ class scheduler_core {
   std::size_t starts_ = 0;     // durable starts with the journal, or deferred
   std::uint64_t submitted_ = 0;
   std::uint64_t answered_ = 0;
-  std::vector<std::uint64_t> due_now_; // since the last finish: sequences of events that became due
+  lane_place latest_due_;           // of all that became due
+  std::vector<lane_place> due_now_; // since the last finish: events that became due
   std::deque<ripening> ripening_;
   /// Dispatched turns whose deliveries are over or about to be, with their lanes.
   std::unordered_map<turn_id, std::uint32_t, hash_of_id> stopped_;
@@ -381,6 +481,32 @@ class scheduler_core {
   std::deque<remembered> answers_; // the last publish answers, for repeated requests
   std::size_t body_bytes_ = 0;
   std::uint64_t reads_ = 0;
+
+  // the window
+  std::size_t pending_ = 0;            // events, wherever they are
+  std::uint64_t recovered_to_ = 0;     // the highest number that was pending at the start
+  std::set<std::uint32_t> long_lanes_; // those that have an away list
+  std::vector<delivery_id> crashed_;   // too often, found since the last rows
+  std::map<std::uint64_t, rows_asked> rows_asked_; // by the number of the read
+  std::set<std::uint64_t> wanted_;                 // events to be read since the last finish
+  std::vector<rows_asked> asked_in_vain_;          // of sleepers and wanted: the reading failed
+
+  // what is due later
+  instant unknown_from_ = no_instant;     // every timer before it is in memory
+  instant disk_from_ = instant::max();    // no timer behind after_ is earlier on disk
+  instant disk_then_ = instant::max();    // the same, once the sleepers asked for are here
+  instant left_on_disk_ = instant::max(); // the earliest that was left there since the last asking
+  instant asked_until_ = no_instant;
+  journal::timer after_, after_past_;     // the last timers that were taken
+  std::set<journal::timer> known_timers_; // behind after_, of events that are in away lists
+  std::size_t sleepers_asked_ = 0;        // reads under way
+  std::size_t sleeping_ = 0;              // events here that sleep
+  bool reading_ahead_ = false;
+  bool reading_past_ = false;
+  bool past_is_known_ = false;
+  bool ahead_failed_ = false;                           // until the next tick
+  std::vector<std::pair<agent_no, std::string>> gated_; // lanes that wait until the time is known
+
   std::size_t running_ = 0;  // dispatched turns without an outcome, stopped ones too
   std::size_t deciding_ = 0; // failures with the retry actor
   bool starting_ = true;

@@ -77,8 +77,11 @@ void scheduler_core::on(committed_in& input) {
   const std::size_t room = input.batch.capacity();
   if (room > 0 && room <= spare_operations_max && spares_.size() < spares_kept)
     spares_.push_back(std::move(input.batch));
-  for (; !ripening_.empty() && ripening_.front().submits <= answered_; ripening_.pop_front())
-    ripen(ripening_.front().sequence);
+  while (!ripening_.empty() && ripening_.front().submits <= answered_) {
+    const std::uint64_t sequence = ripening_.front().at.sequence;
+    ripening_.pop_front();
+    ripen(sequence);
+  }
 }
 
 void scheduler_core::settle_submit(committed_in& input, const std::vector<context>& contexts) {
@@ -216,40 +219,70 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
           std::string{head.key}});
     return;
   }
+  ++pending_;
+  const instant due = resolved(offered.due, at);
   const instant expires = resolved(offered.expires, at);
-  const std::uint32_t event =
-      lanes_.add_event(id, offered.priority, at, expires, body_to_keep(offered.body));
-  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+  const lane_place place{std::max(at, due), id.sequence};
+  std::uint32_t event = no_slot;
+  const bool far = is_far(due);
+  for (std::size_t i = 0; i < deliveries.size() && !far; ++i) {
+    away_list* list = due > now_.wall ? nullptr : list_for(deliveries[i], head.key, place);
+    if (list != nullptr) {
+      leave_to(*list, place, due > at);
+      continue;
+    }
+    if (event == no_slot)
+      event = lanes_.add_event(id, offered.priority, at, expires, body_to_keep(offered.body),
+                               deliveries.size());
     const std::uint32_t slot =
         lanes_.add_delivery(event, static_cast<std::uint8_t>(i), deliveries[i]);
-    enter_or_sleep(event, slot, head.key, resolved(offered.due, at));
+    lanes_.deliveries[slot].ready_at = place.ready_at;
+    enter_or_sleep(event, slot, head.key, due);
   }
-  if (expires != no_instant)
+  if (due > at && due <= now_.wall)
+    know_timer({due, id, false});
+  if (expires != no_instant && event != no_slot)
     timers_.set(expires, {id.sequence, true});
+  else if (expires != no_instant)
+    leave_on_disk(expires);
+  if (far)
+    leave_on_disk(due);
 }
 
 void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
                                     std::string_view key, instant due) {
-  live_event& owner = lanes_.events[event];
-  const instant ready_at = std::max(owner.accepted, due);
 #ifdef SKEIN_BUG_EARLY_TIMER
   if (due - std::chrono::milliseconds{1500} > now_.wall) {
 #else
   if (due > now_.wall) {
 #endif
-    lanes_.deliveries[delivery].ready_at = ready_at;
-    if (owner.sleeping_key.empty()) {
-      owner.sleeping_key = key;
-      timers_.set(due, {owner.id.sequence, false});
-    }
+    sleep(event, key, due);
     return;
   }
   // One that became due while its commit was under way has its place only when all that was under
   // way with it is answered, as one that sleeps until then.
+  live_event& owner = lanes_.events[event];
   const bool ripe = due <= owner.accepted;
-  lanes_.enter(delivery, key, ready_at, ripe);
-  if (!ripe && (due_now_.empty() || due_now_.back() != owner.id.sequence))
-    due_now_.push_back(owner.id.sequence);
+  lanes_.enter(delivery, key, lanes_.deliveries[delivery].ready_at, ripe);
+  if (!ripe)
+    has_become_due({lanes_.deliveries[delivery].ready_at, owner.id.sequence});
+}
+
+/// One that has become due has its place among those that became so before and after.
+void scheduler_core::leave_to(away_list& list, const lane_place& at, bool was_due) {
+  if (!was_due)
+    return put_away(list, at.sequence);
+  put_late(list, at);
+  has_become_due(at);
+}
+
+void scheduler_core::sleep(std::uint32_t event, std::string_view key, instant due) {
+  live_event& owner = lanes_.events[event];
+  if (!owner.sleeping_key.empty())
+    return; // a sibling does
+  owner.sleeping_key = key;
+  timers_.set(due, {owner.id.sequence, false});
+  ++sleeping_;
 }
 
 /// Bodies beyond the cache's limit stay on disk and are read back when their turn comes. What is

@@ -252,17 +252,26 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
   if (delivery.alone)
     end_alone_turn();
   const event_id id = event.id;
-  const bool last = event.live == 1;
-  if (last)
+  const bool leaves = event.live == 1;
+  if (leaves) {
     body_bytes_ -= event.body.size();
-  const delivery_state event_ended_as = event.ended_as();
+    sleeping_ -= event.sleeping_key.empty() ? 0u : 1u;
+  }
+  // What the journal says counts; who was first (already_terminal) was told the same.
+  const bool is_over = verdict.status == journal::op_status::applied
+                           ? verdict.event_end != delivery_state::pending
+                           : leaves && event.away == 0;
+  const delivery_state event_ended_as =
+      verdict.event_end != delivery_state::pending ? verdict.event_end : event.ended_as();
   if (op.state == delivery_state::cancelled && verdict.status == journal::op_status::applied)
     if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
       for (cancel_context& each : asked->second)
         ++each.cancelled;
   lanes_.remove_delivery(slot);
-  if (last)
+  if (is_over) {
+    --pending_;
     event_ended(id, event_ended_as);
+  }
   for (std::size_t i = 0; i < verdict.emits.size(); ++i)
     if (!verdict.emits[i].duplicate &&
         raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {

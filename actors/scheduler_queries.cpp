@@ -70,7 +70,7 @@ void scheduler_core::answer_question(const address& asker, std::uint64_t request
               {"unrouted", counted_.unrouted}};
     auto agents = json::object();
     for (std::size_t i = 0; i < settings_.agents.size(); ++i)
-      agents[settings_.agents[i].name] = lanes_.waiting_count(static_cast<agent_no>(i));
+      agents[settings_.agents[i].name] = waiting_count(static_cast<agent_no>(i));
     view["waiting"] = std::move(agents);
     reply(view);
   } else if (op == "lanes") {
@@ -115,7 +115,7 @@ void scheduler_core::answer_to(const address& asker, std::uint64_t request, errc
 void scheduler_core::watch(const address& asker, std::uint64_t request, event_id event,
                            duration timeout) {
   const std::uint32_t slot = lanes_.find_event(event.sequence);
-  if (slot == no_slot || lanes_.events[slot].id != event) {
+  if (slot == no_slot ? is_all_here() : lanes_.events[slot].id != event) {
     answer_to(asker, request, errc::none, "{}");
     return;
   }
@@ -123,12 +123,14 @@ void scheduler_core::watch(const address& asker, std::uint64_t request, event_id
   for (const watcher& each : of_event)
     if (each.asker == asker && each.request == request)
       return; // asked again
-  of_event.push_back({asker, request, now_.boot + timeout});
+  of_event.push_back({event, asker, request, now_.boot + timeout});
+  if (slot == no_slot)
+    want(event.sequence); // it may be over
 }
 
 void scheduler_core::on_cancel(const address& asker, std::uint64_t request, event_id event) {
   const std::uint32_t slot = lanes_.find_event(event.sequence);
-  if (slot == no_slot || lanes_.events[slot].id != event) {
+  if (slot == no_slot ? is_all_here() : lanes_.events[slot].id != event) {
     answer_to(asker, request, errc::not_found, std::string{no_such_event});
     return;
   }
@@ -136,7 +138,11 @@ void scheduler_core::on_cancel(const address& asker, std::uint64_t request, even
   for (const cancel_context& each : asked)
     if (each.asker == asker && each.request == request)
       return; // asked again
-  asked.push_back({asker, request, 0});
+  asked.push_back({event, asker, request, 0});
+  if (slot == no_slot || lanes_.events[slot].away > 0)
+    want(event.sequence);
+  if (slot == no_slot)
+    return;
 #ifdef SKEIN_BUG_CANCEL_IS_A_HINT
   answer_to(asker, request, errc::none, "{}");
   for (const std::uint32_t each : deliveries_of(slot))
@@ -164,6 +170,26 @@ void scheduler_core::event_ended(event_id event, delivery_state state) {
                                          std::string{to_string(state)} + " first");
     }
     cancels_.erase(found);
+  }
+}
+
+/// No event of this number but, perhaps, `but` is pending: whoever waits for another one is told.
+void scheduler_core::resolve_absent(std::uint64_t sequence, event_id but) {
+  if (const auto found = watchers_.find(sequence); found != watchers_.end()) {
+    for (const watcher& each : found->second)
+      if (each.event != but)
+        answer_to(each.asker, each.request, errc::none, "{}");
+    std::erase_if(found->second, [&](const watcher& each) { return each.event != but; });
+    if (found->second.empty())
+      watchers_.erase(found);
+  }
+  if (const auto found = cancels_.find(sequence); found != cancels_.end()) {
+    for (const cancel_context& each : found->second)
+      if (each.event != but)
+        answer_to(each.asker, each.request, errc::not_found, std::string{no_such_event});
+    std::erase_if(found->second, [&](const cancel_context& each) { return each.event != but; });
+    if (found->second.empty())
+      cancels_.erase(found);
   }
 }
 

@@ -20,34 +20,69 @@ void scheduler_core::fire_due_timers() {
 
 void scheduler_core::fire_timer(std::uint64_t sequence, bool expiry) {
   const std::uint32_t event = lanes_.find_event(sequence);
-  if (event == no_slot)
-    return; // over already: a stale key
   if (!expiry) {
-    wake_sleepers(event);
-    return;
+    if (event != no_slot)
+      wake_sleepers(event);
+    return; // else it is over already: a stale key
   }
+  if (event == no_slot ? !is_all_here() : lanes_.events[event].away > 0)
+    want(sequence);
+  if (event == no_slot)
+    return;
   for (const std::uint32_t slot : deliveries_of(event))
     end_by_word(slot, delivery_state::expired, "expired before it was done");
 }
 
 void scheduler_core::wake_sleepers(std::uint32_t event) {
   const std::string key = std::exchange(lanes_.events[event].sleeping_key, {});
-  for (const std::uint32_t slot : deliveries_of(event))
-    if (lanes_.deliveries[slot].at == stage::sleeping)
+  if (key.empty())
+    return;
+  --sleeping_;
 #ifdef SKEIN_BUG_DUE_OVERTAKES_COMMITS
-      lanes_.enter(slot, key, lanes_.deliveries[slot].ready_at, true);
+  constexpr bool ripe = true;
 #else
-      lanes_.enter(slot, key, lanes_.deliveries[slot].ready_at, false);
+  constexpr bool ripe = false;
 #endif
-  due_now_.push_back(lanes_.events[event].id.sequence);
+  const event_id id = lanes_.events[event].id;
+  instant ready_at = no_instant;
+  for (const std::uint32_t slot : deliveries_of(event)) {
+    const live_delivery& each = lanes_.deliveries[slot];
+    if (each.at != stage::sleeping)
+      continue;
+    const lane_place place{ready_at = each.ready_at, id.sequence};
+    if (away_list* list = list_for(each.agent, key, place); list != nullptr) {
+      know_timer({each.ready_at, id, false});
+      put_late(*list, place);
+      forget(slot);
+    } else {
+      lanes_.enter(slot, key, place.ready_at, ripe);
+    }
+  }
+  has_become_due({ready_at, id.sequence});
+}
+
+void scheduler_core::has_become_due(const lane_place& at) {
+  latest_due_ = std::max(latest_due_, at);
+  if (due_now_.empty() || due_now_.back() != at)
+    due_now_.push_back(at);
+}
+
+/// What stands before it has its place for good.
+lane_place scheduler_core::certain_until() const noexcept {
+  lane_place until{instant::max(), 0};
+  for (const lane_place& each : due_now_)
+    until = std::min(until, each);
+  for (const ripening& each : ripening_)
+    until = std::min(until, each.at);
+  return until;
 }
 
 /// Nothing is under way anywhere: what has become due has its place.
 void scheduler_core::settle_places() {
   if (settings_.loops > 1 || !contexts_.empty())
     return;
-  for (const std::uint64_t sequence : std::exchange(due_now_, {}))
-    ripen(sequence);
+  for (const lane_place& each : std::exchange(due_now_, {}))
+    ripen(each.sequence);
 }
 
 /// After the submits: what has become due waits for the last of them.
@@ -56,14 +91,14 @@ void scheduler_core::mark_barrier() {
     return;
   if (settings_.loops > 1)
     hand_over({}, {});
-  for (const std::uint64_t sequence : std::exchange(due_now_, {}))
-    ripening_.push_back({sequence, submitted_});
+  for (const lane_place& each : std::exchange(due_now_, {}))
+    ripening_.push_back({each, submitted_});
 }
 
 void scheduler_core::ripen(std::uint64_t sequence) {
   const std::uint32_t event = lanes_.find_event(sequence);
   if (event == no_slot)
-    return; // cancelled or expired meanwhile
+    return; // cancelled or expired meanwhile, or left to the disk
   for (const std::uint32_t slot : deliveries_of(event))
     lanes_.ripen(slot);
 }

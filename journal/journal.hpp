@@ -250,6 +250,7 @@ struct timer {
 struct timer_query {
   std::uint32_t loops = 1;
   loop_no loop{};
+  bool only_expiries = false;
   timer after;
   instant until = no_instant;
   std::size_t limit = limits::timer_page_rows;
@@ -257,6 +258,8 @@ struct timer_query {
 struct timer_page {
   std::vector<timer> timers; // of events that may be over by now
   bool more = false;         // the limit ended it
+  /// Behind `until` nothing is earlier than this; the greatest instant if there is nothing at all.
+  instant next = instant::max();
 };
 
 struct attempt_record {

@@ -111,15 +111,18 @@ class memory_reader final : public reader {
   result<timer_page> timers(const timer_query& which) override {
     const std::scoped_lock hold{store_->mutex};
     timer_page found;
-    for (auto at = store_->timers.upper_bound(which.after);
-         at != store_->timers.end() && at->at <= which.until; ++at) {
-      if (raw(at->event.shard) % which.loops != raw(which.loop))
+    auto at = store_->timers.upper_bound(which.after);
+    for (; at != store_->timers.end() && at->at <= which.until; ++at) {
+      if (raw(at->event.shard) % which.loops != raw(which.loop) ||
+          (which.only_expiries && !at->expiry))
         continue;
       found.more = found.timers.size() == which.limit;
       if (found.more)
         break;
       found.timers.push_back(*at);
     }
+    if (!found.more && at != store_->timers.end())
+      found.next = at->at;
     return found;
   }
 

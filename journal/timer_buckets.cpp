@@ -25,6 +25,10 @@ constexpr std::int64_t bucket_at(int level, std::int64_t second) noexcept {
   return std::int64_t{level} << level_shift | (second / width_s(level) * width_s(level));
 }
 
+constexpr std::int64_t last_bucket(int level) noexcept {
+  return ((std::int64_t{level} + 1) << level_shift) - 1;
+}
+
 struct timer_row {
   std::int64_t bucket = 0;
   std::int64_t no = 0;
@@ -68,10 +72,12 @@ std::int64_t timer_bucket(instant at, instant now) noexcept {
 
 result<void> timer_reader::prepare(database& db) {
   auto rows = db.prepare("SELECT bucket, no, kind, at, shard FROM timer "
-                         "WHERE bucket >= ? AND bucket <= ? AND at >= ? AND at <= ?");
-  if (!rows)
-    return rows.error();
+                         "WHERE bucket >= ? AND bucket <= ?");
+  auto next = db.prepare("SELECT bucket FROM timer WHERE bucket > ? AND bucket <= ? LIMIT 1");
+  if (!rows || !next)
+    return !rows ? rows.error() : next.error();
   rows_ = std::move(*rows);
+  next_ = std::move(*next);
   return {};
 }
 
@@ -83,15 +89,19 @@ result<timer_page> timer_reader::read(const timer_query& which) {
     const reset_at_end end{rows_};
     rows_.bind(1, bucket_at(level, second_of(which.after.at)));
     rows_.bind(2, bucket_at(level, second_of(which.until)));
-    rows_.bind(3, to_ns(which.after.at)).bind(4, to_ns(which.until));
     int code = SQLITE_OK;
     while ((code = rows_.step()) == SQLITE_ROW) {
       const timer_row row = row_at(rows_);
       const auto shard = static_cast<std::uint32_t>(row.shard);
       const timer each{
           from_ns(row.at), {shard_id{shard}, static_cast<std::uint64_t>(row.no)}, row.kind != 0};
-      if (shard % which.loops != raw(which.loop) || each <= which.after)
+      if (shard % which.loops != raw(which.loop) || each <= which.after ||
+          (which.only_expiries && !each.expiry))
         continue;
+      if (each.at > which.until) {
+        found.next = std::min(found.next, each.at);
+        continue;
+      }
       if (heap.size() == which.limit) {
         found.more = true;
         if (heap.front() < each)
@@ -104,9 +114,25 @@ result<timer_page> timer_reader::read(const timer_query& which) {
     }
     if (code != SQLITE_DONE)
       return sqlite_error(rows_.db(), code, "reading timers");
+    const auto next = next_begin(level, which.until);
+    if (!next)
+      return next.error();
+    found.next = std::min(found.next, *next);
   }
   std::sort_heap(heap.begin(), heap.end());
   return found;
+}
+
+/// When the first bucket of this level begins that lies wholly behind `until`.
+result<instant> timer_reader::next_begin(int level, instant until) {
+  const reset_at_end end{next_};
+  next_.bind(1, bucket_at(level, second_of(until))).bind(2, last_bucket(level));
+  const int code = next_.step();
+  if (code == SQLITE_DONE)
+    return instant::max();
+  if (code != SQLITE_ROW)
+    return sqlite_error(next_.db(), code, "reading timers");
+  return instant{std::chrono::seconds{next_.integer(0) & last_bucket(0)}};
 }
 
 // ---- upkeep -----------------------------------------------------------------------------------

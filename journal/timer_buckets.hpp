@@ -29,7 +29,9 @@ class timer_reader {
   result<timer_page> read(const timer_query& which);
 
  private:
-  statement rows_;
+  result<instant> next_begin(int level, instant until);
+
+  statement rows_, next_;
 };
 
 /// Splits and sweeps, a bounded number of rows at a time; each step is a transaction of its own.

@@ -216,6 +216,7 @@ result<void> node::impl::recover() {
   setup.agents_with_state = *std::move(with_state);
   setup.agent_names = store->agent_names();
   setup.last_commit = store->last_commit();
+  setup.opened_at = store->last_commit_at();
   setup.clock = clock.get();
   setup.store_at = threads.get();
   setup.log = write_log;

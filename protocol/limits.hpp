@@ -96,6 +96,11 @@ inline constexpr std::size_t gateway_bytes_max = 64 << 20;
 inline constexpr std::size_t loop_body_cache_bytes = 64 << 20;  // bodies kept in memory a loop
 inline constexpr std::size_t loop_state_cache_bytes = 64 << 20; // states of busy keys, likewise
 inline constexpr std::size_t loop_fetch_events = 1'024;         // bodies read back in one request
+inline constexpr std::size_t loop_window_deliveries = 65'536;   // pending ones in memory
+inline constexpr std::size_t agent_window_min = 1'024;          // of them, for each agent
+inline constexpr std::size_t lane_window_max = 4'096;           // of one lane
+inline constexpr std::size_t window_fetch_rows = 2'048;         // read into it in one request
+inline constexpr std::chrono::seconds timers_ahead{2};          // known before they are due
 inline constexpr std::size_t pipeline_depth = 64; // turns in flight a lane of a pure agent
 inline constexpr std::size_t commit_operations_max = 8'192; // of one transaction
 inline constexpr std::size_t dispatch_batch_turns = 1'024;  // turns in one frame

@@ -31,7 +31,7 @@ struct lane_world {
                              priority_class priority, std::int64_t ready_ms) {
     last = std::max(last, sequence);
     const std::uint32_t event =
-        set.add_event({shard_id{}, sequence}, priority, at(ready_ms), no_instant, slice{"body"});
+        set.add_event({shard_id{}, sequence}, priority, at(ready_ms), no_instant, slice{"body"}, 1);
     const std::uint32_t slot = set.add_delivery(event, 0, agent);
     set.enter(slot, key, at(ready_ms));
     return slot;
@@ -79,7 +79,7 @@ TEST_CASE("a lane runs one turn at a time, in order of acceptance") {
   CHECK(world.start() == second);
   world.finish(second);
   CHECK(world.set.lane_count() == 0);
-  CHECK(world.set.pending_events() == 0);
+  CHECK(world.set.events_here() == 0);
 }
 
 TEST_CASE("lane order is ready time, then sequence, whatever the order of entering") {

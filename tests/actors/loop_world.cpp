@@ -69,6 +69,8 @@ void loop_world::open() {
   loop.loops = settings_.loops;
   loop.epoch = static_cast<epoch_no>(engine_->identity().boot);
   loop.unclean = !engine_->identity().clean;
+  loop.window = settings_.window;
+  loop.opened_at = engine_->last_commit_at();
   loop.warn_unrouted = settings_.warn_unrouted;
   loop.tell_turns = settings_.tell_turns;
   const std::vector<agent_no> with_state = must(engine_->agents_with_state());
@@ -95,13 +97,12 @@ void loop_world::open() {
     hand_out(book_.on_credit({each.name, each.slots}));
   }
   hand_out(book_.on_credit({std::string{alone_slot}, 1}));
-  std::vector<std::uint64_t> pending;
-  const auto recovered = engine_->recover(
-      [&](const journal::pending_event& each) { pending.push_back(each.event.sequence); });
+  const auto recovered =
+      engine_->recover([this](const journal::pending_event& each) { core_->recover(each); });
   REQUIRE(recovered.ok());
-  std::sort(pending.begin(), pending.end());
-  for (const auto& each : must(reader_->pending(pending)))
-    core_->recover(each, now().wall);
+  for (auto asked = core_->first_rows(); !asked.empty(); asked = core_->first_rows())
+    for (const read_rows_effect& each : asked)
+      core_->take_first({each.number, rows_of(each.sequences)}, now().wall);
   scheduler_effects effects;
   core_->start(now(), effects);
   for (scheduler_effect& each : effects)
@@ -119,6 +120,7 @@ void loop_world::restart(bool clean) {
   submits_.clear();
   answers_.clear();
   reads_.clear();
+  rows_.clear();
   running_.clear();
   wakes_.clear();
   retry_wakes_.clear();
@@ -289,6 +291,8 @@ void loop_world::pump() {
         std::visit([this](auto& effect) { perform(effect); }, each);
     } else if (!submits_.empty() && !hold_commits) {
       commit();
+    } else if (!rows_.empty() && !hold_rows) {
+      give_rows();
     } else if (!reads_.empty() && !hold_reads) {
       read();
     } else {
@@ -413,6 +417,36 @@ void loop_world::hand_out(const credit_book::grants& given) {
 
 void loop_world::perform(read_state_effect& effect) { reads_.push_back(effect); }
 void loop_world::perform(read_bodies_effect& effect) { reads_.push_back(effect); }
+
+void loop_world::perform(read_rows_effect& effect) { rows_.emplace_back(std::move(effect)); }
+void loop_world::perform(read_timers_effect& effect) { rows_.emplace_back(std::move(effect)); }
+
+result<std::vector<journal::pending_delivery>>
+loop_world::rows_of(const std::vector<std::uint64_t>& sequences) {
+  auto rows = reader_->pending(sequences);
+  for (journal::pending_delivery& each : *rows)
+    if (!settings_.bodies_in_rows)
+      each.body = {};
+  return rows;
+}
+
+void loop_world::give_rows() {
+  for (auto& each : std::exchange(rows_, {})) {
+    if (const auto* asked = std::get_if<read_rows_effect>(&each)) {
+      rows_in got{asked->number, errc::io_error};
+      if (!fail_reads)
+        got.rows = rows_of(asked->sequences);
+      inputs_.push_back(std::move(got));
+    } else {
+      const auto& timers = std::get<read_timers_effect>(each);
+      timers_in got{timers.past, errc::io_error};
+      if (!fail_reads)
+        got.page = reader_->timers(timers.which);
+      inputs_.push_back(std::move(got));
+    }
+  }
+  pump();
+}
 
 void loop_world::read() {
   REQUIRE_FALSE(reads_.empty());

@@ -43,6 +43,9 @@ struct world_settings {
   std::size_t dedupe_entries_max = 16'000'000;
   bool warn_unrouted = false;
   bool tell_turns = false;
+  /// By default all is in memory.
+  window_settings window{1'000'000, 1'000'000, 1'000'000, std::chrono::hours{1}};
+  bool bodies_in_rows = false; // as with large ones
 };
 
 class loop_world {
@@ -73,6 +76,11 @@ class loop_world {
   void tell_answers();
   /// Answers the oldest read that is held.
   void read();
+  /// Gives what was asked for of rows and timers.
+  void give_rows();
+  result<std::vector<journal::pending_delivery>>
+  rows_of(const std::vector<std::uint64_t>& sequences);
+  std::size_t rows_held() const { return rows_.size(); }
 
   void wait(duration time);
   void stop_starting();
@@ -97,6 +105,7 @@ class loop_world {
   bool grants = true;  // false: the broker says nothing
   errc fail_commits{}; // instead of committing
   bool fail_reads = false;
+  bool hold_rows = false; // rows and timers; see give_rows()
   std::size_t largest_submit = 0;
   duration wall_skew{0};
   bool freeze_wall = false; // as engine time does after the clock was set back
@@ -131,6 +140,8 @@ class loop_world {
   void perform(send_effect& effect);
   void perform(read_state_effect& effect);
   void perform(read_bodies_effect& effect);
+  void perform(read_rows_effect& effect);
+  void perform(read_timers_effect& effect);
   void perform(ask_retry_effect& effect);
   void perform(arm_retry_effect& effect);
   void perform(wake_effect& effect) { wakes_.insert(effect.at); }
@@ -164,6 +175,7 @@ class loop_world {
   std::deque<std::vector<journal::operation>> submits_;
   std::deque<committed_in> answers_;
   std::deque<std::variant<read_state_effect, read_bodies_effect>> reads_;
+  std::deque<std::variant<read_rows_effect, read_timers_effect>> rows_;
   std::map<std::string, turn_at> running_;
   std::map<std::uint64_t, skein::publish> published_;
   std::optional<frame> said_;

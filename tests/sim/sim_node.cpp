@@ -176,6 +176,8 @@ engine_setup sim_node::make_setup() {
   setup.agents_with_state = std::move(with_state).value();
   setup.agent_names = journal_.engine().agent_names();
   setup.last_commit = journal_.engine().last_commit();
+  setup.opened_at = journal_.engine().last_commit_at();
+  setup.window = options_.in_memory;
   setup.clock = clock_.get();
   setup.store_at = store_.get();
   setup.log = [this](std::string_view component, const log_effect& line) {

@@ -75,6 +75,12 @@ sim_options draw_options(sim_random& dice) {
     drawn.store.answer_max = dice.between(5ms, 500ms);
   if (dice.chance(0.1))
     drawn.window = {dice.between(5s, 30s), static_cast<std::size_t>(20 + dice.below(100))};
+  if (dice.chance(0.6)) {
+    drawn.in_memory.deliveries = 1 + dice.below(20);
+    drawn.in_memory.of_agent = 1 + dice.below(8);
+    drawn.in_memory.of_lane = 2 + dice.below(4);
+    drawn.in_memory.ahead = dice.between(0ms, 3s);
+  }
   return drawn;
 }
 
@@ -103,6 +109,8 @@ std::string to_string(const sim_options& of) {
   add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject),
       add("hang", of.agent.hang);
   add("emit", of.agent.emit), add("clash", of.agent.clash), add_ms("turn_ms", of.agent.turn_max);
+  add("in_memory", of.in_memory.deliveries), add("of_agent", of.in_memory.of_agent),
+      add("of_lane", of.in_memory.of_lane), add_ms("ahead_ms", of.in_memory.ahead);
   for (const agent_settings& each : of.agents)
     text += " " + each.name + "=" + std::to_string(each.concurrency) + "/" +
             format_duration(each.timeout);

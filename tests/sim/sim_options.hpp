@@ -2,6 +2,7 @@
 // seed.
 #pragma once
 
+#include "actors/scheduler_core.hpp"
 #include "actors/settings.hpp"
 #include "tests/sim/sim_journal.hpp"
 #include "tests/support/sim_network.hpp"
@@ -39,6 +40,7 @@ struct sim_options {
   network_faults network;
   store_faults store;
   window_options window;
+  window_settings in_memory; // of pending deliveries
   agent_faults agent;
 };
 

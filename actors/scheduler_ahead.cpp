@@ -1,0 +1,144 @@
+// scheduler_core: events whose time is further off than a moment are on disk only.
+//
+//            unknown_from_
+//   -----------|--------------------------------> time
+//    in memory | on disk: the timers that the journal keeps
+//
+// A moment before the earliest of them its rows are read (look_ahead). Nothing that became ready at
+// or after `unknown_from_` starts before: something due earlier might belong to its lane. What was
+// due at the opening is told by recover(); of the past only expiries are asked for once, page by
+// page, so that what expired while no process ran ends, even if it is far back in an away list.
+#include "actors/scheduler_core.hpp"
+
+#include "protocol/check.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace skein {
+
+namespace {
+
+/// Behind every timer of this time.
+journal::timer last_at(instant at) {
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+  return {at, {shard_id{std::numeric_limits<std::uint32_t>::max()}, most}, true};
+}
+
+} // namespace
+
+/// A timer that is nowhere in memory.
+void scheduler_core::leave_on_disk(instant at) {
+  left_on_disk_ = std::min(left_on_disk_, at);
+  unknown_from_ = std::min(unknown_from_, at);
+}
+
+/// Its event went to an away list: whoever reads the timer later is not to take it for one that
+/// sleeps.
+void scheduler_core::know_timer(const journal::timer& which) {
+  if (which <= after_)
+    return;
+  known_timers_.insert(which);
+  leave_on_disk(which.at); // so that the reading comes to it, and it can go
+}
+
+bool scheduler_core::is_far(instant due) const noexcept {
+  return due > asked_until_ && due > now_.wall + settings_.window.ahead;
+}
+
+void scheduler_core::look_ahead() {
+  if (ahead_failed_)
+    return;
+  if (!past_is_known_ && !reading_past_) {
+    reading_past_ = true;
+    out_->push_back(read_timers_effect{
+        true, {settings_.loops, settings_.loop, true, after_past_, settings_.opened_at}});
+  }
+  const bool is_busy = reading_ahead_ || sleepers_asked_ > 0;
+  const instant until = now_.wall + settings_.window.ahead;
+  if (is_busy || unknown_from_ > until || sleeping_ >= settings_.window.deliveries)
+    return;
+  reading_ahead_ = true;
+  // What was left there until now is on disk, and in the page.
+  disk_from_ = unknown_from_;
+  left_on_disk_ = instant::max();
+  asked_until_ = std::max(asked_until_, until);
+  if (after_ == journal::timer{})
+    after_ = last_at(settings_.opened_at);
+  out_->push_back(
+      read_timers_effect{false, {settings_.loops, settings_.loop, false, after_, asked_until_}});
+}
+
+void scheduler_core::on(timers_in& input) {
+  (input.past ? reading_past_ : reading_ahead_) = false;
+  if (!input.page) {
+    log(log_severity::error, "timers-unread", to_string(input.page.error()));
+    ahead_failed_ = true;
+    return;
+  }
+  if (input.past)
+    take_past(*input.page);
+  else
+    take_near(*input.page);
+}
+
+void scheduler_core::take_past(const journal::timer_page& page) {
+  for (const journal::timer& each : page.timers)
+    if (each.expiry)
+      fire_timer(each.event.sequence, true);
+  past_is_known_ = !page.more;
+  if (!page.timers.empty())
+    after_past_ = page.timers.back();
+}
+
+void scheduler_core::take_near(const journal::timer_page& page) {
+  std::vector<std::uint64_t> sleepers;
+  for (const journal::timer& each : page.timers) {
+    if (known_timers_.erase(each) > 0 || lanes_.find_event(each.event.sequence) != no_slot)
+      continue; // it is here, with its timers
+    if (each.expiry)
+      timers_.set(each.at, {each.event.sequence, true});
+    else
+      sleepers.push_back(each.event.sequence);
+  }
+  if (!page.timers.empty())
+    after_ = page.timers.back();
+  disk_then_ = page.more ? page.timers.back().at : page.next;
+  for (std::size_t at = 0; at < sleepers.size(); at += limits::window_fetch_rows) {
+    const std::size_t end = std::min(sleepers.size(), at + limits::window_fetch_rows);
+    std::vector<std::uint64_t> some(sleepers.begin() + static_cast<std::ptrdiff_t>(at),
+                                    sleepers.begin() + static_cast<std::ptrdiff_t>(end));
+    ++sleepers_asked_;
+    ask(some, {rows_asked::purpose::sleepers, {}, some});
+  }
+  if (sleepers_asked_ == 0)
+    know_ahead();
+}
+
+void scheduler_core::take_sleepers(rows_asked& asked, rows_read& read) {
+  if (!read) {
+    asked_in_vain_.push_back(std::move(asked)); // still counted as asked for
+    return;
+  }
+  for (journal::pending_delivery& row : *read) {
+    if (lanes_.find_delivery(row.delivery) != no_slot)
+      continue;
+    const std::uint32_t slot = bring_in(row);
+    sleep(lanes_.deliveries[slot].event, row.key, row.due);
+  }
+  fire_due_timers(); // before anything that stands behind them may start
+  if (--sleepers_asked_ == 0)
+    know_ahead();
+}
+
+/// All that was asked for is in memory.
+void scheduler_core::know_ahead() {
+  disk_from_ = disk_then_;
+  unknown_from_ = std::min(disk_from_, left_on_disk_);
+  for (const auto& [agent, key] : std::exchange(gated_, {}))
+    if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key); lane_slot != no_slot)
+      lanes_.set_loading(lane_slot, false);
+}
+
+} // namespace skein

@@ -1,0 +1,388 @@
+// scheduler_core: the window of deliveries that are in memory.
+//
+//   lane:  [first ... last]  in memory      away list:  from | 45 46 61 ...   numbers, on disk
+//                                                 late: 12 at 10:00 ...       became due meanwhile
+//
+// Of each lane the first pending deliveries are here, in lane order. An agent whose share of the
+// window is full gets an away list: what becomes ready for it goes there, one to three bytes each,
+// and is read when there is room. A lane that grows over a part of its agent's share gets one too.
+// So one blocked agent fills its own share at most, and one long lane a part of that.
+//
+// Nothing overtakes: all that stands before `from` is here. A portion of the list is read, then
+// those that became due in between (late), until there are none; only then all of it enters the
+// lanes, and `from` moves on. Of `late` only what has a certain place is taken
+// (scheduler_time.cpp).
+#include "actors/scheduler_core.hpp"
+
+#include "protocol/check.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace skein {
+
+namespace {
+
+constexpr std::uint32_t crashes_max = 3; // alone; then the delivery is dead
+
+using rows = std::vector<journal::pending_delivery>;
+
+/// Those of one event; `all` is in order of events.
+auto rows_of(rows& all, std::uint64_t sequence) {
+  const auto before = [](const journal::pending_delivery& row, std::uint64_t number) {
+    return row.delivery.event.sequence < number;
+  };
+  const auto first = std::lower_bound(all.begin(), all.end(), sequence, before);
+  const auto last = std::lower_bound(first, all.end(), sequence + 1, before);
+  return std::pair{first, last};
+}
+
+std::vector<std::uint64_t> take_front(sequence_queue& from, std::size_t count) {
+  std::vector<std::uint64_t> taken;
+  taken.reserve(std::min(count, from.size()));
+  while (taken.size() < count && !from.empty())
+    taken.push_back(from.pop());
+  return taken;
+}
+
+lane_place place_of(const journal::pending_delivery& row) {
+  return {std::max(row.accepted, row.due), row.delivery.event.sequence};
+}
+
+} // namespace
+
+// ---- how much there may be --------------------------------------------------------------------
+
+std::size_t scheduler_core::agent_window() const noexcept {
+  const std::size_t agents = std::max<std::size_t>(1, settings_.agents.size());
+  return std::max(settings_.window.of_agent, settings_.window.deliveries / agents);
+}
+
+std::size_t scheduler_core::lane_window() const noexcept {
+  return std::clamp<std::size_t>(agent_window() / 4, 2, settings_.window.of_lane);
+}
+
+// ---- what stays on disk -----------------------------------------------------------------------
+
+/// Not while something that has become due stands behind this place in memory.
+bool scheduler_core::may_begin_list(const lane_place& at) const noexcept {
+  return latest_due_ < at || (due_now_.empty() && ripening_.empty());
+}
+
+/// The away list that something at this place belongs to; none if it is to be in memory. A list is
+/// begun where there is no more room.
+away_list* scheduler_core::list_for(agent_no agent, std::string_view key, const lane_place& at) {
+  away_list& of_agent = slots_[raw(agent)].away;
+  const bool has_list = !of_agent.empty();
+  if (!has_list && lanes_.deliveries_here(agent) >= agent_window() && may_begin_list(at))
+    of_agent.from = at;
+  else if (!has_list || at < of_agent.from)
+    return lane_list_for(lanes_.find_lane(agent, key), at);
+  return &of_agent;
+}
+
+away_list* scheduler_core::lane_list_for(std::uint32_t lane_slot, const lane_place& at) {
+  if (lane_slot == no_slot)
+    return nullptr;
+  lane& in = lanes_.lanes[lane_slot];
+  if (lanes_.has_away(lane_slot))
+    return at < in.away->from ? nullptr : in.away.get();
+  if (in.size < lane_window() || !may_begin_list(at))
+    return nullptr;
+  in.away = std::make_unique<away_list>();
+  in.away->from = at;
+  long_lanes_.insert(lane_slot);
+  return in.away.get();
+}
+
+/// Behind all that is there: what was accepted later has a later place.
+void scheduler_core::put_away(away_list& list, std::uint64_t sequence) {
+  list.waiting.push(sequence);
+}
+
+/// It has become due, and is left to the disk.
+void scheduler_core::put_late(away_list& list, const lane_place& at) {
+  auto before = list.late.end();
+  while (before != list.late.begin() && at < *std::prev(before))
+    --before;
+  list.late.insert(before, at);
+}
+
+void scheduler_core::forget(std::uint32_t slot) {
+  const live_event& event = lanes_.events[lanes_.deliveries[slot].event];
+  if (event.live == 1) {
+    body_bytes_ -= event.body.size();
+    if (event.expires != no_instant)
+      leave_on_disk(event.expires);
+  }
+  lanes_.forget_delivery(slot);
+}
+
+// ---- reading it back --------------------------------------------------------------------------
+
+/// What there is room for is asked for.
+void scheduler_core::top_up() {
+  for (std::size_t agent = 0; agent < slots_.size(); ++agent)
+    top_up_agent(static_cast<agent_no>(agent));
+  for (auto next = long_lanes_.begin(); next != long_lanes_.end();) {
+    const std::uint32_t lane_slot = *next++;
+    top_up_lane(lane_slot);
+  }
+}
+
+void scheduler_core::top_up_agent(agent_no agent) {
+  away_list& list = slots_[raw(agent)].away;
+  const std::size_t here = lanes_.deliveries_here(agent);
+  const std::size_t most = agent_window();
+  const list_owner owner{agent, {}};
+  if (list.begun)
+    go_on(list, owner);
+  else if (!list.empty() && here <= most - most / 4)
+    begin_portion(list, owner, most - here);
+}
+
+void scheduler_core::top_up_lane(std::uint32_t lane_slot) {
+  lane& of = lanes_.lanes[lane_slot];
+  if (of.away->empty()) {
+    of.away.reset();
+    long_lanes_.erase(lane_slot);
+    lanes_.release_if_empty(lane_slot);
+    return;
+  }
+  const std::size_t most = lane_window();
+  const list_owner owner{of.agent, of.key};
+  if (of.away->begun)
+    go_on(*of.away, owner);
+  else if (of.size <= most / 2)
+    begin_portion(*of.away, owner, most - of.size);
+}
+
+void scheduler_core::begin_portion(away_list& list, const list_owner& owner, std::size_t room) {
+  room = std::clamp<std::size_t>(room, 1, limits::window_fetch_rows);
+  list.asked = take_front(list.waiting, room);
+  list.begun = true;
+  if (list.asked.empty())
+    take_late(list, {instant::max(), 0}, room);
+  if (!list.asked.empty())
+    ask_portion(list, owner);
+  else
+    list.begun = false; // the place of what is late is not certain yet
+}
+
+/// What became due before `end`, as far as its place is certain; whether all of it is taken.
+bool scheduler_core::take_late(away_list& list, const lane_place& end, std::size_t most) {
+  const lane_place certain = certain_until();
+  while (!list.late.empty() && list.late.front() < end) {
+    if (list.late.front() >= certain || list.asked.size() >= most)
+      return false;
+    list.asked.push_back(list.late.front().sequence);
+    list.late.pop_front();
+  }
+  return true;
+}
+
+/// The portion is here as far as it was asked for: what became due among it comes next; with all of
+/// it here it enters the lanes.
+void scheduler_core::go_on(away_list& list, const list_owner& owner) {
+  if (!list.asked.empty())
+    return;
+  lane_place end = list.from;
+  for (const journal::pending_delivery& each : list.rows)
+    end = std::max(end, place_of(each));
+  const bool complete = take_late(list, end, limits::window_fetch_rows);
+  if (!list.asked.empty())
+    ask_portion(list, owner);
+  else if (complete)
+    enter_portion(list, owner, end);
+}
+
+void scheduler_core::enter_portion(away_list& list, const list_owner& owner,
+                                   const lane_place& end) {
+  auto portion = std::exchange(list.rows, {});
+  list.begun = false;
+  list.from = lane_place{end.ready_at, end.sequence + 1};
+  std::sort(portion.begin(), portion.end(),
+            [](const auto& a, const auto& b) { return place_of(a) < place_of(b); });
+  for (journal::pending_delivery& each : portion) {
+    if (lanes_.find_delivery(each.delivery) != no_slot)
+      continue; // somebody asked for it
+    away_list* behind = nullptr;
+    if (owner.key.empty())
+      behind = lane_list_for(lanes_.find_lane(each.agent, each.key), place_of(each));
+    if (behind != nullptr)
+      put_away(*behind, each.delivery.event.sequence);
+    else
+      enter_row(each);
+  }
+}
+
+void scheduler_core::ask_portion(away_list& list, const list_owner& owner) {
+  list.reading = true;
+  ask(list.asked, {rows_asked::purpose::portion, owner, {}});
+}
+
+void scheduler_core::ask(std::vector<std::uint64_t> sequences, rows_asked what) {
+  std::sort(sequences.begin(), sequences.end());
+  rows_asked_.emplace(++reads_, std::move(what));
+  out_->push_back(read_rows_effect{reads_, std::move(sequences)});
+}
+
+/// What was asked for in vain is asked for again, a tick later.
+void scheduler_core::ask_again() {
+  for (std::size_t agent = 0; agent < slots_.size(); ++agent)
+    if (away_list& list = slots_[agent].away; list.in_vain())
+      ask_portion(list, {static_cast<agent_no>(agent), {}});
+  for (const std::uint32_t lane_slot : long_lanes_)
+    if (lane& of = lanes_.lanes[lane_slot]; of.away && of.away->in_vain())
+      ask_portion(*of.away, {of.agent, of.key});
+  for (rows_asked& each : std::exchange(asked_in_vain_, {})) {
+    auto sequences = each.sequences;
+    ask(std::move(sequences), std::move(each));
+  }
+}
+
+bool scheduler_core::has_asked_in_vain() const noexcept {
+  return !asked_in_vain_.empty() ||
+         std::any_of(slots_.begin(), slots_.end(),
+                     [](const agent_slots& each) { return each.away.in_vain(); }) ||
+         std::any_of(long_lanes_.begin(), long_lanes_.end(), [this](std::uint32_t lane_slot) {
+           return lanes_.lanes[lane_slot].away && lanes_.lanes[lane_slot].away->in_vain();
+         });
+}
+
+void scheduler_core::on(rows_in& input) {
+  auto found = rows_asked_.extract(input.number);
+  SKEIN_CHECK(!found.empty());
+  rows_asked& asked = found.mapped();
+  if (asked.why == rows_asked::purpose::sleepers)
+    take_sleepers(asked, input.rows);
+  else if (asked.why == rows_asked::purpose::wanted)
+    take_wanted(asked, input.rows);
+  else
+    take_portion(asked.owner, input.rows);
+  if (!input.rows)
+    log(log_severity::error, "rows-unread", to_string(input.rows.error()));
+  if (out_ != nullptr) // else before the start, which does it
+    end_crashed();
+}
+
+/// What is missing has ended meanwhile.
+void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
+  const bool of_lane = !owner.key.empty();
+  const std::uint32_t lane_slot = of_lane ? lanes_.find_lane(owner.agent, owner.key) : no_slot;
+  SKEIN_CHECK(!of_lane || lane_slot != no_slot); // its away list keeps it
+  away_list& list = of_lane ? *lanes_.lanes[lane_slot].away : slots_[raw(owner.agent)].away;
+  list.reading = false;
+  if (!read)
+    return;
+  list.asked.clear();
+  for (journal::pending_delivery& row : *read)
+    if (row.agent == owner.agent)
+      list.rows.push_back(std::move(row));
+  go_on(list, owner);
+}
+
+/// After an unclean stop the first of a lane may have been running: it is a suspect.
+void scheduler_core::enter_row(journal::pending_delivery& row) {
+  const std::uint32_t slot = bring_in(row);
+  live_delivery& entering = lanes_.deliveries[slot];
+  const std::uint32_t lane_slot = lanes_.find_lane(row.agent, row.key);
+  const bool is_first = lane_slot == no_slot || lanes_.lanes[lane_slot].size == 0;
+  if (settings_.unclean && is_first && entering.suspected == suspicion::none &&
+      row.delivery.event.sequence <= recovered_to_ && !lanes_.pure(row.agent))
+    entering.suspected = suspicion::suspect;
+  if (settings_.unclean && entering.crashes >= crashes_max)
+    crashed_.push_back(row.delivery);
+  lanes_.enter(slot, row.key, entering.ready_at);
+}
+
+/// Whoever crashed the process so often while it ran alone is not run again.
+void scheduler_core::end_crashed() {
+  for (const delivery_id& each : std::exchange(crashed_, {}))
+    if (const std::uint32_t slot = lanes_.find_delivery(each);
+        slot != no_slot && lanes_.deliveries[slot].at == stage::waiting)
+      finish_without_turn(
+          slot, delivery_state::dead, errc::agent_crashed,
+          "the process died three times while it ran; nothing else suspected ran then");
+}
+
+/// A row becomes a delivery in memory, in no lane yet.
+std::uint32_t scheduler_core::bring_in(journal::pending_delivery& row) {
+  const event_id id = row.delivery.event;
+  std::uint32_t event = lanes_.find_event(id.sequence);
+  if (event == no_slot) {
+    const auto ended = static_cast<std::size_t>(std::count_if(
+        row.sibling_states.begin(), row.sibling_states.begin() + std::ssize(row.siblings),
+        [](delivery_state each) { return is_terminal(each); }));
+    event = lanes_.add_event(id, row.priority, row.accepted, row.expires, body_to_keep(row.body),
+                             row.siblings.size() - ended);
+    for (std::size_t i = 0; i < row.siblings.size(); ++i)
+      if (is_terminal(row.sibling_states[i]))
+        lanes_.events[event].count_end(row.sibling_states[i], +1);
+    if (row.expires != no_instant)
+      timers_.set(row.expires, {id.sequence, true});
+  }
+  const std::uint32_t slot = lanes_.add_delivery(event, row.delivery.index, row.agent);
+  live_delivery& added = lanes_.deliveries[slot];
+  added.attempts = row.attempts;
+  added.crashes = row.crashes;
+  added.next_due = row.next_due;
+#ifdef SKEIN_BUG_ATTEMPT_RESET_AT_BOOT
+  added.attempts = 0;
+#endif
+#ifdef SKEIN_BUG_RETRY_DUE_IN_MEMORY_ONLY
+  added.next_due = no_instant;
+#endif
+  added.ready_at = std::max(row.accepted, row.due);
+  if (!settings_.unclean)
+    return slot;
+  if (row.mark != journal::start_mark::none)
+    added.suspected = suspicion::accused;
+  // It may have been running before the last process died, if the clock was set back since.
+  else if (row.due > settings_.opened_at && id.sequence <= recovered_to_ && !lanes_.pure(row.agent))
+    added.suspected = suspicion::suspect;
+  return slot;
+}
+
+// ---- events that somebody asks for, or that expire, while they are on disk ---------------------
+
+void scheduler_core::want(std::uint64_t sequence) { wanted_.insert(sequence); }
+
+void scheduler_core::ask_wanted() {
+  while (!wanted_.empty()) {
+    std::vector<std::uint64_t> some;
+    while (!wanted_.empty() && some.size() < limits::window_fetch_rows)
+      some.push_back(wanted_.extract(wanted_.begin()).value());
+    ask(some, {rows_asked::purpose::wanted, {}, some});
+  }
+}
+
+void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
+  if (!read) {
+    asked_in_vain_.push_back(std::move(asked));
+    return;
+  }
+  for (const std::uint64_t sequence : asked.sequences) {
+    const auto [first, last] = rows_of(*read, sequence);
+    if (first == last && lanes_.find_event(sequence) == no_slot) {
+      resolve_absent(sequence, {});
+      continue;
+    }
+    if (first != last)
+      resolve_absent(sequence, first->delivery.event); // who asked for another shard's
+    for (auto row = first; row != last; ++row) {
+      const bool cancelled = cancels_.contains(sequence);
+      const bool expired = row->expires != no_instant && row->expires <= now_.wall;
+      if ((!cancelled && !expired) || lanes_.find_delivery(row->delivery) != no_slot)
+        continue;
+      const std::uint32_t slot = bring_in(*row);
+      if (cancelled)
+        end_by_word(slot, delivery_state::cancelled, "cancelled");
+      else
+        end_by_word(slot, delivery_state::expired, "expired before it was done");
+    }
+  }
+}
+
+} // namespace skein
