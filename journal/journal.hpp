@@ -315,7 +315,8 @@ struct event_page {
   std::vector<event_record> events; // newest first
   std::uint64_t next = 0;           // `before` of the next page; 0 = no more
   std::uint64_t scanned = 0;        // rows looked at
-  bool budget_spent = false; // stopped by the budget, not by the end; `next` goes on from there
+  bool budget_spent = false;    // stopped by the budget, not by the end; `next` goes on from there
+  instant reached = no_instant; // then: when the last event that was looked at was accepted
 };
 
 struct dead_filter {

@@ -103,6 +103,11 @@ result<bool> lookup_index::step() {
     is_off_ = !begin().ok();
   if (is_off_)
     return false;
+  auto more = do_step();
+  return is_off_ ? result<bool>{false} : more;
+}
+
+result<bool> lookup_index::do_step() {
   auto forgot = forget_damaged();
   if (!forgot || *forgot)
     return forgot;
@@ -139,8 +144,8 @@ result<bool> lookup_index::forget_damaged() {
     if (unreadable_.contains(range) || is_in_memory(range))
       continue;
     any = true;
-    auto done = writer_.transact(
-        [&] { return run(forget_range_.bind(1, static_cast<std::int64_t>(range))); });
+    auto done =
+        transact([&] { return run(forget_range_.bind(1, static_cast<std::int64_t>(range))); });
     if (!done) {
       tail_->tell_damaged(range); // for the next time
       return done.error();
@@ -193,7 +198,7 @@ result<void> lookup_index::write(const range_hashes& from) {
 #else
   const bool is_last = written_ + count == 2 * blocks;
 #endif
-  auto done = writer_.transact([&]() -> result<void> {
+  auto done = transact([&]() -> result<void> {
     if (auto added = write_blocks(from, kind, first, count); !added || !is_last)
       return added;
     return run(add_range_.bind(1, range).bind(2, layout_.range_events));
@@ -231,6 +236,21 @@ result<void> lookup_index::write_blocks(const range_hashes& from, lookup_kind ki
   return {};
 }
 
+/// The index can be done without: damage to its pages must not stop the store.
+result<void> lookup_index::transact(const std::function<result<void>()>& body) {
+  database& db = writer_.db();
+  auto done = writer_.transact([&]() -> result<void> {
+    if (auto begun = db.run("SAVEPOINT lookups"); !begun)
+      return begun;
+    auto worked = body();
+    if (worked || worked.error().code != errc::store_corrupt)
+      return worked;
+    is_off_ = true;
+    return db.run("ROLLBACK TO lookups");
+  });
+  return done && is_off_ ? error{errc::store_corrupt, "the index of look-ups is damaged"} : done;
+}
+
 result<bool> lookup_index::drop(std::uint64_t range) {
   if (!begun_)
     if (auto begun = begin(); !begun)
@@ -246,7 +266,7 @@ result<bool> lookup_index::drop(std::uint64_t range) {
     return next.error();
   const std::int64_t stop =
       std::min<std::int64_t>(end, *next + static_cast<std::int64_t>(limits::lookup_blocks_a_step));
-  auto done = writer_.transact([&]() -> result<void> {
+  auto done = transact([&]() -> result<void> {
     if (auto forgot = run(forget_range_.bind(1, range)); !forgot)
       return forgot;
     return run(drop_blocks_.bind(1, first).bind(2, stop));

@@ -7,6 +7,7 @@
 #include "journal/sealed_commit.hpp"
 #include "journal/sqlite_writer.hpp"
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class lookup_index {
   using hashes = std::shared_ptr<range_hashes>;
 
   result<void> begin();
+  result<bool> do_step();
+  result<void> transact(const std::function<result<void>()>& body);
   result<bool> forget_damaged();
   result<void> load(range_hashes& into);
   result<void> write(const range_hashes& from);
@@ -53,7 +56,7 @@ class lookup_index {
   std::shared_ptr<lookup_tail> tail_ = std::make_shared<lookup_tail>();
   lookup_tail::ranges ranges_; // those of the tail; the open one last, if there is one
   bool begun_ = false;
-  bool is_off_ = false;                // its tables are not readable: look-ups read rows
+  bool is_off_ = false;                // its tables are damaged: look-ups read rows
   std::set<std::uint64_t> missing_;    // closed, without an index, not in memory
   std::set<std::uint64_t> unreadable_; // not to be tried again
   std::uint64_t writing_ = 0;          // the range whose blocks are being written

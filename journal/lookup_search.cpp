@@ -46,8 +46,7 @@ result<statement*> lookup_walk::next() {
       code = row.bind(1, found_.back()).step();
       found_.pop_back();
     } else if (left_.below > left_.from) {
-      if (auto opened = open_part(); !opened)
-        return opened.error();
+      open_part();
     } else {
       return static_cast<statement*>(nullptr);
     }
@@ -59,7 +58,7 @@ result<statement*> lookup_walk::next() {
 }
 
 /// The newest part of what is left: from a place on where all of it is known in the same way.
-result<void> lookup_walk::open_part() {
+void lookup_walk::open_part() {
   const std::uint64_t range = view_.layout.range_of(left_.below - 1);
   const std::uint64_t begin = view_.layout.first_of(range);
   const std::uint64_t first = std::max(left_.from, begin);
@@ -79,14 +78,10 @@ result<void> lookup_walk::open_part() {
 #else
       read_rows(first);
 #endif
-    return {};
+    return;
   }
-  const auto searched = search_index(range, first);
-  if (!searched)
-    return searched.error();
-  if (!*searched)
+  if (!search_index(range, first))
     read_rows(first);
-  return {};
 }
 
 const range_hashes* lookup_walk::in_memory(std::uint64_t range) const {
@@ -108,14 +103,12 @@ void lookup_walk::search_memory(const range_hashes& hashes, std::uint64_t first)
 }
 
 /// False if there is no index of the range, or a damaged one.
-result<bool> lookup_walk::search_index(std::uint64_t range, std::uint64_t first) {
+bool lookup_walk::search_index(std::uint64_t range, std::uint64_t first) {
   const reset_at_end end{use_.indexed};
   const reset_at_end also{use_.block};
   int code = use_.indexed.bind(1, range).bind(2, view_.layout.range_events).step();
-  if (code == SQLITE_DONE)
+  if (code != SQLITE_ROW) // or its pages are damaged: the rows are there
     return false;
-  if (code != SQLITE_ROW)
-    return sqlite_error(use_.indexed.db(), code, "reading the index of look-ups");
   const std::int64_t row = view_.layout.row_of(range, kind_, view_.layout.block_of(hash_));
   code = use_.block.bind(1, row).step();
   slots_.clear();

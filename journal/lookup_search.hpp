@@ -31,9 +31,9 @@ class lookup_walk final : public event_walk {
   result<statement*> next() override;
 
  private:
-  result<void> open_part();
+  void open_part();
   void search_memory(const range_hashes& hashes, std::uint64_t first);
-  result<bool> search_index(std::uint64_t range, std::uint64_t first);
+  bool search_index(std::uint64_t range, std::uint64_t first);
   void read_rows(std::uint64_t first);
   const range_hashes* in_memory(std::uint64_t range) const;
 

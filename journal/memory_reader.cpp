@@ -182,6 +182,8 @@ class memory_reader final : public reader {
     }
     found.next = at == 0 ? 0 : last;
     found.budget_spent = at != 0 && found.scanned >= limits::scan_budget_rows;
+    if (found.budget_spent)
+      found.reached = store_->events[last - 1].record.accepted;
     return found;
   }
 

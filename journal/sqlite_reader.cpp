@@ -354,6 +354,7 @@ result<event_page> sqlite_reader::page(event_walk& walk, const Filter& filter) {
   const auto limit = std::clamp<std::size_t>(filter.limit, 1, limits::page_rows_max);
   event_page found;
   std::uint64_t at = 0;
+  instant reached = no_instant;
   std::size_t bytes = 0;
   while (true) {
     const bool is_full = found.events.size() >= limit || bytes >= page_bytes_max ||
@@ -368,6 +369,7 @@ result<event_page> sqlite_reader::page(event_walk& walk, const Filter& filter) {
     statement& row = **next;
     ++found.scanned;
     at = row.natural(0);
+    reached = row.time(2);
     if (!may_match(filter, row))
       continue;
     auto record = read_event(row);
@@ -380,6 +382,7 @@ result<event_page> sqlite_reader::page(event_walk& walk, const Filter& filter) {
   }
   found.next = at;
   found.budget_spent = found.scanned >= limits::scan_budget_rows;
+  found.reached = found.budget_spent ? reached : no_instant;
   return found;
 }
 

@@ -152,6 +152,7 @@ TEST_CASE("a search stops at the scan budget, says so and goes on from there") {
   CHECK(first.budget_spent);
   CHECK(first.scanned == limits::scan_budget_rows);
   CHECK(first.next == 2);
+  CHECK(first.reached == store.now);
   const event_page second = store.list({.type = "rare", .before = first.next});
   CHECK(sequences(second) == std::vector{oldest.sequence});
   CHECK_FALSE(second.budget_spent);

@@ -1,7 +1,6 @@
 // The index of look-ups on disk: when it is built, what becomes of it at a restart, what is done
 // about damage, and that events whose hashes collide are told apart.
-#include "journal/lookup_blocks.hpp"
-#include "journal/sqlite_reader.hpp"
+#include "journal/lookup_index.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "tests/journal/store_fixture.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -262,6 +261,32 @@ TEST_CASE("events that cannot be read leave their range without an index, and th
   CHECK(store.indexed() == 2);
 }
 
+TEST_CASE("a damaged page of the index does not stop the store, and look-ups read the rows") {
+  indexed_store store;
+  store.add_many(40);
+  store.keep_up();
+  must(store.store->close());
+  store.view.reset();
+  store.store.reset();
+  const std::string table = GENERATE(as<std::string>{}, "lookup", "lookup_range");
+  const auto page = store.number("SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'");
+  {
+    std::fstream file{store.path + "/journal.db", std::ios::in | std::ios::out | std::ios::binary};
+    file.seekp(static_cast<std::streamoff>(page - 1) *
+               static_cast<std::streamoff>(limits::journal_page_bytes));
+    file.write("damaged!", 8);
+  }
+  store.open();
+  CHECK(store.list({.id = indexed_store::id(20)}).events.size() == 1);
+  store.add_many(40);
+  store.keep_up();
+  CHECK(store.list({.id = indexed_store::id(20)}).events.size() == 1);
+  CHECK(store.list({.key = "k0"}).events.size() == 27);
+  store.add_many(1);
+  store.keep_up();
+  CHECK_FALSE(store.problems().empty());
+}
+
 TEST_CASE("a range of another size is indexed anew") {
   indexed_store store;
   store.add_many(40);
@@ -271,6 +296,34 @@ TEST_CASE("a range of another size is indexed anew") {
   CHECK(store.list({.id = indexed_store::id(20)}).events.size() == 1);
   store.keep_up();
   CHECK(store.number("SELECT count(*) FROM lookup_range WHERE size = 16") == 2);
+  CHECK(store.problems().empty());
+}
+
+TEST_CASE("a range's index is dropped in steps, and the others stay") {
+  indexed_store store;
+  store.add_many(50);
+  store.keep_up();
+  must(store.store->close());
+  const hash_settings hash = store.store->identity().hash;
+  store.view.reset();
+  store.store.reset();
+  {
+    guarded_vfs guard{""};
+    auto db =
+        must(database::open(store.path + "/journal.db", {.write = true, .vfs = guard.name()}));
+    sqlite_writer writer{std::move(db), guard, limits::journal_wal_bytes};
+    must(writer.prepare_transactions());
+    lookup_index index{writer, hash, lookup_layout{range_events}, 51};
+    int steps = 1;
+    while (must(index.drop(1)))
+      ++steps;
+    CHECK(steps <= 2);
+    while (must(index.step()))
+      ;
+  }
+  CHECK(store.indexed() == 2); // not built again
+  CHECK(store.number("SELECT count(*) FROM lookup") == 4);
+  CHECK(store.number("SELECT count(*) FROM lookup WHERE no BETWEEN 2 AND 3") == 0);
   CHECK(store.problems().empty());
 }
 
