@@ -236,19 +236,16 @@ result<void> lookup_index::write_blocks(const range_hashes& from, lookup_kind ki
   return {};
 }
 
-/// The index can be done without: damage to its pages must not stop the store.
+/// The index can be done without: damage to its pages must not stop the store, so it is rolled back
+/// as what a lock refused is.
 result<void> lookup_index::transact(const std::function<result<void>()>& body) {
-  database& db = writer_.db();
-  auto done = writer_.transact([&]() -> result<void> {
-    if (auto begun = db.run("SAVEPOINT lookups"); !begun)
-      return begun;
+  return writer_.transact([&]() -> result<void> {
     auto worked = body();
     if (worked || worked.error().code != errc::store_corrupt)
       return worked;
     is_off_ = true;
-    return db.run("ROLLBACK TO lookups");
+    return error{errc::store_locked, worked.error().detail};
   });
-  return done && is_off_ ? error{errc::store_corrupt, "the index of look-ups is damaged"} : done;
 }
 
 result<bool> lookup_index::drop(std::uint64_t range) {
@@ -271,6 +268,8 @@ result<bool> lookup_index::drop(std::uint64_t range) {
       return forgot;
     return run(drop_blocks_.bind(1, first).bind(2, stop));
   });
+  if (is_off_) // its blocks do no harm
+    return false;
   return done ? result<bool>{stop < end} : done.error();
 }
 
