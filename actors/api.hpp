@@ -67,8 +67,8 @@ class node_api {
 
   /// Look-ups and commands by name, with JSON arguments; docs/http-api.md lists them:
   ///   event.describe {"event":"17-42"}     event.list
-  ///   {"source","id","key","type","state","agent","limit","after"} event.cancel {"event"}
-  ///   dead.list {"agent","key","type","limit","after"} dead.show {"event"} agent.list,
+  ///   {"source","id","key","type","state","agent","since","until","limit","after"} event.cancel
+  ///   {"event"} dead.list {"agent","key","type","limit","after"} dead.show {"event"} agent.list,
   ///   agent.describe {"agent"} lane.list {"agent","limit","after"}  key.describe {"key"} loop.list
   ///   status
   virtual void ask(std::string operation, std::string arguments_json,

@@ -49,6 +49,19 @@ result<std::optional<std::uint64_t>> number_of(const json& arguments, const char
   return error{errc::invalid_argument, std::string{name} + " must be a whole number"};
 }
 
+/// A time of an argument; no_instant if it is absent. What was accepted by 1970 is nothing.
+result<instant> time_of(const json& arguments, const char* name, instant now) {
+  const auto text = text_of(arguments, name);
+  if (!text)
+    return no_instant;
+  const auto time = parse_time(*text, now);
+  if (!time)
+    return error{errc::invalid_argument, std::string{name} +
+                                             " must be a time, such as 2026-08-16T09:00:00Z, or "
+                                             "one counted back from now, such as -1h30m"};
+  return std::max(*time, no_instant + duration{1});
+}
+
 result<std::size_t> limit_of(const json& arguments) {
   auto limit = number_of(arguments, "limit");
   if (!limit)
@@ -179,6 +192,12 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
     if (!filter.agent)
       return fail(done, errc::agent_unknown, "no agent is named '" + *name + "'");
   }
+  for (const auto& [name, bound] : {std::pair{"since", &filter.since}, {"until", &filter.until}}) {
+    auto time = time_of(arguments, name, sources_.clock->now().wall);
+    if (!time)
+      return fail(done, time.error());
+    *bound = *time;
+  }
   if (const auto state = text_of(arguments, "state")) {
     filter.state = parse_delivery_state(*state);
     if (!filter.state)
@@ -200,6 +219,8 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
     if (!page)
       return fail(done, page.error());
     json body{{"scanned", page->scanned}, {"complete", !page->budget_spent}};
+    if (page->reached != no_instant)
+      body["reached"] = format_rfc3339(page->reached);
     if (page->next != 0)
       body["next"] = std::to_string(page->next);
     self->view_page(page->events,

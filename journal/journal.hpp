@@ -298,7 +298,9 @@ struct event_record {
   delivery_state state() const;
 };
 
-/// All given conditions must hold. Without key and time the search stops at the scan budget.
+/// All given conditions must hold. By key or id only the events that have it are looked at, by
+/// state dead and retrying only those that ever were; times bound what is looked at. Whatever is
+/// given, the search stops at the scan budget.
 struct event_filter {
   std::optional<std::string> source{};
   std::optional<std::string> id{};
@@ -306,6 +308,8 @@ struct event_filter {
   std::optional<std::string> type{};
   std::optional<delivery_state> state{}; // of the event; running counts as pending in the store
   std::optional<agent_no> agent{};
+  instant since = no_instant; // accepted then or later; no_instant = whenever
+  instant until = no_instant; // accepted before then
   std::size_t limit = limits::page_rows_default;
   std::uint64_t before = 0; // sequence; 0 = from the newest
 };
@@ -314,7 +318,8 @@ struct event_page {
   std::vector<event_record> events; // newest first
   std::uint64_t next = 0;           // `before` of the next page; 0 = no more
   std::uint64_t scanned = 0;        // rows looked at
-  bool budget_spent = false; // stopped by the budget, not by the end; `next` goes on from there
+  bool budget_spent = false;    // stopped by the budget, not by the end; `next` goes on from there
+  instant reached = no_instant; // then: when the last event that was looked at was accepted
 };
 
 struct dead_filter {
@@ -437,6 +442,8 @@ struct open_options {
   std::uint32_t shards = 256; // of a new store; an existing one must agree
   duration dedupe_window = limits::dedupe_window;
   std::size_t dedupe_entries_max = 16'000'000; // memory bound of the window, in identities
+  /// Events of a range of the log; a power of two, the same at every opening. For tests.
+  std::uint64_t range_events = limits::range_events;
   instant now = no_instant;
   std::uint64_t seed = 0; // randomness for a new store's id and hash seed; from the caller
 };

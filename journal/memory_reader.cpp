@@ -64,6 +64,19 @@ pending_delivery describe_pending(const memory_event& event, std::size_t index) 
   return found;
 }
 
+/// What is looked at: as an engine with indexes finds it.
+bool is_looked_at(const memory_event& event, const event_filter& filter) {
+  const event_record& record = event.record;
+  if (record.accepted < filter.since ||
+      (filter.until != no_instant && record.accepted >= filter.until))
+    return false;
+  if (filter.id || filter.key) {
+    const event_head head = read_head(record.body.view());
+    return filter.id ? head.id == *filter.id : head.key == *filter.key;
+  }
+  return filter.state != delivery_state::dead || has_dead(event);
+}
+
 class memory_reader final : public reader {
  public:
   explicit memory_reader(std::shared_ptr<memory_store> store) : store_{std::move(store)} {}
@@ -87,7 +100,7 @@ class memory_reader final : public reader {
 
   result<event_page> list(const event_filter& filter) override {
     const std::scoped_lock hold{store_->mutex};
-    return page(filter, [](const memory_event&) { return true; });
+    return page(filter, [&](const memory_event& each) { return is_looked_at(each, filter); });
   }
   result<event_page> list_dead(const dead_filter& filter) override {
     const std::scoped_lock hold{store_->mutex};
@@ -172,6 +185,8 @@ class memory_reader final : public reader {
     }
     found.next = at == 0 ? 0 : last;
     found.budget_spent = at != 0 && found.scanned >= limits::scan_budget_rows;
+    if (found.budget_spent)
+      found.reached = store_->events[last - 1].record.accepted;
     return found;
   }
 

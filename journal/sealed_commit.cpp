@@ -30,15 +30,15 @@ void sealed_commit::add_events() {
   const instant at = rows_.staged->at;
   delivery_text deliveries;
   identities_.clear();
-  keys_.clear();
+  heads_.clear();
   for (const staged_batch::new_event& each : rows_.staged->events) {
     const offered_event& event = each.op->event;
     append_identity(identities_, {event.identity, event.content});
-    keys_.push_back(event.head().key);
+    heads_.push_back(event.head());
     crcs_.push_back(crc_of(event_columns{.no = static_cast<std::int64_t>(each.event.sequence),
                                          .shard = std::int64_t{raw(each.event.shard)},
                                          .at = to_ns(at),
-                                         .key = keys_.back(),
+                                         .key = heads_.back().key,
                                          .due = resolved(event.due, at),
                                          .expires = resolved(event.expires, at),
                                          .priority = static_cast<std::int64_t>(event.priority),

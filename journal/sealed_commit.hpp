@@ -36,7 +36,8 @@ class sealed_commit {
     return part(events() + outcomes(), rows_.staged->attempts.size());
   }
   /// Of event number `index` of them: reading an event's head twice costs more than its CRC.
-  std::string_view key(std::size_t index) const { return keys_[index]; }
+  std::string_view key(std::size_t index) const { return heads_[index].key; }
+  std::string_view id(std::size_t index) const { return heads_[index].id; }
   /// Its row of `commits`.
   const commit_columns& row() const noexcept { return row_; }
   std::uint32_t crc() const noexcept { return crc_; }
@@ -55,7 +56,7 @@ class sealed_commit {
 
   commit_rows rows_;
   std::vector<std::uint32_t> crcs_;
-  std::vector<std::string_view> keys_;
+  std::vector<event_head> heads_;
   std::string identities_;
   outcome_list_writer outcomes_;
   std::string ledger_;

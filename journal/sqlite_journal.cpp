@@ -20,8 +20,12 @@ constexpr std::chrono::seconds mark_every{1};
 } // namespace
 
 sqlite_journal::sqlite_journal(sqlite_parts parts)
-  : parts_{std::move(parts)}, agents_saved_{parts_.agents.size()},
-    last_commit_{raw(parts_.last_commit)}, identities_{parts_.state->window().size()} {}
+  : parts_{std::move(parts)}, lookups_{*parts_.writer,
+                                       parts_.identity.hash,
+                                       {parts_.options.store.range_events},
+                                       parts_.state->next_sequence()},
+    agents_saved_{parts_.agents.size()}, last_commit_{raw(parts_.last_commit)},
+    identities_{parts_.state->window().size()} {}
 
 result<void> sqlite_journal::prepare() {
   database& db = parts_.writer->db();
@@ -126,6 +130,7 @@ result<void> sqlite_journal::write() {
 #endif
   if (auto written = parts_.writer->write(sealed_); !written)
     return written;
+  lookups_.append(sealed_);
   agents_saved_ = parts_.agents.size();
   parts_.last_commit = number;
   parts_.last_digest = sealed_.digest();
@@ -198,7 +203,9 @@ result<ledger> sqlite_journal::deliveries_ledger() {
 }
 
 result<std::unique_ptr<reader>> sqlite_journal::new_reader() {
-  return open_sqlite_reader(journal_file(parts_.options.directory), parts_.options.vfs);
+  return open_sqlite_reader(
+      journal_file(parts_.options.directory), parts_.options.vfs,
+      {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()});
 }
 
 result<bool> sqlite_journal::upkeep(instant now) {
@@ -209,6 +216,7 @@ result<bool> sqlite_journal::upkeep(instant now) {
   const bool is_idle = commits_at_upkeep_ == commits_;
   commits_at_upkeep_ = commits_;
   const auto marked = mark_high_water(now);
+  const auto indexed = parts_.writer->stopped() ? result<bool>{false} : lookups_.step();
   parts_.writer->checkpoint(is_idle);
   if (parts_.writer->stopped())
     return parts_.writer->stopped_error();
@@ -220,12 +228,14 @@ result<bool> sqlite_journal::upkeep(instant now) {
                  "does not end; end it, or the log grows with all that is written"};
   if (!marked)
     return marked.error();
+  if (!indexed)
+    return indexed.error();
   if (!recovered_)
-    return more; // what is pending is not known yet
+    return more || *indexed; // what is pending is not known yet
   const auto timers = timers_.step(*parts_.writer, parts_.state->pending(), parts_.last_at);
   if (!timers)
     return timers.error();
-  return more || *timers;
+  return more || *indexed || *timers;
 }
 
 /// In the upkeep, which comes after the answers of a commit: nobody waits for this sync.

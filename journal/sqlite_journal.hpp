@@ -5,6 +5,7 @@
 
 #include "journal/checked_rows.hpp"
 #include "journal/high_water.hpp"
+#include "journal/lookup_index.hpp"
 #include "journal/sqlite_options.hpp"
 #include "journal/sqlite_writer.hpp"
 #include "journal/store_lock.hpp"
@@ -80,6 +81,7 @@ class sqlite_journal final : public engine, private past {
   statement find_outcome_, find_last_attempt_;
   timer_upkeep timers_;
   sealed_commit sealed_;
+  lookup_index lookups_;
   std::size_t agents_saved_;
   bool recovered_ = false;
   bool closed_ = false;

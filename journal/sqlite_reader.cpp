@@ -1,6 +1,8 @@
 #include "journal/sqlite_reader.hpp"
 
 #include "journal/checked_rows.hpp"
+#include "journal/event_time.hpp"
+#include "journal/lookup_search.hpp"
 #include "journal/payload_bytes.hpp"
 #include "journal/pending_rows.hpp"
 #include "journal/sqlite_codec.hpp"
@@ -46,6 +48,9 @@ bool may_match(const Filter& filter, statement& row) {
 }
 
 bool matches(const event_filter& filter, const event_record& record) {
+  if (record.accepted < filter.since ||
+      (filter.until != no_instant && record.accepted >= filter.until))
+    return false;
   if (filter.agent && std::none_of(record.deliveries.begin(), record.deliveries.end(),
                                    [&](const auto& each) { return each.agent == *filter.agent; }))
     return false;
@@ -64,16 +69,15 @@ bool matches(const dead_filter& filter, const event_record& record) {
 
 class sqlite_reader final : public reader {
  public:
-  explicit sqlite_reader(database db) : db_{std::move(db)} {}
+  sqlite_reader(database db, lookup_view lookups)
+    : db_{std::move(db)}, lookups_{std::move(lookups)} {}
 
   result<void> prepare();
 
   result<std::optional<event_record>> find(event_id event) override;
   result<std::vector<slice>> bodies(std::span<const event_id> events) override;
-  result<event_page> list(const event_filter& filter) override { return page(list_, filter); }
-  result<event_page> list_dead(const dead_filter& filter) override {
-    return page(list_dead_, filter);
-  }
+  result<event_page> list(const event_filter& filter) override;
+  result<event_page> list_dead(const dead_filter& filter) override;
   result<std::vector<pending_delivery>> pending(std::span<const std::uint64_t> sequences) override;
   result<timer_page> timers(const timer_query& which) override;
   result<std::optional<slice>> state_of(agent_no agent, std::string_view key) override;
@@ -95,13 +99,19 @@ class sqlite_reader final : public reader {
   result<event_record> read_event(statement& row);
   result<void> read_outcomes(event_record& record);
   result<void> read_attempts(event_record& record);
+  result<event_bounds> bounds_of(std::uint64_t before);
+  result<event_bounds> bounds_of(const event_filter& filter);
+  std::unique_ptr<event_walk> walk_for(const event_filter& filter, const event_bounds& within,
+                                       lookup_tail::ranges tail);
   template <class Filter>
-  result<event_page> page(statement& rows, const Filter& filter);
+  result<event_page> page(event_walk& walk, const Filter& filter);
   result<void> read_accepted(std::int64_t first, std::int64_t count, feed_commit& into);
 
   database db_;
   statement begin_, commit_;
-  statement find_, list_, list_dead_, outcomes_, attempts_, state_, commits_, accepted_;
+  statement find_, dead_, failed_, outcomes_, attempts_, state_, commits_, accepted_;
+  lookup_view lookups_;
+  lookup_statements search_;
   pending_rows pending_;
   timer_reader timers_;
   unchecked_rows old_;
@@ -112,10 +122,8 @@ result<void> sqlite_reader::prepare() {
       {&begin_, "BEGIN"},
       {&commit_, "COMMIT"},
       {&find_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ? AND shard = ?"},
-      {&list_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ? ORDER BY no DESC"},
-      {&list_dead_, "SELECT " SKEIN_EVENT_COLUMNS
-                    " FROM (SELECT DISTINCT id / 16 AS dead_no FROM dead WHERE id < ? * 16"
-                    " ORDER BY id DESC) CROSS JOIN event ON no = dead_no ORDER BY dead_no DESC"},
+      {&dead_, "SELECT id FROM dead WHERE id < ? AND id >= ? ORDER BY id DESC"},
+      {&failed_, "SELECT id FROM attempt WHERE id < ? AND id >= ? ORDER BY id DESC"},
       {&outcomes_,
        "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
       {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS
@@ -135,8 +143,10 @@ result<void> sqlite_reader::prepare() {
   if (!old)
     return old.error();
   old_ = *old;
-  auto ready = pending_.prepare(db_);
-  return ready ? timers_.prepare(db_) : ready;
+  for (auto ready : {pending_.prepare(db_), timers_.prepare(db_), search_.prepare(db_)})
+    if (!ready)
+      return ready;
+  return {};
 }
 
 result<event_record> sqlite_reader::read_event(statement& row) {
@@ -268,26 +278,101 @@ result<timer_page> sqlite_reader::timers(const timer_query& which) {
   return timers_.read(which);
 }
 
-template <class Filter>
-result<event_page> sqlite_reader::page(statement& rows, const Filter& filter) {
+result<event_bounds> sqlite_reader::bounds_of(std::uint64_t before) {
+  const auto newest = db_.number("SELECT max(no) FROM event");
+  if (!newest)
+    return newest.error();
+  const std::uint64_t end = static_cast<std::uint64_t>(*newest) + 1;
+  return event_bounds{0, before == 0 ? end : std::min(before, end)};
+}
+
+result<event_bounds> sqlite_reader::bounds_of(const event_filter& filter) {
+  auto bounds = bounds_of(filter.before);
+  if (!bounds)
+    return bounds;
+  if (filter.since != no_instant) {
+    const auto first = first_accepted_at(db_, filter.since, old_);
+    if (!first)
+      return first.error();
+    bounds->from = *first;
+  }
+  if (filter.until != no_instant) {
+    const auto end = first_accepted_at(db_, filter.until, old_);
+    if (!end)
+      return end.error();
+    bounds->below = std::min(bounds->below, *end);
+  }
+  if (filter.state && !is_terminal(*filter.state)) {
+    // What is not over lies at the low-water mark or above it.
+    const auto low = db_.number("SELECT low_water FROM commits ORDER BY no DESC LIMIT 1");
+    if (!low)
+      return low.error();
+    bounds->from = std::max(bounds->from, static_cast<std::uint64_t>(*low));
+  }
+  return bounds;
+}
+
+std::unique_ptr<event_walk> sqlite_reader::walk_for(const event_filter& filter,
+                                                    const event_bounds& within,
+                                                    lookup_tail::ranges tail) {
+  if (filter.id || filter.key)
+    return std::make_unique<lookup_walk>(search_, lookups_, std::move(tail),
+                                         filter.id ? lookup_kind::id : lookup_kind::key,
+                                         filter.id ? *filter.id : *filter.key, within);
+  if (filter.state == delivery_state::dead)
+    return std::make_unique<delivery_walk>(dead_, search_.find, within);
+  if (filter.state == delivery_state::retrying)
+    return std::make_unique<delivery_walk>(failed_, search_.find, within);
+  return std::make_unique<row_walk>(search_.rows, within);
+}
+
+result<event_page> sqlite_reader::list(const event_filter& filter) {
+  // Before the moment that is read: what has left memory until then is in the index by then.
+  auto tail = lookups_.tail ? lookups_.tail->all() : lookup_tail::ranges{};
   if (auto begun = begin(); !begun)
     return begun.error();
   const end_of_read last{commit_};
-  const reset_at_end end{rows};
-  constexpr std::uint64_t newest = std::uint64_t{1} << 58;
-  rows.bind(1, filter.before == 0 ? newest : std::min(filter.before, newest));
+  const auto within = bounds_of(filter);
+  if (!within)
+    return within.error();
+  return page(*walk_for(filter, *within, std::move(tail)), filter);
+}
+
+result<event_page> sqlite_reader::list_dead(const dead_filter& filter) {
+  if (auto begun = begin(); !begun)
+    return begun.error();
+  const end_of_read last{commit_};
+  const auto within = bounds_of(filter.before);
+  if (!within)
+    return within.error();
+  delivery_walk walk{dead_, search_.find, *within};
+  return page(walk, filter);
+}
+
+template <class Filter>
+result<event_page> sqlite_reader::page(event_walk& walk, const Filter& filter) {
   const auto limit = std::clamp<std::size_t>(filter.limit, 1, limits::page_rows_max);
   event_page found;
   std::uint64_t at = 0;
+  instant reached = no_instant;
   std::size_t bytes = 0;
-  int code = SQLITE_OK;
-  while ((code = rows.step()) == SQLITE_ROW && found.events.size() < limit &&
-         bytes < page_bytes_max && found.scanned < limits::scan_budget_rows) {
+  while (true) {
+    const bool is_full = found.events.size() >= limit || bytes >= page_bytes_max ||
+                         found.scanned >= limits::scan_budget_rows;
+    const auto next = walk.next();
+    if (!next && !is_full)
+      return next.error();
+    if (next && *next == nullptr)
+      return found;
+    if (is_full) // what cannot be read is for the next page to tell
+      break;
+    statement& row = **next;
     ++found.scanned;
-    at = rows.natural(0);
-    if (!may_match(filter, rows))
+    at = row.natural(0);
+    reached = row.time(2);
+    if (!may_match(filter, row))
       continue;
-    auto record = read_event(rows);
+    auto record = read_event(row);
     if (!record)
       return record.error();
     if (!matches(filter, *record))
@@ -295,10 +380,9 @@ result<event_page> sqlite_reader::page(statement& rows, const Filter& filter) {
     bytes += payload_bytes(*record);
     found.events.push_back(std::move(*record));
   }
-  if (code != SQLITE_ROW && code != SQLITE_DONE)
-    return failed(code);
-  found.next = code == SQLITE_ROW ? at : 0;
-  found.budget_spent = code == SQLITE_ROW && found.scanned >= limits::scan_budget_rows;
+  found.next = at;
+  found.budget_spent = found.scanned >= limits::scan_budget_rows;
+  found.reached = found.budget_spent ? reached : no_instant;
   return found;
 }
 
@@ -365,12 +449,12 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
 
 } // namespace
 
-result<std::unique_ptr<reader>> open_sqlite_reader(const std::string& file,
-                                                   const std::string& vfs) {
+result<std::unique_ptr<reader>> open_sqlite_reader(const std::string& file, const std::string& vfs,
+                                                   lookup_view lookups) {
   auto db = database::open(file, {.write = false, .vfs = vfs});
   if (!db)
     return db.error();
-  auto made = std::make_unique<sqlite_reader>(std::move(*db));
+  auto made = std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups));
   if (auto ready = made->prepare(); !ready)
     return ready.error();
   return std::unique_ptr<reader>{std::move(made)};

@@ -2,6 +2,7 @@
 
 #include "journal/chain.hpp"
 #include "journal/chain_walk.hpp"
+#include "journal/lookup_check.hpp"
 #include "journal/migrations/migrations.hpp"
 #include "journal/sqlite_audit.hpp"
 #include "journal/sqlite_chain.hpp"
@@ -21,9 +22,9 @@ class verification {
   result<verify_report> run() {
     if (auto ready = look_at_meta(); !ready)
       return ready.error();
-    for (const auto step :
-         {&verification::check_structure, &verification::check_the_mark,
-          &verification::check_commits, &verification::check_states, &verification::check_counts})
+    for (const auto step : {&verification::check_structure, &verification::check_the_mark,
+                            &verification::check_commits, &verification::check_states,
+                            &verification::check_counts, &verification::check_lookups})
       if (auto done = (this->*step)(); !done)
         tell(done.error());
     return std::move(report_);
@@ -124,6 +125,23 @@ class verification {
       return audited.error();
     report_.counted = audited->counted;
     for (std::string& each : audited->problems)
+      tell(std::move(each));
+    return {};
+  }
+
+  /// Derived from the events, but what it leaves out nobody would find.
+  result<void> check_lookups() {
+    const auto is_there =
+        db_.number("SELECT count(*) FROM sqlite_master WHERE name = 'lookup_range'");
+    if (!is_there || *is_there == 0)
+      return is_there ? result<void>{} : is_there.error();
+    const auto hash = hash_settings_of(db_);
+    if (!hash)
+      return hash.error();
+    auto wrong = check_lookup_index(db_, *hash, verify_problems_max);
+    if (!wrong)
+      return wrong.error();
+    for (std::string& each : *wrong)
       tell(std::move(each));
     return {};
   }

@@ -31,6 +31,9 @@ store_identity new_store_identity(const open_options& options) {
 result<void> check_options(const open_options& options) {
   if (options.shards == 0 || options.shards > limits::shards_max)
     return error{errc::invalid_argument, "a store has 1 to 65,536 shards"};
+  const std::uint64_t range = options.range_events;
+  if (range == 0 || (range & (range - 1)) != 0 || range > limits::range_events)
+    return error{errc::invalid_argument, "a range has a power of two of events, 262,144 at most"};
   return {};
 }
 

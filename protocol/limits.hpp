@@ -117,13 +117,19 @@ inline constexpr std::size_t journal_page_bytes = 8'192;       // of the SQLite 
 inline constexpr std::size_t journal_cache_bytes = 16 << 20;   // pages the writer keeps
 inline constexpr std::size_t journal_wal_bytes = 8 << 20;      // then a checkpoint: about 20 ms
 inline constexpr std::chrono::seconds journal_busy_timeout{2}; // another program's lock
+inline constexpr std::uint64_t range_events = 262'144;         // sequences of a range of the log
 
 // Look-ups
 inline constexpr std::size_t page_rows_default = 50;
 inline constexpr std::size_t page_rows_max = 1'000;
 inline constexpr std::size_t scan_budget_rows = 200'000;
 inline constexpr std::size_t timer_page_rows = 16'384;
-inline constexpr std::size_t lane_walks_max = 2; // requests that walk the lanes at once
+inline constexpr std::size_t lookup_block_entries = 256;   // of the index by key and id, about
+inline constexpr std::size_t lookup_blocks_a_step = 128;   // written in one go
+inline constexpr std::size_t lookup_rows_a_step = 2'048;   // read in one go, for a range without
+inline constexpr std::size_t lookup_ranges_in_memory = 8;  // of 4 MiB each
+inline constexpr std::size_t lookup_matches_at_once = 512; // taken from memory
+inline constexpr std::size_t lane_walks_max = 2;           // requests that walk the lanes at once
 /// Then the status shows the last known ones.
 inline constexpr std::chrono::seconds status_facts_within{1};
 /// Then the node is not ready: store-stuck.
@@ -155,5 +161,6 @@ static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max,
 static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");
 static_assert(http_connections_reserved < http_connections_max);
 static_assert(http_trailer_bytes_max <= http_header_bytes_max);
+static_assert((range_events & (range_events - 1)) == 0, "a range's blocks are a power of two");
 
 } // namespace skein::limits

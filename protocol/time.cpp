@@ -231,6 +231,13 @@ std::optional<duration> parse_duration(std::string_view text) {
   return duration{sum};
 }
 
+std::optional<instant> parse_time(std::string_view text, instant now) {
+  if (!text.starts_with('-'))
+    return parse_rfc3339(text);
+  const auto back = parse_duration(text.substr(1));
+  return back ? std::optional{now - *back} : std::nullopt;
+}
+
 std::string format_duration(duration value) {
   const std::int64_t ns = value.count() - value.count() % units.back().ns;
   if (ns <= 0)

@@ -57,6 +57,9 @@ std::optional<instant> parse_rfc3339(std::string_view text);
 /// Reads "250ms", "10s", "5m", "2h", "7d" or a sum of such ("1h30m"). No sign, no fraction.
 std::optional<duration> parse_duration(std::string_view text);
 
+/// RFC 3339, or a duration back from `now`: "-1h30m". `now` is not before 1970.
+std::optional<instant> parse_time(std::string_view text, instant now);
+
 /// The shortest text that parse_duration reads back to the same value at millisecond precision.
 std::string format_duration(duration value);
 

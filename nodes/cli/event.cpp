@@ -16,7 +16,7 @@ namespace skein::cli {
 namespace {
 
 struct list_options {
-  std::optional<std::string> source, id, key, type, state, agent;
+  std::optional<std::string> source, id, key, type, state, agent, since, until;
   page_options page;
 };
 
@@ -27,6 +27,8 @@ int list_events(context& at, const list_options& options) {
                                                       {"type", options.type},
                                                       {"state", options.state},
                                                       {"agent", options.agent},
+                                                      {"since", options.since},
+                                                      {"until", options.until},
                                                       {"limit", options.page.limit_text()},
                                                       {"after", options.page.after}}));
   if (!answer)
@@ -35,6 +37,8 @@ int list_events(context& at, const list_options& options) {
     add_agents(answer.body["events"]);
   print_list(at, answer.body, "events", event_columns(),
              "no such events; publish one with: skein send \"hello\" --key demo --wait");
+  if (cell_of(answer.body, "complete") == "no")
+    say(at, "or narrow it with --key or --id, which are found at once, or --since and --until");
   return exit_code::done;
 }
 
@@ -137,6 +141,8 @@ handler define_event_list(CLI::App& app) {
              "pending|running|retrying|done|dead|cancelled|superseded|expired|purged",
              "in this state");
   add_text(app, "--agent", options->agent, "AGENT", "given to this agent");
+  add_time(app, "--since", options->since, "accepted then or later");
+  add_time(app, "--until", options->until, "accepted before then");
   add_page(app, options->page);
   return [options](context& at) { return list_events(at, *options); };
 }

@@ -110,6 +110,20 @@ void add_optional_duration(CLI::App& app, const std::string& name, std::optional
       ->option_text("[=TIME]");
 }
 
+void add_time(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+              const std::string& help) {
+  const auto check = [](const std::string& text) {
+    return parse_time(text, no_instant)
+               ? std::string{}
+               : fmt::format(
+                     "\"{}\" is no time; write 2026-08-16T09:00:00Z, or -1h for an hour ago", text);
+  };
+  app.add_option_function<std::string>(
+         name, [&into](const std::string& text) { into = text; }, help)
+      ->check(check)
+      ->option_text("TIME");
+}
+
 void add_number(CLI::App& app, const std::string& name, std::optional<std::uint32_t>& into,
                 std::uint32_t least, std::uint32_t most, const std::string& help) {
   const auto check = [least, most](const std::string& text) -> std::string {

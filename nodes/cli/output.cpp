@@ -83,9 +83,11 @@ bool any_has(const json& rows, std::string_view member) {
 /// Of a search that ended before the log did.
 std::string stopped_after(const json& body) {
   const std::string scanned = cell_of(body, "scanned");
-  return scanned == "-"
-             ? "the search stopped before it had seen all events"
-             : fmt::format("the search stopped after {} events, before it had seen all", scanned);
+  const std::string reached = cell_of(body, "reached");
+  if (scanned == "-")
+    return "the search stopped before it had seen all events";
+  return fmt::format("the search stopped after {} events{}, before it had seen all", scanned,
+                     reached == "-" ? "" : ", back to " + reached);
 }
 
 } // namespace

@@ -22,7 +22,8 @@ constexpr std::array wait_query{argument_rule{"wait", wait}};
 constexpr std::array events_query{
     argument_rule{"source", text}, argument_rule{"id", text},     argument_rule{"key", text},
     argument_rule{"type", text},   argument_rule{"state", state}, argument_rule{"agent", text},
-    argument_rule{"limit", count}, argument_rule{"after", text},
+    argument_rule{"since", time},  argument_rule{"until", time},  argument_rule{"limit", count},
+    argument_rule{"after", text},
 };
 constexpr std::array dead_query{
     argument_rule{"agent", text},  argument_rule{"key", text},   argument_rule{"type", text},
@@ -135,6 +136,10 @@ std::string expectation(argument_kind kind, std::string_view value) {
                  ? ""
                  : "must be a duration of at most " + format_duration(limits::http_wait_max) +
                        ", such as 10s";
+    case time:
+      return parse_time(value, no_instant) ? ""
+                                           : "must be a time, such as 2026-08-16T09:00:00Z, or one "
+                                             "counted back from now, such as -1h30m";
     case cursor:
       return is_cursor(value) ? "" : "must be the id of a stream message, such as 17.0";
   }

@@ -23,6 +23,7 @@ enum class argument_kind : std::uint8_t {
   state,  // of delivery_state
   count,  // 1..limits::page_rows_max; a JSON number in operations
   wait,   // a duration of at most limits::http_wait_max
+  time,   // RFC 3339, or a duration back from now: -1h30m
   cursor, // of the stream: 17.0 or 17.0.4f2a91c0
 };
 

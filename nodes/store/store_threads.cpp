@@ -14,6 +14,8 @@ namespace skein {
 namespace {
 
 constexpr std::chrono::seconds upkeep_every{1};
+/// If there is more to do, also under load: an index that falls behind costs memory, then time.
+constexpr std::chrono::milliseconds upkeep_again_after{50};
 
 } // namespace
 
@@ -105,7 +107,8 @@ void store_threads::write_loop() {
       for (const fact_call& each : now.fact_calls)
         each(found);
     }
-    const bool is_due = clock_.now().boot - last_upkeep_ >= upkeep_every;
+    const duration pause = more_upkeep ? duration{upkeep_again_after} : duration{upkeep_every};
+    const bool is_due = clock_.now().boot - last_upkeep_ >= pause;
     more_upkeep = !broken_ && (is_idle || is_due) && keep_up();
   }
 }

@@ -131,6 +131,12 @@ TEST_CASE("a count of shards that cannot be is refused") {
   CHECK(store.open({.shards = limits::shards_max}).ok());
 }
 
+TEST_CASE("a range that cannot be is refused") {
+  place store;
+  for (const std::uint64_t events : {std::uint64_t{0}, std::uint64_t{48}, 2 * limits::range_events})
+    CHECK(store.refusal({.range_events = events}) == errc::invalid_argument);
+}
+
 TEST_CASE("what is no journal is refused and not touched") {
   place store;
   ::mkdir(store.path.c_str(), 0700);

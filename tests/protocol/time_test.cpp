@@ -115,3 +115,14 @@ TEST_CASE("every duration survives being written and read, to the millisecond") 
     REQUIRE(parse_duration(format_duration(value)) == duration{whole});
   }
 }
+
+TEST_CASE("a time is RFC 3339 or counts back from now") {
+  const instant now = *parse_rfc3339("2026-08-16T09:00:00Z");
+  CHECK(parse_time("2026-08-16T08:00:00Z", now) == now - 1h);
+  CHECK(parse_time("-1h30m", now) == now - 90min);
+  CHECK(parse_time("-0s", now) == now);
+  for (const char* wrong : {"", "-", "1h", "- 1h", "--1h", "-1x", "yesterday", "2026-08-16"})
+    CHECK_FALSE(parse_time(wrong, now));
+  CHECK(parse_time("-106751d", no_instant));
+  CHECK_FALSE(parse_time("-106752d", now)); // more than a duration has
+}

@@ -209,6 +209,8 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
       asked("/v1/events?source=%2Fs&id=a%22b&key=k&type=t&state=dead&agent=bot&limit=7&after=99") ==
       asked_pair{"event.list", R"({"source":"/s","id":"a\"b","key":"k","type":"t","state":"dead",)"
                                R"("agent":"bot","limit":7,"after":"99"})"});
+  CHECK(asked("/v1/events?since=-1h&until=2026-08-16T09%3A00%3A00%2B02%3A00") ==
+        asked_pair{"event.list", R"({"since":"-1h","until":"2026-08-16T09:00:00+02:00"})"});
   CHECK(asked("/v1/dead?agent=bot&limit=1") ==
         asked_pair{"dead.list", R"({"agent":"bot","limit":1})"});
   CHECK(asked("/v1/dead?limit=007") == asked_pair{"dead.list", R"({"limit":7})"});

@@ -107,6 +107,11 @@ TEST_CASE("each kind of argument takes what it says and nothing else") {
   CHECK(fits(wait, "1m"));
   for (const char* wrong : {"", "61s", "60001ms", "1h", "10", "-1s", "soon"})
     CHECK_FALSE(fits(wait, wrong));
+  for (const char* right : {"2026-08-16T09:00:00Z", "2026-08-16T09:00:00.5+02:00", "-1h", "-1h30m"})
+    CHECK(fits(argument_kind::time, right));
+  for (const char* wrong : {"", "-", "1h", "now", "-h", "2026-08-16", "-1h2", "--1h"})
+    CHECK_FALSE(fits(argument_kind::time, wrong));
+  CHECK(check_argument({"since", argument_kind::time}, "now").error().detail.starts_with("since "));
   CHECK(fits(cursor, "17.0"));
   CHECK(fits(cursor, "17.0.4f2a91c0"));
   for (const char* wrong : {"", "17", "17.", ".0", "a.b", "17.0.0", "17.-1", "17.0.",

@@ -1,0 +1,120 @@
+#include "journal/lookup_check.hpp"
+
+#include "journal/checked_rows.hpp"
+#include "protocol/text.hpp"
+
+#include <array>
+
+namespace skein::journal {
+
+namespace {
+
+/// What the events of a range give: the entries of each block, of both kinds.
+using range_entries = std::vector<std::vector<lookup_entry>>;
+
+class index_check {
+ public:
+  static result<index_check> open(database& db, const hash_settings& hash) {
+    auto events = db.prepare("SELECT no, key, body FROM event WHERE no >= ? AND no < ?");
+    auto block = db.prepare("SELECT entries, crc FROM lookup WHERE no = ?");
+    if (!events || !block)
+      return !events ? events.error() : block.error();
+    index_check opened;
+    opened.events_ = std::move(*events);
+    opened.block_ = std::move(*block);
+    opened.hash_ = hash;
+    return opened;
+  }
+
+  /// True if the index of the range is as it must be.
+  result<bool> check(std::uint64_t range, const lookup_layout& layout) {
+    auto expected = read_events(range, layout);
+    if (!expected)
+      return expected.error();
+    const std::int64_t first = layout.row_of(range, lookup_kind::key, 0);
+    for (std::size_t i = 0; i < expected->size(); ++i) {
+      const auto fits = check_block(first + static_cast<std::int64_t>(i), (*expected)[i]);
+      if (!fits || !*fits)
+        return fits;
+    }
+    return true;
+  }
+
+ private:
+  result<range_entries> read_events(std::uint64_t range, const lookup_layout& layout) {
+    range_entries found(2 * std::size_t{layout.blocks()});
+    const reset_at_end end{events_};
+    events_.bind(1, layout.first_of(range)).bind(2, layout.first_of(range + 1));
+    int code = SQLITE_OK;
+    while ((code = events_.step()) == SQLITE_ROW) {
+      const std::array texts{events_.text(1), read_head(events_.blob(2)).id};
+      for (std::size_t kind = 0; kind < texts.size(); ++kind) {
+        const std::uint64_t hash = lookup_hash(texts[kind], hash_);
+        found[kind * layout.blocks() + layout.block_of(hash)].push_back(
+            {layout.remainder_of(hash), layout.slot_of(events_.natural(0))});
+      }
+    }
+    if (code != SQLITE_DONE)
+      return sqlite_error(events_.db(), code, "reading events");
+    return found;
+  }
+
+  result<bool> check_block(std::int64_t row, std::vector<lookup_entry>& expected) {
+    const reset_at_end end{block_};
+    const int code = block_.bind(1, row).step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+      return sqlite_error(block_.db(), code, "reading the index of look-ups");
+    write_block(expected, bytes_);
+    return code == SQLITE_ROW && block_.blob(0) == bytes_ &&
+           block_.integer(1) == stored_crc(block_crc(row, bytes_));
+  }
+
+  statement events_, block_;
+  hash_settings hash_;
+  std::string bytes_;
+};
+
+} // namespace
+
+result<hash_settings> hash_settings_of(database& db) {
+  auto query = db.prepare("SELECT (SELECT value FROM meta WHERE name = 'seed_high'), "
+                          "(SELECT value FROM meta WHERE name = 'seed_low')");
+  if (!query)
+    return query.error();
+  if (const int code = query->step(); code != SQLITE_ROW)
+    return sqlite_error(db.raw(), code, "reading the table 'meta'");
+  const auto high = word_of_hex(query->text(0));
+  const auto low = word_of_hex(query->text(1));
+  if (!high || !low)
+    return damaged_store("the hash's seed in the table 'meta' is not readable");
+  return hash_settings{.seed_high = *high, .seed_low = *low};
+}
+
+result<std::vector<std::string>> check_lookup_index(database& db, const hash_settings& hash,
+                                                    std::size_t most) {
+  auto ranges = db.prepare("SELECT no, size FROM lookup_range ORDER BY no");
+  auto check = index_check::open(db, hash);
+  if (!ranges || !check)
+    return !ranges ? ranges.error() : check.error();
+  std::vector<std::string> wrong;
+  int code = SQLITE_OK;
+  while ((code = ranges->step()) == SQLITE_ROW && wrong.size() < most) {
+    const std::string name =
+        "journal.db: the index of look-ups of range " + std::to_string(ranges->natural(0));
+    const std::uint64_t size = ranges->natural(1);
+    if (size == 0 || (size & (size - 1)) != 0 || size > limits::range_events) {
+      wrong.push_back(name + " has an impossible size");
+      continue;
+    }
+    const auto fits = check->check(ranges->natural(0), lookup_layout{size});
+    if (!fits)
+      wrong.push_back(name + " cannot be checked: " + fits.error().detail);
+    else if (!*fits)
+      wrong.push_back(name + " is damaged; it is built anew when a look-up meets the damage");
+  }
+  if (code != SQLITE_ROW && code != SQLITE_DONE)
+    return sqlite_error(ranges->db(), code, "reading which ranges are indexed");
+  return wrong;
+}
+
+} // namespace skein::journal

@@ -1,0 +1,141 @@
+#include "journal/lookup_search.hpp"
+
+#include "journal/checked_rows.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace skein::journal {
+
+result<void> lookup_statements::prepare(database& db) {
+  const std::pair<statement*, std::string_view> all[] = {
+      {&rows,
+       "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ? AND no >= ? ORDER BY no DESC"},
+      {&find, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ?"},
+      {&indexed, "SELECT 1 FROM lookup_range WHERE no = ? AND size = ?"},
+      {&block, "SELECT entries, crc FROM lookup WHERE no = ?"},
+  };
+  for (const auto& [which, sql] : all) {
+    auto prepared = db.prepare(sql);
+    if (!prepared)
+      return prepared.error();
+    *which = std::move(*prepared);
+  }
+  return {};
+}
+
+lookup_walk::lookup_walk(lookup_statements& use, const lookup_view& view, lookup_tail::ranges tail,
+                         lookup_kind kind, std::string_view text, const event_bounds& within)
+  : use_{use}, view_{view}, tail_{std::move(tail)}, kind_{kind},
+    hash_{lookup_hash(text, view.hash)}, left_{within} {}
+
+lookup_walk::~lookup_walk() {
+  use_.rows.reset();
+  use_.find.reset();
+}
+
+result<statement*> lookup_walk::next() {
+  while (true) {
+    int code = SQLITE_DONE;
+    statement& row = is_reading_rows_ ? use_.rows : use_.find;
+    if (is_reading_rows_) {
+      code = row.step();
+      is_reading_rows_ = code == SQLITE_ROW;
+    } else if (!found_.empty()) {
+      row.reset();
+      code = row.bind(1, found_.back()).step();
+      found_.pop_back();
+    } else if (left_.below > left_.from) {
+      open_part();
+    } else {
+      return static_cast<statement*>(nullptr);
+    }
+    if (code == SQLITE_ROW)
+      return &row;
+    if (code != SQLITE_DONE)
+      return sqlite_error(row.db(), code, "reading the store");
+  }
+}
+
+/// The newest part of what is left: from a place on where all of it is known in the same way.
+void lookup_walk::open_part() {
+  const std::uint64_t range = view_.layout.range_of(left_.below - 1);
+  const std::uint64_t begin = view_.layout.first_of(range);
+  const std::uint64_t first = std::max(left_.from, begin);
+  if (const range_hashes* hashes = in_memory(range)) {
+    const std::uint64_t known_to = begin + hashes->to();
+    const std::uint64_t known_from = begin + hashes->from();
+#ifdef SKEIN_BUG_OPEN_RANGE_SKIPPED
+    left_.below = std::max(first, std::min(left_.below, known_from));
+#endif
+    if (left_.below > known_to)
+      read_rows(std::max(first, known_to));
+    else if (left_.below > known_from)
+      search_memory(*hashes, std::max(first, known_from));
+    else
+#ifdef SKEIN_BUG_LOADED_ROWS_SKIPPED
+      left_.below = first;
+#else
+      read_rows(first);
+#endif
+    return;
+  }
+  if (!search_index(range, first))
+    read_rows(first);
+}
+
+const range_hashes* lookup_walk::in_memory(std::uint64_t range) const {
+  for (const auto& each : tail_)
+    if (each->range() == range)
+      return each.get();
+  return nullptr;
+}
+
+/// So many at once that the events of a busy key are not all gathered for one page.
+void lookup_walk::search_memory(const range_hashes& hashes, std::uint64_t first) {
+  const std::uint64_t begin = view_.layout.first_of(hashes.range());
+  std::uint64_t at = left_.below;
+  while (at > first && found_.size() < limits::lookup_matches_at_once)
+    if (hashes.at(kind_, static_cast<std::uint32_t>(--at - begin)) == hash_)
+      found_.push_back(at);
+  std::reverse(found_.begin(), found_.end());
+  left_.below = at;
+}
+
+/// False if there is no index of the range, or a damaged one.
+bool lookup_walk::search_index(std::uint64_t range, std::uint64_t first) {
+  const reset_at_end end{use_.indexed};
+  const reset_at_end also{use_.block};
+  int code = use_.indexed.bind(1, range).bind(2, view_.layout.range_events).step();
+  if (code != SQLITE_ROW) // or its pages are damaged: the rows are there
+    return false;
+  const std::int64_t row = view_.layout.row_of(range, kind_, view_.layout.block_of(hash_));
+  code = use_.block.bind(1, row).step();
+  slots_.clear();
+#ifdef SKEIN_BUG_INDEX_CRC_NOT_CHECKED
+  const bool is_whole = code == SQLITE_ROW;
+#else
+  const bool is_whole =
+      code == SQLITE_ROW && use_.block.integer(1) == stored_crc(block_crc(row, use_.block.blob(0)));
+#endif
+  if (!is_whole || !find_in_block(use_.block.blob(0), view_.layout.remainder_of(hash_), slots_)) {
+    if (view_.tail)
+      view_.tail->tell_damaged(range);
+    return false;
+  }
+  for (const std::uint32_t slot : slots_)
+    if (const std::uint64_t event = view_.layout.first_of(range) + slot;
+        event >= first && event < left_.below)
+      found_.push_back(event);
+  left_.below = first;
+  return true;
+}
+
+void lookup_walk::read_rows(std::uint64_t first) {
+  use_.rows.reset();
+  use_.rows.bind(1, left_.below).bind(2, first);
+  is_reading_rows_ = true;
+  left_.below = first;
+}
+
+} // namespace skein::journal
