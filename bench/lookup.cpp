@@ -81,7 +81,7 @@ class store {
     options.now = clock_;
     options.dedupe_window = 1s; // the window is not what is measured
     engine_ = must(journal::open(directory_, options));
-    if (auto ready = engine_->recover([](const journal::pending_delivery&) {}); !ready)
+    if (auto ready = engine_->recover([](const journal::pending_event&) {}); !ready)
       die(to_string(ready.error()));
     agent_ = must(engine_->agent_number("bench"));
     model_.source = "bench";
