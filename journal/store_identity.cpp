@@ -31,6 +31,12 @@ store_identity new_store_identity(const open_options& options) {
 result<void> check_options(const open_options& options) {
   if (options.shards == 0 || options.shards > limits::shards_max)
     return error{errc::invalid_argument, "a store has 1 to 65,536 shards"};
+  if (options.retention < options.dedupe_window)
+    return error{errc::invalid_argument,
+                 "the retention time is shorter than the dedupe window: a repeat would name an "
+                 "event that is gone"};
+  if (options.range_events == 0 || options.range_events > limits::range_events)
+    return error{errc::invalid_argument, "a range has 1 to 262,144 sequences"};
   return {};
 }
 
