@@ -98,6 +98,13 @@ result<high_water_mark> check_mark(database& db, const high_water& mark,
     return refused("journal.db ends with commit " + std::to_string(end) + ", but commit " +
                    number(named.commit) +
                    " was on disk (high-water): the commits between are lost");
+  const auto start = start_of_chain(db, *store_id, old);
+  if (!start)
+    return start.error();
+  // The newer slot is damaged, and what the older one names was dropped since: all that is kept is
+  // held against the chain.
+  if (named.commit < start->commit)
+    return start;
   const auto digest = digest_of(db, named.commit, *store_id, old);
   if (!digest)
     return digest.error();

@@ -265,8 +265,8 @@ result<store_facts> store_threads::look_at_facts() {
   const auto deliveries = engine_.deliveries_ledger();
   if (!events || !deliveries)
     return !events ? events.error() : deliveries.error();
-  store_facts found{*events, *deliveries, engine_.counters(), done_, engine_.last_commit(),
-                    engine_.retention()};
+  store_facts found{*events, *deliveries,           engine_.counters(),
+                    done_,   engine_.last_commit(), engine_.retention()};
   const std::lock_guard lock{write_mutex_};
   found.writer.queued_operations = queued_operations_;
   return found;

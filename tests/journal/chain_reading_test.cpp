@@ -41,7 +41,7 @@ TEST_CASE("a changed body is found by every way to it, and by name") {
   check_corrupt(store.view->list({}), name);
   check_corrupt(store.view->commits_after(commit_no{}, 10), name);
   must(store.chained.store->recover([](const pending_event&) {})); // it reads no rows
-  CHECK(must(store.view->find(store.ended)).has_value()); // the others are still there
+  CHECK(must(store.view->find(store.ended)).has_value());          // the others are still there
 }
 
 TEST_CASE("a changed outcome is found, whichever part of it changed") {
