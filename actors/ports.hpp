@@ -53,6 +53,7 @@ struct store_facts {
   journal::engine::io_counters io;
   writer_facts writer;
   commit_no last_commit{};
+  journal::engine::retention_facts retention{};
 };
 
 /// An event that one loop's commit brought into being on a shard of another loop of this node.

@@ -52,6 +52,13 @@ bool is_idle(const runner_health& health) {
   return health.state == runner_state::failing && health.programs == 0;
 }
 
+json retention_view(const journal::engine::retention_facts& facts) {
+  const auto time = [](instant at) { return at == no_instant ? json{} : json(format_rfc3339(at)); };
+  return {{"oldest", time(facts.oldest)},           {"next", time(facts.next)},
+          {"dropped_events", facts.dropped_events}, {"bytes_used", facts.bytes_used},
+          {"bytes_free", facts.bytes_free},         {"bytes_max", facts.bytes_max}};
+}
+
 double seconds(duration value) { return std::chrono::duration<double>(value).count(); }
 
 void put_settings(json& row, const agent_settings& agent, const agent_facts& facts) {
@@ -293,6 +300,7 @@ json lookups::status_view(const known_facts& known) const {
                    {"syncs", known.facts->io.syncs},
                    {"bytes_written", known.facts->io.bytes_written},
                    {"dedupe_entries", known.facts->io.dedupe_entries}};
+  body["retention"] = retention_view(known.facts->retention);
   return body;
 }
 

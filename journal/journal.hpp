@@ -435,6 +435,21 @@ class engine {
     std::uint64_t wal_bytes = 0; // in the write-ahead log since it last began anew
   };
   virtual io_counters counters() const = 0;
+
+  /// What retention has done, and what the store takes.
+  struct retention_facts {
+    instant oldest = no_instant; // commit that is kept; no_instant if there is none
+    instant next = no_instant;   // when that one may go by its age
+    std::uint64_t dropped_events = 0;
+    std::uint64_t dropped_rows = 0; // since the opening
+    std::uint64_t ranges = 0;       // that hold pending events
+    std::uint64_t bytes_used = 0;   // of the file
+    std::uint64_t bytes_free = 0;   // in the file, for what comes
+    std::uint64_t bytes_max = 0;    // used from here on: what is out of the dedupe window goes
+  };
+  virtual retention_facts retention() const = 0;
+  /// What happened that a person should know, as sentences: once each. For the writer's thread.
+  virtual std::vector<std::string> take_notes() { return {}; }
 };
 
 /// How to open a store.
@@ -442,6 +457,11 @@ struct open_options {
   std::uint32_t shards = 256; // of a new store; an existing one must agree
   duration dedupe_window = limits::dedupe_window;
   std::size_t dedupe_entries_max = 16'000'000; // memory bound of the window, in identities
+  /// How long an event is kept after its end; never below dedupe_window. Then, or when the store is
+  /// larger than retention_bytes and the event older than dedupe_window, its rows go, and the
+  /// commits of that time. Pending and dead ones stay.
+  duration retention = limits::retention;
+  std::uint64_t retention_bytes = limits::retention_bytes; // of SQLite; what is in use of the file
   /// Events of a range of the log; a power of two, the same at every opening. For tests.
   std::uint64_t range_events = limits::range_events;
   instant now = no_instant;

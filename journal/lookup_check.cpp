@@ -1,8 +1,10 @@
 #include "journal/lookup_check.hpp"
 
 #include "journal/checked_rows.hpp"
+#include "journal/kept_part.hpp"
 #include "protocol/text.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace skein::journal {
@@ -17,12 +19,14 @@ class index_check {
   static result<index_check> open(database& db, const hash_settings& hash) {
     auto events = db.prepare("SELECT no, key, body FROM event WHERE no >= ? AND no < ?");
     auto block = db.prepare("SELECT entries, crc FROM lookup WHERE no = ?");
-    if (!events || !block)
-      return !events ? events.error() : block.error();
+    const auto kept = kept_part::of(db);
+    if (!events || !block || !kept)
+      return !events ? events.error() : !block ? block.error() : kept.error();
     index_check opened;
     opened.events_ = std::move(*events);
     opened.block_ = std::move(*block);
     opened.hash_ = hash;
+    opened.swept_to_ = kept->swept_to;
     return opened;
   }
 
@@ -31,9 +35,10 @@ class index_check {
     auto expected = read_events(range, layout);
     if (!expected)
       return expected.error();
+    const bool whole = layout.first_of(range) >= swept_to_;
     const std::int64_t first = layout.row_of(range, lookup_kind::key, 0);
     for (std::size_t i = 0; i < expected->size(); ++i) {
-      const auto fits = check_block(first + static_cast<std::int64_t>(i), (*expected)[i]);
+      const auto fits = check_block(first + static_cast<std::int64_t>(i), (*expected)[i], whole);
       if (!fits || !*fits)
         return fits;
     }
@@ -59,18 +64,35 @@ class index_check {
     return found;
   }
 
-  result<bool> check_block(std::int64_t row, std::vector<lookup_entry>& expected) {
+  /// A block of a range that is not `whole` may name events that retention has dropped, too.
+  result<bool> check_block(std::int64_t row, std::vector<lookup_entry>& expected, bool whole) {
     const reset_at_end end{block_};
     const int code = block_.bind(1, row).step();
     if (code != SQLITE_ROW && code != SQLITE_DONE)
       return sqlite_error(block_.db(), code, "reading the index of look-ups");
+    if (code != SQLITE_ROW ||
+        block_.integer(1) != stored_crc(block_crc(row, block_.blob(0))))
+      return false;
+    if (!whole)
+      return has_all(block_.blob(0), expected);
     write_block(expected, bytes_);
-    return code == SQLITE_ROW && block_.blob(0) == bytes_ &&
-           block_.integer(1) == stored_crc(block_crc(row, bytes_));
+    return block_.blob(0) == bytes_;
+  }
+
+  static bool has_all(std::string_view block, const std::vector<lookup_entry>& expected) {
+    std::vector<std::uint32_t> slots;
+    for (const lookup_entry& each : expected) {
+      slots.clear();
+      if (!find_in_block(block, each.remainder, slots) ||
+          std::find(slots.begin(), slots.end(), each.slot) == slots.end())
+        return false;
+    }
+    return true;
   }
 
   statement events_, block_;
   hash_settings hash_;
+  std::uint64_t swept_to_ = 1;
   std::string bytes_;
 };
 

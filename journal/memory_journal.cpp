@@ -4,6 +4,7 @@
 #include "journal/store_identity.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace skein::journal {
 
@@ -123,6 +124,7 @@ class memory_engine final : public engine {
     const std::scoped_lock hold{store_->mutex};
     last_at_ = std::max(last_at_, now);
     forget_old_identities();
+    drop_old();
     return false;
   }
 
@@ -144,6 +146,16 @@ class memory_engine final : public engine {
     all.dedupe_entries_max = options_.dedupe_entries_max;
     return all;
   }
+  retention_facts retention() const override {
+    const std::scoped_lock hold{store_->mutex};
+    retention_facts all;
+    all.dropped_events = store_->kept.dropped_events;
+    if (store_->kept.first_commit <= store_->commits.size()) {
+      all.oldest = store_->commits[store_->kept.first_commit - 1].at;
+      all.next = all.oldest + options_.retention;
+    }
+    return all;
+  }
 
  private:
   epoch_no epoch_of(shard_id shard) const {
@@ -160,6 +172,42 @@ class memory_engine final : public engine {
       if (found != store_->identities.end() && found->second.at == order.front().first)
         store_->identities.erase(found);
     }
+  }
+
+  /// What was over by then: the oldest commits, but for the last; and the events before the first
+  /// that stays, as far as no outcome of a commit that stays is theirs.
+  void drop_old() {
+    memory_kept& kept = store_->kept;
+    auto& commits = store_->commits;
+    while (kept.first_commit < commits.size() &&
+           commits[kept.first_commit - 1].at <= last_at_ - options_.retention) {
+      auto& items = commits[kept.first_commit - 1].items;
+      for (const feed_item& each : std::exchange(items, {}))
+        kept.first_event += each.kind == feed_item::what::accepted ? 1 : 0;
+      ++kept.first_commit;
+    }
+    for (; kept.swept_to < kept.first_event; ++kept.swept_to)
+      kept.survivors.insert(kept.swept_to);
+    if (!kept.survivors.empty())
+      std::erase_if(kept.survivors, [&](std::uint64_t each) {
+        return drop(store_->events[each - 1], commits[kept.first_commit - 1].at);
+      });
+  }
+
+  /// Whether the event was over before `oldest`, not dead, and so is gone now.
+  bool drop(memory_event& event, instant oldest) {
+    instant ended = no_instant;
+    for (const delivery_record& each : event.record.deliveries) {
+      if (!is_terminal(each.state) || each.state == delivery_state::dead)
+        return false;
+      ended = std::max(ended, each.committed);
+    }
+    if (ended >= oldest)
+      return false;
+    event = {};
+    event.gone = true;
+    ++store_->kept.dropped_events;
+    return true;
   }
 
   const memory_identity* known(const hash128& identity) {

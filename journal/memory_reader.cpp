@@ -100,7 +100,9 @@ class memory_reader final : public reader {
 
   result<event_page> list(const event_filter& filter) override {
     const std::scoped_lock hold{store_->mutex};
-    return page(filter, [&](const memory_event& each) { return is_looked_at(each, filter); });
+    return page(filter, [&](const memory_event& each) {
+      return !each.gone && is_looked_at(each, filter);
+    });
   }
   result<event_page> list_dead(const dead_filter& filter) override {
     const std::scoped_lock hold{store_->mutex};
@@ -148,7 +150,9 @@ class memory_reader final : public reader {
   result<feed> commits_after(commit_no after, std::size_t limit) override {
     const std::scoped_lock hold{store_->mutex};
     feed found;
-    found.reset = raw(after) > store_->commits.size();
+    found.reset = raw(after) > store_->commits.size() || raw(after) + 1 < store_->kept.first_commit;
+    if (found.reset)
+      return found;
     for (auto at = raw(after); at < store_->commits.size() && found.commits.size() < limit; ++at)
       found.commits.push_back(store_->commits[at]);
     return found;

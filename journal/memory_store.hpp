@@ -24,6 +24,7 @@ struct memory_start {
 struct memory_event {
   event_record record;
   std::vector<memory_start> starts; // one a delivery
+  bool gone = false;                // dropped by retention; its record is empty
 
   bool pending() const {
     for (const delivery_record& each : record.deliveries)
@@ -43,11 +44,22 @@ struct hash_of_hash128 {
   std::size_t operator()(const hash128& value) const noexcept { return value.low; }
 };
 
+/// Where what is kept begins; what is before is empty.
+struct memory_kept {
+  std::uint64_t first_commit = 1;
+  std::uint64_t first_event = 1;     // of that commit, or of the next one if it has none
+  std::uint64_t swept_to = 1;        // of the events below, only the survivors remain
+  std::set<std::uint64_t> survivors; // pending, dead, or over for too short a time
+  std::uint64_t dropped_events = 0;
+};
+
 /// `mutex` guards all else: the writing thread holds it for a commit, a reader for a call.
 class memory_store {
  public:
   memory_event* at(std::uint64_t sequence) {
-    return sequence == 0 || sequence > events.size() ? nullptr : &events[sequence - 1];
+    return sequence == 0 || sequence > events.size() || events[sequence - 1].gone
+               ? nullptr
+               : &events[sequence - 1];
   }
   memory_event* at(event_id event) {
     memory_event* found = at(event.sequence);
@@ -68,6 +80,7 @@ class memory_store {
   std::set<timer> timers;              // of events that wait for a time or expire
   std::deque<feed_commit> commits;     // number 1 first, without gaps
   ledgers totals;                      // without `pending`
+  memory_kept kept;
 };
 
 std::unique_ptr<reader> new_memory_reader(std::shared_ptr<memory_store> store);

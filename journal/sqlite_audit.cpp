@@ -1,5 +1,6 @@
 #include "journal/sqlite_audit.hpp"
 
+#include "journal/kept_part.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
 
@@ -17,6 +18,11 @@ class audit {
   explicit audit(database& db) : db_{db} {}
 
   result<audit_report> run() {
+    auto kept = kept_part::of(db_);
+    if (!kept)
+      return kept.error();
+    kept_ = std::move(*kept);
+    report_.counted = kept_.dropped;
     for (const auto step :
          {&audit::count_events, &audit::check_totals, &audit::check_orphans, &audit::check_commits})
       if (auto done = (this->*step)(); !done)
@@ -134,8 +140,8 @@ class audit {
                             "FROM commits ORDER BY no");
     if (!rows)
       return rows.error();
-    std::uint64_t number = 0;
-    std::uint64_t next_event = 1;
+    std::uint64_t number = raw(kept_.first_commit) - 1;
+    std::uint64_t next_event = kept_.first_event;
     instant at = instant::min();
     int code = SQLITE_OK;
     while ((code = rows->step()) == SQLITE_ROW) {
@@ -161,6 +167,7 @@ class audit {
   }
 
   database& db_;
+  kept_part kept_;
   audit_report report_;
 };
 

@@ -2,7 +2,9 @@
 
 #include "journal/chain.hpp"
 #include "journal/chain_walk.hpp"
+#include "journal/kept_part.hpp"
 #include "journal/migrations/migrations.hpp"
+#include "journal/sealed_tables.hpp"
 #include "journal/sqlite_codec.hpp"
 
 #include <utility>
@@ -26,11 +28,14 @@ error refused(const std::string& what) {
 
 std::string number(commit_no commit) { return std::to_string(raw(commit)); }
 
-/// The digest of a commit that has one; else that of the beginning.
+/// The digest of a commit that has one; else that of the chain's beginning.
 result<hash128> digest_of(database& db, commit_no commit, const std::string& store_id,
                           const unchecked_rows& old) {
-  if (raw(commit) <= static_cast<std::uint64_t>(old.commits_to))
-    return first_digest(store_id);
+  const auto start = start_of_chain(db, store_id, old);
+  if (!start)
+    return start.error();
+  if (commit <= start->commit)
+    return start->digest;
   auto query = db.prepare("SELECT digest FROM commits WHERE no = ?");
   if (!query)
     return query.error();
@@ -54,6 +59,18 @@ result<std::string> store_id_of(database& db) {
   return std::string{query->text(0)};
 }
 
+result<high_water_mark> start_of_chain(database& db, const std::string& store_id,
+                                       const unchecked_rows& old) {
+  const auto kept = kept_part::of(db);
+  if (!kept)
+    return kept.error();
+  const auto unchecked = static_cast<std::uint64_t>(old.commits_to);
+  const std::uint64_t before = raw(kept->first_commit) - 1;
+  if (before > unchecked)
+    return high_water_mark{store_id, commit_no{before}, kept->before};
+  return high_water_mark{store_id, commit_no{unchecked}, first_digest(store_id)};
+}
+
 result<high_water_mark> check_mark(database& db, const high_water& mark,
                                    const unchecked_rows& old) {
   const auto store_id = store_id_of(db);
@@ -64,8 +81,7 @@ result<high_water_mark> check_mark(database& db, const high_water& mark,
   const high_water_mark& named = mark.mark();
   if (named.store_id.empty()) {
     if (*must_be_there == 0)
-      return high_water_mark{*store_id, commit_no{static_cast<std::uint64_t>(old.commits_to)},
-                             first_digest(*store_id)};
+      return start_of_chain(db, *store_id, old);
     return error{errc::store_corrupt,
                  std::string{"the file high-water is "} +
                      (mark.is_there() ? "damaged" : "missing") +
@@ -82,6 +98,13 @@ result<high_water_mark> check_mark(database& db, const high_water& mark,
     return refused("journal.db ends with commit " + std::to_string(end) + ", but commit " +
                    number(named.commit) +
                    " was on disk (high-water): the commits between are lost");
+  const auto start = start_of_chain(db, *store_id, old);
+  if (!start)
+    return start.error();
+  // The newer slot is damaged, and what the older one names was dropped since: all that is kept is
+  // held against the chain.
+  if (named.commit < start->commit)
+    return start;
   const auto digest = digest_of(db, named.commit, *store_id, old);
   if (!digest)
     return digest.error();
@@ -132,6 +155,8 @@ result<void> check_chain(database& db, const high_water& mark) {
   const auto old = unchecked_rows::of(db);
   if (!old)
     return old.error();
+  if (auto whole = check_small_tables(db); !whole)
+    return whole;
   const auto from = check_mark(db, mark, *old);
   if (!from)
     return from.error();

@@ -27,6 +27,10 @@ result<high_water_mark> check_mark(database& db, const high_water& mark, const u
 /// The events end where the last commit says.
 result<void> check_end(database& db);
 
+/// The commit before the first that has a place in the chain, and its digest: what the chain walk
+/// begins with. Later than the beginning of the store once retention has dropped commits.
+result<high_water_mark> start_of_chain(database& db, const std::string& store_id,
+                                       const unchecked_rows& old);
 /// The last commit and its digest, as they stand in a store with a chain.
 result<high_water_mark> end_of_chain(database& db, const std::string& store_id);
 

@@ -1,5 +1,6 @@
 #include "journal/sqlite_journal.hpp"
 
+#include "journal/sealed_tables.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
 #include "journal/sqlite_reader.hpp"
@@ -16,6 +17,8 @@ constexpr std::size_t sweep_per_upkeep = 65'536;
 
 /// A high-water mark is a sync of its own.
 constexpr std::chrono::seconds mark_every{1};
+/// A start replays the commits since then.
+constexpr std::chrono::seconds save_every{1};
 
 } // namespace
 
@@ -68,7 +71,9 @@ result<std::uint32_t> sqlite_journal::last_attempt(const delivery_id& delivery) 
 result<void> sqlite_journal::recover(const std::function<void(const pending_event&)>& each) {
   SKEIN_CHECK(!recovered_);
   recovered_ = true;
-  return load_pending(parts_, each);
+  auto loaded = load_pending(parts_, each);
+  show_retention();
+  return loaded;
 }
 
 result<void> sqlite_journal::recover_if_needed() {
@@ -176,7 +181,8 @@ result<void> sqlite_journal::fence(shard_id shard, epoch_no epoch) {
                                    std::to_string(raw(now)) + " already"};
   if (epoch == now)
     return {};
-  auto insert = parts_.writer->db().prepare("INSERT OR REPLACE INTO fence VALUES(?, ?)");
+  auto insert =
+      parts_.writer->db().prepare("INSERT OR REPLACE INTO fence VALUES(?1, ?2, row_crc(?1, ?2))");
   if (!insert)
     return insert.error();
   insert->bind(1, std::int64_t{raw(shard)}).bind(2, raw(epoch));
@@ -211,13 +217,16 @@ result<std::unique_ptr<reader>> sqlite_journal::new_reader() {
 result<bool> sqlite_journal::upkeep(instant now) {
   SKEIN_CHECK(!closed_);
   parts_.last_at = std::max(parts_.last_at, now);
-  const bool more = parts_.state->window().expire(parts_.last_at, sweep_per_upkeep);
+  bool more = parts_.state->window().expire(parts_.last_at, sweep_per_upkeep);
   identities_ = parts_.state->window().size();
   const bool is_idle = commits_at_upkeep_ == commits_;
   commits_at_upkeep_ = commits_;
+  const auto saved = save_ranges(now, is_idle);
   const auto marked = mark_high_water(now);
-  const auto indexed = parts_.writer->stopped() ? result<bool>{false} : lookups_.step();
+  const auto dropped = drop_old();
+  const auto indexed = keep_index();
   parts_.writer->checkpoint(is_idle);
+  show_retention();
   if (parts_.writer->stopped())
     return parts_.writer->stopped_error();
   if (const auto& moved = parts_.writer->checkpointed(); !moved)
@@ -226,16 +235,100 @@ result<bool> sqlite_journal::upkeep(instant now) {
     return error{errc::store_locked,
                  "another program has journal.db open in a transaction that it "
                  "does not end; end it, or the log grows with all that is written"};
-  if (!marked)
-    return marked.error();
-  if (!indexed)
-    return indexed.error();
+  for (const auto* each : {&marked, &saved})
+    if (!*each)
+      return each->error();
+  for (const auto* each : {&dropped, &indexed})
+    if (!*each)
+      return each->error();
   if (!recovered_)
     return more || *indexed; // what is pending is not known yet
   const auto timers = timers_.step(*parts_.writer, parts_.state->pending(), parts_.last_at);
   if (!timers)
     return timers.error();
-  return more || *indexed || *timers;
+  const bool unsaved = is_idle && !parts_.state->pending().changed_ranges().empty();
+  return more || *dropped || *indexed || *timers || unsaved;
+}
+
+/// Once a second, and when there is nothing else to do.
+result<void> sqlite_journal::save_ranges(instant now, bool is_idle) {
+  const bool is_due = is_idle || now >= saved_at_ + save_every || now < saved_at_;
+  if (!recovered_ || parts_.writer->stopped() || !is_due)
+    return {};
+  saved_at_ = now;
+  return parts_.ranges->save(*parts_.state, parts_.last_commit, parts_.options.range_save_bytes);
+}
+
+/// A step of retention. Commits stay that a start needs: those from the high-water mark on, those
+/// after the saved ranges, the last one.
+result<bool> sqlite_journal::drop_old() {
+  if (!recovered_ || parts_.writer->stopped())
+    return false;
+  sqlite_retention& retention = *parts_.retention;
+  const open_options& options = parts_.options.store;
+  const auto bytes = retention.look_at_file();
+  if (!bytes)
+    return bytes.error();
+  sqlite_retention::rule how{.before = parts_.last_at - options.retention,
+                             .below = std::min({parts_.mark->mark().commit, parts_.last_commit,
+                                                commit_no{raw(parts_.ranges->upto()) + 1}})};
+  if (bytes->used > options.retention_bytes)
+    how.before = std::max(how.before, parts_.last_at - options.dedupe_window);
+#ifdef SKEIN_BUG_RETENTION_BELOW_WINDOW
+  how.before = std::max(how.before, parts_.last_at - options.dedupe_window / 2);
+#endif
+  const auto due = retention.has_work(how);
+  if (!due || !*due)
+    return due;
+  const std::uint64_t from = retention.kept().swept_to;
+  const auto more = retention.step(how, parts_.state->pending());
+  if (!more)
+    return more;
+  const std::uint64_t to = retention.kept().swept_to;
+  parts_.state->set_swept_to(to);
+  const pending_set& pending = parts_.state->pending();
+  for (std::uint64_t range = pending.range_of(from); range < pending.range_of(to); ++range)
+    ranges_gone_.insert(range);
+  if (pending.range_of(from) != pending.range_of(to))
+    parts_.notes.push_back("the events up to " +
+                           std::to_string(pending.range_of(to) * pending.range_events() - 1) +
+                           " are out of the retention time and gone, but for those that are "
+                           "pending or dead letters");
+  return more;
+}
+
+void sqlite_journal::show_retention() {
+  const sqlite_retention& kept = *parts_.retention;
+  const auto bytes = parts_.retention->look_at_file();
+  const std::scoped_lock hold{facts_mutex_};
+  retention_facts_.oldest = kept.oldest();
+  retention_facts_.next =
+      kept.oldest() == no_instant ? no_instant : kept.oldest() + parts_.options.store.retention;
+  retention_facts_.dropped_events = kept.kept().dropped.events.accepted;
+  retention_facts_.dropped_rows = kept.rows_dropped();
+  retention_facts_.ranges = parts_.state->pending().ranges_held();
+  retention_facts_.bytes_max = parts_.options.store.retention_bytes;
+  if (bytes) {
+    retention_facts_.bytes_used = bytes->used;
+    retention_facts_.bytes_free = bytes->free;
+  }
+}
+
+engine::retention_facts sqlite_journal::retention() const {
+  const std::scoped_lock hold{facts_mutex_};
+  return retention_facts_;
+}
+
+/// A step of the index of look-ups: of ranges that are gone it goes, of those that closed it is made.
+result<bool> sqlite_journal::keep_index() {
+  if (parts_.writer->stopped())
+    return false;
+  if (ranges_gone_.empty())
+    return lookups_.step();
+  const auto more = lookups_.drop(*ranges_gone_.begin());
+  if (more && !*more)
+    ranges_gone_.erase(ranges_gone_.begin());
+  return more ? result<bool>{true} : more;
 }
 
 /// In the upkeep, which comes after the answers of a commit: nobody waits for this sync.
@@ -256,10 +349,16 @@ result<void> sqlite_journal::close() {
   SKEIN_CHECK(!closed_);
   closed_ = true;
   auto& writer = *parts_.writer;
+  if (recovered_)
+    if (auto saved = parts_.ranges->save(*parts_.state, parts_.last_commit, saved_ranges::all);
+        !saved && !is_refusal(saved.error().code))
+      return saved;
   // A turn that a stop in order ended did not crash: its start goes with it.
   auto marked = writer.transact([&] {
-    return writer.db().run("UPDATE start SET mark = 0 WHERE mark <> 0;"
-                           "UPDATE meta SET value = 1 WHERE name = 'clean'");
+    auto cleared = writer.db().run("UPDATE start SET mark = 0, crc = row_crc(id, 0, crashes) "
+                                   "WHERE mark <> 0;"
+                                   "UPDATE meta SET value = 1 WHERE name = 'clean'");
+    return cleared ? seal_meta(writer.db()) : cleared;
   });
   if (!marked)
     return marked;

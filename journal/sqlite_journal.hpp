@@ -6,7 +6,9 @@
 #include "journal/checked_rows.hpp"
 #include "journal/high_water.hpp"
 #include "journal/lookup_index.hpp"
+#include "journal/saved_ranges.hpp"
 #include "journal/sqlite_options.hpp"
+#include "journal/sqlite_retention.hpp"
 #include "journal/sqlite_writer.hpp"
 #include "journal/store_lock.hpp"
 #include "journal/store_state.hpp"
@@ -14,7 +16,10 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace skein::journal {
@@ -30,6 +35,9 @@ struct sqlite_parts {
   store_identity identity;
   unchecked_rows old;
   std::unique_ptr<store_state> state;
+  std::unique_ptr<saved_ranges> ranges;
+  std::unique_ptr<sqlite_retention> retention;
+  std::vector<std::string> notes;  // for the log
   std::vector<std::string> agents; // index = number
   commit_no last_commit{};
   hash128 last_digest;          // of it
@@ -65,6 +73,8 @@ class sqlite_journal final : public engine, private past {
   result<bool> upkeep(instant now) override;
   result<void> close() override;
   io_counters counters() const override;
+  retention_facts retention() const override;
+  std::vector<std::string> take_notes() override { return std::exchange(parts_.notes, {}); }
 
   /// The statements that a commit needs besides the writer's.
   result<void> prepare();
@@ -76,17 +86,25 @@ class sqlite_journal final : public engine, private past {
   result<void> judge(batches all, std::vector<op_result>& results);
   result<void> write();
   result<void> mark_high_water(instant now);
+  result<void> save_ranges(instant now, bool is_idle);
+  result<bool> drop_old();
+  result<bool> keep_index();
+  void show_retention();
 
   sqlite_parts parts_;
   statement find_outcome_, find_last_attempt_;
   timer_upkeep timers_;
   sealed_commit sealed_;
   lookup_index lookups_;
+  std::set<std::uint64_t> ranges_gone_; // whose index is to go
   std::size_t agents_saved_;
   bool recovered_ = false;
   bool closed_ = false;
   std::uint64_t commits_at_upkeep_ = 0;
   instant marked_at_ = no_instant;
+  instant saved_at_ = no_instant;
+  mutable std::mutex facts_mutex_; // guards retention_facts_, which other threads read
+  retention_facts retention_facts_;
   std::atomic<std::uint64_t> last_commit_; // read by other threads
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> identities_ = 0;

@@ -71,7 +71,7 @@ result<std::uint64_t> first_in_window(sqlite_parts& parts) {
   if (!query)
     return query.error();
   const instant oldest = parts.last_at - parts.state->window().window();
-  std::uint64_t low = 1;
+  std::uint64_t low = raw(parts.retention->kept().first_commit);
   std::uint64_t high = raw(parts.last_commit) + 1;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
@@ -124,7 +124,15 @@ result<void> load_state(sqlite_parts& parts) {
   const open_options& options = parts.options.store;
   parts.state = std::make_unique<store_state>(
       parts.identity.hash.shards, epoch_no{parts.identity.boot},
-      dedupe_window{options.dedupe_window, options.dedupe_entries_max});
+      dedupe_window{options.dedupe_window, options.dedupe_entries_max}, options.range_events);
+  parts.ranges = std::make_unique<saved_ranges>(*parts.writer);
+  auto kept = kept_part::of(parts.writer->db());
+  if (!kept)
+    return kept.error();
+  parts.state->set_swept_to(kept->swept_to);
+  parts.retention = std::make_unique<sqlite_retention>(*parts.writer, std::move(*kept));
+  if (auto ready = parts.retention->prepare(); !ready)
+    return ready;
   parts.last_at = options.now;
   const auto old = unchecked_rows::of(parts.writer->db());
   if (!old)

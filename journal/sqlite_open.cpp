@@ -6,6 +6,7 @@
 // its end: what the page cache still shows of a sync that failed before the last stop may not be on
 // disk.
 #include "journal/migrations/migrations.hpp"
+#include "journal/sealed_tables.hpp"
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_file.hpp"
 #include "journal/sqlite_journal.hpp"
@@ -54,6 +55,8 @@ result<database> open_file(const sqlite_options& options, const guarded_vfs& gua
     return set.error();
   if (auto ours = check_ours(*db); !ours)
     return ours.error();
+  if (auto added = add_row_crc(*db); !added)
+    return added.error();
   auto mode = db->prepare("PRAGMA journal_mode=WAL");
   if (!mode)
     return mode.error();
@@ -85,10 +88,11 @@ result<database> open_file(const sqlite_options& options, const guarded_vfs& gua
 }
 
 result<void> insert_identity(database& db, const store_identity& identity) {
-  return db.run("INSERT INTO meta VALUES ('store_id', '" + identity.store_id + "'), ('shards', " +
-                std::to_string(identity.hash.shards) + "), ('hash', '" + identity.hash_name +
-                "'), ('seed_high', '" + hex_of(identity.hash.seed_high) + "'), ('seed_low', '" +
-                hex_of(identity.hash.seed_low) + "'), ('boot', 0), ('clean', 1)");
+  return db.run("INSERT INTO meta(name, value) VALUES ('store_id', '" + identity.store_id +
+                "'), ('shards', " + std::to_string(identity.hash.shards) + "), ('hash', '" +
+                identity.hash_name + "'), ('seed_high', '" + hex_of(identity.hash.seed_high) +
+                "'), ('seed_low', '" + hex_of(identity.hash.seed_low) +
+                "'), ('boot', 0), ('clean', 1)");
 }
 
 /// Applies the steps that the store has not seen, in one transaction, which also makes a new store.
@@ -116,6 +120,10 @@ result<void> migrate(sqlite_writer& writer, const open_options& options) {
     if (*version == 0)
       if (auto made = insert_identity(db, new_store_identity(options)); !made)
         return made;
+    // With the step that made the checksums; a later one adds no row to the small tables.
+    if (*version < version_with_ranges)
+      if (auto sealed = seal_small_tables(db); !sealed)
+        return sealed;
     return db.run("PRAGMA application_id=" + std::to_string(application_id) +
                   ";PRAGMA user_version=" + std::to_string(latest));
   });
@@ -180,10 +188,11 @@ result<void> count_opening(sqlite_writer& writer, store_identity& identity) {
   --identity.boot;
 #endif
   return writer.transact([&] {
-    return writer.db().run("UPDATE meta SET value = " + std::to_string(identity.boot) +
-                           " WHERE name = 'boot';"
-                           "UPDATE meta SET value = 0 WHERE name = 'clean';"
-                           "UPDATE meta SET value = 1 WHERE name = 'high_water'");
+    auto counted = writer.db().run("UPDATE meta SET value = " + std::to_string(identity.boot) +
+                                   " WHERE name = 'boot';"
+                                   "UPDATE meta SET value = 0 WHERE name = 'clean';"
+                                   "UPDATE meta SET value = 1 WHERE name = 'high_water'");
+    return counted ? seal_meta(writer.db()) : counted;
   });
 }
 

@@ -15,6 +15,7 @@ struct sqlite_options {
       vfs{}; // name of a registered SQLite VFS on which journal.db lies; empty = the system's
   std::size_t page_bytes = limits::journal_page_bytes; // of a new store
   std::size_t wal_bytes = limits::journal_wal_bytes;   // then a commit is followed by a checkpoint
+  std::size_t range_save_bytes = limits::range_save_bytes; // of saved ranges in one upkeep
   duration lock_patience = store_lock_patience;
 };
 

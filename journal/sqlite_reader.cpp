@@ -421,8 +421,17 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
   if (!newest)
     return newest.error();
   feed found;
-  if (raw(after) > static_cast<std::uint64_t>(*newest)) {
-    found.reset = true; // a cursor of another store, or of commits that were lost
+  const auto first = db_.number("SELECT first_commit FROM kept", 1);
+  if (!first)
+    return first.error();
+#ifdef SKEIN_BUG_OLD_CURSOR_ACCEPTED
+  const std::uint64_t oldest = 1;
+#else
+  const auto oldest = static_cast<std::uint64_t>(*first);
+#endif
+  // A cursor of another store or of commits that were lost; or one older than what is kept.
+  if (raw(after) > static_cast<std::uint64_t>(*newest) || raw(after) + 1 < oldest) {
+    found.reset = true;
     return found;
   }
   const reset_at_end end{commits_};

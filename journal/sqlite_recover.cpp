@@ -1,15 +1,14 @@
-// What is pending at a start: walks over the events from the low-water mark on, with their outcomes
-// beside them. Nothing is kept of an event but its bits; one that became due while it waited is
-// told at its place among those that were accepted later.
+// What is pending at a start, in lane order: from the pending set, without rows but those of
+// delayed events.
 #include "journal/checked_rows.hpp"
-#include "journal/rows_by_delivery.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_journal.hpp"
+#include "journal/sqlite_ranges.hpp"
 
+#include <algorithm>
 #include <functional>
-#include <queue>
-#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace skein::journal {
 
@@ -25,12 +24,15 @@ result<void> count_crashes(sqlite_parts& parts) {
   if (!alone || !waited)
     return !alone ? alone.error() : waited.error();
   if (*alone > 0)
-    return parts.writer->transact(
-        [&] { return db.run("UPDATE start SET mark = 1, crashes = crashes + 1 WHERE mark = 2"); });
+    return parts.writer->transact([&] {
+      return db.run("UPDATE start SET mark = 1, crashes = crashes + 1, "
+                    "crc = row_crc(id, 1, crashes + 1) WHERE mark = 2");
+    });
 #ifndef SKEIN_BUG_CRASHES_NEVER_TAKEN_BACK
   if (*waited > 0)
     return parts.writer->transact([&] {
-      return db.run("UPDATE start SET crashes = crashes - 1 WHERE mark = 1 AND crashes > 0");
+      return db.run("UPDATE start SET crashes = crashes - 1, crc = row_crc(id, 1, crashes - 1) "
+                    "WHERE mark = 1 AND crashes > 0");
     });
 #endif
   return {};
@@ -54,101 +56,173 @@ result<void> load_starts(sqlite_parts& parts) {
 
 using teller = std::function<void(const pending_event&)>;
 
-/// Puts those that became due in their places; all others come in the order of their numbers, which
-/// is that of their times.
+/// Tells the pending set in lane order. Sequences are in the order of acceptance, so that only what
+/// became due since it was accepted stands elsewhere: before the first event accepted at that time
+/// or later.
 class lane_order {
  public:
-  explicit lane_order(const teller& each) : each_{each} {}
+  lane_order(sqlite_parts& parts, const teller& each) : parts_{parts}, each_{each} {}
 
-  void add(const pending_event& one, instant accepted, instant due) {
-    tell_until({accepted, one.event.sequence});
-    if (!one.sleeps && due > accepted)
-      late_.push({{due, one.event.sequence}, one});
-    else
-      each_(one);
+  result<void> run() {
+    for (const auto& [which, sql] :
+         {std::pair{&by_number_, by_number_sql}, std::pair{&accepted_, accepted_sql}}) {
+      auto prepared = parts_.writer->db().prepare(sql);
+      if (!prepared)
+        return prepared.error();
+      *which = std::move(*prepared);
+    }
+    if (auto found = find_delayed(); !found)
+      return found;
+    if (auto placed = place_delayed(); !placed)
+      return placed;
+    auto told = each_mark([&](std::uint64_t sequence, const pending_mark& mark) -> result<void> {
+      if (mark.delayed())
+        return {};
+      for (; next_ < delayed_.size() && delayed_[next_].place <= sequence; ++next_)
+        each_(delayed_[next_].what);
+      return tell(sequence, mark);
+    });
+    for (; told && next_ < delayed_.size(); ++next_)
+      each_(delayed_[next_].what);
+    return told;
   }
-  void tell_rest() { tell_until({instant::max(), 0}); }
 
  private:
-  using place = std::pair<instant, std::uint64_t>;
-  struct became_due {
-    place at;
+  static constexpr std::string_view by_number_sql =
+      "SELECT " SKEIN_EVENT_COLUMNS_SMALL " FROM event WHERE no = ?";
+  static constexpr std::string_view accepted_sql =
+      "SELECT no, at FROM event WHERE no >= ? ORDER BY no LIMIT 1";
+
+  struct delayed_event {
+    instant due = no_instant;
+    std::uint64_t place = 0; // the sequence before which it stands
     pending_event what;
-    friend bool operator>(const became_due& a, const became_due& b) { return a.at > b.at; }
   };
-  void tell_until(const place& end) {
-    for (; !late_.empty() && late_.top().at < end; late_.pop())
-      each_(late_.top().what);
-  }
 
-  const teller& each_;
-  std::priority_queue<became_due, std::vector<became_due>, std::greater<>> late_;
-};
-
-class pending_scan {
- public:
-  pending_scan(sqlite_parts& parts, statement& outcomes, const teller& each)
-    : parts_{parts}, outcomes_{outcomes}, order_{each} {}
-
-  /// One row of `event`.
-  result<void> read(statement& row) {
-    const auto event = small_event_at(row, parts_.old);
-    if (!event)
-      return event.error();
-    pending_event found;
-    found.event = {shard_id{static_cast<std::uint32_t>(event->shard)},
-                   static_cast<std::uint64_t>(event->no)};
-    const auto deliveries = read_deliveries(event->deliveries);
-    if (!deliveries || event->shard < 0 || event->shard >= parts_.identity.hash.shards)
-      return damaged_store("event " + std::to_string(event->no) + " is not readable");
-    found.deliveries = *deliveries;
-    found.sleeps = event->due > parts_.last_at;
-    for (std::size_t i = 0; i < deliveries->size(); ++i)
-      if (!outcomes_.is_at(row_of({found.event, static_cast<std::uint8_t>(i)})))
-        found.live = static_cast<std::uint16_t>(found.live | 1u << i);
-    if (found.live == 0)
-      return {};
-    parts_.state->pending().add(found.event, found.live);
-    order_.add(found, from_ns(event->at), event->due);
+  template <class Each>
+  result<void> each_mark(Each each) {
+    pending_set& pending = parts_.state->pending();
+    for (const std::uint64_t range : pending.ranges())
+      for (const placed_mark& one : pending.marks_of(range))
+        if (auto done = each(range * pending.range_events() + one.slot, one.mark); !done)
+          return done;
     return {};
   }
 
-  result<void> finish() {
-    order_.tell_rest();
-    return outcomes_.check();
+  result<void> tell(std::uint64_t sequence, const pending_mark& mark) {
+    pending_event found{{shard_id{mark.shard}, sequence}, {}, mark.live, false};
+    if (const delivery_list* route = parts_.state->routes().find(mark.route())) {
+      found.deliveries = *route;
+      each_(found);
+      return {};
+    }
+    const auto row = read_row(sequence, found);
+    if (row)
+      each_(found);
+    return row ? result<void>{} : row.error();
   }
 
- private:
+  /// The event's due time; its list of deliveries goes into `into`.
+  result<instant> read_row(std::uint64_t sequence, pending_event& into) {
+    const reset_at_end end{by_number_};
+    const int code = by_number_.bind(1, sequence).step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+      return sqlite_error(by_number_.db(), code, "reading what is pending");
+    if (code == SQLITE_DONE)
+      return damaged_store("event " + std::to_string(sequence) + " is pending but not there");
+    const auto event = small_event_at(by_number_, parts_.old);
+    if (!event)
+      return event.error();
+    const auto deliveries = read_deliveries(event->deliveries);
+    if (!deliveries)
+      return damaged_store("event " + std::to_string(sequence) + " is not readable");
+    into.deliveries = *deliveries;
+    return event->due;
+  }
+
+  /// Those that sleep are told at once: they have no place yet.
+  result<void> find_delayed() {
+    return each_mark([&](std::uint64_t sequence, const pending_mark& mark) -> result<void> {
+      if (!mark.delayed())
+        return {};
+      pending_event found{{shard_id{mark.shard}, sequence}, {}, mark.live, false};
+      const auto due = read_row(sequence, found);
+      if (!due)
+        return due.error();
+      found.sleeps = *due > parts_.last_at;
+      if (found.sleeps)
+        each_(found);
+      else
+        delayed_.push_back({*due, 0, found});
+      return {};
+    });
+  }
+
+  /// In order of their times, so that each search goes on where the last one ended.
+  result<void> place_delayed() {
+    std::sort(delayed_.begin(), delayed_.end(), [](const auto& a, const auto& b) {
+      return std::pair{a.due, a.what.event.sequence} < std::pair{b.due, b.what.event.sequence};
+    });
+    std::uint64_t from = 1;
+    for (delayed_event& each : delayed_) {
+      const auto place = first_accepted_at(each.due, from);
+      if (!place)
+        return place.error();
+      each.place = from = *place;
+    }
+    return {};
+  }
+
+  /// The first sequence from `from` on that was accepted at this time or later: in steps that
+  /// double, then by halves.
+  result<std::uint64_t> first_accepted_at(instant at, std::uint64_t from) {
+    const std::uint64_t end = parts_.state->next_sequence();
+    std::uint64_t low = from;
+    std::uint64_t step = 1;
+    std::uint64_t high = from;
+    while (high < end) {
+      const auto later = is_accepted_at(high, at);
+      if (!later)
+        return later.error();
+      if (*later)
+        break;
+      low = high + 1;
+      high = std::min(end, high + step);
+      step *= 2;
+    }
+    while (low < high) {
+      const std::uint64_t middle = low + (high - low) / 2;
+      const auto later = is_accepted_at(middle, at);
+      if (!later)
+        return later.error();
+      (*later ? high : low) = *later ? middle : middle + 1;
+    }
+    return low;
+  }
+
+  /// Whether the first event from `sequence` on was accepted at this time or later.
+  result<bool> is_accepted_at(std::uint64_t sequence, instant at) {
+    const reset_at_end end{accepted_};
+    const int code = accepted_.bind(1, sequence).step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+      return sqlite_error(accepted_.db(), code, "reading what is pending");
+    return code == SQLITE_DONE || accepted_.time(1) >= at;
+  }
+
   sqlite_parts& parts_;
-  rows_by_delivery outcomes_;
-  lane_order order_;
+  const teller& each_;
+  statement by_number_, accepted_;
+  std::vector<delayed_event> delayed_;
+  std::size_t next_ = 0; // of them, to be told
 };
 
 } // namespace
 
 result<void> load_pending(sqlite_parts& parts, const teller& each) {
-  database& db = parts.writer->db();
-  const auto low = db.number("SELECT low_water FROM commits ORDER BY no DESC LIMIT 1", 1);
-  if (!low)
-    return low.error();
-  for (const auto step : {count_crashes, load_starts})
+  for (const auto step : {count_crashes, load_starts, load_ranges})
     if (auto done = step(parts); !done)
       return done;
-  auto outcomes =
-      db.prepare("SELECT " SKEIN_OUTCOME_COLUMNS_SMALL " FROM outcome WHERE id >= ? ORDER BY id");
-  auto events =
-      db.prepare("SELECT " SKEIN_EVENT_COLUMNS_SMALL " FROM event WHERE no >= ? ORDER BY no");
-  if (!outcomes || !events)
-    return !outcomes ? outcomes.error() : events.error();
-  outcomes->bind(1, *low * 16);
-  events->bind(1, *low);
-  pending_scan scan{parts, *outcomes, each};
-  int code = SQLITE_OK;
-  while ((code = events->step()) == SQLITE_ROW)
-    if (auto done = scan.read(*events); !done)
-      return done;
-  return code == SQLITE_DONE ? scan.finish()
-                             : sqlite_error(events->db(), code, "reading what is pending");
+  return lane_order{parts, each}.run();
 }
 
 } // namespace skein::journal

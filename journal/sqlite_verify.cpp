@@ -4,6 +4,7 @@
 #include "journal/chain_walk.hpp"
 #include "journal/lookup_check.hpp"
 #include "journal/migrations/migrations.hpp"
+#include "journal/sealed_tables.hpp"
 #include "journal/sqlite_audit.hpp"
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_file.hpp"
@@ -22,9 +23,10 @@ class verification {
   result<verify_report> run() {
     if (auto ready = look_at_meta(); !ready)
       return ready.error();
-    for (const auto step : {&verification::check_structure, &verification::check_the_mark,
-                            &verification::check_commits, &verification::check_states,
-                            &verification::check_counts, &verification::check_lookups})
+    for (const auto step : {&verification::check_structure, &verification::check_tables,
+                            &verification::check_the_mark, &verification::check_commits,
+                            &verification::check_states, &verification::check_counts,
+                            &verification::check_lookups})
       if (auto done = (this->*step)(); !done)
         tell(done.error());
     return std::move(report_);
@@ -83,6 +85,8 @@ class verification {
                                : sqlite_error(db_.raw(), code, "checking the file's structure");
   }
 
+  result<void> check_tables() { return check_small_tables(db_); }
+
   result<void> check_the_mark() {
     if (!mark_.mark().store_id.empty())
       report_.marked = mark_.mark().commit;
@@ -91,8 +95,10 @@ class verification {
   }
 
   result<void> check_commits() {
-    chain_walk walk{db_, old_, commit_no{report_.unchecked_commits},
-                    first_digest(report_.store_id)};
+    const auto start = start_of_chain(db_, report_.store_id, old_);
+    if (!start)
+      return start.error();
+    chain_walk walk{db_, old_, start->commit, start->digest};
     if (auto ready = walk.prepare(); !ready)
       return ready;
     kind damaged;
@@ -163,6 +169,8 @@ result<verify_report> verify_sqlite(const std::string& directory, const std::str
   auto db = database::open(journal_file(directory), {.write = false, .vfs = vfs});
   if (!db)
     return db.error();
+  if (auto added = add_row_crc(*db); !added)
+    return added.error();
   if (auto begun = db->run("BEGIN"); !begun)
     return begun.error();
   if (auto ours = check_ours(*db); !ours)

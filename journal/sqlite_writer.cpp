@@ -154,13 +154,14 @@ result<void> sqlite_writer::prepare_rows() {
     return added;
   // OR ROLLBACK: a statement that cannot be undone alone needs no journal of its own.
   return prepare_all({
-      {&add_agent_, "INSERT INTO agent VALUES(?, ?)"},
+      {&add_agent_, "INSERT INTO agent VALUES(?1, ?2, row_crc(?1, ?2))"},
       {&add_events_, "INSERT OR ROLLBACK INTO event SELECT * FROM new_event"},
       {&add_outcomes_, "INSERT OR ROLLBACK INTO outcome SELECT * FROM new_outcome"},
       {&add_attempt_, "INSERT INTO attempt VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      {&set_start_, "INSERT OR REPLACE INTO start VALUES(?, ?, ?)"},
+      {&set_start_, "INSERT OR REPLACE INTO start VALUES(?1, ?2, ?3, row_crc(?1, ?2, ?3))"},
       {&end_start_, "DELETE FROM start WHERE id = ?"},
       {&add_dead_, "INSERT INTO dead VALUES(?)"},
+      {&add_late_, "INSERT INTO late VALUES(?, ?)"},
       {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3, ?4) "
                     "ON CONFLICT DO UPDATE SET value = ?3, crc = ?4"},
       {&erase_state_, "DELETE FROM state WHERE agent = ? AND key = ?"},
@@ -274,6 +275,9 @@ result<void> sqlite_writer::insert(const sealed_commit& commit) {
     return done;
   if (auto done = insert_starts(staged); !done)
     return done;
+  for (const std::uint64_t each : staged.late)
+    if (auto done = run(add_late_.bind(1, staged.at).bind(2, each), "writing late ends"); !done)
+      return done;
   return insert_commit(commit);
 }
 

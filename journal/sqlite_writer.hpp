@@ -89,7 +89,7 @@ class sqlite_writer {
   std::unique_ptr<outcome_rows> outcome_rows_;
   statement begin_, commit_, rollback_;
   statement add_agent_, add_events_, add_outcomes_, add_attempt_, set_start_, end_start_, add_dead_,
-      set_state_, erase_state_, add_timer_, add_commit_;
+      add_late_, set_state_, erase_state_, add_timer_, add_commit_;
   std::atomic<int> log_pages_ = 0; // in the log, told by SQLite after each commit
   int tried_pages_ = 0;            // of them, at the last checkpoint
   bool all_moved_ = true;          // that checkpoint moved them all

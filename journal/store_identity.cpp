@@ -34,6 +34,10 @@ result<void> check_options(const open_options& options) {
   const std::uint64_t range = options.range_events;
   if (range == 0 || (range & (range - 1)) != 0 || range > limits::range_events)
     return error{errc::invalid_argument, "a range has a power of two of events, 262,144 at most"};
+  if (options.retention < options.dedupe_window)
+    return error{errc::invalid_argument,
+                 "the retention time is shorter than the dedupe window: a repeat would name an "
+                 "event that is gone"};
   return {};
 }
 

@@ -29,8 +29,9 @@ pending_set::mask all_of(const delivery_list& deliveries) {
 
 } // namespace
 
-store_state::store_state(std::uint32_t shards, epoch_no least, dedupe_window window)
-  : epochs_(shards, least), window_{std::move(window)} {}
+store_state::store_state(std::uint32_t shards, epoch_no least, dedupe_window window,
+                         std::uint64_t range_events)
+  : epochs_(shards, least), window_{std::move(window)}, pending_{range_events} {}
 
 void store_state::resume(std::uint64_t next_sequence, const ledgers& totals) {
   next_ = next_sequence;
@@ -102,7 +103,9 @@ void store_state::accept(const accept_op& op, event_id event) {
   if (op.deliveries.empty())
     ++totals_.events.done;
   else
-    pending_.add(event, all_of(op.deliveries));
+    pending_.add(event, all_of(op.deliveries),
+                 pending_mark::tag_of(routes_.code_of(op.deliveries),
+                                      is_delayed(resolved(op.event.due, staged_.at), staged_.at)));
 }
 
 result<std::optional<op_result>> store_state::refusal(epoch_no epoch, const delivery_id& delivery,
@@ -192,12 +195,16 @@ result<op_result> store_state::judge(const finish_op& op, past& disk) {
     return judged;
   staged_.outcomes.push_back(&op);
   count_terminal(totals_.deliveries, op.state);
-  if (pending_.remove(op.delivery) == 0) {
+  const pending_mark left = pending_.remove(op.delivery);
+  tags_before_.push_back(left.tag);
+  if (left.live == 0) {
     const auto end = event_end(op, disk);
     if (!end)
       return end.error(); // the whole batch is undone
     judged.event_end = *end;
     count_terminal(totals_.events, *end);
+    if (op.delivery.event.sequence < swept_to_ && *end != delivery_state::dead)
+      staged_.late.push_back(op.delivery.event.sequence);
   }
   if (starts_.contains(op.delivery))
     stage_start(op.delivery, std::nullopt);
@@ -253,8 +260,10 @@ void store_state::keep() {
   staged_.outcomes.clear();
   staged_.attempts.clear();
   staged_.starts.clear();
+  staged_.late.clear();
   attempts_.clear();
   starts_before_.clear();
+  tags_before_.clear();
 }
 
 void store_state::undo() {
@@ -264,16 +273,18 @@ void store_state::undo() {
     else
       starts_.erase(each->first);
   }
-  for (const finish_op* each : staged_.outcomes)
-    pending_.restore(each->delivery);
+  for (std::size_t i = 0; i < tags_before_.size(); ++i)
+    pending_.restore(staged_.outcomes[i]->delivery, tags_before_[i]);
   take_back(0, totals_before_);
   SKEIN_CHECK(next_ == next_before_);
   staged_.events.clear();
   staged_.outcomes.clear();
   staged_.attempts.clear();
   staged_.starts.clear();
+  staged_.late.clear();
   attempts_.clear();
   starts_before_.clear();
+  tags_before_.clear();
 }
 
 ledgers store_state::counted() const {

@@ -6,6 +6,7 @@
 #include "journal/dedupe_window.hpp"
 #include "journal/ledgers.hpp"
 #include "journal/pending_set.hpp"
+#include "journal/route_book.hpp"
 
 #include <optional>
 #include <unordered_map>
@@ -40,6 +41,8 @@ struct staged_batch {
   std::vector<const finish_op*> outcomes;
   std::vector<const attempt_op*> attempts;
   std::vector<std::pair<delivery_id, std::optional<start_row>>> starts; // empty = its row goes
+  /// Events that retention left as pending and that are over now, not dead.
+  std::vector<std::uint64_t> late;
 
   bool empty() const {
     return events.empty() && outcomes.empty() && attempts.empty() && starts.empty();
@@ -48,12 +51,16 @@ struct staged_batch {
 
 class store_state {
  public:
-  store_state(std::uint32_t shards, epoch_no least, dedupe_window window);
+  store_state(std::uint32_t shards, epoch_no least, dedupe_window window,
+              std::uint64_t range_events = limits::range_events);
 
   // What lies on disk, at the start.
   void resume(std::uint64_t next_sequence, const ledgers& totals);
   dedupe_window& window() noexcept { return window_; }
   pending_set& pending() noexcept { return pending_; }
+  route_book& routes() noexcept { return routes_; }
+  /// Events below this one that end from now on are `late`.
+  void set_swept_to(std::uint64_t sequence) noexcept { swept_to_ = sequence; }
   void set_start(const delivery_id& delivery, const start_row& row) { starts_[delivery] = row; }
   std::optional<start_row> start_of(const delivery_id& delivery) const;
   void set_epoch(shard_id shard, epoch_no epoch);
@@ -90,6 +97,8 @@ class store_state {
   std::vector<epoch_no> epochs_; // index = shard
   dedupe_window window_;
   pending_set pending_;
+  route_book routes_;
+  std::uint64_t swept_to_ = 0;
   std::unordered_map<delivery_id, start_row, hash_of_id> starts_;
   ledgers totals_;
   std::uint64_t next_ = 1;
@@ -101,6 +110,7 @@ class store_state {
   std::uint64_t next_before_ = 1;
   std::unordered_map<delivery_id, std::uint32_t, hash_of_id> attempts_; // newest in this batch
   std::vector<std::pair<delivery_id, std::optional<start_row>>> starts_before_;
+  std::vector<std::uint16_t> tags_before_; // of the pending event of each outcome
 };
 
 } // namespace skein::journal

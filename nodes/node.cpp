@@ -109,6 +109,8 @@ void fit_to_descriptors(http_settings& http, const engine_settings& settings) {
       {{"limit", std::to_string(limit)}, {"connections", std::to_string(caps.total)}});
 }
 
+void log_note(const std::string& what) { log(log_level::info, "store", "store-note", what); }
+
 void log_upkeep(const error& problem) {
   if (problem.code == errc::none)
     log(log_level::info, "store", "upkeep-resumed", "the store's upkeep goes on");
@@ -183,6 +185,8 @@ result<void> node::impl::open_store() {
   how.shards = options.shards;
   how.dedupe_window = options.dedupe_window;
   how.dedupe_entries_max = options.dedupe_identities_max;
+  how.retention = options.retention;
+  how.retention_bytes = options.retention_bytes;
   how.now = clock->now().wall;
   how.seed = random_bits();
   auto opened = journal::open(options.store_url(), how);
@@ -198,7 +202,8 @@ result<void> node::impl::open_store() {
   threads = std::make_unique<store_threads>(
       *store, store_threads::readers{*std::move(of_turns), *std::move(of_look_ups)}, *clock,
       options.settings.loops,
-      store_threads::calls{[this](const error& problem) { store_broke(problem); }, log_upkeep});
+      store_threads::calls{[this](const error& problem) { store_broke(problem); }, log_upkeep,
+                           log_note});
   return {};
 }
 
@@ -246,6 +251,8 @@ result<void> node::impl::recover() {
     log(log_level::info, "store", "store-recovered",
         std::to_string(found) + " pending deliveries were found" +
             (store->identity().clean ? "" : " after an unclean stop"));
+  for (const std::string& each : store->take_notes()) // a start mends what it can
+    log(log_level::warn, "store", "store-mended", each);
   threads->start();
   return {};
 }

@@ -117,7 +117,13 @@ inline constexpr std::size_t journal_page_bytes = 8'192;       // of the SQLite 
 inline constexpr std::size_t journal_cache_bytes = 16 << 20;   // pages the writer keeps
 inline constexpr std::size_t journal_wal_bytes = 8 << 20;      // then a checkpoint: about 20 ms
 inline constexpr std::chrono::seconds journal_busy_timeout{2}; // another program's lock
-inline constexpr std::uint64_t range_events = 262'144;         // sequences of a range of the log
+inline constexpr std::uint64_t range_events = 262'144;         // sequences of a range
+/// Of saved ranges in one upkeep, or one range.
+inline constexpr std::size_t range_save_bytes = 1 << 20;
+inline constexpr std::size_t retention_step_events = 2'048; // dropped in one upkeep
+/// Payloads dropped in one upkeep, or one event.
+inline constexpr std::size_t retention_step_bytes = 4 << 20;
+inline constexpr std::uint64_t retention_bytes = std::uint64_t{10} << 30; // of a store, default
 
 // Look-ups
 inline constexpr std::size_t page_rows_default = 50;
@@ -137,6 +143,7 @@ inline constexpr std::chrono::seconds commit_stuck_after{5};
 
 // Time
 inline constexpr std::chrono::hours dedupe_window{24};
+inline constexpr std::chrono::hours retention{7 * 24};
 inline constexpr std::chrono::seconds drain_deadline{25};
 inline constexpr std::chrono::seconds cancel_grace{2};    // told -> terminated
 inline constexpr std::chrono::seconds terminate_grace{3}; // terminated -> killed
@@ -146,6 +153,7 @@ inline constexpr std::size_t log_value_bytes_max = 1'024; // of a sentence or a 
 inline constexpr std::size_t config_file_bytes_max = 1 << 20;
 inline constexpr std::size_t cli_answer_bytes_max = 64 << 20; // body that the command line reads
 
+static_assert(dedupe_window <= retention);
 static_assert(event_bytes_max <= batch_bytes_max);
 static_assert(batch_bytes_max < frame_bytes_max, "a legal batch fits one frame");
 static_assert(program_restart_first < program_restart_max);

@@ -54,7 +54,7 @@ std::string inner_text(const json& group) {
   return text;
 }
 
-/// "rates", "lag", "store", "gateway": whatever the node tells, as "name.member".
+/// "rates", "lag", "store", "retention": whatever the node tells, as "name.member".
 void add_group(text_values& values, const json& status, const std::string& group) {
   const auto found = status.find(group);
   if (found == status.end() || !found->is_object())
@@ -91,7 +91,7 @@ void print_page(context& at, const json& status) {
     if (status.contains(name) && status[name].is_object())
       head.add(name == std::string_view{"ledger"} ? "events" : name,
                ledger_text(status[name]) + (balanced(status, name) ? "" : " (do not add up)"));
-  for (const char* group : {"rates", "lag", "gateway", "store"})
+  for (const char* group : {"rates", "lag", "gateway", "store", "retention"})
     add_group(head, status, group);
   head.print(at);
   const auto print = [&](const char* member, const char* title, std::span<const column> columns) {

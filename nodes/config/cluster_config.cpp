@@ -106,6 +106,13 @@ void check_cluster(rule_context context, cluster_config& out) {
   out.store = section.get<std::string>("store");
   out.timezone = section.get<std::string>("timezone");
   out.dedupe_window = section.get<duration>("dedupe_window");
+  out.retention = section.get<duration>("retention");
+  out.retention_bytes = static_cast<std::uint64_t>(section.get<std::int64_t>("retention_bytes"));
+  if (context.usable("retention") && context.usable("dedupe_window") &&
+      out.retention < out.dedupe_window)
+    context.error(context.given("retention") ? "retention" : "dedupe_window",
+                  "retention is shorter than dedupe_window",
+                  "a repeat must find the event that it repeats");
 }
 
 cluster_config check_rules(config_values& values, const config_surroundings& around,

@@ -27,6 +27,8 @@ struct cluster_config {
   std::string store; // "" or "memory:"
   std::string timezone = "UTC";
   duration dedupe_window = limits::dedupe_window;
+  duration retention = limits::retention; // not below dedupe_window
+  std::uint64_t retention_bytes = limits::retention_bytes;
   std::size_t dedupe_identities_max = 16'000'000;
   std::vector<node_config> nodes; // never empty: n1 with the defaults if the file has none
   std::vector<agent_settings> agents;

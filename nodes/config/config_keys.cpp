@@ -54,6 +54,22 @@ constexpr std::array cluster_keys{
                .most = "30d",
                .example = R"("2d")",
                .doc = "How long a repeat of an event is recognised and not run again."},
+    config_key{.section = "cluster",
+               .name = "retention",
+               .kind = span,
+               .fallback = R"("7d")",
+               .least = "1s",
+               .most = "3650d",
+               .example = R"("30d")",
+               .doc = "How long events stay once they are over; at least dedupe_window."},
+    config_key{.section = "cluster",
+               .name = "retention_bytes",
+               .kind = bytes,
+               .fallback = R"("10GiB")",
+               .least = "1MiB",
+               .most = "1000000GiB",
+               .example = R"("100GiB")",
+               .doc = "Size from which on the oldest go earlier, but for those of dedupe_window."},
 };
 
 constexpr std::array node_keys{

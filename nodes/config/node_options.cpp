@@ -62,6 +62,8 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.http_host = at->http_host;
   out.http_port = at->http_port;
   out.dedupe_window = config.dedupe_window;
+  out.retention = config.retention;
+  out.retention_bytes = config.retention_bytes;
   out.dedupe_identities_max = config.dedupe_identities_max;
   out.timezone = config.timezone;
   out.log = config.log;

@@ -24,6 +24,8 @@ struct node_options {
   std::string http_host = "127.0.0.1";
   std::uint16_t http_port = 7411; // 0 = the system chooses
   duration dedupe_window = limits::dedupe_window;
+  duration retention = limits::retention;
+  std::uint64_t retention_bytes = limits::retention_bytes;
   std::size_t dedupe_identities_max = 16'000'000;
   std::string timezone = "UTC";
   log_options log;

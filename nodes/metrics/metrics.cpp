@@ -107,6 +107,19 @@ void put_store(page& out, const store_facts& store) {
       .value(number(store.writer.queued_operations));
   out.gauge("skein_journal_wal_bytes", "Bytes in the write-ahead log since it last began anew.")
       .value(number(store.io.wal_bytes));
+  out.gauge("skein_store_used_bytes", "Bytes of the store's file that are in use.")
+      .value(number(store.retention.bytes_used));
+  out.gauge("skein_store_free_bytes", "Bytes in the store's file that are free for what comes.")
+      .value(number(store.retention.bytes_free));
+  out.gauge("skein_store_pending_ranges", "Ranges of event numbers with pending events.")
+      .value(number(store.retention.ranges));
+  out.gauge("skein_retention_oldest_timestamp_seconds",
+            "When the oldest commit that is kept was made, in seconds since 1970; 0 without one.")
+      .value(number(static_cast<std::uint64_t>(to_ns(store.retention.oldest) / 1'000'000'000)));
+  out.counter("skein_retention_dropped_events_total", "Events that retention dropped, ever.")
+      .value(number(store.retention.dropped_events));
+  out.counter("skein_retention_dropped_rows_total", "Rows that retention dropped, since the start.")
+      .value(number(store.retention.dropped_rows));
   out.gauge("skein_dedupe_identities", "Identities in the dedupe window.")
       .value(number(store.io.dedupe_entries));
   out.gauge("skein_dedupe_identities_max", "Identities that the dedupe window may hold.")

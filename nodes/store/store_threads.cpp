@@ -14,8 +14,8 @@ namespace skein {
 namespace {
 
 constexpr std::chrono::seconds upkeep_every{1};
-/// If there is more to do, also under load: an index that falls behind costs memory, then time.
-constexpr std::chrono::milliseconds upkeep_again_after{50};
+/// A step of upkeep begins when so many times what the last one took are over since it began.
+constexpr int upkeep_share = 4;
 
 } // namespace
 
@@ -107,9 +107,13 @@ void store_threads::write_loop() {
       for (const fact_call& each : now.fact_calls)
         each(found);
     }
-    const duration pause = more_upkeep ? duration{upkeep_again_after} : duration{upkeep_every};
-    const bool is_due = clock_.now().boot - last_upkeep_ >= pause;
-    more_upkeep = !broken_ && (is_idle || is_due) && keep_up();
+    // Under load what is left of it goes on in small steps between the commits.
+    const duration since = clock_.now().boot - last_upkeep_;
+    const bool is_due = since >= (more_upkeep ? upkeep_rest_ : duration{upkeep_every});
+    if (broken_)
+      more_upkeep = false;
+    else if (is_idle || is_due)
+      more_upkeep = keep_up();
   }
 }
 
@@ -261,7 +265,8 @@ result<store_facts> store_threads::look_at_facts() {
   const auto deliveries = engine_.deliveries_ledger();
   if (!events || !deliveries)
     return !events ? events.error() : deliveries.error();
-  store_facts found{*events, *deliveries, engine_.counters(), done_, engine_.last_commit()};
+  store_facts found{*events, *deliveries,           engine_.counters(),
+                    done_,   engine_.last_commit(), engine_.retention()};
   const std::lock_guard lock{write_mutex_};
   found.writer.queued_operations = queued_operations_;
   return found;
@@ -273,6 +278,10 @@ bool store_threads::keep_up() {
   const moment now = clock_.now();
   last_upkeep_ = now.boot;
   const auto left = engine_.upkeep(now.wall);
+  upkeep_rest_ = (clock_.now().boot - now.boot) * upkeep_share;
+  for (std::string& each : engine_.take_notes())
+    if (call_.note)
+      call_.note(std::move(each));
   const error why = left ? error{} : left.error();
   if (!left && !journal::is_refusal(why.code)) {
     broken_ = true;

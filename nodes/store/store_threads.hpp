@@ -49,6 +49,8 @@ class store_threads final : public store_port {
     std::function<void(error)> fatal; // the process must end
     /// Upkeep was put off by this; said once, and again with errc::none when it was made up for.
     std::function<void(error)> upkeep;
+    /// What the engine has to say, a sentence; may be empty.
+    std::function<void(std::string)> note{};
   };
 
   /// `engine` is used by the writer alone from start() until close(). `loops`: a shard's loop is
@@ -118,6 +120,7 @@ class store_threads final : public store_port {
   std::optional<error> untold_; // what broke it, until `fatal` was called
   errc upkeep_refused_ = errc::none;
   boot_time last_upkeep_{};
+  duration upkeep_rest_{}; // between two steps of it
   writer_facts done_;
 
   std::thread writer_;

@@ -40,8 +40,8 @@ TEST_CASE("a changed body is found by every way to it, and by name") {
   CHECK_FALSE(bodies.at(1).empty());
   check_corrupt(store.view->list({}), name);
   check_corrupt(store.view->commits_after(commit_no{}, 10), name);
-  check_corrupt(store.chained.store->recover([](const pending_event&) {}), name);
-  CHECK(must(store.view->find(store.ended)).has_value()); // the others are still there
+  must(store.chained.store->recover([](const pending_event&) {})); // it reads no rows
+  CHECK(must(store.view->find(store.ended)).has_value());          // the others are still there
 }
 
 TEST_CASE("a changed outcome is found, whichever part of it changed") {

@@ -20,15 +20,15 @@ constexpr std::size_t frame_bytes = 24 + limits::journal_page_bytes;
 struct cut_store {
   chained_store chained;
   chained_store::files whole;
-  std::size_t marked_bytes = 0; // of the log, when the mark was put
+  std::size_t marked_bytes = 0; // of the log, up to the commit that was marked
   commit_no marked{};
   commit_no last{};
 
   cut_store() {
     must(chained.open());
     chained.commit_some(5);
-    chained.put_mark();
     marked_bytes = chained.disk.bytes(chained.log()).size();
+    chained.put_mark();
     marked = chained.store->last_commit();
     chained.commit_some(4);
     last = chained.store->last_commit();
@@ -72,14 +72,14 @@ void make_old(const std::string& from, const std::string& to) {
       "/journal.db' AS new;"
       "INSERT INTO meta SELECT * FROM new.meta WHERE name NOT IN "
       "('high_water', 'unchecked_events', 'unchecked_commits');"
-      "INSERT INTO agent SELECT * FROM new.agent;"
+      "INSERT INTO agent SELECT no, name FROM new.agent;"
       "INSERT INTO event SELECT no, shard, at, key, due, expires, priority, deliveries, body "
       "FROM new.event;"
       "INSERT INTO outcome SELECT id, state, agent, attempt, started, finished, at, code, error, "
       "reply_kind, reply, emitted FROM new.outcome;"
       "INSERT INTO attempt SELECT id, attempt, agent, started, finished, code, error, next_due "
       "FROM new.attempt;"
-      "INSERT INTO start SELECT * FROM new.start;"
+      "INSERT INTO start SELECT id, mark, crashes FROM new.start;"
       "INSERT INTO dead SELECT * FROM new.dead;"
       "INSERT INTO state SELECT agent, key, value FROM new.state;"
       "INSERT INTO commits SELECT no, at, first_event, events, identities, outcomes, ledger, "

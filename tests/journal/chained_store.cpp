@@ -5,9 +5,12 @@
 namespace skein::test {
 
 result<void> chained_store::open() {
-  sqlite_options options{.directory = path, .store = {.now = now, .seed = 1}, .vfs = disk.name()};
-  options.wal_bytes = 64 << 20; // no checkpoint by itself
-  auto opened = open_sqlite(options);
+  options.now = now;
+  options.seed = 1;
+  sqlite_options how{.directory = path, .store = options, .vfs = disk.name()};
+  how.range_save_bytes = range_save_bytes;
+  how.wal_bytes = 64 << 20; // no checkpoint by itself
+  auto opened = open_sqlite(how);
   if (!opened)
     return opened.error();
   store = std::move(*opened);

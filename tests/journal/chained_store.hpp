@@ -16,6 +16,8 @@ class chained_store {
   std::string path = parent.path() + "/store";
   instant now = from_ns(1'700'000'000'000'000'000);
   std::unique_ptr<engine> store;
+  open_options options{};
+  std::size_t range_save_bytes = limits::range_save_bytes;
 
   std::string file() const { return path + "/journal.db"; }
   std::string log() const { return path + "/journal.db-wal"; }

@@ -167,7 +167,7 @@ TEST_CASE("a checkpoint that meets a full disk loses nothing and is made later")
 }
 
 TEST_CASE("a checkpoint whose sync fails stops the store; what was committed is there afterwards") {
-  broken_store broken;
+  broken_store broken{1 << 20};
   broken.commit_some(4);
   const std::string before = broken.shown();
   must(broken.store->upkeep(now));

@@ -1,6 +1,7 @@
 // The directory of a store on disk: who may read it, who has it open, which stores are refused and
 // why.
 #include "journal/migrations/migrations.hpp"
+#include "journal/sealed_tables.hpp"
 #include "journal/sqlite_audit.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -111,7 +112,10 @@ TEST_CASE("a store with other settings is refused by name") {
   const auto other = store.open({.shards = 128});
   CHECK(other.error().detail.find("256") != std::string::npos);
   CHECK(other.error().detail.find("128") != std::string::npos);
-  store.sql("UPDATE meta SET value = 'md5' WHERE name = 'hash'");
+  auto db = must(database::open(store.path + "/journal.db", {.write = true, .vfs = {}}));
+  must(add_row_crc(db));
+  must(db.run("UPDATE meta SET value = 'md5' WHERE name = 'hash'"));
+  must(seal_meta(db));
   CHECK(store.refusal() == errc::store_mismatch);
 }
 
@@ -172,7 +176,7 @@ TEST_CASE("a damaged store is refused with what to do") {
       "UPDATE meta SET value = 'x' WHERE name = 'seed_low'",
       "UPDATE commits SET ledger = '1 2' WHERE no = (SELECT max(no) FROM commits)",
       "UPDATE commits SET identities = x'00' WHERE no = 1", "DELETE FROM commits WHERE no = 3",
-      "DELETE FROM agent WHERE no = 1", "INSERT INTO fence VALUES(999, 5)");
+      "DELETE FROM agent WHERE no = 1", "INSERT INTO fence VALUES(999, 5, 0)");
   INFO(damage);
   store.sql(damage);
   CHECK(store.refusal() == errc::store_corrupt);
@@ -187,9 +191,12 @@ TEST_CASE("rows that cannot be are found when what is pending is read") {
   }
   store.sql("UPDATE event SET deliveries = 'x' WHERE no = (SELECT max(no) FROM event)");
   auto opened = must(store.open());
-  const auto recovered = opened->recover([](const pending_event&) {});
-  REQUIRE_FALSE(recovered.ok());
-  CHECK(recovered.error().code == errc::store_corrupt);
+  std::vector<std::uint64_t> pending;
+  must(opened->recover([&](const pending_event& each) { pending.push_back(each.event.sequence); }));
+  std::sort(pending.begin(), pending.end());
+  const auto rows = must(opened->new_reader())->pending(pending);
+  REQUIRE_FALSE(rows.ok());
+  CHECK(rows.error().code == errc::store_corrupt);
 }
 
 TEST_CASE("an audit counts the same as the store, and sees what is wrong") {

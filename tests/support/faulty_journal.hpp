@@ -109,6 +109,8 @@ class faulty_journal final : public journal::engine {
     return behind_->upkeep(now);
   }
   io_counters counters() const override { return behind_->counters(); }
+  retention_facts retention() const override { return behind_->retention(); }
+  std::vector<std::string> take_notes() override { return behind_->take_notes(); }
 
  private:
   std::unique_ptr<journal::engine> behind_;

@@ -112,7 +112,8 @@ void sim_store::facts(std::function<void(result<store_facts>)> done) {
   auto deliveries = engine_.deliveries_ledger();
   if (!events || !deliveries)
     return done(errc::io_error);
-  done(store_facts{*events, *deliveries, engine_.counters(), {}, engine_.last_commit()});
+  done(store_facts{
+      *events, *deliveries, engine_.counters(), {}, engine_.last_commit(), engine_.retention()});
 }
 
 void sim_store::finish() {

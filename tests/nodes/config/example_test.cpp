@@ -133,6 +133,8 @@ TEST_CASE("the defaults of the table are the engine's own") {
   CHECK(built.store == plain.store);
   CHECK(built.timezone == plain.timezone);
   CHECK(built.dedupe_window == plain.dedupe_window);
+  CHECK(built.retention == plain.retention);
+  CHECK(built.retention_bytes == plain.retention_bytes);
   CHECK(built.dedupe_identities_max == plain.dedupe_identities_max);
   CHECK(built.events.event_bytes == plain.events.event_bytes);
   CHECK(built.drain_deadline == plain.drain_deadline);

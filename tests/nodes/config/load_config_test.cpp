@@ -109,6 +109,15 @@ TEST_CASE("an unknown key that is near to none comes with all that there are") {
         "c.toml:2:1: error: [log] banana: there is no such key; the keys are level, format\n");
 }
 
+TEST_CASE("a retention time below the dedupe window is refused, whichever of the two was given") {
+  const std::string both = problems_of("[cluster]\ndedupe_window = \"2d\"\nretention = \"1d\"\n");
+  CHECK(both.find("c.toml:3:13: error: [cluster] retention: ") == 0);
+  CHECK(both.find("shorter than dedupe_window") != std::string::npos);
+  CHECK(problems_of("[cluster]\ndedupe_window = \"8d\"\n").find("[cluster] dedupe_window: ") !=
+        std::string::npos);
+  CHECK(problems_of("[cluster]\ndedupe_window = \"7d\"\n").empty());
+}
+
 TEST_CASE("every kind of value is checked for its type and bounds") {
   const auto one = [](std::string_view section, std::string_view line) {
     const std::string text = problems_of(std::string{section} + "\n" + std::string{line} + "\n");

@@ -24,6 +24,8 @@ name = "shop"
 shards = 64
 timezone = "Europe/Berlin"
 dedupe_window = "48h"
+retention = "3d"
+retention_bytes = "2GiB"
 [[node]]
 name = "web"
 loops = 3
@@ -62,6 +64,8 @@ format = "json"
   CHECK(options->shards == 64);
   CHECK(options->timezone == "Europe/Berlin");
   CHECK(options->dedupe_window == 48h);
+  CHECK(options->retention == 72h);
+  CHECK(options->retention_bytes == std::uint64_t{2} << 30);
   CHECK(options->dedupe_identities_max == 5'000);
   CHECK(options->http_host == "::1");
   CHECK(options->http_port == 0);

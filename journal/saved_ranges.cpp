@@ -1,0 +1,239 @@
+#include "journal/saved_ranges.hpp"
+
+#include "journal/checked_rows.hpp"
+#include "journal/crc32c.hpp"
+#include "journal/pending_codec.hpp"
+#include "journal/sqlite_codec.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace skein::journal {
+
+namespace {
+
+std::int64_t crc_of_range(std::uint64_t number, commit_no upto, std::uint64_t events,
+                          std::string_view packed) {
+  const std::string head =
+      std::to_string(number) + ' ' + std::to_string(raw(upto)) + ' ' + std::to_string(events) + ' ';
+  return stored_crc(crc32c(packed, crc32c(head)));
+}
+
+std::int64_t crc_of_route(std::int64_t code, std::string_view deliveries) {
+  return stored_crc(crc32c(std::to_string(code) + ' ' + std::string{deliveries}));
+}
+
+std::int64_t crc_of_position(std::uint64_t upto, std::uint64_t range_events, std::uint64_t routes) {
+  return stored_crc(crc32c(std::to_string(upto) + ' ' + std::to_string(range_events) + ' ' +
+                           std::to_string(routes)));
+}
+
+result<void> run_once(database& db, statement& which) {
+  const int code = which.run();
+  return code == SQLITE_DONE ? result<void>{}
+                             : sqlite_error(db.raw(), code, "saving what is pending");
+}
+
+} // namespace
+
+result<void> saved_ranges::save(store_state& state, commit_no last, std::size_t bytes_max) {
+  pending_set& pending = state.pending();
+  std::vector<std::uint64_t> changed = pending.changed_ranges();
+  if (changed.empty() && upto_ == last && !must_clear_)
+    return {};
+  const auto upto_of = [this](std::uint64_t range) {
+    const auto at = waiting_.find(range);
+    return at == waiting_.end() ? looked_at_ : at->second;
+  };
+  std::stable_sort(changed.begin(), changed.end(),
+                   [&](std::uint64_t a, std::uint64_t b) { return upto_of(a) < upto_of(b); });
+  std::map<std::uint64_t, row> after = must_clear_ ? std::map<std::uint64_t, row>{} : rows_;
+  std::size_t saved = 0;
+  commit_no upto = last;
+  auto written = writer_.transact([&]() -> result<void> {
+    if (must_clear_)
+      if (auto cleared = writer_.db().run("DELETE FROM pending_range; DELETE FROM route"); !cleared)
+        return cleared;
+    if (auto done = save_routes(state.routes()); !done)
+      return done;
+    std::size_t bytes = 0;
+    for (; saved < changed.size() && (must_clear_ || bytes < bytes_max); ++saved) {
+      const placed_marks marks = pending.marks_of(changed[saved]);
+      const std::string packed = marks.empty() ? std::string{} : pack_marks(marks);
+      if (auto done = save_range(changed[saved], last, marks, packed); !done)
+        return done;
+      after[changed[saved]] = {last, marks.empty()};
+      bytes += packed.size();
+    }
+    for (std::size_t i = saved; i < changed.size(); ++i)
+      upto = std::min(upto, upto_of(changed[i]));
+    for (auto each = after.begin(); each != after.end();) {
+      const bool goes = each->second.is_empty && each->second.upto <= upto;
+      if (goes)
+        if (auto done = drop_range(each->first); !done)
+          return done;
+      each = goes ? after.erase(each) : std::next(each);
+    }
+    return save_position(upto, pending.range_events(), state.routes().size());
+  });
+  if (!written)
+    return written;
+  rows_ = std::move(after);
+  upto_ = upto;
+  routes_ = state.routes().size();
+  must_clear_ = false;
+  std::map<std::uint64_t, commit_no> waiting;
+  for (std::size_t i = saved; i < changed.size(); ++i)
+    waiting[changed[i]] = upto_of(changed[i]);
+  waiting_ = std::move(waiting);
+  looked_at_ = last;
+  for (std::size_t i = 0; i < saved; ++i)
+    pending.set_unchanged(changed[i]);
+  return {};
+}
+
+result<void> saved_ranges::save_routes(const route_book& routes) {
+  const route_code from = must_clear_ ? route_code{0} : routes_;
+  if (from == routes.size())
+    return {};
+  auto insert = writer_.db().prepare("INSERT INTO route VALUES (?, ?, ?)");
+  if (!insert)
+    return insert.error();
+  delivery_text text;
+  for (route_code code = static_cast<route_code>(from + 1); code <= routes.size(); ++code) {
+    const std::string_view deliveries = text.write(*routes.find(code));
+    insert->bind(1, std::int64_t{code}).bind_text(2, deliveries);
+    insert->bind(3, crc_of_route(code, deliveries));
+    if (auto done = run_once(writer_.db(), *insert); !done)
+      return done;
+  }
+  return {};
+}
+
+result<void> saved_ranges::save_range(std::uint64_t number, commit_no upto,
+                                      const placed_marks& marks, std::string_view packed) {
+  auto insert = writer_.db().prepare("INSERT OR REPLACE INTO pending_range VALUES (?, ?, ?, ?, ?)");
+  if (!insert)
+    return insert.error();
+  insert->bind(1, number).bind(2, raw(upto)).bind(3, std::uint64_t{marks.size()});
+  insert->bind_blob(4, packed).bind(5, crc_of_range(number, upto, marks.size(), packed));
+  return run_once(writer_.db(), *insert);
+}
+
+result<void> saved_ranges::drop_range(std::uint64_t number) {
+  return writer_.db().run("DELETE FROM pending_range WHERE no = " + std::to_string(number));
+}
+
+result<void> saved_ranges::save_position(commit_no upto, std::uint64_t range_events,
+                                         route_code routes) {
+  auto insert = writer_.db().prepare("INSERT OR REPLACE INTO pending_saved VALUES (1, ?, ?, ?, ?)");
+  if (!insert)
+    return insert.error();
+  insert->bind(1, raw(upto)).bind(2, range_events).bind(3, std::int64_t{routes});
+  insert->bind(4, crc_of_position(raw(upto), range_events, routes));
+  return run_once(writer_.db(), *insert);
+}
+
+// ---- at a start --------------------------------------------------------------------------------
+
+result<saved_ranges::found> saved_ranges::read(store_state& state, commit_no last) {
+  found got;
+  const auto routes = read_position(state.pending().range_events(), last, got.is_new);
+  if (!routes)
+    return routes.error();
+  if (!*routes)
+    return got;
+  const auto known = read_routes(state.routes(), **routes);
+  if (!known)
+    return known.error();
+  if (!*known)
+    return got;
+  if (auto done = read_ranges(state, got); !done)
+    return done.error();
+  got.usable = true;
+  return got;
+}
+
+/// How many routes there are; empty if what was saved is of no use.
+result<std::optional<route_code>> saved_ranges::read_position(std::uint64_t range_events,
+                                                              commit_no last, bool& is_new) {
+  auto query = writer_.db().prepare("SELECT upto, range_events, routes, crc FROM pending_saved");
+  if (!query)
+    return query.error();
+  const int code = query->step();
+  is_new = code == SQLITE_DONE;
+  if (code == SQLITE_DONE)
+    return std::optional<route_code>{};
+  if (code != SQLITE_ROW)
+    return sqlite_error(query->db(), code, "reading what is pending");
+  const std::uint64_t upto = query->natural(0);
+  const std::uint64_t routes = query->natural(2);
+  if (query->integer(3) != crc_of_position(upto, query->natural(1), routes) || upto > raw(last) ||
+      routes > route_codes_max)
+    return std::optional<route_code>{};
+  is_new = query->natural(1) != range_events; // of another size: all the same, but not damaged
+  if (is_new)
+    return std::optional<route_code>{};
+  upto_ = looked_at_ = commit_no{upto};
+  return std::optional{static_cast<route_code>(routes)};
+}
+
+result<bool> saved_ranges::read_routes(route_book& routes, route_code count) {
+  auto query = writer_.db().prepare("SELECT code, deliveries, crc FROM route ORDER BY code");
+  if (!query)
+    return query.error();
+  int code = SQLITE_OK;
+  while ((code = query->step()) == SQLITE_ROW) {
+    const auto deliveries = read_deliveries(query->text(1));
+    if (!deliveries || query->integer(2) != crc_of_route(query->integer(0), query->text(1)) ||
+        routes.code_of(*deliveries) != query->integer(0))
+      return false;
+  }
+  if (code != SQLITE_DONE)
+    return sqlite_error(query->db(), code, "reading what is pending");
+  routes_ = routes.size();
+  return routes_ == count;
+}
+
+result<void> saved_ranges::read_ranges(store_state& state, found& got) {
+  pending_set& pending = state.pending();
+  const auto is_known = [&](const placed_mark& each) {
+    return each.mark.route() <= state.routes().size();
+  };
+  auto query = writer_.db().prepare("SELECT no, upto, events, marks, crc FROM pending_range");
+  if (!query)
+    return query.error();
+  int code = SQLITE_OK;
+  while ((code = query->step()) == SQLITE_ROW) {
+    const std::uint64_t number = query->natural(0);
+    const commit_no upto{query->natural(1)};
+    const std::string_view packed = query->blob(3);
+    std::optional<placed_marks> marks;
+    if (query->integer(4) == crc_of_range(number, upto, query->natural(2), packed))
+      marks = packed.empty() ? placed_marks{} : unpack_marks(packed, pending.range_events());
+    if (!marks || marks->size() != query->natural(2) ||
+        !std::all_of(marks->begin(), marks->end(), is_known)) {
+      got.damaged.push_back(number);
+      rows_[number] = {upto_, false};
+      continue;
+    }
+    got.upto[number] = upto;
+    rows_[number] = {upto, marks->empty()};
+    if (!marks->empty()) {
+      pending.put(number, *marks);
+      pending.set_unchanged(number);
+    }
+  }
+  return code == SQLITE_DONE ? result<void>{}
+                             : sqlite_error(query->db(), code, "reading what is pending");
+}
+
+void saved_ranges::forget() noexcept {
+  rows_.clear();
+  waiting_.clear();
+  routes_ = 0;
+  upto_ = looked_at_ = {};
+  must_clear_ = true;
+}
+
+} // namespace skein::journal
