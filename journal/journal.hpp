@@ -422,7 +422,14 @@ class engine {
     std::uint64_t checkpoints = 0;
     std::uint64_t dedupe_entries = 0;
     std::uint64_t dedupe_entries_max = 0;
-    std::uint64_t wal_bytes = 0; // in the write-ahead log since it last began anew
+    std::uint64_t dedupe_in_memory = 0;   // of the entries, those that are in no file yet
+    std::uint64_t dedupe_buckets = 0;     // files
+    std::uint64_t dedupe_bytes = 0;       // of them
+    std::uint64_t dedupe_reads = 0;       // of files
+    std::uint64_t dedupe_false_reads = 0; // of them, those that found nothing
+    std::uint64_t dedupe_remade = 0;      // files that were missing or damaged at the start
+    std::uint64_t dedupe_healed = 0;      // files that were found damaged later
+    std::uint64_t wal_bytes = 0;          // in the write-ahead log since it last began anew
   };
   virtual io_counters counters() const = 0;
 };
@@ -431,7 +438,8 @@ class engine {
 struct open_options {
   std::uint32_t shards = 256; // of a new store; an existing one must agree
   duration dedupe_window = limits::dedupe_window;
-  std::size_t dedupe_entries_max = 16'000'000; // memory bound of the window, in identities
+  /// Identities that the window may hold, on disk for the most part.
+  std::size_t dedupe_entries_max = limits::dedupe_identities_max;
   instant now = no_instant;
   std::uint64_t seed = 0; // randomness for a new store's id and hash seed; from the caller
 };

@@ -5,6 +5,7 @@
 
 #include "journal/checked_rows.hpp"
 #include "journal/high_water.hpp"
+#include "journal/sqlite_identities.hpp"
 #include "journal/sqlite_options.hpp"
 #include "journal/sqlite_writer.hpp"
 #include "journal/store_lock.hpp"
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,10 +26,12 @@ struct sqlite_parts {
   sqlite_options options;
   std::unique_ptr<store_lock> lock;
   std::unique_ptr<guarded_vfs> guard;
+  std::unique_ptr<background_thread> background; // writes by way of the guard
   std::unique_ptr<high_water> mark;
   std::unique_ptr<sqlite_writer> writer;
   store_identity identity;
   unchecked_rows old;
+  std::unique_ptr<sqlite_identities> identities;
   std::unique_ptr<store_state> state;
   std::vector<std::string> agents; // index = number
   commit_no last_commit{};
@@ -75,6 +79,9 @@ class sqlite_journal final : public engine, private past {
   result<void> judge(batches all, std::vector<op_result>& results);
   result<void> write();
   result<void> mark_high_water(instant now);
+  void close_buckets();
+  result<void> keep_window();
+  void show_window();
 
   sqlite_parts parts_;
   statement find_outcome_, find_last_attempt_;
@@ -87,7 +94,8 @@ class sqlite_journal final : public engine, private past {
   instant marked_at_ = no_instant;
   std::atomic<std::uint64_t> last_commit_; // read by other threads
   std::atomic<std::uint64_t> commits_ = 0;
-  std::atomic<std::uint64_t> identities_ = 0;
+  mutable std::mutex dedupe_mutex_;
+  dedupe_buckets::counts dedupe_; // guarded by dedupe_mutex_: read by other threads
 };
 
 } // namespace skein::journal

@@ -108,6 +108,12 @@ inline constexpr std::size_t journal_page_bytes = 8'192;       // of the SQLite 
 inline constexpr std::size_t journal_cache_bytes = 16 << 20;   // pages the writer keeps
 inline constexpr std::size_t journal_wal_bytes = 8 << 20;      // then a checkpoint: about 20 ms
 inline constexpr std::chrono::seconds journal_busy_timeout{2}; // another program's lock
+/// Default of the configurable limit: identities of the dedupe window, 39 bytes on disk each.
+inline constexpr std::size_t dedupe_identities_max = 64'000'000;
+inline constexpr std::size_t dedupe_bucket_identities = 1 << 20; // then they go into a file
+/// Not in a file yet, about 50 bytes each: the open bucket, the one that is being written, one more
+/// that waits for it.
+inline constexpr std::size_t dedupe_memory_identities_max = 3 * dedupe_bucket_identities;
 
 // Look-ups
 inline constexpr std::size_t page_rows_default = 50;

@@ -27,7 +27,7 @@ struct cluster_config {
   std::string store; // "" or "memory:"
   std::string timezone = "UTC";
   duration dedupe_window = limits::dedupe_window;
-  std::size_t dedupe_identities_max = 16'000'000;
+  std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   std::vector<node_config> nodes; // never empty: n1 with the defaults if the file has none
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;

@@ -24,7 +24,7 @@ struct node_options {
   std::string http_host = "127.0.0.1";
   std::uint16_t http_port = 7411; // 0 = the system chooses
   duration dedupe_window = limits::dedupe_window;
-  std::size_t dedupe_identities_max = 16'000'000;
+  std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   std::string timezone = "UTC";
   log_options log;
   bool dev = false;        // `skein dev`

@@ -73,6 +73,8 @@ class run {
     sqlite_options options{
         .directory = path_, .store = {.now = start, .seed = 42}, .vfs = disk_.name()};
     options.wal_bytes = 96 << 10;
+    options.dedupe_bucket = 8;
+    options.run = run_at_once;
     auto opened = open_sqlite(options);
     if (!opened) {
       why_ = to_string(opened.error());
@@ -120,6 +122,8 @@ class run {
       if (describe(got.results[0]) != describe(oracle_.commit(batch).results[0]))
         return "an identity is judged otherwise";
     }
+    if (store_->counters().dedupe_healed != 0)
+      return "a bucket whose header is there is not whole";
     return {};
   }
 
