@@ -11,10 +11,7 @@ namespace {
 constexpr std::size_t slots_at_first = 16;
 }
 
-dedupe_window::dedupe_window(duration window, std::size_t entries_max)
-  : window_{window}, entries_max_{entries_max} {
-  SKEIN_CHECK(entries_max < std::numeric_limits<std::uint32_t>::max());
-}
+dedupe_window::dedupe_window(duration window) : window_{window} {}
 
 /// Never 0, which means that a slot is free. Taken from the high half: the low half chose the slot.
 std::uint32_t dedupe_window::tag_of(const hash128& identity) noexcept {
@@ -41,27 +38,24 @@ std::optional<dedupe_window::known> dedupe_window::find(const hash128& identity,
   return std::nullopt;
 }
 
-bool dedupe_window::insert(const hash128& identity, std::uint64_t content, std::uint64_t sequence,
+void dedupe_window::prefetch(const hash128& identity) const noexcept {
+  const table& in = table_of(identity);
+  if (!in.slots.empty())
+    __builtin_prefetch(&in.slots[identity.low & (in.slots.size() - 1)]);
+}
+
+void dedupe_window::insert(const hash128& identity, std::uint64_t content, std::uint64_t sequence,
                            instant at) {
-#ifdef SKEIN_BUG_DEDUP_EVICTED_BY_SIZE
-  if (records_.size() >= entries_max_)
-    expire(instant::max(), 1);
-#endif
-  if (records_.size() >= entries_max_) {
-    expire(at, records_.size());
-    if (records_.size() >= entries_max_)
-      return false;
-  }
   if (records_.empty())
     first_ = sequence;
   SKEIN_CHECK(sequence == first_ + records_.size());
+  SKEIN_CHECK(records_.size() < std::numeric_limits<std::uint32_t>::max());
   records_.push_back({identity, content, at});
   table& in = table_of(identity);
   if ((in.used + 1) * 4 > in.slots.size() * 3)
     grow(in);
   place(in, tag_of(identity), identity.low, static_cast<std::uint32_t>(sequence));
   ++in.used;
-  return true;
 }
 
 void dedupe_window::place(table& in, std::uint32_t tag, std::uint64_t home, std::uint32_t low32) {

@@ -1,4 +1,5 @@
-// The identities of the events accepted within the dedupe window, in memory.
+// Identities of events that follow each other, in memory: what the dedupe window has not yet
+// closed into a file (dedupe_buckets).
 //
 //   records   one an event, in order of sequence, which is the order of time: what a lookup reads
 //             and what expires from the front (32 bytes)
@@ -21,8 +22,13 @@ namespace skein::journal {
 
 class dedupe_window {
  public:
-  dedupe_window(duration window, std::size_t entries_max);
+  explicit dedupe_window(duration window);
 
+  struct record {
+    hash128 identity;
+    std::uint64_t content = 0;
+    instant at = no_instant;
+  };
   struct known {
     std::uint64_t content = 0;
     std::uint64_t sequence = 0;
@@ -30,9 +36,8 @@ class dedupe_window {
   /// The event that has this identity, unless it is out of the window at `now`.
   std::optional<known> find(const hash128& identity, instant now) const;
 
-  /// Sequences follow each other without gaps; `at` does not go back. False when the window is full
-  /// of what is not old enough to go: then nothing was inserted.
-  bool insert(const hash128& identity, std::uint64_t content, std::uint64_t sequence, instant at);
+  /// Sequences follow each other without gaps; `at` does not go back.
+  void insert(const hash128& identity, std::uint64_t content, std::uint64_t sequence, instant at);
 
   /// Forgets every record from this sequence on; undoes inserts.
   void take_back(std::uint64_t sequence);
@@ -40,15 +45,14 @@ class dedupe_window {
   /// Sweeps out at most so many records that are old enough; false when there are no more.
   bool expire(instant now, std::size_t records_max);
 
+  /// Asks the memory for where find() will begin.
+  void prefetch(const hash128& identity) const noexcept;
+
   std::size_t size() const noexcept { return records_.size(); }
-  duration window() const noexcept { return window_; }
+  std::uint64_t first() const noexcept { return first_; } // sequence of record(0)
+  const record& operator[](std::size_t index) const { return records_[index]; }
 
  private:
-  struct record {
-    hash128 identity;
-    std::uint64_t content = 0;
-    instant at = no_instant;
-  };
   /// `low32` is the sequence's low half: unique, as a window holds fewer than 2^32 records.
   struct slot {
     std::uint32_t tag = 0;
@@ -74,7 +78,6 @@ class dedupe_window {
   void remove_slot(const hash128& identity, std::uint32_t low32);
 
   duration window_;
-  std::size_t entries_max_;
   std::uint64_t first_ = 1; // sequence of records_.front()
   std::deque<record> records_;
   std::array<table, 256> tables_;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "journal/sqlite_vfs.hpp"
+#include "journal/vfs_file.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/result.hpp"
 
@@ -55,8 +56,6 @@ class high_water {
   const high_water_mark& mark() const noexcept { return mark_; }
 
  private:
-  class file;
-
   result<void> put(const high_water_mark& mark);
 
   std::string path_;
@@ -65,7 +64,7 @@ class high_water {
   std::size_t slot_ = 0; // of the newest mark
   bool has_mark_ = false;
   high_water_mark mark_;
-  std::unique_ptr<file> file_;
+  std::unique_ptr<vfs_file> file_;
 };
 
 } // namespace skein::journal

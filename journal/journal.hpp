@@ -432,7 +432,14 @@ class engine {
     std::uint64_t checkpoints = 0;
     std::uint64_t dedupe_entries = 0;
     std::uint64_t dedupe_entries_max = 0;
-    std::uint64_t wal_bytes = 0; // in the write-ahead log since it last began anew
+    std::uint64_t dedupe_in_memory = 0;   // of the entries, those that are in no file yet
+    std::uint64_t dedupe_buckets = 0;     // files
+    std::uint64_t dedupe_bytes = 0;       // of them
+    std::uint64_t dedupe_reads = 0;       // of files
+    std::uint64_t dedupe_false_reads = 0; // of them, those that found nothing
+    std::uint64_t dedupe_remade = 0;      // files that were missing or damaged at the start
+    std::uint64_t dedupe_healed = 0;      // files that were found damaged later
+    std::uint64_t wal_bytes = 0;          // in the write-ahead log since it last began anew
   };
   virtual io_counters counters() const = 0;
 
@@ -456,7 +463,8 @@ class engine {
 struct open_options {
   std::uint32_t shards = 256; // of a new store; an existing one must agree
   duration dedupe_window = limits::dedupe_window;
-  std::size_t dedupe_entries_max = 16'000'000; // memory bound of the window, in identities
+  /// Identities that the window may hold, on disk for the most part.
+  std::size_t dedupe_entries_max = limits::dedupe_identities_max;
   /// How long an event is kept after its end; never below dedupe_window. Then, or when the store is
   /// larger than retention_bytes and the event older than dedupe_window, its rows go, and the
   /// commits of that time. Pending and dead ones stay.

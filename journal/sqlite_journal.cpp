@@ -20,6 +20,9 @@ constexpr std::chrono::seconds mark_every{1};
 /// A start replays the commits since then.
 constexpr std::chrono::seconds save_every{1};
 
+/// How far ahead of the judgement an operation's places in memory are asked for.
+constexpr std::size_t prefetch_ahead = 8;
+
 } // namespace
 
 sqlite_journal::sqlite_journal(sqlite_parts parts)
@@ -28,7 +31,7 @@ sqlite_journal::sqlite_journal(sqlite_parts parts)
                                        {parts_.options.store.range_events},
                                        parts_.state->next_sequence()},
     agents_saved_{parts_.agents.size()}, last_commit_{raw(parts_.last_commit)},
-    identities_{parts_.state->window().size()} {}
+    dedupe_{parts_.state->window().counted()} {}
 
 result<void> sqlite_journal::prepare() {
   database& db = parts_.writer->db();
@@ -83,8 +86,10 @@ result<void> sqlite_journal::recover_if_needed() {
 result<void> sqlite_journal::judge(batches all, std::vector<op_result>& results) {
   results.reserve(count_operations(all));
   for (const auto& batch : all)
-    for (const operation& each : batch) {
-      auto judged = parts_.state->judge(each, *this);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (i + prefetch_ahead < batch.size())
+        parts_.state->prefetch(batch[i + prefetch_ahead]);
+      auto judged = parts_.state->judge(batch[i], *this);
       if (!judged)
         return judged.error();
       results.push_back(std::move(*judged));
@@ -104,15 +109,19 @@ result<commit_receipt> sqlite_journal::commit(batches all, instant now) {
   commit_receipt receipt{.commit = {}, .at = parts_.last_at, .results = {}};
   auto done = judge(all, receipt.results);
   // Without a change there is nothing to write: what a duplicate names is on disk already.
-  if (done && !(parts_.state->staged().empty() && agents_saved_ == parts_.agents.size()))
+  const bool has_changes =
+      done && !(parts_.state->staged().empty() && agents_saved_ == parts_.agents.size());
+  if (has_changes)
     done = write();
   if (!done) {
     parts_.state->undo();
     return done.error();
   }
   parts_.state->keep();
-  identities_ = parts_.state->window().size();
   receipt.commit = parts_.last_commit;
+  if (has_changes)
+    close_buckets();
+  show_window();
   parts_.writer->checkpoint(false);
   return receipt;
 }
@@ -142,6 +151,18 @@ result<void> sqlite_journal::write() {
   last_commit_ = raw(number);
   ++commits_;
   return {};
+}
+
+/// What fails here took nothing from the commit before it: the next one is told.
+void sqlite_journal::close_buckets() {
+  const auto closed = parts_.state->window().keep({parts_.last_commit, parts_.last_digest});
+  if (!closed)
+    static_cast<void>(parts_.writer->stop(errc::io_error, closed.error()));
+}
+
+void sqlite_journal::show_window() {
+  const std::scoped_lock hold{dedupe_mutex_};
+  dedupe_ = parts_.state->window().counted();
 }
 
 result<agent_no> sqlite_journal::agent_number(std::string_view name) {
@@ -217,8 +238,8 @@ result<std::unique_ptr<reader>> sqlite_journal::new_reader() {
 result<bool> sqlite_journal::upkeep(instant now) {
   SKEIN_CHECK(!closed_);
   parts_.last_at = std::max(parts_.last_at, now);
-  bool more = parts_.state->window().expire(parts_.last_at, sweep_per_upkeep);
-  identities_ = parts_.state->window().size();
+  const bool more = parts_.state->window().sweep(parts_.last_at, sweep_per_upkeep);
+  const auto removed = keep_window();
   const bool is_idle = commits_at_upkeep_ == commits_;
   commits_at_upkeep_ = commits_;
   const auto saved = save_ranges(now, is_idle);
@@ -235,7 +256,7 @@ result<bool> sqlite_journal::upkeep(instant now) {
     return error{errc::store_locked,
                  "another program has journal.db open in a transaction that it "
                  "does not end; end it, or the log grows with all that is written"};
-  for (const auto* each : {&marked, &saved})
+  for (const auto* each : {&marked, &removed, &saved})
     if (!*each)
       return each->error();
   for (const auto* each : {&dropped, &indexed})
@@ -331,6 +352,14 @@ result<bool> sqlite_journal::keep_index() {
   return more ? result<bool>{true} : more;
 }
 
+result<void> sqlite_journal::keep_window() {
+  auto kept = parts_.state->window().upkeep(parts_.last_at);
+  show_window();
+  if (!kept && !is_refusal(kept.error().code))
+    return parts_.writer->stop(errc::io_error, kept.error());
+  return kept;
+}
+
 /// In the upkeep, which comes after the answers of a commit: nobody waits for this sync.
 result<void> sqlite_journal::mark_high_water(instant now) {
   // A clock that was set back does not hold it up.
@@ -378,7 +407,17 @@ engine::io_counters sqlite_journal::counters() const {
   all.syncs = parts_.guard->syncs();
   all.bytes_written = parts_.guard->bytes_written();
   all.checkpoints = parts_.writer->checkpoints();
-  all.dedupe_entries = identities_;
+  {
+    const std::scoped_lock hold{dedupe_mutex_};
+    all.dedupe_entries = dedupe_.identities;
+    all.dedupe_in_memory = dedupe_.in_memory;
+    all.dedupe_buckets = dedupe_.buckets;
+    all.dedupe_bytes = dedupe_.bytes;
+    all.dedupe_reads = dedupe_.reads;
+    all.dedupe_false_reads = dedupe_.false_reads;
+    all.dedupe_remade = dedupe_.remade;
+    all.dedupe_healed = dedupe_.healed;
+  }
   all.dedupe_entries_max = parts_.options.store.dedupe_entries_max;
   all.wal_bytes = parts_.writer->log_bytes();
   return all;

@@ -7,6 +7,7 @@
 #include "journal/high_water.hpp"
 #include "journal/lookup_index.hpp"
 #include "journal/saved_ranges.hpp"
+#include "journal/sqlite_identities.hpp"
 #include "journal/sqlite_options.hpp"
 #include "journal/sqlite_retention.hpp"
 #include "journal/sqlite_writer.hpp"
@@ -30,10 +31,12 @@ struct sqlite_parts {
   sqlite_options options;
   std::unique_ptr<store_lock> lock;
   std::unique_ptr<guarded_vfs> guard;
+  std::unique_ptr<background_thread> background; // writes by way of the guard
   std::unique_ptr<high_water> mark;
   std::unique_ptr<sqlite_writer> writer;
   store_identity identity;
   unchecked_rows old;
+  std::unique_ptr<sqlite_identities> identities;
   std::unique_ptr<store_state> state;
   std::unique_ptr<saved_ranges> ranges;
   std::unique_ptr<sqlite_retention> retention;
@@ -90,6 +93,9 @@ class sqlite_journal final : public engine, private past {
   result<bool> drop_old();
   result<bool> keep_index();
   void show_retention();
+  void close_buckets();
+  result<void> keep_window();
+  void show_window();
 
   sqlite_parts parts_;
   statement find_outcome_, find_last_attempt_;
@@ -107,7 +113,8 @@ class sqlite_journal final : public engine, private past {
   retention_facts retention_facts_;
   std::atomic<std::uint64_t> last_commit_; // read by other threads
   std::atomic<std::uint64_t> commits_ = 0;
-  std::atomic<std::uint64_t> identities_ = 0;
+  mutable std::mutex dedupe_mutex_;
+  dedupe_buckets::counts dedupe_; // guarded by dedupe_mutex_: read by other threads
 };
 
 } // namespace skein::journal

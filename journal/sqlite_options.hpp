@@ -1,6 +1,7 @@
 // Opening the SQLite engine with what only tests and measurements set.
 #pragma once
 
+#include "journal/background_thread.hpp"
 #include "journal/journal.hpp"
 
 namespace skein::journal {
@@ -9,7 +10,7 @@ namespace skein::journal {
 inline constexpr std::chrono::seconds store_lock_patience{2};
 
 struct sqlite_options {
-  std::string directory; // made 0700 if absent; holds `lock`, `journal.db` and its -wal and -shm
+  std::string directory; // made 0700 if absent; README.md says what it holds
   open_options store;
   std::string
       vfs{}; // name of a registered SQLite VFS on which journal.db lies; empty = the system's
@@ -17,10 +18,12 @@ struct sqlite_options {
   std::size_t wal_bytes = limits::journal_wal_bytes;   // then a commit is followed by a checkpoint
   std::size_t range_save_bytes = limits::range_save_bytes; // of saved ranges in one upkeep
   duration lock_patience = store_lock_patience;
+  std::size_t dedupe_bucket = limits::dedupe_bucket_identities; // that many go into a file
+  job_runner run{}; // what may take a while beside the writer; empty = on a thread of the engine's
 };
 
-/// Errors: store_locked, store_unsafe, store_mismatch, store_version, store_corrupt, dedupe_full
-/// (more identities in the window than may be kept), disk_full, io_error, invalid_argument.
+/// Errors: store_locked, store_unsafe, store_mismatch, store_version, store_corrupt, disk_full,
+/// io_error, invalid_argument.
 result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options);
 
 } // namespace skein::journal

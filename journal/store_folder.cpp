@@ -37,22 +37,6 @@ result<void> check_owner(const std::string& path, const struct stat& found) {
   return {};
 }
 
-result<void> check_file(const std::string& path) {
-  struct stat found {};
-  if (::lstat(path.c_str(), &found) != 0)
-    return errno == ENOENT ? result<void>{} : system_error(errno, "looking at " + path);
-  if (!S_ISREG(found.st_mode))
-    return error{errc::store_unsafe,
-                 path + (S_ISLNK(found.st_mode) ? " is a symbolic link" : " is not a plain file") +
-                     "; the files of a store lie in its directory: put the file itself there (the "
-                     "directory may be a link)"};
-  if (auto owned = check_owner(path, found); !owned)
-    return owned;
-  if ((found.st_mode & read_by_others) != 0 && ::chmod(path.c_str(), 0600) != 0)
-    return system_error(errno, "taking " + path + " from other readers");
-  return {};
-}
-
 } // namespace
 
 error system_error(int number, const std::string& doing) {
@@ -74,10 +58,34 @@ result<void> make_private_directory(const std::string& path) {
   return sync_directory(path + "/..");
 }
 
+result<void> make_private_subfolder(const std::string& path) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) == 0 && S_ISLNK(found.st_mode))
+    return error{errc::store_unsafe, path + " is a symbolic link; the folders of a store lie in "
+                                            "its directory (the directory may be a link)"};
+  return make_private_directory(path);
+}
+
+result<void> check_store_file(const std::string& path) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0)
+    return errno == ENOENT ? result<void>{} : system_error(errno, "looking at " + path);
+  if (!S_ISREG(found.st_mode))
+    return error{errc::store_unsafe,
+                 path + (S_ISLNK(found.st_mode) ? " is a symbolic link" : " is not a plain file") +
+                     "; the files of a store lie in its directory: put the file itself there (the "
+                     "directory may be a link)"};
+  if (auto owned = check_owner(path, found); !owned)
+    return owned;
+  if ((found.st_mode & read_by_others) != 0 && ::chmod(path.c_str(), 0600) != 0)
+    return system_error(errno, "taking " + path + " from other readers");
+  return {};
+}
+
 result<void> check_store_files(const std::string& directory) {
   for (const char* const name :
        {"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm", "/high-water"})
-    if (auto checked = check_file(directory + name); !checked)
+    if (auto checked = check_store_file(directory + name); !checked)
       return checked;
   return {};
 }

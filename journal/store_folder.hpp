@@ -12,9 +12,15 @@ namespace skein::journal {
 /// store_unsafe if it belongs to another user or others may write to it.
 result<void> make_private_directory(const std::string& path);
 
+/// The same of a folder within it, which must not be a link.
+result<void> make_private_subfolder(const std::string& path);
+
 /// Of the files that a store has in its directory, each that is there must be a plain file of this
 /// user that nobody else may write to, else store_unsafe. What others may read is taken from them.
 result<void> check_store_files(const std::string& directory);
+
+/// The same of one file.
+result<void> check_store_file(const std::string& path);
 
 /// Makes the file (0600, whatever the umask) if it is absent. SQLite gives its other files the same
 /// mode.

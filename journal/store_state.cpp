@@ -29,8 +29,8 @@ pending_set::mask all_of(const delivery_list& deliveries) {
 
 } // namespace
 
-store_state::store_state(std::uint32_t shards, epoch_no least, dedupe_window window,
-                         std::uint64_t range_events)
+store_state::store_state(std::uint32_t shards, epoch_no least,
+                         std::unique_ptr<dedupe_buckets> window, std::uint64_t range_events)
   : epochs_(shards, least), window_{std::move(window)}, pending_{range_events} {}
 
 void store_state::resume(std::uint64_t next_sequence, const ledgers& totals) {
@@ -71,12 +71,20 @@ result<op_result> store_state::judge(const operation& op, past& disk) {
   return judge(std::get<start_op>(op), disk);
 }
 
+void store_state::prefetch(const operation& op) const noexcept {
+  if (const auto* accepted = std::get_if<accept_op>(&op))
+    window_->prefetch(accepted->event.identity);
+}
+
 /// An emit is not refused for its age: it is taken in, and expires.
 result<op_result> store_state::judge(const accept_op& op, bool is_emit) {
   if (op.epoch != epoch_of(op.event.shard))
     return refused(op_status::fenced);
   op_result judged;
-  if (const auto same = window_.find(op.event.identity, staged_.at)) {
+  const auto known = window_->find(op.event.identity, staged_.at);
+  if (!known)
+    return known.error();
+  if (const auto& same = *known) {
     judged.event = {op.event.shard, same->sequence};
     judged.status = same->content == op.event.content ? op_status::duplicate : op_status::conflict;
 #ifdef SKEIN_BUG_CONTENT_NOT_COMPARED
@@ -87,7 +95,10 @@ result<op_result> store_state::judge(const accept_op& op, bool is_emit) {
   if (!is_emit && op.event.expires != no_instant &&
       resolved(op.event.expires, staged_.at) <= staged_.at)
     return refused(op_status::expired);
-  if (!window_.insert(op.event.identity, op.event.content, next_, staged_.at))
+  const auto inserted = window_->insert(op.event.identity, op.event.content, next_, staged_.at);
+  if (!inserted)
+    return inserted.error();
+  if (!*inserted)
     return refused(op_status::dedupe_full);
   judged.event = {op.event.shard, next_++};
   accept(op, judged.event);
@@ -130,19 +141,22 @@ void store_state::take_back(std::size_t events_before, const ledgers& totals_bef
       pending_.drop(events[i].event);
   if (events_before < events.size()) {
     next_ = events[events_before].event.sequence;
-    window_.take_back(next_);
+    window_->take_back(next_);
     events.resize(events_before);
   }
   totals_ = totals_before;
 }
 
 /// All emits, or none: then `judged` says why.
-bool store_state::accept_emits(const finish_op& op, op_result& judged) {
+result<bool> store_state::accept_emits(const finish_op& op, op_result& judged) {
   const std::size_t events_before = staged_.events.size();
   const ledgers totals_before = totals_;
   judged.emits.reserve(op.emits.size());
   for (std::size_t i = 0; i < op.emits.size(); ++i) {
-    const op_result one = *judge(op.emits[i], true);
+    const auto emitted = judge(op.emits[i], true);
+    if (!emitted)
+      return emitted.error();
+    const op_result& one = *emitted;
     if (one.status == op_status::applied || one.status == op_status::duplicate) {
       judged.emits.push_back({one.event, one.status == op_status::duplicate});
       continue;
@@ -191,7 +205,10 @@ result<op_result> store_state::judge(const finish_op& op, past& disk) {
   if (*no)
     return **no;
   op_result judged;
-  if (!accept_emits(op, judged))
+  const auto accepted = accept_emits(op, judged);
+  if (!accepted)
+    return accepted.error();
+  if (!*accepted)
     return judged;
   staged_.outcomes.push_back(&op);
   count_terminal(totals_.deliveries, op.state);
@@ -255,7 +272,7 @@ void store_state::stage_start(const delivery_id& delivery, std::optional<start_r
 }
 
 void store_state::keep() {
-  window_.expire(staged_.at, staged_.events.size() * sweep_per_event);
+  window_->sweep(staged_.at, staged_.events.size() * sweep_per_event);
   staged_.events.clear();
   staged_.outcomes.clear();
   staged_.attempts.clear();

@@ -3,11 +3,12 @@
 // they are on disk, or undone, when they are known not to be.
 #pragma once
 
-#include "journal/dedupe_window.hpp"
+#include "journal/dedupe_buckets.hpp"
 #include "journal/ledgers.hpp"
 #include "journal/pending_set.hpp"
 #include "journal/route_book.hpp"
 
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -51,12 +52,12 @@ struct staged_batch {
 
 class store_state {
  public:
-  store_state(std::uint32_t shards, epoch_no least, dedupe_window window,
+  store_state(std::uint32_t shards, epoch_no least, std::unique_ptr<dedupe_buckets> window,
               std::uint64_t range_events = limits::range_events);
 
   // What lies on disk, at the start.
   void resume(std::uint64_t next_sequence, const ledgers& totals);
-  dedupe_window& window() noexcept { return window_; }
+  dedupe_buckets& window() noexcept { return *window_; }
   pending_set& pending() noexcept { return pending_; }
   route_book& routes() noexcept { return routes_; }
   /// Events below this one that end from now on are `late`.
@@ -68,6 +69,8 @@ class store_state {
   // One batch: begin, judge each, then keep or undo.
   void begin(instant at, std::size_t agents);
   result<op_result> judge(const operation& op, past& disk);
+  /// Asks the memory for what judge() will look at.
+  void prefetch(const operation& op) const noexcept;
   const staged_batch& staged() const noexcept { return staged_; }
   void keep();
   void undo();
@@ -88,14 +91,14 @@ class store_state {
   /// Empty if the delivery can still change; else the answer to the operation.
   result<std::optional<op_result>> refusal(epoch_no epoch, const delivery_id& delivery, past& disk);
   void accept(const accept_op& op, event_id event);
-  bool accept_emits(const finish_op& op, op_result& judged);
+  result<bool> accept_emits(const finish_op& op, op_result& judged);
   void take_back(std::size_t events_before, const ledgers& totals_before);
   void stage_start(const delivery_id& delivery, std::optional<start_row> row);
   result<delivery_state> event_end(const finish_op& op, past& disk) const;
   const finish_op* staged_end(const delivery_id& delivery) const;
 
   std::vector<epoch_no> epochs_; // index = shard
-  dedupe_window window_;
+  std::unique_ptr<dedupe_buckets> window_;
   pending_set pending_;
   route_book routes_;
   std::uint64_t swept_to_ = 0;

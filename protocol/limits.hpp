@@ -124,6 +124,12 @@ inline constexpr std::size_t retention_step_events = 2'048; // dropped in one up
 /// Payloads dropped in one upkeep, or one event.
 inline constexpr std::size_t retention_step_bytes = 4 << 20;
 inline constexpr std::uint64_t retention_bytes = std::uint64_t{10} << 30; // of a store, default
+/// Default of the configurable limit: identities of the dedupe window, 39 bytes on disk each.
+inline constexpr std::size_t dedupe_identities_max = 64'000'000;
+inline constexpr std::size_t dedupe_bucket_identities = 1 << 20; // then they go into a file
+/// Not in a file yet, about 50 bytes each: the open bucket, the one that is being written, one more
+/// that waits for it.
+inline constexpr std::size_t dedupe_memory_identities_max = 3 * dedupe_bucket_identities;
 
 // Look-ups
 inline constexpr std::size_t page_rows_default = 50;

@@ -29,7 +29,7 @@ struct cluster_config {
   duration dedupe_window = limits::dedupe_window;
   duration retention = limits::retention; // not below dedupe_window
   std::uint64_t retention_bytes = limits::retention_bytes;
-  std::size_t dedupe_identities_max = 16'000'000;
+  std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   std::vector<node_config> nodes; // never empty: n1 with the defaults if the file has none
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;

@@ -26,7 +26,7 @@ struct node_options {
   duration dedupe_window = limits::dedupe_window;
   duration retention = limits::retention;
   std::uint64_t retention_bytes = limits::retention_bytes;
-  std::size_t dedupe_identities_max = 16'000'000;
+  std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   std::string timezone = "UTC";
   log_options log;
   bool dev = false;        // `skein dev`

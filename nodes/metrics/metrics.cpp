@@ -124,6 +124,24 @@ void put_store(page& out, const store_facts& store) {
       .value(number(store.io.dedupe_entries));
   out.gauge("skein_dedupe_identities_max", "Identities that the dedupe window may hold.")
       .value(number(store.io.dedupe_entries_max));
+  out.gauge("skein_dedupe_memory_identities",
+            "Identities of the dedupe window that are in no file yet.")
+      .value(number(store.io.dedupe_in_memory));
+  out.gauge("skein_dedupe_buckets", "Files of identities of the dedupe window.")
+      .value(number(store.io.dedupe_buckets));
+  out.gauge("skein_dedupe_bytes", "Bytes of the files of identities.")
+      .value(number(store.io.dedupe_bytes));
+  out.counter("skein_dedupe_reads_total",
+              "Reads of files of identities, whose filter did not exclude one.")
+      .value(number(store.io.dedupe_reads));
+  out.counter("skein_dedupe_false_reads_total", "Reads of files of identities that found nothing.")
+      .value(number(store.io.dedupe_false_reads));
+  out.counter("skein_dedupe_remade_total",
+              "Files that were missing or damaged at the start and made anew from the commits.")
+      .value(number(store.io.dedupe_remade));
+  out.counter("skein_dedupe_healed_total",
+              "Files that were found damaged while they were read, and made anew.")
+      .value(number(store.io.dedupe_healed));
 }
 
 void put_gateway(page& out, const gateway_facts& gateway) {

@@ -40,7 +40,7 @@ struct world_settings {
   std::vector<std::pair<std::string, std::string>> routes = {{"*", "bot"}}; // type, agent
   std::uint32_t shards = 1;
   std::uint32_t loops = 1;
-  std::size_t dedupe_entries_max = 16'000'000;
+  std::size_t dedupe_entries_max = limits::dedupe_identities_max;
   bool warn_unrouted = false;
   bool tell_turns = false;
   /// By default all is in memory.

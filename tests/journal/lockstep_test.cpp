@@ -38,12 +38,13 @@ void require_same_restart(test_store& a, test_store& b, bool clean) {
 
 TEST_CASE("every engine agrees with the oracle on random operations") {
   const auto seed = GENERATE(range(1, 13));
-  INFO("seed " << seed);
+  const auto kind = GENERATE(sqlite_engine_kind(), sqlite_of_small_buckets());
+  INFO("seed " << seed << ", " << kind);
   open_options options;
   options.dedupe_window = std::chrono::seconds{60};
   options.dedupe_entries_max = 200;
   test_store oracle{memory_engine_kind(), options};
-  test_store other{sqlite_engine_kind(), options};
+  test_store other{kind, options};
   number_agents(oracle);
   number_agents(other);
   random_workload work{static_cast<std::uint64_t>(seed)};

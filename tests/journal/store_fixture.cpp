@@ -22,12 +22,16 @@ class memory_place final : public store_place {
 
 class sqlite_place final : public store_place {
  public:
+  explicit sqlite_place(std::size_t bucket) : bucket_{bucket} {}
   result<std::unique_ptr<engine>> open(const open_options& options) override {
-    return skein::journal::open(directory_.path() + "/store", options);
+    sqlite_options all{.directory = directory_.path() + "/store", .store = options};
+    all.dedupe_bucket = bucket_;
+    return open_sqlite(all);
   }
 
  private:
   temp_dir directory_;
+  std::size_t bucket_;
 };
 
 std::string show(instant at) { return std::to_string(to_ns(at)); }
@@ -55,9 +59,15 @@ engine_kind memory_engine_kind() {
   return {"memory", [] { return std::make_unique<memory_place>(); }};
 }
 engine_kind sqlite_engine_kind() {
-  return {"sqlite", [] { return std::make_unique<sqlite_place>(); }};
+  return {"sqlite",
+          [] { return std::make_unique<sqlite_place>(limits::dedupe_bucket_identities); }};
 }
-std::vector<engine_kind> all_engines() { return {memory_engine_kind(), sqlite_engine_kind()}; }
+engine_kind sqlite_of_small_buckets() {
+  return {"sqlite, small buckets", [] { return std::make_unique<sqlite_place>(4); }};
+}
+std::vector<engine_kind> all_engines() {
+  return {memory_engine_kind(), sqlite_engine_kind(), sqlite_of_small_buckets()};
+}
 
 test_store::test_store(const engine_kind& kind, open_options options)
   : place_{kind.make()}, options_{options} {

@@ -35,6 +35,8 @@ std::ostream& operator<<(std::ostream& out, const engine_kind& kind);
 std::vector<engine_kind> all_engines();
 engine_kind memory_engine_kind();
 engine_kind sqlite_engine_kind();
+/// The same, with a file for every 4 identities.
+engine_kind sqlite_of_small_buckets();
 
 /// Shorthand for an event to accept.
 struct event_words {

@@ -90,6 +90,7 @@ void note_rare_things(const history& of, std::map<std::string, std::uint64_t>& s
 const std::vector<std::string>& rare_things() {
   static const std::vector<std::string> all{"crash",
                                             "power cut under SQLite",
+                                            "start with identities in files",
                                             "commit in doubt",
                                             "disk full",
                                             "clock set back",

@@ -67,6 +67,8 @@ void sim_journal::open(instant now) {
   journal::sqlite_options options{
       .directory = directory_ + "/store", .store = how(now), .vfs = disk_->name()};
   options.wal_bytes = 96 << 10; // checkpoints are part of the matter
+  options.dedupe_bucket = 8;    // and so are the files of identities
+  options.run = journal::run_at_once;
   engine_ = must(journal::open_sqlite(options));
   if (mirror_ && engine_->last_commit() > mirror_->last_commit()) {
     SKEIN_CHECK(!in_doubt_.empty());
@@ -81,6 +83,7 @@ void sim_journal::open(instant now) {
 }
 
 void sim_journal::drop(bool power, sim_random& dice) {
+  SKEIN_CHECK(!engine_ || engine_->counters().dedupe_healed == 0); // no file is there by half
   if (disk_ && power)
     disk_->crash(dice.next());
   engine_.reset();

@@ -17,7 +17,7 @@ namespace skein::test {
 /// The dedupe window of a store.
 struct window_options {
   duration time = limits::dedupe_window;
-  std::size_t entries_max = 16'000'000;
+  std::size_t entries_max = limits::dedupe_identities_max;
 };
 
 class sim_journal {

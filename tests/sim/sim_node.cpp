@@ -134,6 +134,11 @@ void sim_node::boot() {
   clock_ = std::make_unique<sim_clock>(world_.timeline, wall_);
   journal_.open(clock_->now().wall);
   clock_->not_before(journal_.engine().last_commit_at());
+  const auto io = journal_.engine().counters();
+  if (io.dedupe_buckets > 0)
+    ++world_.seen["start with identities in files"];
+  if (io.dedupe_remade > 0)
+    ++world_.seen["start makes a file of identities anew"];
   note(booted{!journal_.engine().identity().clean});
   auto reader = journal_.engine().new_reader();
   SKEIN_CHECK(reader.ok());
