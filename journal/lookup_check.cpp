@@ -70,8 +70,7 @@ class index_check {
     const int code = block_.bind(1, row).step();
     if (code != SQLITE_ROW && code != SQLITE_DONE)
       return sqlite_error(block_.db(), code, "reading the index of look-ups");
-    if (code != SQLITE_ROW ||
-        block_.integer(1) != stored_crc(block_crc(row, block_.blob(0))))
+    if (code != SQLITE_ROW || block_.integer(1) != stored_crc(block_crc(row, block_.blob(0))))
       return false;
     if (!whole)
       return has_all(block_.blob(0), expected);

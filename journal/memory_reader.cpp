@@ -100,9 +100,8 @@ class memory_reader final : public reader {
 
   result<event_page> list(const event_filter& filter) override {
     const std::scoped_lock hold{store_->mutex};
-    return page(filter, [&](const memory_event& each) {
-      return !each.gone && is_looked_at(each, filter);
-    });
+    return page(filter,
+                [&](const memory_event& each) { return !each.gone && is_looked_at(each, filter); });
   }
   result<event_page> list_dead(const dead_filter& filter) override {
     const std::scoped_lock hold{store_->mutex};

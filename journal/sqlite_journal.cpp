@@ -30,8 +30,8 @@ sqlite_journal::sqlite_journal(sqlite_parts parts)
                                        parts_.identity.hash,
                                        {parts_.options.store.range_events},
                                        parts_.state->next_sequence()},
-    agents_saved_{parts_.agents.size()}, last_commit_{raw(parts_.last_commit)},
-    dedupe_{parts_.state->window().counted()} {}
+    agents_saved_{parts_.agents.size()},
+    last_commit_{raw(parts_.last_commit)}, dedupe_{parts_.state->window().counted()} {}
 
 result<void> sqlite_journal::prepare() {
   database& db = parts_.writer->db();
@@ -340,7 +340,8 @@ engine::retention_facts sqlite_journal::retention() const {
   return retention_facts_;
 }
 
-/// A step of the index of look-ups: of ranges that are gone it goes, of those that closed it is made.
+/// A step of the index of look-ups: of ranges that are gone it goes, of those that closed it is
+/// made.
 result<bool> sqlite_journal::keep_index() {
   if (parts_.writer->stopped())
     return false;

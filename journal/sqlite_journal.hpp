@@ -17,8 +17,8 @@
 
 #include <atomic>
 #include <memory>
-#include <set>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>

@@ -23,10 +23,10 @@ class verification {
   result<verify_report> run() {
     if (auto ready = look_at_meta(); !ready)
       return ready.error();
-    for (const auto step : {&verification::check_structure, &verification::check_tables,
-                            &verification::check_the_mark, &verification::check_commits,
-                            &verification::check_states, &verification::check_counts,
-                            &verification::check_lookups})
+    for (const auto step :
+         {&verification::check_structure, &verification::check_tables,
+          &verification::check_the_mark, &verification::check_commits, &verification::check_states,
+          &verification::check_counts, &verification::check_lookups})
       if (auto done = (this->*step)(); !done)
         tell(done.error());
     return std::move(report_);
