@@ -126,6 +126,9 @@ result<void> sqlite_journal::write() {
 #endif
   if (auto written = parts_.writer->write(sealed_); !written)
     return written;
+  // What is on disk in a file that nobody will find again is not durable.
+  if (auto there = parts_.watch.check(); !there)
+    return parts_.writer->stop(there.error().code, there.error());
   agents_saved_ = parts_.agents.size();
   parts_.last_commit = number;
   parts_.last_digest = sealed_.digest();
@@ -206,6 +209,8 @@ result<bool> sqlite_journal::upkeep(instant now) {
   parts_.last_at = std::max(parts_.last_at, now);
   const bool more = parts_.state->window().expire(parts_.last_at, sweep_per_upkeep);
   identities_ = parts_.state->window().size();
+  if (auto there = parts_.watch.check(); !there)
+    return parts_.writer->stop(there.error().code, there.error());
   const bool is_idle = commits_at_upkeep_ == commits_;
   commits_at_upkeep_ = commits_;
   const auto marked = mark_high_water(now);
@@ -246,6 +251,8 @@ result<void> sqlite_journal::close() {
   SKEIN_CHECK(!closed_);
   closed_ = true;
   auto& writer = *parts_.writer;
+  if (auto there = parts_.watch.check(); !there)
+    return there;
   // A turn that a stop in order ended did not crash: its start goes with it.
   auto marked = writer.transact([&] {
     return writer.db().run("UPDATE start SET mark = 0 WHERE mark <> 0;"
