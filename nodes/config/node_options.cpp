@@ -63,6 +63,7 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.http_port = at->http_port;
   out.dedupe_window = config.dedupe_window;
   out.dedupe_identities_max = config.dedupe_identities_max;
+  out.disk = config.disk;
   out.timezone = config.timezone;
   out.log = config.log;
   return out;

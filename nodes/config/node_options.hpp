@@ -25,10 +25,12 @@ struct node_options {
   std::uint16_t http_port = 7411; // 0 = the system chooses
   duration dedupe_window = limits::dedupe_window;
   std::size_t dedupe_identities_max = 16'000'000;
+  disk_settings disk;
   std::string timezone = "UTC";
   log_options log;
-  bool dev = false;        // `skein dev`
-  std::string config_file; // empty = built-in
+  bool trust_clock = false; // however far from the store's last commit it is
+  bool dev = false;         // `skein dev`
+  std::string config_file;  // empty = built-in
 
   /// For journal::open.
   const std::string& store_url() const { return store.empty() ? data_dir : store; }
