@@ -17,7 +17,9 @@ error implausible(std::string what) {
 } // namespace
 
 result<void> judge_clock(instant now, instant last, duration jump_max) {
-#ifndef SKEIN_BUG_ANY_CLOCK_BELIEVED
+#ifdef SKEIN_BUG_ANY_CLOCK_BELIEVED
+  return {};
+#endif
   std::string said = "the clock says " + format_rfc3339(now);
   if (last != no_instant)
     said += ", and the last commit was at " + format_rfc3339(last);
@@ -25,7 +27,6 @@ result<void> judge_clock(instant now, instant last, duration jump_max) {
   const bool is_early = last == no_instant && now < first_plausible;
   if (is_ahead || is_early || now >= first_implausible)
     return implausible(std::move(said));
-#endif
   return {};
 }
 

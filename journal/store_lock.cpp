@@ -56,11 +56,12 @@ result<unique_fd> lock_directory(const std::string& directory, duration& patienc
   unique_fd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (fd.get() < 0)
     return system_error(errno, "opening " + directory);
-#ifndef SKEIN_BUG_LOCK_IS_A_FILE
+#ifdef SKEIN_BUG_LOCK_IS_A_FILE
+  return fd;
+#endif
   if (auto locked = lock(fd.get(), directory, patience, wait);
       !locked && locked.error().code == errc::store_locked)
     return locked.error();
-#endif
   return fd;
 }
 
