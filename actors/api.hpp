@@ -83,7 +83,8 @@ class node_api {
   virtual void resume(std::uint64_t subscription) = 0;
   virtual void unsubscribe(std::uint64_t subscription) = 0;
 
-  /// none: it takes events. Else not_ready (starting), draining, store_refuses or store_stuck.
+  /// none: it takes events. Else not_ready (starting), draining, store_refuses, store_stuck or
+  /// why no new events are taken (disk_low).
   virtual errc readiness() const = 0;
   /// Prometheus text.
   virtual void metrics(std::function<void(std::string)> done) = 0;

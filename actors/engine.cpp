@@ -57,6 +57,12 @@ struct engine::impl {
   }
 
   /// Under `wiring`.
+  void tell_intake() {
+    if (gateway)
+      caf::anon_send(gateway, make_parcel(gateway_call{intake_in{intake}, {}, {}}));
+  }
+
+  /// Under `wiring`.
   void tell(const std::string& agent, runner_news news) {
     if (const auto found = agents.find(agent); found != agents.end())
       caf::anon_send(found->second, make_parcel(agent_input{news_in{std::move(news)}}));
@@ -124,6 +130,8 @@ struct engine::impl {
   std::vector<caf::actor> schedulers;
   std::vector<caf::actor> retries;
   std::map<std::string, caf::actor> agents;
+  error intake;                                // guarded by wiring
+  std::atomic<errc> intake_closed{errc::none}; // its code
   std::atomic<bool> serving{false};
   std::atomic<bool> draining{false};
   std::atomic<std::uint64_t> undecodable{0};
@@ -284,6 +292,7 @@ void engine::start() {
   const std::unique_lock lock{impl_->wiring};
   impl_->spawn_all();
   impl_->spawned = true;
+  impl_->tell_intake();
   for (auto& [agent, news] : std::exchange(impl_->early_news, {}))
     impl_->tell(agent, std::move(news));
   impl_->look = impl_->make_lookups(*this);
@@ -324,6 +333,13 @@ void engine::report(const std::string& agent, runner_news news) {
     impl_->tell(agent, std::move(news));
   else
     impl_->early_news.emplace_back(agent, std::move(news));
+}
+
+void engine::set_intake(error closed) {
+  const std::unique_lock lock{impl_->wiring};
+  impl_->intake_closed.store(closed.code);
+  impl_->intake = std::move(closed);
+  impl_->tell_intake();
 }
 
 void engine::signal() {
@@ -418,7 +434,8 @@ errc engine::readiness() const {
   std::vector<loop_facts> loops;
   for (const auto& each : impl_->loop_boards)
     loops.push_back(each->read());
-  return store_health(loops, impl_->setup.clock->now().boot);
+  const errc store = store_health(loops, impl_->setup.clock->now().boot);
+  return store != errc::none ? store : impl_->intake_closed.load();
 }
 
 void engine::metrics(std::function<void(std::string)> done) {

@@ -62,6 +62,9 @@ class engine : public node_api {
   void deliver(const slice& frame);
   /// What an agent's runner tells; any thread.
   void report(const std::string& agent, runner_news news);
+  /// Refuses new events with this error from now on; errc::none takes them again. What was taken
+  /// goes on. Any thread, also before start().
+  void set_intake(error closed);
   /// SIGTERM or SIGINT: drain; the second one hastens.
   void signal();
   /// Ends all actors. Ports may be destroyed afterwards. No API call after this.

@@ -13,6 +13,7 @@ namespace {
 constexpr std::chrono::seconds overload_pause{1};
 constexpr std::chrono::seconds drain_pause{5};
 constexpr std::chrono::seconds full_pause{10};
+constexpr std::chrono::seconds closed_pause{30};
 
 /// The request's own code: what its worst member says, in the order unknown, conflict, refused.
 errc worst_of(const std::vector<publish_result>& members) {
@@ -70,6 +71,12 @@ void gateway_core::on(publish_in& input) {
     refuse(input.ticket, count, errc::draining, "this node is shutting down", drain_pause);
     return;
   }
+#ifndef SKEIN_BUG_INTAKE_OPEN_WHEN_LOW
+  if (closed_.code != errc::none) {
+    refuse(input.ticket, count, closed_.code, closed_.detail, closed_pause);
+    return;
+  }
+#endif
   std::size_t bytes = 0;
   for (const offered_event& each : input.events)
     bytes += each.body.size();
@@ -243,6 +250,8 @@ void gateway_core::on(frame_in& input) {
 }
 
 void gateway_core::on(refuse_in&) { refusing_ = true; }
+
+void gateway_core::on(intake_in& input) { closed_ = std::move(input.closed); }
 
 void gateway_core::on(release_in&) {
   released_ = true;

@@ -30,11 +30,15 @@ struct ask_in {
 };
 /// Drain: take nothing new.
 struct refuse_in {};
+/// Whether new events are taken; none = they are.
+struct intake_in {
+  error closed;
+};
 /// The end of the drain: whoever waits for an answer of a loop gets what there is, and nobody waits
 /// any more.
 struct release_in {};
-using gateway_input =
-    std::variant<publish_in, ask_in, frame_in, refuse_in, release_in, watch_progress_in, tick_in>;
+using gateway_input = std::variant<publish_in, ask_in, frame_in, refuse_in, intake_in, release_in,
+                                   watch_progress_in, tick_in>;
 
 struct published_effect {
   std::uint64_t ticket = 0;
@@ -97,6 +101,7 @@ class gateway_core {
   void on(ask_in& input);
   void on(frame_in& input);
   void on(refuse_in& input);
+  void on(intake_in& input);
   void on(release_in& input);
   void on(watch_progress_in& input);
   void on(tick_in& input);
@@ -119,6 +124,7 @@ class gateway_core {
   std::size_t events_ = 0;
   std::size_t bytes_ = 0;
   bool refusing_ = false;
+  error closed_; // why no new events are taken
   bool released_ = false;
   bool watched_ = false;
   std::size_t told_events_ = 0;

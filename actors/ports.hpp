@@ -46,6 +46,16 @@ struct writer_facts {
   std::size_t queued_operations = 0; // that wait for a commit
 };
 
+/// The disk that the store lies on, in bytes.
+struct disk_facts {
+  std::uint64_t total = 0;
+  std::uint64_t free = 0;   // for this user
+  std::uint64_t mark = 0;   // below it no new events are taken
+  std::uint64_t reopen = 0; // from here on they are taken again
+  std::uint64_t ballast = 0;
+  bool low = false;
+};
+
 /// What the store says of itself.
 struct store_facts {
   journal::ledger events;
@@ -54,6 +64,7 @@ struct store_facts {
   writer_facts writer;
   commit_no last_commit{};
   journal::engine::retention_facts retention{};
+  std::optional<disk_facts> disk = std::nullopt; // of one that lies on a disk
 };
 
 /// An event that one loop's commit brought into being on a shard of another loop of this node.

@@ -125,7 +125,7 @@ void scheduler_core::take_sleepers(rows_asked& asked, rows_read& read) {
     if (lanes_.find_delivery(row.delivery) != no_slot)
       continue;
     const std::uint32_t slot = bring_in(row);
-    sleep(lanes_.deliveries[slot].event, row.key, row.due);
+    put_to_sleep(lanes_.deliveries[slot].event, row.key, row.due);
   }
   fire_due_timers(); // before anything that stands behind them may start
   if (--sleepers_asked_ == 0)

@@ -269,7 +269,7 @@ class scheduler_core {
   void enter_or_sleep(std::uint32_t event, std::uint32_t delivery, std::string_view key,
                       instant due);
   void leave_to(away_list& list, const lane_place& at, bool was_due);
-  void sleep(std::uint32_t event, std::string_view key, instant due);
+  void put_to_sleep(std::uint32_t event, std::string_view key, instant due);
   slice body_to_keep(const slice& body);
   void drop_body(live_event& event);
 

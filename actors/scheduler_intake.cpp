@@ -256,7 +256,7 @@ void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
 #else
   if (due > now_.wall) {
 #endif
-    sleep(event, key, due);
+    put_to_sleep(event, key, due);
     return;
   }
   // One that became due while its commit was under way has its place only when all that was under
@@ -276,7 +276,7 @@ void scheduler_core::leave_to(away_list& list, const lane_place& at, bool was_du
   has_become_due(at);
 }
 
-void scheduler_core::sleep(std::uint32_t event, std::string_view key, instant due) {
+void scheduler_core::put_to_sleep(std::uint32_t event, std::string_view key, instant due) {
   live_event& owner = lanes_.events[event];
   if (!owner.sleeping_key.empty())
     return; // a sibling does

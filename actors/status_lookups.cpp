@@ -301,6 +301,10 @@ json lookups::status_view(const known_facts& known) const {
                    {"bytes_written", known.facts->io.bytes_written},
                    {"dedupe_entries", known.facts->io.dedupe_entries}};
   body["retention"] = retention_view(known.facts->retention);
+  if (const auto& disk = known.facts->disk)
+    body["disk"] = {{"total", disk->total},       {"free", disk->free},
+                    {"free_min", disk->mark},     {"low", disk->low},
+                    {"reopens_at", disk->reopen}, {"ballast", disk->ballast}};
   return body;
 }
 

@@ -474,6 +474,10 @@ struct open_options {
   std::uint64_t range_events = limits::range_events;
   instant now = no_instant;
   std::uint64_t seed = 0; // randomness for a new store's id and hash seed; from the caller
+  /// A clock further ahead of the last commit is not believed (clock_implausible), as one before
+  /// 2025 of a new store or after 2074: with it identities would expire and the store's time, which
+  /// never goes back, would stay there. 0 = it is believed.
+  duration clock_jump_max{0};
 };
 
 /// "memory:" or a directory (created 0700 if absent) that holds the SQLite store.

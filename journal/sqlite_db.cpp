@@ -1,8 +1,11 @@
 #include "journal/sqlite_db.hpp"
 
+#include "journal/sqlite_vfs.hpp"
 #include "protocol/limits.hpp"
 
+#include <cerrno>
 #include <mutex>
+#include <system_error>
 
 namespace skein::journal {
 
@@ -14,8 +17,10 @@ void prepare_library() {
   std::call_once(once, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
 }
 
-errc errc_of(int code) {
+errc errc_of(int code, int system) {
   switch (code & 0xff) {
+    case SQLITE_READONLY:
+      return errc::store_read_only;
     case SQLITE_FULL:
       return errc::disk_full;
     case SQLITE_BUSY:
@@ -28,8 +33,18 @@ errc errc_of(int code) {
     case SQLITE_CONSTRAINT:
       return errc::store_corrupt; // rows that cannot be there
     default:
-      return errc::io_error;
+      return system == EROFS ? errc::store_read_only : errc::io_error;
   }
+}
+
+/// What the system said, of an error that SQLite only calls an error of input or output, or a full
+/// disk (which may be a quota, or a limit of the file's size).
+int system_errno(sqlite3* db, int code) {
+  const int kind = code & 0xff;
+  if (db == nullptr || (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN && kind != SQLITE_FULL))
+    return 0;
+  const int known = kind == SQLITE_FULL ? 0 : sqlite3_system_errno(db); // not of one at COMMIT
+  return known != 0 ? known : last_errno_of(db);
 }
 
 std::string_view advice(errc code) {
@@ -41,6 +56,8 @@ std::string_view advice(errc code) {
     case errc::store_corrupt:
       return "keep a copy of the whole directory, then restore a backup or read what is left "
              "with 'sqlite3 journal.db .recover'";
+    case errc::store_read_only:
+      return "look in the kernel's log for why the file system is read-only, and mount it anew";
     default:
       return "look at the disk and the kernel's log";
   }
@@ -49,10 +66,13 @@ std::string_view advice(errc code) {
 } // namespace
 
 error sqlite_error(sqlite3* db, int code, std::string_view doing) {
-  const errc meaning = errc_of(code);
+  const int system = system_errno(db, code);
+  const errc meaning = errc_of(code, system);
   std::string detail{doing};
   detail += ": ";
   detail += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+  if (system != 0)
+    detail += ", " + std::generic_category().message(system);
   detail += " (SQLite ";
   detail += std::to_string(code);
   detail += "); ";

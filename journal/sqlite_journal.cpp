@@ -144,6 +144,9 @@ result<void> sqlite_journal::write() {
 #endif
   if (auto written = parts_.writer->write(sealed_); !written)
     return written;
+  // What is on disk in a file that nobody will find again is not durable.
+  if (auto there = parts_.watch.check(); !there)
+    return parts_.writer->stop(there.error().code, there.error());
   lookups_.append(sealed_);
   agents_saved_ = parts_.agents.size();
   parts_.last_commit = number;
@@ -240,6 +243,8 @@ result<bool> sqlite_journal::upkeep(instant now) {
   parts_.last_at = std::max(parts_.last_at, now);
   const bool more = parts_.state->window().sweep(parts_.last_at, sweep_per_upkeep);
   const auto removed = keep_window();
+  if (auto there = parts_.watch.check(); !there)
+    return parts_.writer->stop(there.error().code, there.error());
   const bool is_idle = commits_at_upkeep_ == commits_;
   commits_at_upkeep_ = commits_;
   const auto saved = save_ranges(now, is_idle);
@@ -379,6 +384,8 @@ result<void> sqlite_journal::close() {
   SKEIN_CHECK(!closed_);
   closed_ = true;
   auto& writer = *parts_.writer;
+  if (auto there = parts_.watch.check(); !there)
+    return there;
   if (recovered_)
     if (auto saved = parts_.ranges->save(*parts_.state, parts_.last_commit, saved_ranges::all);
         !saved && !is_refusal(saved.error().code))

@@ -13,6 +13,7 @@
 #include "journal/sqlite_writer.hpp"
 #include "journal/store_lock.hpp"
 #include "journal/store_state.hpp"
+#include "journal/store_watch.hpp"
 #include "journal/timer_buckets.hpp"
 
 #include <atomic>
@@ -34,6 +35,7 @@ struct sqlite_parts {
   std::unique_ptr<background_thread> background; // writes by way of the guard
   std::unique_ptr<high_water> mark;
   std::unique_ptr<sqlite_writer> writer;
+  store_watch watch;
   store_identity identity;
   unchecked_rows old;
   std::unique_ptr<sqlite_identities> identities;

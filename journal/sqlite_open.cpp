@@ -5,6 +5,7 @@
 // one that is refused, a person may want to save what the log holds. Moving the log also rewrites
 // its end: what the page cache still shows of a sync that failed before the last stop may not be on
 // disk.
+#include "journal/clock_check.hpp"
 #include "journal/migrations/migrations.hpp"
 #include "journal/sealed_tables.hpp"
 #include "journal/sqlite_chain.hpp"
@@ -181,6 +182,16 @@ result<void> start_mark(sqlite_parts& parts) {
   return is_new && options.vfs.empty() ? sync_directory(options.directory) : result<void>{};
 }
 
+/// Before anything is judged by the clock.
+result<void> check_clock(database& db, const open_options& options) {
+  if (options.clock_jump_max == duration{0})
+    return {};
+  const auto last = db.number("SELECT at FROM commits ORDER BY no DESC LIMIT 1", 0);
+  if (!last)
+    return last.error();
+  return judge_clock(options.now, from_ns(*last), options.clock_jump_max);
+}
+
 /// From here on an end without close() is an unclean one.
 result<void> count_opening(sqlite_writer& writer, store_identity& identity) {
   ++identity.boot;
@@ -212,6 +223,8 @@ result<void> open_store(sqlite_parts& parts) {
   parts.identity = std::move(*identity);
   if (auto fits = check_identity(parts.identity, parts.options.store); !fits)
     return fits;
+  if (auto believed = check_clock(writer.db(), parts.options.store); !believed)
+    return believed;
   if (auto marked = start_mark(parts); !marked)
     return marked;
   if (auto counted = count_opening(writer, parts.identity); !counted)
@@ -248,6 +261,12 @@ result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
   parts.writer = std::make_unique<sqlite_writer>(std::move(*db), *parts.guard, options.wal_bytes);
   if (auto opened = open_store(parts); !opened)
     return opened.error();
+  if (options.vfs.empty()) { // else its files lie in no directory
+    auto watch = store_watch::begin(options.directory);
+    if (!watch)
+      return watch.error();
+    parts.watch = *std::move(watch);
+  }
   auto made = std::make_unique<sqlite_journal>(std::move(parts));
   if (auto ready = made->prepare(); !ready)
     return ready.error();

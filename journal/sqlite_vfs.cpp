@@ -19,6 +19,7 @@ struct guarded_file {
 
   static int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out);
   static int close(sqlite3_file* file);
+  static int read(sqlite3_file* file, void* to, int size, sqlite3_int64 at);
   static int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at);
   static int truncate(sqlite3_file* file, sqlite3_int64 size);
   static int sync(sqlite3_file* file, int flags);
@@ -35,29 +36,46 @@ int guarded_file::close(sqlite3_file* file) {
   return real->pMethods == nullptr ? SQLITE_OK : real->pMethods->xClose(real);
 }
 
+int guarded_file::read(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
+  guarded_file& mine = of(file);
+  errno = 0;
+  const int code = mine.real->pMethods->xRead(mine.real, to, size, at);
+  if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
+    mine.guard->errno_ = errno;
+  return code;
+}
+
 int guarded_file::write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at) {
   guarded_file& mine = of(file);
   if (mine.guard->shut_)
     return SQLITE_IOERR_WRITE;
   errno = 0;
   const int code = mine.real->pMethods->xWrite(mine.real, bytes, size, at);
-  if (code != SQLITE_OK && errno == EDQUOT)
-    return SQLITE_FULL; // SQLite knows ENOSPC only; a quota that is used up is the same
-  if (code == SQLITE_OK)
+  if (code == SQLITE_OK) {
     mine.guard->bytes_.fetch_add(static_cast<std::uint64_t>(size), std::memory_order_relaxed);
-  return code;
+    return code;
+  }
+  mine.guard->errno_ = errno;
+  // SQLite knows ENOSPC only; a quota that is used up and a limit of the file's size are the same.
+  return errno == EDQUOT || errno == EFBIG ? SQLITE_FULL : code;
 }
 
 int guarded_file::truncate(sqlite3_file* file, sqlite3_int64 size) {
   guarded_file& mine = of(file);
-  return mine.guard->shut_ ? SQLITE_IOERR_TRUNCATE
-                           : mine.real->pMethods->xTruncate(mine.real, size);
+  if (mine.guard->shut_)
+    return SQLITE_IOERR_TRUNCATE;
+  errno = 0;
+  const int code = mine.real->pMethods->xTruncate(mine.real, size);
+  if (code != SQLITE_OK)
+    mine.guard->errno_ = errno;
+  return code;
 }
 
 int guarded_file::sync(sqlite3_file* file, int flags) {
   guarded_file& mine = of(file);
   if (mine.guard->shut_)
     return SQLITE_IOERR_FSYNC;
+  errno = 0;
   int code = mine.real->pMethods->xSync(mine.real, flags);
 #ifdef SKEIN_BUG_SECOND_FSYNC_AFTER_FAILED
   if (code != SQLITE_OK)
@@ -65,6 +83,7 @@ int guarded_file::sync(sqlite3_file* file, int flags) {
 #endif
   mine.guard->syncs_.fetch_add(1, std::memory_order_relaxed);
   if (code != SQLITE_OK) {
+    mine.guard->errno_ = errno;
     mine.guard->sync_failed_ = true;
     mine.guard->shut();
   }
@@ -78,9 +97,6 @@ using file = sqlite3_file;
 constexpr auto real_of = guarded_file::real_of;
 
 // What is only handed on.
-int read(file* f, void* to, int size, sqlite3_int64 at) {
-  return real_of(f)->pMethods->xRead(real_of(f), to, size, at);
-}
 int file_size(file* f, sqlite3_int64* size) {
   return real_of(f)->pMethods->xFileSize(real_of(f), size);
 }
@@ -106,7 +122,7 @@ int shm_unmap(file* f, int remove) { return real_of(f)->pMethods->xShmUnmap(real
 /// Version 2: no memory-mapped reads, so that every byte passes here.
 constexpr sqlite3_io_methods methods{2,
                                      guarded_file::close,
-                                     read,
+                                     guarded_file::read,
                                      guarded_file::write,
                                      guarded_file::truncate,
                                      guarded_file::sync,
@@ -142,7 +158,11 @@ int pause(sqlite3_vfs* vfs, int us) { return base_of(vfs)->xSleep(base_of(vfs), 
 int current_time(sqlite3_vfs* vfs, double* out) {
   return base_of(vfs)->xCurrentTime(base_of(vfs), out);
 }
+/// What SQLite asks for after a failure. By then the C library's errno may be another call's.
 int last_error(sqlite3_vfs* vfs, int size, char* out) {
+  const int kept = static_cast<guarded_vfs*>(vfs->pAppData)->last_errno();
+  if (kept != 0)
+    return kept;
   return base_of(vfs)->xGetLastError == nullptr
              ? 0
              : base_of(vfs)->xGetLastError(base_of(vfs), size, out);
@@ -162,6 +182,13 @@ int guarded_file::open(sqlite3_vfs* vfs, const char* name, sqlite3_file* opened,
   if (code == SQLITE_OK)
     mine.base.pMethods = &methods;
   return code;
+}
+
+int last_errno_of(sqlite3* db) {
+  sqlite3_vfs* vfs = nullptr;
+  const int code = sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  const bool guarded = code == SQLITE_OK && vfs != nullptr && vfs->xOpen == guarded_file::open;
+  return guarded ? static_cast<guarded_vfs*>(vfs->pAppData)->last_errno() : 0;
 }
 
 guarded_vfs::guarded_vfs(const std::string& base)

@@ -1,7 +1,8 @@
 // The door between SQLite and the files of the writing connection: counts what goes through, and
 // shuts for good after a failed sync. SQLite would write and sync again (at a rollback, a
 // checkpoint, a close), and a second sync after a failed one may succeed without the bytes being on
-// disk.
+// disk. It also keeps what the system said of the last call that failed: SQLite's own words for it
+// are "disk I/O error".
 #pragma once
 
 #include <atomic>
@@ -9,9 +10,14 @@
 #include <memory>
 #include <string>
 
+struct sqlite3;
 struct sqlite3_vfs;
 
 namespace skein::journal {
+
+/// errno of the last call that failed on the files of this connection, if a guarded_vfs has them;
+/// else 0.
+int last_errno_of(sqlite3* db);
 
 class guarded_vfs {
  public:
@@ -31,6 +37,8 @@ class guarded_vfs {
   void shut() noexcept { shut_ = true; }
   bool is_shut() const noexcept { return shut_; }
   bool sync_failed() const noexcept { return sync_failed_; }
+  /// errno of the last call that failed; 0 = none yet.
+  int last_errno() const noexcept { return errno_; }
   std::uint64_t syncs() const noexcept { return syncs_; }
   std::uint64_t bytes_written() const noexcept { return bytes_; }
 
@@ -41,6 +49,7 @@ class guarded_vfs {
   std::unique_ptr<sqlite3_vfs> vfs_;
   std::atomic<bool> shut_ = false;
   std::atomic<bool> sync_failed_ = false;
+  std::atomic<int> errno_ = 0;
   std::atomic<std::uint64_t> syncs_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
 };

@@ -40,7 +40,11 @@ result<void> check_owner(const std::string& path, const struct stat& found) {
 } // namespace
 
 error system_error(int number, const std::string& doing) {
-  const errc code = number == ENOSPC || number == EDQUOT ? errc::disk_full : errc::io_error;
+  errc code = errc::io_error;
+  if (number == ENOSPC || number == EDQUOT || number == EFBIG)
+    code = errc::disk_full;
+  else if (number == EROFS)
+    code = errc::store_read_only;
   return {code, doing + ": " + std::generic_category().message(number)};
 }
 

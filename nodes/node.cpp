@@ -14,6 +14,8 @@
 #include "nodes/logging/logging.hpp"
 #include "nodes/metrics/metrics.hpp"
 #include "nodes/signals.hpp"
+#include "nodes/store/disk_watch.hpp"
+#include "nodes/store/medium.hpp"
 #include "nodes/store/store_threads.hpp"
 #include "nodes/store/watchdog.hpp"
 
@@ -119,6 +121,45 @@ void log_upkeep(const error& problem) {
         "the log is not moved into the store's file and grows: " + to_string(problem));
 }
 
+std::string disk_text(const disk_facts& facts) {
+  return size_text(facts.free) + " of " + size_text(facts.total) +
+         " are free on the disk of the data folder; " + size_text(facts.mark) +
+         " are kept for what was taken already, and new events are taken again from " +
+         size_text(facts.reopen) + " on";
+}
+
+void log_disk(disk_news news, const disk_facts& facts, const error& why) {
+  switch (news) {
+    case disk_news::low:
+      return log(log_level::warn, "store", "disk-low", disk_text(facts));
+    case disk_news::enough:
+      return log(log_level::info, "store", "disk-recovered",
+                 size_text(facts.free) + " are free again; new events are taken");
+    case disk_news::released:
+      return log(log_level::warn, "store", "ballast-released",
+                 "the disk is full; " + size_text(facts.ballast) +
+                     " of ballast were given up so that what was taken can be finished");
+    case disk_news::made:
+      return log(log_level::info, "store", "ballast-made",
+                 size_text(facts.ballast) +
+                     " are kept in the file ballast for when the disk is full");
+    case disk_news::no_ballast:
+      return log(log_level::warn, "store", "ballast-not-made",
+                 "nothing is kept for when the disk is full: " + to_string(why));
+  }
+}
+
+void log_doubted_clock(instant said, instant kept) {
+  log(log_level::error, "clock", "clock-not-believed",
+      "the clock was set to " + format_rfc3339(said) + ", which is too far ahead of " +
+          format_rfc3339(kept) +
+          " to be true: time goes on from there and nothing expires; set the clock right, or start "
+          "the node again with --trust-clock");
+}
+
+/// A clock that is this much behind the last commit is told of.
+constexpr std::chrono::minutes clock_behind_told{1};
+
 constexpr std::chrono::milliseconds last_lines_limit{200};
 
 /// A disk that hangs must not hold up the end of the process for ever.
@@ -135,6 +176,8 @@ void end_now() {
 struct node::impl {
   result<void> open(const node_options& given);
   result<void> open_store();
+  result<void> open_journal();
+  void begin_disk_watch();
   result<void> recover();
   result<void> open_agents();
   result<void> open_door();
@@ -152,6 +195,7 @@ struct node::impl {
   // In the order of construction; destroyed in reverse.
   std::unique_ptr<real_clock> clock;
   std::unique_ptr<journal::engine> store;
+  std::unique_ptr<disk_watch> disk; // empty: the store lies on none
   std::unique_ptr<store_threads> threads;
   std::unique_ptr<class engine> actors;
   std::unique_ptr<broker> bus;
@@ -168,7 +212,9 @@ result<void> node::impl::open(const node_options& given) {
   options = given;
   if (options.settings.seed == 0)
     options.settings.seed = random_bits();
-  auto opened = real_clock::open();
+  wall_source wall;
+  wall.doubted = log_doubted_clock;
+  auto opened = real_clock::open(std::move(wall));
   if (!opened)
     return opened.error();
   clock = *std::move(opened);
@@ -180,7 +226,7 @@ result<void> node::impl::open(const node_options& given) {
   return http->start();
 }
 
-result<void> node::impl::open_store() {
+result<void> node::impl::open_journal() {
   journal::open_options how;
   how.shards = options.shards;
   how.dedupe_window = options.dedupe_window;
@@ -189,12 +235,33 @@ result<void> node::impl::open_store() {
   how.retention_bytes = options.retention_bytes;
   how.now = clock->now().wall;
   how.seed = random_bits();
+  if (!options.trust_clock)
+    how.clock_jump_max = clock_jump_max;
   auto opened = journal::open(options.store_url(), how);
+  if (!opened && opened.error().code == errc::disk_full && ballast{options.data_dir}.release()) {
+    log(log_level::warn, "store", "ballast-released",
+        "the disk is too full to open the store; its ballast was given up for that");
+    opened = journal::open(options.store_url(), how);
+  }
   if (!opened)
     return opened.error();
   store = *std::move(opened);
+  if (store->last_commit_at() > how.now + clock_behind_told)
+    log(log_level::warn, "store", "clock-behind",
+        "the clock says " + format_rfc3339(how.now) + ", but the last commit was at " +
+            format_rfc3339(store->last_commit_at()) +
+            "; until the clock is past that, events are accepted at that time, and none becomes "
+            "due "
+            "or expires");
   // The wall clock may have been set back while no process looked.
   clock->not_before(store->last_commit_at());
+  return {};
+}
+
+result<void> node::impl::open_store() {
+  if (auto opened = open_journal(); !opened)
+    return opened;
+  begin_disk_watch();
   auto of_turns = store->new_reader();
   auto of_look_ups = store->new_reader();
   if (!of_turns || !of_look_ups)
@@ -203,8 +270,25 @@ result<void> node::impl::open_store() {
       *store, store_threads::readers{*std::move(of_turns), *std::move(of_look_ups)}, *clock,
       options.settings.loops,
       store_threads::calls{[this](const error& problem) { store_broke(problem); }, log_upkeep,
-                           log_note});
+                           log_note},
+      disk.get());
   return {};
+}
+
+void node::impl::begin_disk_watch() {
+  if (options.ephemeral)
+    return;
+  if (const auto warning = medium_warning(options.data_dir))
+    log(log_level::warn, "store", "medium-not-durable", *warning);
+  disk = std::make_unique<disk_watch>(
+      options.data_dir, options.disk,
+      [this](disk_news news, const disk_facts& facts, const error& why) {
+        log_disk(news, facts, why);
+        if (news == disk_news::low)
+          actors->set_intake({errc::disk_low, disk_text(facts)});
+        else if (news == disk_news::enough)
+          actors->set_intake({});
+      });
 }
 
 result<void> node::impl::recover() {
@@ -253,6 +337,8 @@ result<void> node::impl::recover() {
             (store->identity().clean ? "" : " after an unclean stop"));
   for (const std::string& each : store->take_notes()) // a start mends what it can
     log(log_level::warn, "store", "store-mended", each);
+  if (disk)
+    disk->look(); // before the first event could come
   threads->start();
   return {};
 }

@@ -18,6 +18,7 @@ signals::signals() {
     sigaddset(&wanted, SIGHUP);
   SKEIN_CHECK(pthread_sigmask(SIG_BLOCK, &wanted, nullptr) == 0);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN); // a limit of the file's size is an error of the write
   fd_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
   SKEIN_CHECK(fd_ >= 0);
 }

@@ -59,6 +59,10 @@ constexpr std::array rows{
     row{errc::port_in_use, "port-in-use", "Another program listens on this address and port."},
     row{errc::store_refuses, "store-refuses", "The store takes nothing at the moment."},
     row{errc::store_stuck, "store-stuck", "A commit takes longer than it ever should."},
+    row{errc::disk_low, "disk-low",
+        "The disk has less free space than is kept for the work that was taken already."},
+    row{errc::clock_implausible, "clock-implausible",
+        "The clock is too far from the store's time to be believed."},
 
     row{errc::unknown_outcome, "unknown",
         "It was written, but whether it is durable is unknown; send it again with the same id."},
@@ -72,6 +76,9 @@ constexpr std::array rows{
     row{errc::already_terminal, "already-terminal", "It has already ended."},
     row{errc::store_unsafe, "store-unsafe",
         "The data folder or a file in it is open to others or is not what it must be."},
+    row{errc::store_gone, "store-gone",
+        "A file of the store was removed, replaced or moved while it was open."},
+    row{errc::store_read_only, "store-read-only", "The store's file system takes no writes."},
 
     row{errc::agent_failed, "agent-failed", "The agent failed."},
     row{errc::agent_rejected, "agent-rejected", "The agent rejected the event for good."},

@@ -47,9 +47,11 @@ enum class errc : std::uint16_t {
   dedupe_full = 205,
   timed_out = 206,
   not_ready = 207,
-  port_in_use = 208,   // at start: another program listens there
-  store_refuses = 209, // readiness: the last commit was refused, nothing was written
-  store_stuck = 210,   // readiness: a commit takes longer than it ever should
+  port_in_use = 208,       // at start: another program listens there
+  store_refuses = 209,     // readiness: the last commit was refused, nothing was written
+  store_stuck = 210,       // readiness: a commit takes longer than it ever should
+  disk_low = 211,          // less free space than the mark: no new events, the rest goes on
+  clock_implausible = 212, // at start: too far from the last commit to be believed
 
   // 3xx: the store
   unknown_outcome = 300, // written, not known to be durable
@@ -61,6 +63,8 @@ enum class errc : std::uint16_t {
   fenced = 306,           // an older epoch
   already_terminal = 307, // it has ended before: whoever was first has won
   store_unsafe = 308,     // its folder or files are not the owner's alone
+  store_gone = 309,       // a file of it was removed or replaced while it was open
+  store_read_only = 310,  // its file system takes no writes
 
   // 4xx: agents
   agent_failed = 400,

@@ -129,11 +129,21 @@ report_missing() {
   return 1
 }
 
+# For the tests that make disks of their own, which only root can.
+disk_packages() {
+  [ "$(id -u)" -eq 0 ] || return 0
+  local path=$PATH:/usr/sbin:/sbin
+  PATH=$path command -v mkfs.ext4 >/dev/null || echo e2fsprogs
+  command -v nbdkit >/dev/null || echo nbdkit
+  command -v nbdfuse >/dev/null || echo libnbd-bin
+}
+
 # The packages that only some tests use, as far as their commands are not there. Where one of node and npm is there,
 # it may come from elsewhere, and Debian's npm conflicts with such a nodejs: then neither is asked for.
 test_packages() {
   command -v curl >/dev/null || echo curl
   command -v clang-format >/dev/null || echo clang-format
+  disk_packages
   command -v node >/dev/null || command -v npm >/dev/null || printf '%s\n' nodejs npm
 }
 

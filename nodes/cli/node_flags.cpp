@@ -72,6 +72,11 @@ std::string advice_for(errc code) {
       return "use the version of skein that wrote it, or a newer one";
     case errc::store_corrupt:
       return "keep the folder as it is; start from a copy that is whole, or with another --data";
+    case errc::clock_implausible:
+      return "set the clock, or start once with --trust-clock if it is right";
+    case errc::store_read_only:
+      return "mount the file system anew so that it can be written, or choose another folder with "
+             "--data";
     case errc::disk_full:
       return "free some space, or choose another folder with --data";
     case errc::io_error:
@@ -99,6 +104,8 @@ void add_node_flags(CLI::App& app, node_flags& into) {
   add_text(app, "--node", into.node, "NAME", "which of the file's nodes this is");
   add_text(app, "--data", into.data, "DIR", "folder of the store (default ./skein-data)");
   add_flag(app, "--ephemeral", into.ephemeral, "keep nothing: the store is in memory");
+  add_flag(app, "--trust-clock", into.trust_clock,
+           "start although the clock is far from the store's last commit");
   add_number(app, "--port", into.port, 0, port_max, "of the HTTP API; 0: the system chooses");
   add_number(app, "--loops", into.loops, 0, loops_max, "event loops; 0: one a processor core");
   add_choice(app, "--log-level", into.log_level, "trace|debug|info|warn|error|off",
@@ -127,6 +134,7 @@ std::optional<node_options> read_node_options(context& at, const node_flags& fla
   }
   if (flags.ephemeral)
     make_ephemeral(*options);
+  options->trust_clock = flags.trust_clock;
   if (flags.port)
     options->http_port = static_cast<std::uint16_t>(*flags.port);
   if (flags.loops)

@@ -22,6 +22,7 @@ struct node_flags {
   std::optional<std::string> log_level;
   std::optional<std::string> log_format;
   bool ephemeral = false;
+  bool trust_clock = false;
 };
 
 void add_node_flags(CLI::App& app, node_flags& into);

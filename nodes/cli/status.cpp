@@ -2,6 +2,7 @@
 #include "nodes/cli/agent_page.hpp"
 #include "nodes/cli/commands.hpp"
 #include "nodes/cli/exit_codes.hpp"
+#include "protocol/error.hpp"
 
 #include <fmt/format.h>
 
@@ -54,7 +55,7 @@ std::string inner_text(const json& group) {
   return text;
 }
 
-/// "rates", "lag", "store", "retention": whatever the node tells, as "name.member".
+/// "rates", "lag", "store", "disk", "retention": whatever the node tells, as "name.member".
 void add_group(text_values& values, const json& status, const std::string& group) {
   const auto found = status.find(group);
   if (found == status.end() || !found->is_object())
@@ -91,7 +92,7 @@ void print_page(context& at, const json& status) {
     if (status.contains(name) && status[name].is_object())
       head.add(name == std::string_view{"ledger"} ? "events" : name,
                ledger_text(status[name]) + (balanced(status, name) ? "" : " (do not add up)"));
-  for (const char* group : {"rates", "lag", "gateway", "store", "retention"})
+  for (const char* group : {"rates", "lag", "gateway", "store", "disk", "retention"})
     add_group(head, status, group);
   head.print(at);
   const auto print = [&](const char* member, const char* title, std::span<const column> columns) {
@@ -105,6 +106,19 @@ void print_page(context& at, const json& status) {
   print("agents", "AGENTS", agent_columns());
 }
 
+int complain_of_readiness(context& at, const json& status) {
+  const std::string code =
+      status.contains("not_ready_because") ? cell_of(status, "not_ready_because") : "not-ready";
+  if (code == slug(errc::disk_low))
+    return complain(at, exit_code::unhealthy,
+                    {"the node takes no new events",
+                     "its disk has too little free space; what it has taken goes on",
+                     "free some space, or set limits.disk_free_min", code});
+  return complain(
+      at, exit_code::unhealthy,
+      {"the node is not ready", "it is starting, draining or cannot write", "see its log", code});
+}
+
 int show_status(context& at) {
   const auto answer = look_up(at, "/v1/status");
   if (!answer)
@@ -114,11 +128,7 @@ int show_status(context& at) {
   else
     print_json(at, answer.body);
   if (answer.body.value("ready", true) == false)
-    return complain(
-        at, exit_code::unhealthy,
-        {"the node is not ready", "it is starting, draining or cannot write", "see its log",
-         answer.body.contains("not_ready_because") ? cell_of(answer.body, "not_ready_because")
-                                                   : "not-ready"});
+    return complain_of_readiness(at, answer.body);
   if (!balanced(answer.body, "ledger") || !balanced(answer.body, "deliveries"))
     return complain(
         at, exit_code::unhealthy,

@@ -95,7 +95,14 @@ real_clock::~real_clock() {
   thread_.join();
 }
 
-moment real_clock::now() const { return {engine_time_.at_least(wall_.read()), boot_now()}; }
+moment real_clock::now() const {
+  const boot_time boot = boot_now();
+  const instant said = wall_.read();
+  const auto seen = engine_time_.see(said, boot);
+  if (seen.doubted && wall_.doubted)
+    wall_.doubted(said, seen.now);
+  return {seen.now, boot};
+}
 
 void real_clock::wake_at(boot_time at, std::function<void()> fire) {
   const std::lock_guard lock{mutex_};

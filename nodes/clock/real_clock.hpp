@@ -26,6 +26,8 @@ namespace skein {
 struct wall_source {
   std::function<instant()> read; // default: CLOCK_REALTIME
   int set_fd = -1; // readable when the clock was set; owned by the caller. -1: the kernel's
+  /// Called once each time the clock was set so far ahead that it is not believed; any thread.
+  std::function<void(instant said, instant kept)> doubted{};
 };
 
 class real_clock final : public clock_port {

@@ -64,8 +64,20 @@ configured_section implicit_node() {
   return node;
 }
 
-void take_limits(const config_values& values, cluster_config& out) {
-  const configured_section& bounds = only(values, "limits");
+disk_share read_disk_share(rule_context& context, std::string_view key) {
+  const auto& text = context.section().get<std::string>(key);
+  const auto share = context.usable(key) ? parse_disk_share(text) : disk_share{};
+  if (!share)
+    context.error(key, fmt::format("read \"{}\"", text),
+                  "legal is a size such as \"512MiB\", a part of the disk such as \"5%\" (90 at "
+                  "most), or \"auto\"");
+  return share.value_or(disk_share{});
+}
+
+void take_limits(rule_context context, cluster_config& out) {
+  const configured_section& bounds = context.section();
+  out.disk.free_min = read_disk_share(context, "disk_free_min");
+  out.disk.ballast = read_disk_share(context, "disk_ballast");
   out.events.event_bytes = static_cast<std::size_t>(bounds.get<std::int64_t>("event_bytes"));
   out.drain_deadline = bounds.get<duration>("drain_deadline");
   out.dedupe_identities_max =
@@ -124,7 +136,7 @@ cluster_config check_rules(config_values& values, const config_surroundings& aro
   check_nodes(values, around, out, problems);
   check_agents(values, around, out, problems);
   check_routes(values, around, out, problems);
-  take_limits(values, out);
+  take_limits({only(values, "limits"), around, problems}, out);
   take_log(values, out);
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include "actors/settings.hpp"
 #include "nodes/config/config_values.hpp"
+#include "nodes/config/disk_share.hpp"
 #include "nodes/logging/log.hpp"
 
 #include <cstdint>
@@ -35,6 +36,7 @@ struct cluster_config {
   std::vector<route_settings> routes;
   event_limits events;
   duration drain_deadline = limits::drain_deadline;
+  disk_settings disk;
   log_options log;
 };
 

@@ -279,6 +279,18 @@ constexpr std::array other_keys{
                .most = "400000000",
                .example = "1000000",
                .doc = "Events of the dedupe window, 39 B on disk each; beyond, intake says 503."},
+    config_key{.section = "limits",
+               .name = "disk_free_min",
+               .fallback = R"("auto")",
+               .example = R"("5%")",
+               .doc = "Free disk space below which no new events are taken: a size, a part of the "
+                      "disk, or auto (5 %, 16 MiB to 1 GiB)."},
+    config_key{.section = "limits",
+               .name = "disk_ballast",
+               .fallback = R"("auto")",
+               .example = R"("256MiB")",
+               .doc = "Space kept in a file and given up when the disk is full: a size, 0, a part "
+                      "of the disk, or auto (1 %, 8 to 64 MiB)."},
     config_key{.section = "log",
                .name = "level",
                .kind = choice,

@@ -65,6 +65,7 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.retention = config.retention;
   out.retention_bytes = config.retention_bytes;
   out.dedupe_identities_max = config.dedupe_identities_max;
+  out.disk = config.disk;
   out.timezone = config.timezone;
   out.log = config.log;
   return out;

@@ -27,10 +27,12 @@ struct node_options {
   duration retention = limits::retention;
   std::uint64_t retention_bytes = limits::retention_bytes;
   std::size_t dedupe_identities_max = limits::dedupe_identities_max;
+  disk_settings disk;
   std::string timezone = "UTC";
   log_options log;
-  bool dev = false;        // `skein dev`
-  std::string config_file; // empty = built-in
+  bool trust_clock = false; // however far from the store's last commit it is
+  bool dev = false;         // `skein dev`
+  std::string config_file;  // empty = built-in
 
   /// For journal::open.
   const std::string& store_url() const { return store.empty() ? data_dir : store; }

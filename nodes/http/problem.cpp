@@ -49,6 +49,7 @@ constexpr std::array rules{
     problem_rule{errc::not_ready, 503, 1, later},
     problem_rule{errc::store_refuses, 503, 5, repair},
     problem_rule{errc::store_stuck, 503, 5, repair},
+    problem_rule{errc::disk_low, 503, 30, "Nothing was stored; send it again later."},
     problem_rule{errc::unknown_outcome, 500, 1, repeat},
     problem_rule{errc::store_locked, 503, 5, later},
     problem_rule{errc::store_corrupt, 500, 0, repair},

@@ -144,6 +144,17 @@ void put_store(page& out, const store_facts& store) {
       .value(number(store.io.dedupe_healed));
 }
 
+void put_disk(page& out, const disk_facts& disk) {
+  out.gauge("skein_disk_free_bytes", "Free space of the store's disk, for this user.")
+      .value(number(disk.free));
+  out.gauge("skein_disk_free_min_bytes", "Free space below which no new events are taken.")
+      .value(number(disk.mark));
+  out.gauge("skein_disk_low", "1 while new events are refused for want of free space.")
+      .value(disk.low ? 1 : 0);
+  out.gauge("skein_disk_ballast_bytes", "Space kept in a file for when the disk is full.")
+      .value(number(disk.ballast));
+}
+
 void put_gateway(page& out, const gateway_facts& gateway) {
   out.counter("skein_offered_events_total", "Events offered to this node.")
       .value(number(gateway.counted.offered));
@@ -241,6 +252,8 @@ std::string render_metrics(const metrics_sources& from) {
       .value(resident_bytes());
   if (from.store)
     put_store(out, *from.store);
+  if (from.store && from.store->disk)
+    put_disk(out, *from.store->disk);
   put_gateway(out, from.parts.gateway);
   put_loops(out, from.parts.loops);
   put_agents(out, from);

@@ -20,10 +20,10 @@ constexpr int upkeep_share = 4;
 } // namespace
 
 store_threads::store_threads(journal::engine& engine, readers opened, const clock_port& clock,
-                             std::uint32_t loops, calls call)
+                             std::uint32_t loops, calls call, disk_watch* disk)
   : engine_{engine}, turns_{"skein-reader", std::move(opened.of_turns)},
     look_ups_{"skein-look-up", std::move(opened.of_look_ups)}, clock_{clock}, loops_{loops},
-    call_{std::move(call)} {}
+    call_{std::move(call)}, disk_{disk} {}
 
 store_threads::~store_threads() {
   if (writer_.joinable())
@@ -195,6 +195,11 @@ result<journal::commit_receipt> store_threads::commit(journal::batches all) {
     return errc::unknown_outcome;
   const moment began = clock_.now();
   auto receipt = engine_.commit(all, began.wall);
+  if (!receipt && receipt.error().code == errc::disk_full && disk_ != nullptr) {
+    if (disk_->give_way())
+      receipt = engine_.commit(all, began.wall);
+    disk_->look();
+  }
   count(receipt, journal::count_operations(all), clock_.now().boot - began.boot);
   if (!receipt && !journal::is_refusal(receipt.error().code)) {
     broken_ = true;
@@ -267,6 +272,8 @@ result<store_facts> store_threads::look_at_facts() {
     return !events ? events.error() : deliveries.error();
   store_facts found{*events, *deliveries,           engine_.counters(),
                     done_,   engine_.last_commit(), engine_.retention()};
+  if (disk_ != nullptr)
+    found.disk = disk_->facts();
   const std::lock_guard lock{write_mutex_};
   found.writer.queued_operations = queued_operations_;
   return found;
@@ -277,6 +284,8 @@ result<store_facts> store_threads::look_at_facts() {
 bool store_threads::keep_up() {
   const moment now = clock_.now();
   last_upkeep_ = now.boot;
+  if (disk_ != nullptr)
+    disk_->look();
   const auto left = engine_.upkeep(now.wall);
   upkeep_rest_ = (clock_.now().boot - now.boot) * upkeep_share;
   for (std::string& each : engine_.take_notes())
@@ -289,6 +298,8 @@ bool store_threads::keep_up() {
     tell_if_broken();
     return false;
   }
+  if (why.code == errc::disk_full && disk_ != nullptr)
+    disk_->give_way(); // the next upkeep has its room
   if (std::exchange(upkeep_refused_, why.code) != why.code)
     call_.upkeep(why);
   return left && *left;

@@ -12,12 +12,14 @@
 // A commit that the journal refuses (journal::is_refusal) was a definite no, and the next one is
 // tried. When a full disk refused what was gathered of several submits, each of them is tried
 // alone: a large one must not take the small ones with it. (Loops see to the same within a submit:
-// while the store refuses, each request is a submit of its own.) After any other error the outcome
+// while the store refuses, each request is a submit of its own.) Before that the ballast is given
+// up, if there is any, and the same commit tried again. After any other error the outcome
 // is unknown: the writer answers so, calls `fatal` once, and commits no more: the process must stop
 // and find out from the disk (a failed sync is never repeated).
 #pragma once
 
 #include "actors/ports.hpp"
+#include "nodes/store/disk_watch.hpp"
 #include "nodes/store/reading_thread.hpp"
 #include "protocol/limits.hpp"
 
@@ -53,10 +55,10 @@ class store_threads final : public store_port {
     std::function<void(std::string)> note{};
   };
 
-  /// `engine` is used by the writer alone from start() until close(). `loops`: a shard's loop is
-  /// (shard mod loops).
+  /// `engine` and `disk` are used by the writer alone from start() until close(). `loops`: a
+  /// shard's loop is (shard mod loops). `disk` may be absent.
   store_threads(journal::engine& engine, readers opened, const clock_port& clock,
-                std::uint32_t loops, calls call);
+                std::uint32_t loops, calls call, disk_watch* disk = nullptr);
   ~store_threads() override;
 
   void start();
@@ -105,6 +107,7 @@ class store_threads final : public store_port {
   const clock_port& clock_;
   std::uint32_t loops_;
   calls call_;
+  disk_watch* disk_;
 
   std::mutex write_mutex_;
   std::condition_variable write_ready_;

@@ -219,6 +219,29 @@ TEST_CASE("while draining everything new is refused and what is in flight is tol
   CHECK(world.in_flight == std::vector<std::size_t>{1, 0});
 }
 
+TEST_CASE(
+    "while intake is closed new events get its reason, what is in flight ends, and it opens") {
+  gateway_world world{two_loops()};
+  world.publish(1, {offered(0)}, 0);
+  const auto first = world.sent;
+  world.step(intake_in{{errc::disk_low, "12 MiB are free"}}, 1);
+  world.publish(2, {offered(0), offered(1)}, 2);
+  CHECK(world.sent.empty());
+  REQUIRE(world.published.size() == 1);
+  const publish_reply refused = world.published[0].reply;
+  CHECK(refused.code == errc::disk_low);
+  CHECK(refused.detail == "12 MiB are free");
+  CHECK(refused.retry_after > 0s);
+  CHECK(refused.members.size() == 2);
+  world.acknowledge(first[0], {durable(0, 1)}, 3);
+  REQUIRE(world.published.size() == 1);
+  CHECK(world.published[0].reply.code == errc::none);
+  world.step(intake_in{}, 4);
+  world.publish(3, {offered(0)}, 5);
+  CHECK(world.published.empty());
+  CHECK(world.sent.size() == 1);
+}
+
 TEST_CASE("an empty publish is answered at once") {
   gateway_world world{two_loops()};
   world.publish(1, {}, 0);

@@ -108,6 +108,53 @@ TEST_CASE("the folder itself may be reached by a link") {
   CHECK(store.open().ok());
 }
 
+TEST_CASE("who removes the lock's file does not get the folder") {
+  temp_dir folder;
+  const auto first = must(store_lock::take(folder.path(), 0ms));
+  REQUIRE(std::filesystem::remove(folder.path() + "/lock"));
+  const auto second = store_lock::take(folder.path(), 0ms);
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.error().code == errc::store_locked);
+  CHECK_FALSE(std::filesystem::exists(folder.path() + "/lock"));
+}
+
+TEST_CASE("a commit whose file was removed, replaced or moved away is not acknowledged") {
+  const std::string name = GENERATE(values<std::string>(
+      {"/lock", "/journal.db", "/journal.db-wal", "/journal.db-shm", "/high-water", ""}));
+  const bool replaced = GENERATE(false, true);
+  folder store;
+  auto opened = must(store.open());
+  const std::vector<operation> batch;
+  (void)opened->agent_number("first"); // a new name alone makes a commit
+  REQUIRE(opened->commit(batch, {}).ok());
+  std::filesystem::rename(store.path + name, store.parent.path() + "/moved");
+  if (replaced && !name.empty())
+    std::ofstream{store.path + name} << "other";
+  else if (replaced)
+    std::filesystem::create_directory(store.path);
+  INFO(name << " replaced " << replaced);
+  (void)opened->agent_number("second");
+  const auto refused = opened->commit(batch, {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == errc::store_gone);
+  CHECK(refused.error().detail.find(store.path + name) == 0);
+  CHECK_FALSE(is_refusal(refused.error().code));
+  CHECK_FALSE(opened->commit(batch, {}).ok());
+}
+
+TEST_CASE("a file that was removed is found by the upkeep and by the end, too") {
+  const bool at_close = GENERATE(false, true);
+  folder store;
+  auto opened = must(store.open());
+  REQUIRE(opened->upkeep({}).ok());
+  REQUIRE(std::filesystem::remove(store.path + "/journal.db"));
+  if (at_close) {
+    CHECK(opened->close().error().code == errc::store_gone);
+  } else {
+    CHECK_FALSE(opened->upkeep({}).ok());
+  }
+}
+
 TEST_CASE("a lock that is given up in time is waited for") {
   temp_dir folder;
   auto first = must(store_lock::take(folder.path(), 0ms));

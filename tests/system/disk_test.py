@@ -1,6 +1,7 @@
 """What a node does when its disk is full, fails or hangs, and when another program holds the journal's file."""
 import os
 import re
+import resource
 import sqlite3
 import sys
 import time
@@ -39,6 +40,20 @@ class Disk(support.SystemTest):
 
     def test_a_quota_that_is_used_up_is_a_full_disk(self):
         self.refuses_until_there_is_space("quota")
+
+    def test_a_limit_of_the_files_size_is_a_full_disk(self):
+        node = self.node()
+        client = support.Client(node)
+        client.ended(client.accept(event("before", "k")))
+        before = resource.prlimit(node.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (8192, before[1]))
+        refused = client.publish(event("large", "k", data="x" * 100_000))
+        self.assert_problem(refused, 503, "disk-full")
+        self.assertIn("File too large", node.log())
+        resource.prlimit(node.pid, resource.RLIMIT_FSIZE, before)
+        until(lambda: client.publish(event("after", "k")).status == 202, 30, "an event to be taken again")
+        client.idle()
+        self.assertEqual(client.ledger()["done"], 2)
 
     def refuses_until_there_is_space(self, order):
         node = self.started()

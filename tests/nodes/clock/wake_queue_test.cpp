@@ -8,6 +8,7 @@
 #include <thread>
 
 using namespace skein;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -73,6 +74,32 @@ TEST_CASE("engine time holds through a backward step and goes on from there") {
   CHECK(time.at_least(from_ns(40)) == from_ns(100));
   CHECK(time.at_least(from_ns(100)) == from_ns(100));
   CHECK(time.at_least(from_ns(101)) == from_ns(101));
+}
+
+TEST_CASE("engine time follows the clock, forward at once, up to a year") {
+  engine_time time;
+  const instant start = from_ns(1'700'000'000'000'000'000);
+  CHECK(time.see(start, {}).now == start);
+  CHECK(time.see(start - 5s, {}).now == start);
+  const auto far = time.see(start + clock_jump_max, {});
+  CHECK(far.now == start + clock_jump_max);
+  CHECK_FALSE(far.doubted);
+}
+
+TEST_CASE("a clock that jumps by more than a year is not believed, and time goes on at its pace") {
+  engine_time time;
+  const instant start = from_ns(1'700'000'000'000'000'000);
+  const boot_time boot{duration{100s}};
+  CHECK(time.see(start, boot).now == start);
+  const instant wrong = start + clock_jump_max + 1s;
+  const auto first = time.see(wrong, boot + 1s);
+  CHECK(first.doubted);
+  CHECK(first.now == start);
+  const auto later = time.see(wrong + 9s, boot + 10s);
+  CHECK_FALSE(later.doubted);
+  CHECK(later.now == start + 9s);
+  CHECK(time.see(start + 20s, boot + 20s).now == start + 20s);
+  CHECK(time.see(wrong + 20s, boot + 30s).doubted);
 }
 
 TEST_CASE("engine time never goes back for any of several threads") {

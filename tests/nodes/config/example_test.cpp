@@ -138,6 +138,7 @@ TEST_CASE("the defaults of the table are the engine's own") {
   CHECK(built.dedupe_identities_max == plain.dedupe_identities_max);
   CHECK(built.events.event_bytes == plain.events.event_bytes);
   CHECK(built.drain_deadline == plain.drain_deadline);
+  CHECK(built.disk == plain.disk);
   CHECK(built.log.level == plain.log.level);
   CHECK(built.log.json == plain.log.json);
 

@@ -54,6 +54,8 @@ agent = "bot"
 event_bytes = "64KiB"
 drain_deadline = "55s"
 dedupe_identities = 5000
+disk_free_min = "5%"
+disk_ballast = "32MiB"
 [log]
 level = "debug"
 format = "json"
@@ -67,6 +69,8 @@ format = "json"
   CHECK(options->retention == 72h);
   CHECK(options->retention_bytes == std::uint64_t{2} << 30);
   CHECK(options->dedupe_identities_max == 5'000);
+  CHECK(options->disk.free_min == disk_share{disk_share::form::percent, 5});
+  CHECK(options->disk.ballast == disk_share{disk_share::form::bytes, 32 << 20});
   CHECK(options->http_host == "::1");
   CHECK(options->http_port == 0);
   CHECK(options->data_dir == "/var/lib/skein");

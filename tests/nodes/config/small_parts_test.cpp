@@ -1,6 +1,7 @@
 // The small machines of the configuration: nearest words, sizes, addresses, names.
 #include "nodes/config/byte_size.hpp"
 #include "nodes/config/config_rules.hpp"
+#include "nodes/config/disk_share.hpp"
 #include "nodes/config/http_address.hpp"
 #include "nodes/config/nearest.hpp"
 #include "nodes/config/version.hpp"
@@ -30,6 +31,17 @@ TEST_CASE("the nearest word is suggested only when it is near") {
   CHECK_FALSE(nearest("banana", words));
   CHECK_FALSE(nearest("", words));
   CHECK_FALSE(nearest(std::string(100'000, 'x'), words));
+}
+
+TEST_CASE("a part of a disk is a size, a percentage or left to the program") {
+  using enum disk_share::form;
+  CHECK(parse_disk_share("auto") == disk_share{});
+  CHECK(parse_disk_share("0") == disk_share{bytes, 0});
+  CHECK(parse_disk_share("1GiB") == disk_share{bytes, 1u << 30});
+  CHECK(parse_disk_share("5%") == disk_share{percent, 5});
+  CHECK(parse_disk_share("90%") == disk_share{percent, 90});
+  for (const char* wrong : {"", "91%", "%", "-1%", "5.5%", "1GB", "automatic", "5 %"})
+    CHECK_FALSE(parse_disk_share(wrong));
 }
 
 TEST_CASE("sizes are read in bytes and binary units") {

@@ -1,5 +1,6 @@
 #include "nodes/store/store_threads.hpp"
 #include "tests/support/faulty_journal.hpp"
+#include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -32,7 +33,7 @@ class still_clock final : public clock_port {
 /// in one list, a line each.
 class store_world {
  public:
-  store_world() {
+  explicit store_world(disk_watch* disk = nullptr) {
     journal::open_options options;
     options.shards = 4;
     options.now = clock.now().wall;
@@ -47,7 +48,8 @@ class store_world {
         loops,
         store_threads::calls{
             [this](const error& why) { tell("fatal " + std::string{slug(why.code)}); },
-            [this](const error& why) { tell("upkeep " + std::string{slug(why.code)}); }});
+            [this](const error& why) { tell("upkeep " + std::string{slug(why.code)}); }},
+        disk);
     for (std::uint32_t loop = 0; loop < loops; ++loop)
       store->attach(static_cast<loop_no>(loop), [this, loop](const foreign_events& told) {
         for (const auto& each : told.events)
@@ -220,6 +222,34 @@ TEST_CASE("what a full disk refuses together is tried one by one: small submits 
                                 "loop 0 large: disk-full with 2", "loop 1 small: 1-2 with 1",
                                 "commit 2"});
   CHECK(world.journal->commits() == std::vector<std::size_t>{1, 3, 2, 1});
+}
+
+TEST_CASE("a commit that finds no room is tried again once with the room of the ballast") {
+  const temp_dir folder;
+  std::vector<disk_news> told;
+  constexpr disk_share none{disk_share::form::bytes, 0};
+  constexpr disk_share some{disk_share::form::bytes, 1 << 20};
+  disk_watch disk{folder.path(),
+                  {none, some},
+                  [&](disk_news news, const disk_facts&, const error&) { told.push_back(news); }};
+  disk.look();
+  REQUIRE(disk.facts().ballast == 1 << 20);
+  store_world world{&disk};
+  world.journal->fail_next({errc::disk_full, errc::none});
+  world.submit(0, "a", {world.accept(0, "1")});
+  CHECK(world.lines(2) == lines{"loop 0 a: 0-1 with 1", "commit 1"});
+  REQUIRE(world.store->close().ok());
+  CHECK(told == std::vector{disk_news::made, disk_news::released, disk_news::made});
+}
+
+TEST_CASE("facts tell of the disk, if there is one") {
+  const temp_dir folder;
+  disk_watch disk{folder.path(), {}, [](disk_news, const disk_facts&, const error&) {}};
+  disk.look();
+  store_world world{&disk};
+  world.store->facts(
+      [&](const result<store_facts>& got) { world.tell(got->disk->total > 0 ? "disk" : "none"); });
+  CHECK(world.lines(1) == lines{"disk"});
 }
 
 TEST_CASE("a refusal is a definite no and the store goes on") {

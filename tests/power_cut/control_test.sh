@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The power-cut test must be able to fail: a program that does not sync has to lose acknowledged events in it.
+# control_test.sh SOURCE BUILD_FOLDER PYTHON
+set -euo pipefail
+source=$1
+build=$2
+python=$3
+[ "$(id -u)" -eq 0 ] || { echo "SKIPPED: disks of one's own need root"; exit 77; }
+cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSKEIN_DEVELOPER_MODE=OFF \
+  -DSKEIN_PLANTED_BUG=no_sync >/dev/null
+cmake --build "$build" --target skein
+cd "$(dirname "$0")"
+SKEIN_BINARY=$build/skein SKEIN_EXPECT_LOSS=1 exec "$python" power_cut_test.py 10
