@@ -8,10 +8,6 @@ using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
 
-#define FOR_EACH_ENGINE                                                                            \
-  const auto kind = GENERATE(from_range(all_engines()));                                           \
-  INFO(kind.name)
-
 namespace {
 
 using sequences = std::vector<std::uint64_t>;
@@ -109,6 +105,10 @@ class history {
 };
 
 } // namespace
+
+#define FOR_EACH_ENGINE                                                                            \
+  const auto kind = GENERATE(from_range(all_engines()));                                           \
+  INFO(kind.name)
 
 TEST_CASE("look-ups find what they name over many ranges, whatever is indexed by then") {
   FOR_EACH_ENGINE;

@@ -106,7 +106,7 @@ TEST_CASE("ranges of another size are made anew without a word") {
   store.chained.close();
   const started before = store.start();
   store.chained.close();
-  store.chained.options.range_events = 100;
+  store.chained.options.range_events = 128;
   const started after = store.start();
   CHECK(after.pending == before.pending);
   CHECK(after.notes.empty());
