@@ -1,4 +1,5 @@
 #include "nodes/agents/program_guard.hpp"
+#include "nodes/bench/machine.hpp"
 #include "nodes/cli/banner.hpp"
 #include "nodes/cli/cli.hpp"
 #include "nodes/node.hpp"
@@ -17,9 +18,9 @@ void say_ready(const skein::node_options& options, std::uint16_t port) {
 int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == skein::guard_command)
     return skein::guard_programs();
-  return skein::cli::run(argc, argv, {[](const skein::node_options& options) {
-                           return skein::run_node(
-                               options, say_ready,
-                               {"/proc/self/exe", std::string{skein::guard_command}});
-                         }});
+  const auto run_node = [](const skein::node_options& options) {
+    return skein::run_node(options, say_ready,
+                           {"/proc/self/exe", std::string{skein::guard_command}});
+  };
+  return skein::cli::run(argc, argv, {run_node, skein::bench::measure_machine});
 }

@@ -1,14 +1,17 @@
-// The command line. main() hands over its arguments and what runs a node:
+// The command line. main() hands over its arguments, what runs a node and
+// what measures a machine:
 //
 //   int main(int argc, char** argv) {
-//     return skein::cli::run(argc, argv, {run_node});
+//     return skein::cli::run(argc, argv, {run_node, measure_machine});
 //   }
 #pragma once
 
+#include "nodes/bench/machine.hpp"
 #include "nodes/config/node_options.hpp"
 #include "protocol/result.hpp"
 
 #include <functional>
+#include <string_view>
 
 namespace skein::cli {
 
@@ -16,6 +19,10 @@ struct cli_hooks {
   /// Runs a node until it was told to stop; its answer is the exit status, or why it could not
   /// start, which nobody was told yet. `dev` and `start` call it.
   std::function<result<int>(const node_options&)> run_node;
+  /// Measures the machine; `progress` is told what begins. `bench` calls it.
+  std::function<result<bench::machine_figures>(
+      const bench::machine_plan&, const std::function<void(std::string_view)>& progress)>
+      measure_machine;
 };
 
 /// Returns the exit status; no exception leaves.

@@ -42,6 +42,8 @@ constexpr std::array table{
             "skein loop list", define_loop_list},
     command{"journal", "verify", "", "Check all of a store: structure, checksums, chain, counts.",
             "skein journal verify --data ./skein-data", define_journal_verify},
+    command{"bench", "", "", "Measure what this machine can do for Skein, in half a minute.",
+            "skein bench --data /var/lib", define_bench},
     command{"config", "check", "FILE", "Check a configuration and report every mistake.",
             "skein config check cluster.toml", define_config_check},
     command{"config", "show", "[FILE]", "Show every setting in force and where it comes from.",

@@ -20,6 +20,7 @@ handler define_agent_list(CLI::App& app);
 handler define_agent_describe(CLI::App& app);
 handler define_loop_list(CLI::App& app);
 handler define_journal_verify(CLI::App& app);
+handler define_bench(CLI::App& app);
 handler define_config_check(CLI::App& app);
 handler define_config_show(CLI::App& app);
 handler define_version(CLI::App& app);

@@ -22,8 +22,11 @@ struct command_line {
   bool in_is_terminal = false;
   std::vector<node_options> started; // what `dev` and `start` were to run
   int node_exit = 0;
-  error node_fails;       // why it cannot start
-  duration clock_step{0}; // by which the clock goes on each time it is read
+  error node_fails; // why it cannot start
+  bench::machine_figures measured;
+  error measuring_fails;
+  std::vector<bench::machine_plan> measuring; // what `bench` was to do
+  duration clock_step{0};                     // by which the clock goes on each time it is read
 
   std::string out;
   std::string err;
@@ -44,10 +47,18 @@ struct command_line {
     world.now = [at = std::chrono::steady_clock::time_point{}, this]() mutable {
       return std::exchange(at, at + clock_step);
     };
-    const cli::cli_hooks hooks{[this](const node_options& options) {
-      started.push_back(options);
-      return node_fails.code == errc::none ? result<int>{node_exit} : result<int>{node_fails};
-    }};
+    const cli::cli_hooks hooks{
+        [this](const node_options& options) {
+          started.push_back(options);
+          return node_fails.code == errc::none ? result<int>{node_exit} : result<int>{node_fails};
+        },
+        [this](const bench::machine_plan& plan,
+               const std::function<void(std::string_view)>& progress) {
+          using figures = result<bench::machine_figures>;
+          measuring.push_back(plan);
+          progress("the disk");
+          return measuring_fails.code == errc::none ? figures{measured} : figures{measuring_fails};
+        }};
     const int exit = cli::run_in(world, arguments, hooks);
     out = out_stream.str();
     err = err_stream.str();
