@@ -6,27 +6,23 @@
 //   journal    accept a batch and finish the one before, in one commit
 //   journal 2  accept a batch in one commit, finish it in the next
 //   shuffled   journal 2, finished in an arbitrary order, as turns of many lanes end
+#include "bench/load.hpp"
 #include "journal/journal.hpp"
-
-#include <sqlite3.h>
+#include "nodes/bench/disk_limits.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
 #include <filesystem>
-#include <functional>
 #include <random>
 #include <string>
-#include <sys/resource.h>
-#include <unistd.h>
 #include <vector>
 
 namespace {
 
 using namespace skein;
+using namespace skein::bench;
 
 constexpr std::size_t body_bytes = 200;
 constexpr std::size_t keys = 1'000;
@@ -34,134 +30,26 @@ constexpr std::size_t keys = 1'000;
 struct figure {
   std::string what;
   std::size_t batch = 0;
-  std::size_t events = 0;
-  double seconds = 0;
-  double cpu_seconds = 0;
+  batch_run run;
   double syncs = -1; // an event
   double bytes = -1; // an event, written by the engine
-  double slowest_ms = 0;
 };
 
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "journal_bench: %s\n", why.c_str());
-  std::exit(1);
-}
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double cpu_now() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& at) {
-    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
-/// Runs `step` (which handles one batch) until all events are through.
-figure measure(std::string what, std::size_t batch, std::size_t events,
-               const std::function<void(std::size_t first)>& step) {
-  figure found{.what = std::move(what), .batch = batch, .events = events / batch * batch};
-  const double begin = seconds_now();
-  const double cpu_begin = cpu_now();
-  double last = begin;
-  for (std::size_t first = 0; first < found.events; first += batch) {
-    step(first);
-    const double now = seconds_now();
-    found.slowest_ms = std::max(found.slowest_ms, (now - last) * 1e3);
-    last = now;
-  }
-  found.seconds = last - begin;
-  found.cpu_seconds = cpu_now() - cpu_begin;
-  return found;
+figure figure_of(std::string what, std::size_t batch, batch_run run) {
+  return {.what = std::move(what), .batch = batch, .run = std::move(run)};
 }
 
 figure raw_log(const std::string& directory, std::size_t batch, std::size_t events) {
-  const std::string path = directory + "/raw";
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0)
-    die("opening " + path);
-  const std::string bytes(batch * body_bytes, 'x');
-  auto found = measure("raw", batch, events, [&](std::size_t) {
-    if (::write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
-        ::fdatasync(fd) != 0)
-      die("writing " + path);
-  });
-  ::close(fd);
+  auto found =
+      figure_of("raw", batch, must(append_and_sync(directory, batch, body_bytes, {events})));
   found.syncs = 1.0 / static_cast<double>(batch);
   found.bytes = body_bytes;
   return found;
 }
 
-class plain_sqlite {
- public:
-  explicit plain_sqlite(const std::string& path) {
-    if (sqlite3_open(path.c_str(), &db_) != SQLITE_OK)
-      die("opening " + path);
-    run("PRAGMA journal_mode=WAL");
-    run("PRAGMA synchronous=FULL");
-    run("CREATE TABLE e(id INTEGER PRIMARY KEY, k INTEGER, p BLOB)");
-    insert_ = prepare("INSERT INTO e VALUES(?, ?, ?)");
-    remove_ = prepare("DELETE FROM e WHERE id = ?");
-  }
-  ~plain_sqlite() {
-    sqlite3_finalize(insert_);
-    sqlite3_finalize(remove_);
-    sqlite3_close(db_);
-  }
-  plain_sqlite(const plain_sqlite&) = delete;
-  plain_sqlite& operator=(const plain_sqlite&) = delete;
-
-  void append(std::size_t first, std::size_t batch, const std::string& body) {
-    run("BEGIN");
-    for (std::size_t i = first; i < first + batch; ++i) {
-      sqlite3_bind_int64(insert_, 1, static_cast<sqlite3_int64>(i));
-      sqlite3_bind_int64(insert_, 2, static_cast<sqlite3_int64>(i % keys));
-      sqlite3_bind_blob(insert_, 3, body.data(), static_cast<int>(body.size()), nullptr);
-      step(insert_);
-    }
-    run("COMMIT");
-  }
-  void remove(std::size_t first, std::size_t batch) {
-    run("BEGIN");
-    for (std::size_t i = first; i < first + batch; ++i) {
-      sqlite3_bind_int64(remove_, 1, static_cast<sqlite3_int64>(i));
-      step(remove_);
-    }
-    run("COMMIT");
-  }
-
- private:
-  void run(const char* sql) {
-    if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
-      die(sqlite3_errmsg(db_));
-  }
-  sqlite3_stmt* prepare(const char* sql) {
-    sqlite3_stmt* made = nullptr;
-    if (sqlite3_prepare_v2(db_, sql, -1, &made, nullptr) != SQLITE_OK)
-      die(sqlite3_errmsg(db_));
-    return made;
-  }
-  void step(sqlite3_stmt* which) {
-    if (sqlite3_step(which) != SQLITE_DONE)
-      die(sqlite3_errmsg(db_));
-    sqlite3_reset(which);
-  }
-
-  sqlite3* db_ = nullptr;
-  sqlite3_stmt* insert_ = nullptr;
-  sqlite3_stmt* remove_ = nullptr;
-};
-
 figure sqlite_alone(const std::string& directory, std::size_t batch, std::size_t events) {
-  plain_sqlite db{directory + "/plain.db"};
-  const std::string body(body_bytes, 'x');
-  return measure("sqlite", batch, events, [&](std::size_t first) {
-    db.append(first, batch, body);
-    db.remove(first, batch);
-  });
+  return figure_of("sqlite", batch,
+                   must(sqlite_insert_delete(directory, batch, body_bytes, {events})));
 }
 
 class journal_run {
@@ -252,12 +140,12 @@ figure journal_alone(const std::string& url, const std::string& what, std::size_
                      std::size_t events, bool one_commit, bool shuffled = false) {
   journal_run run{url, batch};
   const auto before = run.engine().counters();
-  auto found = measure(what, batch, events, [&](std::size_t first) {
+  const auto step = [&](std::size_t first) -> result<void> {
     if (one_commit) {
       run.add_finishes();
       run.add_accepts(first);
       run.commit();
-      return;
+      return {};
     }
     run.add_accepts(first);
     run.commit();
@@ -265,9 +153,11 @@ figure journal_alone(const std::string& url, const std::string& what, std::size_
       run.shuffle();
     run.add_finishes();
     run.commit();
-  });
+    return {};
+  };
+  auto found = figure_of(what, batch, must(run_batches(batch, {events}, step)));
   const auto after = run.engine().counters();
-  const auto count = static_cast<double>(found.events);
+  const auto count = static_cast<double>(found.run.events);
   found.syncs = static_cast<double>(after.syncs - before.syncs) / count;
   found.bytes = static_cast<double>(after.bytes_written - before.bytes_written) / count;
   return found;
@@ -277,14 +167,14 @@ void print_table(const std::vector<figure>& all) {
   std::printf("%-10s %7s %10s %12s %12s %12s %12s %11s\n", "what", "batch", "events", "events/s",
               "us CPU/ev", "syncs/ev", "bytes/ev", "slowest ms");
   for (const figure& each : all) {
-    const auto count = static_cast<double>(each.events);
-    std::printf("%-10s %7zu %10zu %12.0f %12.2f ", each.what.c_str(), each.batch, each.events,
-                count / each.seconds, each.cpu_seconds / count * 1e6);
+    const auto count = static_cast<double>(each.run.events);
+    std::printf("%-10s %7zu %10zu %12.0f %12.2f ", each.what.c_str(), each.batch, each.run.events,
+                count / each.run.seconds, each.run.cpu_seconds / count * 1e6);
     if (each.bytes >= 0)
       std::printf("%12.5f %12.0f", each.syncs, each.bytes);
     else
       std::printf("%12s %12s", "-", "-");
-    std::printf(" %11.1f\n", each.slowest_ms);
+    std::printf(" %11.1f\n", quantile(each.run.batch_ms, 1));
   }
 }
 
@@ -292,13 +182,13 @@ void print_json(const std::vector<figure>& all) {
   std::printf("[");
   for (std::size_t i = 0; i < all.size(); ++i) {
     const figure& each = all[i];
-    const auto count = static_cast<double>(each.events);
+    const auto count = static_cast<double>(each.run.events);
     std::printf("%s{\"what\":\"%s\",\"batch\":%zu,\"events\":%zu,\"events_per_s\":%.0f,"
                 "\"cpu_us_per_event\":%.3f,\"syncs_per_event\":%.6f,\"bytes_per_event\":%.1f,"
                 "\"slowest_ms\":%.2f}",
-                i == 0 ? "" : ",\n ", each.what.c_str(), each.batch, each.events,
-                count / each.seconds, each.cpu_seconds / count * 1e6, each.syncs, each.bytes,
-                each.slowest_ms);
+                i == 0 ? "" : ",\n ", each.what.c_str(), each.batch, each.run.events,
+                count / each.run.seconds, each.run.cpu_seconds / count * 1e6, each.syncs,
+                each.bytes, quantile(each.run.batch_ms, 1));
   }
   std::printf("]\n");
 }
@@ -317,10 +207,8 @@ int main(int argc, char** argv) {
     else
       die("usage: journal_bench [--json] [--events=N]; files go below $TMPDIR, not on a tmpfs");
   }
-  const char* base = std::getenv("TMPDIR");
-  std::string directory = std::string{base == nullptr ? "/tmp" : base} + "/journal-bench-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr)
-    die("making a directory for the files");
+  const own_folder folder;
+  const std::string& directory = folder.path();
   std::vector<figure> all;
   for (const std::size_t batch : {std::size_t{1}, std::size_t{64}, std::size_t{512},
                                   std::size_t{1'000}, std::size_t{4'000}}) {
@@ -330,7 +218,6 @@ int main(int argc, char** argv) {
     };
     all.push_back(raw_log(directory, batch, count));
     all.push_back(sqlite_alone(directory, batch, count));
-    std::filesystem::remove(directory + "/plain.db");
     all.push_back(journal_alone(fresh("one"), "journal", batch, count, true));
     std::filesystem::remove_all(fresh("one"));
     all.push_back(journal_alone(fresh("two"), "journal 2", batch, count, false));
@@ -339,6 +226,5 @@ int main(int argc, char** argv) {
     std::filesystem::remove_all(fresh("three"));
     all.push_back(journal_alone("memory:", "memory", batch, count, true));
   }
-  std::filesystem::remove_all(directory);
   json ? print_json(all) : print_table(all);
 }

@@ -1,74 +1,81 @@
-// What the benchmarks share: a node in this process, a load, a window, and the node's own figures.
+// What the benchmarks share: options, a folder of their own, and a node in this process. The load
+// itself is in nodes/bench/.
 #pragma once
 
-#include "actors/api.hpp"
-#include "nodes/node.hpp"
+#include "nodes/bench/load.hpp"
+#include "nodes/bench/load_node.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <condition_variable>
+#include <chrono>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 namespace skein::bench {
 
-struct plan {
-  std::size_t events = 1'000'000;
-  std::size_t keys = 1'000;
-  std::size_t payload = 200;   // bytes of data
-  std::size_t window = 12'288; // events offered and not yet acknowledged
-  std::size_t batch = 512;
-  std::size_t rate = 2'000; // events a second, where a rate is held
+struct plan : load {
   std::size_t connections = 8;
   std::uint32_t loops = 2;
   std::string agent = "noop"; // noop, echo, exec
   std::string via = "inproc"; // inproc, http
   std::string worker;         // the program of the exec agent
   std::string data; // the store's folder; empty = a fresh one below $TMPDIR, removed afterwards
+  std::size_t far = 10'000'000; // timers: events that are due in days
+  std::string part;             // what a benchmark's child process does; see child.hpp
   bool json = false;
 };
 
-/// Ends the process with a usage message when an option is unknown.
-plan read_plan(int argc, char** argv);
+[[noreturn]] void die(const std::string& why);
 
-/// The edge that holds a producer back.
-class window {
+/// The value, or the end of the process.
+template <class Value>
+Value must(result<Value> found) {
+  if (!found)
+    die(to_string(found.error()));
+  return *std::move(found);
+}
+
+/// Ends the process with a usage message when an option is unknown.
+plan read_plan(int argc, char** argv, plan made = {});
+
+/// Made below $TMPDIR, and removed at the end.
+class own_folder {
  public:
-  explicit window(std::size_t size) : left_{size} {}
-  void take(std::size_t count);
-  void give(std::size_t count, std::size_t refused);
-  std::size_t refused();
+  own_folder();
+  ~own_folder();
+  own_folder(const own_folder&) = delete;
+  own_folder& operator=(const own_folder&) = delete;
+  const std::string& path() const { return path_; }
+  /// Of all files in it.
+  std::size_t bytes() const;
 
  private:
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::size_t left_;
-  std::size_t refused_ = 0;
+  std::string path_;
 };
 
 /// A node with one agent and one route to it. Drains and removes its folder at the end.
 class bench_node {
  public:
   explicit bench_node(const plan& of);
-  ~bench_node();
   node_api& api() { return node_->api(); }
-  std::uint16_t port() const { return node_->http_port(); }
+  std::uint16_t port() const { return node_->port(); }
 
  private:
-  std::string folder_;
-  bool own_folder_ = false;
-  std::unique_ptr<node> node_;
+  std::unique_ptr<own_folder> folder_;
+  std::unique_ptr<load_node> node_;
 };
 
-/// The parsed answer of a look-up; ends the process on an error.
-nlohmann::json look_up(node_api& api, const std::string& operation,
-                       const nlohmann::json& arguments);
+/// The agent of bench_node, as a program that takes one turn, never answers, and so holds all
+/// others back.
+agent_settings held_agent();
 
-event make_event(const plan& of, std::size_t number);
-std::vector<offered_event> make_batch(node_api& api, const plan& of, std::size_t first,
-                                      std::size_t count);
+/// A node of a benchmark's part, in the folder of its plan.
+std::unique_ptr<load_node> start_part(const plan& of, agent_settings agent);
+
+double seconds_since(std::chrono::steady_clock::time_point begin);
+
+/// The node's own figures; ends the process on an error.
+nlohmann::json status_of(node_api& api);
 
 } // namespace skein::bench

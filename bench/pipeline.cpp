@@ -21,23 +21,6 @@ using namespace skein;
 using namespace skein::bench;
 using steady = std::chrono::steady_clock;
 
-std::size_t produce_inproc(node_api& api, const plan& of) {
-  window edge{of.window};
-  for (std::size_t at = 0; at < of.events; at += of.batch) {
-    const std::size_t count = std::min(of.batch, of.events - at);
-    auto batch = make_batch(api, of, at, count);
-    edge.take(count);
-    api.publish(std::move(batch), [&edge, count](publish_reply reply) {
-      std::size_t refused = 0;
-      for (const publish_result& member : reply.members)
-        refused += member.code == errc::none ? 0 : 1;
-      edge.give(count, refused);
-    });
-  }
-  edge.take(of.window); // all are acknowledged
-  return edge.refused();
-}
-
 /// Each connection has one request under way; their number times the batch is the window.
 std::size_t produce_http(std::uint16_t port, const plan& of) {
   std::atomic<std::size_t> next{0}, refused{0};
@@ -70,15 +53,12 @@ int main(int argc, char** argv) {
   const plan of = read_plan(argc, argv);
   bench_node node{of};
   node_api& api = node.api();
-  const auto before = look_up(api, "status", nlohmann::json::object());
+  const auto before = status_of(api);
   const auto begin = steady::now();
   const std::size_t refused =
-      of.via == "http" ? produce_http(node.port(), of) : produce_inproc(api, of);
+      of.via == "http" ? produce_http(node.port(), of) : publish_windowed(api, of);
   const double publish_s = std::chrono::duration<double>(steady::now() - begin).count();
-  nlohmann::json after;
-  do {
-    after = look_up(api, "status", nlohmann::json::object());
-  } while (after["ledger"]["pending"] != 0);
+  const auto after = must(await_all_done(api, std::chrono::milliseconds{0}));
   const double all_s = std::chrono::duration<double>(steady::now() - begin).count();
   const double events = static_cast<double>(of.events);
   const nlohmann::json figures{

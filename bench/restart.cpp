@@ -1,0 +1,89 @@
+// bench/restart: how long a node takes until it serves, with so many events pending.
+//
+//   restart [--events MOST] [--payload B] [--keys K] [--loops L] [--json]
+//
+// One store grows to 0, 100,000, 1,000,000 ... MOST (10,000,000) pending events. At each of them
+// the node is killed and started, stopped in order, and started again. The agent takes no turns
+// meanwhile. The time is from the call to the node that serves; each start is a process of its own,
+// and the page cache is warm.
+#include "bench/child.hpp"
+#include "bench/load.hpp"
+
+#include <chrono>
+#include <cstdio>
+
+namespace {
+
+using namespace skein;
+using namespace skein::bench;
+
+void publish_all(const plan& of) {
+  const auto node = start_part(of, held_agent());
+  const std::size_t refused = publish_windowed(node->api(), of);
+  tell({{"refused", refused}});
+  end_as_killed();
+}
+
+nlohmann::json start_and_tell(const plan& of, std::unique_ptr<load_node>& node) {
+  const auto begin = std::chrono::steady_clock::now();
+  node = start_part(of, held_agent());
+  const double seconds = seconds_since(begin);
+  return {{"seconds", seconds}, {"pending", status_of(node->api())["ledger"]["pending"]}};
+}
+
+/// The next start finds a store that was closed.
+void start_and_stop(const plan& of) {
+  std::unique_ptr<load_node> node;
+  tell(start_and_tell(of, node));
+}
+
+void start_and_die(const plan& of) {
+  std::unique_ptr<load_node> node;
+  tell(start_and_tell(of, node));
+  end_as_killed();
+}
+
+nlohmann::json measure(const plan& of) {
+  const own_folder folder;
+  nlohmann::json rows = nlohmann::json::array();
+  plan grows = of;
+  std::size_t there = 0;
+  for (const std::size_t pending : {0ul, 100'000ul, 1'000'000ul, 10'000'000ul}) {
+    if (pending > of.events)
+      break;
+    grows.first = there;
+    grows.events = pending - there;
+    run_part(grows, "publish", folder);
+    there = pending;
+    const auto killed = run_part(grows, "start and stop", folder);
+    const auto clean = run_part(grows, "start and die", folder);
+    rows.push_back({{"pending", clean["pending"]}, {"killed", killed}, {"clean", clean}});
+  }
+  return {{"bench", "restart"}, {"rows", rows}};
+}
+
+void print_table(const nlohmann::json& of) {
+  std::printf("%12s %14s %14s %14s\n", "pending", "after kill, s", "after stop, s", "memory, MB");
+  for (const auto& row : of["rows"])
+    std::printf("%12zu %14.3f %14.3f %14.0f\n", row["pending"].get<std::size_t>(),
+                row["killed"]["seconds"].get<double>(), row["clean"]["seconds"].get<double>(),
+                row["killed"]["rss_peak"].get<double>() / 1e6);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  plan defaults;
+  defaults.events = 10'000'000;
+  const plan of = read_plan(argc, argv, defaults);
+  if (of.part == "publish")
+    publish_all(of);
+  else if (of.part == "start and stop")
+    start_and_stop(of);
+  else if (of.part == "start and die")
+    start_and_die(of);
+  else if (const auto figures = measure(of); of.json)
+    std::printf("%s\n", figures.dump().c_str());
+  else
+    print_table(figures);
+}
