@@ -130,6 +130,8 @@ void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at,
   (before == no_slot ? into.head : deliveries[before].next) = slot;
   if (is_first)
     into.first_waiting = slot;
+  if (entering.next != no_slot)
+    into.closed_to = no_slot; // it may stand before those that are closing
   ++into.size;
   count_waiting(into, slot, +1);
   offer_ready(lane_slot);
@@ -236,6 +238,14 @@ void lane_set::close(std::uint32_t slot) {
   if (in.first_waiting == slot)
     in.first_waiting = waiting_from(which.next);
   offer_ready(which.lane);
+}
+
+std::uint32_t lane_set::first_open(std::uint32_t lane_slot) {
+  lane& in = lanes[lane_slot];
+  std::uint32_t slot = in.closed_to == no_slot ? in.head : deliveries[in.closed_to].next;
+  for (; slot != no_slot && deliveries[slot].at == stage::closing; slot = deliveries[slot].next)
+    in.closed_to = slot;
+  return slot;
 }
 
 void lane_set::set_loading(std::uint32_t lane_slot, bool loading, bool goes_first) {
@@ -355,6 +365,8 @@ void lane_set::unlink(std::uint32_t slot) {
     --in.active;
   if (in.first_waiting == slot)
     in.first_waiting = waiting_from(gone.next);
+  if (in.closed_to == slot)
+    in.closed_to = gone.previous;
   (gone.previous == no_slot ? in.head : deliveries[gone.previous].next) = gone.next;
   (gone.next == no_slot ? in.tail : deliveries[gone.next].previous) = gone.previous;
   gone.lane = gone.previous = gone.next = no_slot;

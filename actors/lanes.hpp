@@ -123,6 +123,7 @@ struct lane {
   std::uint32_t head = no_slot;
   std::uint32_t tail = no_slot;
   std::uint32_t first_waiting = no_slot;
+  std::uint32_t closed_to = no_slot; // it and all before it are closing; see first_open
   std::uint32_t size = 0;
   std::uint32_t active = 0;                              // from starting to closing
   std::array<std::uint32_t, priority_classes> waiting{}; // per class
@@ -191,6 +192,9 @@ class lane_set {
   /// any stage -> closing: its outcome is with the journal. Nothing starts in the lane until it is
   /// removed (of a pure agent: nothing from this place on).
   void close(std::uint32_t delivery);
+  /// The lane's first delivery that is not closing; no_slot if there is none. It goes on where the
+  /// last call ended: with many of a lane at the journal, each outcome would walk over all of them.
+  std::uint32_t first_open(std::uint32_t lane);
   /// A loading lane starts nothing. Afterwards it is the first of its queue, unless it is to wait
   /// its turn anew: what was read for it is used before more is read.
   void set_loading(std::uint32_t lane, bool loading, bool goes_first = true);

@@ -57,12 +57,9 @@ void scheduler_core::take_outcome(turn_outcome& outcome) {
 
 /// Uses held outcomes from the lane's head as far as everything before them is with the journal.
 void scheduler_core::settle_lane(std::uint32_t lane_slot) {
-  std::uint32_t next = no_slot;
-  for (std::uint32_t slot = lanes_.lanes[lane_slot].head; slot != no_slot; slot = next) {
+  for (std::uint32_t slot = lanes_.first_open(lane_slot); slot != no_slot;
+       slot = lanes_.first_open(lane_slot)) {
     live_delivery& delivery = lanes_.deliveries[slot];
-    next = delivery.next;
-    if (delivery.at == stage::closing)
-      continue;
     if (delivery.at != stage::held)
       return;
     if (delivery.outcome->verdict == turn_verdict::done) {

@@ -192,6 +192,30 @@ TEST_CASE("closing the first, the last and the only one keeps a lane whole") {
   CHECK(world.set.lane_count() == 0);
 }
 
+TEST_CASE("a lane's first open delivery is the one that all before it are closing") {
+  lane_world world;
+  std::vector<std::uint32_t> all;
+  for (int i = 0; i < 5; ++i)
+    all.push_back(world.add("k", pure));
+  const std::uint32_t lane_slot = world.set.find_lane(pure, "k");
+  CHECK(world.set.first_open(lane_slot) == all[0]);
+  world.set.close(all[0]);
+  world.set.close(all[1]);
+  world.set.close(all[3]);
+  CHECK(world.set.first_open(lane_slot) == all[2]);
+  world.set.remove_delivery(all[1]);
+  CHECK(world.set.first_open(lane_slot) == all[2]);
+  world.set.remove_delivery(all[0]);
+  world.set.close(all[2]);
+  CHECK(world.set.first_open(lane_slot) == all[4]);
+  world.set.close(all[4]);
+  CHECK(world.set.first_open(lane_slot) == no_slot);
+  const auto earlier = world.add("k", pure, priority_class::hook, -1); // before those that close
+  CHECK(world.set.first_open(lane_slot) == earlier);
+  world.set.remove_delivery(all[2]);
+  CHECK(world.set.first_open(lane_slot) == earlier);
+}
+
 TEST_CASE("a lane that loads is not ready until it has what it waits for") {
   lane_world world;
   world.add("k");
