@@ -23,7 +23,6 @@ using namespace skein::bench;
 using steady = std::chrono::steady_clock;
 
 constexpr std::size_t empty_events_max = 1'000'000;
-constexpr std::chrono::milliseconds look_every{20};
 
 // ---- the parts, in processes of their own -----------------------------------------------------
 
@@ -55,7 +54,7 @@ void drain(const plan& of) {
   const double start_seconds = seconds_since(opened);
   const auto begin = steady::now();
   const auto before = status_of(node->api());
-  const auto after = must(await_all_done(node->api(), look_every));
+  const auto after = must(await_all_done(node->api()));
   const double seconds = seconds_since(begin);
   const auto pending = before["ledger"]["pending"].get<double>();
   tell({{"start_seconds", start_seconds},
@@ -70,7 +69,7 @@ void empty(const plan& of) {
   const auto begin = steady::now();
   const std::size_t refused = publish_windowed(node->api(), of);
   const double publish_seconds = seconds_since(begin);
-  static_cast<void>(must(await_all_done(node->api(), look_every)));
+  static_cast<void>(must(await_all_done(node->api())));
   const double seconds = seconds_since(begin);
   const auto events = static_cast<double>(of.events);
   tell({{"seconds", seconds},

@@ -40,8 +40,8 @@ figure figure_of(std::string what, std::size_t batch, batch_run run) {
 }
 
 figure raw_log(const std::string& directory, std::size_t batch, std::size_t events) {
-  auto found =
-      figure_of("raw", batch, must(append_and_sync(directory, batch, body_bytes, {events})));
+  auto found = figure_of(
+      "raw", batch, must(write_and_sync(directory, file_use::grows, batch, body_bytes, {events})));
   found.syncs = 1.0 / static_cast<double>(batch);
   found.bytes = body_bytes;
   return found;

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   bench_node node{of};
   node_api& api = node.api();
   const auto all = publish_at_rate(api, of);
-  static_cast<void>(must(await_all_done(api, std::chrono::milliseconds{0})));
+  static_cast<void>(must(await_all_done(api)));
   const auto latencies = start_latencies(api, all, std::min(of.events / 2, of.rate * 2));
   const auto at = [&](double part) { return quantile(latencies, part); };
   const nlohmann::json figures{{"bench", "latency"},         {"rate", of.rate},

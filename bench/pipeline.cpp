@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   const std::size_t refused =
       of.via == "http" ? produce_http(node.port(), of) : publish_windowed(api, of);
   const double publish_s = std::chrono::duration<double>(steady::now() - begin).count();
-  const auto after = must(await_all_done(api, std::chrono::milliseconds{0}));
+  const auto after = must(await_all_done(api));
   const double all_s = std::chrono::duration<double>(steady::now() - begin).count();
   const double events = static_cast<double>(of.events);
   const nlohmann::json figures{

@@ -29,7 +29,6 @@ using std::chrono::seconds;
 
 constexpr duration near_span = seconds{60};
 constexpr duration far_span = days{30};
-constexpr milliseconds look_every{200};
 
 /// A different one of [0, 1) for each number, without order.
 double spread(std::size_t number) {
@@ -68,7 +67,7 @@ void publish_near(const plan& of) {
   const auto lead = seconds{2 + of.events / 50'000};
   const instant base = node->api().now() + lead;
   const double took = publish_due(node->api(), of, base, near_span);
-  static_cast<void>(must(await_all_done(node->api(), look_every)));
+  static_cast<void>(must(await_all_done(node->api())));
   tell({{"insert_per_s", static_cast<double>(of.events) / took},
         {"lead_s", lead.count()},
         {"insert_s", took}});

@@ -15,6 +15,7 @@ namespace skein::bench {
 namespace {
 
 constexpr std::size_t keys = 1'000;
+constexpr std::size_t written_over_bytes = 32 << 20;
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -125,19 +126,37 @@ result<batch_run> run_batches(std::size_t batch, run_limit until,
   return found;
 }
 
-result<batch_run> append_and_sync(const std::string& folder, std::size_t batch,
-                                  std::size_t body_bytes, run_limit until) {
+result<batch_run> write_and_sync(const std::string& folder, file_use use, std::size_t batch,
+                                 std::size_t body_bytes, run_limit until) {
   const std::string path = folder + "/raw";
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0)
     return file_error(path);
   const std::string bytes(batch * body_bytes, 'x');
-  auto found = run_batches(batch, until, [&](std::size_t) -> result<void> {
-    if (::write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
-        ::fdatasync(fd) != 0)
+  std::size_t at = 0;
+  const auto write = [&]() -> result<void> {
+    if (::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at)) != std::ssize(bytes))
       return file_error(path);
+    at += bytes.size();
     return {};
-  });
+  };
+  result<void> ready;
+  if (use == file_use::written_over) {
+    while (ready && at < written_over_bytes)
+      ready = write();
+    if (ready && ::fsync(fd) != 0)
+      ready = file_error(path);
+  }
+  const std::size_t end = use == file_use::grows ? std::numeric_limits<std::size_t>::max() : at;
+  at = 0;
+  const auto step = [&](std::size_t) -> result<void> {
+    if (at == end)
+      at = 0;
+    if (auto written = write(); !written)
+      return written;
+    return ::fdatasync(fd) == 0 ? result<void>{} : file_error(path);
+  };
+  auto found = ready ? run_batches(batch, until, step) : result<batch_run>{ready.error()};
   ::close(fd);
   std::filesystem::remove(path);
   return found;

@@ -32,9 +32,13 @@ struct run_limit {
 result<batch_run> run_batches(std::size_t batch, run_limit until,
                               const std::function<result<void>(std::size_t first)>& step);
 
-/// write() a batch of bodies and fdatasync, to a file of this folder that grows.
-result<batch_run> append_and_sync(const std::string& folder, std::size_t batch,
-                                  std::size_t body_bytes, run_limit until);
+/// Growing costs a sync more: it writes the file's new size too. The store's log grows at its
+/// beginning, and is then written over and over.
+enum class file_use { grows, written_over };
+
+/// Write a batch of bodies and fdatasync, in a file of this folder.
+result<batch_run> write_and_sync(const std::string& folder, file_use use, std::size_t batch,
+                                 std::size_t body_bytes, run_limit until);
 
 /// Insert a batch in one transaction, delete it in the next, in a table of three columns.
 result<batch_run> sqlite_insert_delete(const std::string& folder, std::size_t batch,

@@ -2,6 +2,8 @@
 
 #include "actors/api.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -13,6 +15,8 @@ namespace skein::bench {
 namespace {
 
 constexpr int drain_ms_max = 30'000;
+constexpr std::int64_t events_a_ms = 20'000;
+constexpr std::chrono::milliseconds pause_min{1}, pause_max{500};
 
 } // namespace
 
@@ -63,12 +67,16 @@ result<nlohmann::json> look_up(node_api& api, const std::string& operation,
   return nlohmann::json::parse(got->body);
 }
 
-result<nlohmann::json> await_all_done(node_api& api, std::chrono::milliseconds every) {
+result<nlohmann::json> await_all_done(node_api& api) {
   while (true) {
     auto status = look_up(api, "status", nlohmann::json::object());
-    if (!status || (*status)["ledger"]["pending"] == 0)
+    if (!status)
       return status;
-    std::this_thread::sleep_for(every);
+    const auto pending = (*status)["ledger"]["pending"].get<std::int64_t>();
+    if (pending == 0)
+      return status;
+    const std::chrono::milliseconds pause{pending / events_a_ms};
+    std::this_thread::sleep_for(std::clamp(pause, pause_min, pause_max));
   }
 }
 

@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <memory>
 #include <string>
 
@@ -37,7 +36,8 @@ class load_node {
 result<nlohmann::json> look_up(node_api& api, const std::string& operation,
                                const nlohmann::json& arguments);
 
-/// Waits until no event is pending, looking that often: 0 = again at once. The last status.
-result<nlohmann::json> await_all_done(node_api& api, std::chrono::milliseconds every);
+/// Waits until no event is pending; the last status. Looks less often while there are many: to
+/// count them holds up the store.
+result<nlohmann::json> await_all_done(node_api& api);
 
 } // namespace skein::bench

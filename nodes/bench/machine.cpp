@@ -31,14 +31,16 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 }
 
 result<void> measure_disk(const scratch_folder& folder, double seconds, machine_figures& into) {
-  const auto syncs = append_and_sync(folder.path(), 1, sync_bytes, {.seconds = seconds / 2});
+  const auto syncs = write_and_sync(folder.path(), file_use::written_over, 1, sync_bytes,
+                                    {.seconds = seconds / 2});
   if (!syncs)
     return syncs.error();
   into.sync_p50_ms = quantile(syncs->batch_ms, 0.5);
   into.sync_p99_ms = quantile(syncs->batch_ms, 0.99);
   into.sync_max_ms = quantile(syncs->batch_ms, 1);
   into.verdict = judge_syncs(into.sync_p50_ms, folder.is_in_memory());
-  const auto raw = append_and_sync(folder.path(), batch, body_bytes, {.seconds = seconds / 2});
+  const auto raw = write_and_sync(folder.path(), file_use::written_over, batch, body_bytes,
+                                  {.seconds = seconds / 2});
   if (!raw)
     return raw.error();
   into.raw_events_per_s = raw->events_per_s();
@@ -68,7 +70,7 @@ result<road_run> run_road(node_api& api, const load& of) {
   if (publish_windowed(api, of) > 0)
     return error{errc::overloaded, "the node refused events"};
   found.accept_seconds = seconds_since(begin);
-  if (auto done = await_all_done(api, std::chrono::milliseconds{1}); !done)
+  if (auto done = await_all_done(api); !done)
     return done.error();
   found.all_seconds = seconds_since(begin);
   return found;
@@ -106,7 +108,7 @@ result<void> measure_latency(node_api& api, double seconds, machine_figures& int
   of.events = std::max<std::size_t>(
       4, static_cast<std::size_t>(seconds * static_cast<double>(latency_rate)));
   const auto sent = publish_at_rate(api, of);
-  if (auto done = await_all_done(api, std::chrono::milliseconds{1}); !done)
+  if (auto done = await_all_done(api); !done)
     return done.error();
   const auto late = start_latencies(api, sent, of.events / 4);
   into.latency_rate = static_cast<double>(latency_rate);
@@ -145,7 +147,7 @@ result<machine_figures> measure_machine(const machine_plan& plan, const progress
   if (!folder)
     return folder.error();
   machine_figures found;
-  progress("the disk: append and fdatasync");
+  progress("the disk: write and fdatasync");
   if (auto done = measure_disk(**folder, plan.part_seconds, found); !done)
     return done.error();
   progress("SQLite alone");

@@ -23,7 +23,7 @@ enum class sync_verdict {
 sync_verdict judge_syncs(double median_ms, bool in_memory) noexcept;
 
 struct machine_figures {
-  double sync_p50_ms = 0; // of 4 KiB, each appended and synced alone
+  double sync_p50_ms = 0; // of 4 KiB, each written and synced alone
   double sync_p99_ms = 0;
   double sync_max_ms = 0;
   sync_verdict verdict = sync_verdict::plausible;

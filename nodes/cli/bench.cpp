@@ -71,7 +71,7 @@ void print_figures(context& at, const machine_figures& of) {
   table.add({"sync p99", ms(of.sync_p99_ms), "ms", "one commit in a hundred takes longer"});
   table.add({"sync max", ms(of.sync_max_ms), "ms", "the longest one seen"});
   table.add({"raw log", rate(of.raw_events_per_s), "events/s",
-             "bodies of 200 bytes appended and synced, 512 a time: the disk's limit"});
+             "bodies of 200 bytes written and synced, 512 a time: the disk's limit"});
   table.add(
       {"sqlite single", rate(of.sqlite_commits_per_s), "commits/s", "transactions of one row"});
   table.add({"sqlite batch", rate(of.sqlite_events_per_s), "events/s",
