@@ -133,6 +133,7 @@ struct lane {
       0;                // turns of deliveries that are over, which run until they are reported
   bool loading = false; // waits for something; see set_loading
   bool reading = false; // that is a body or its state, from the store
+  bool gated = false;   // that is the knowledge of what is due before it (scheduler_ahead.cpp)
   std::uint32_t loading_for = no_slot; // the delivery that was its first waiting one then
   std::uint64_t read_number = 0;       // of the last state read asked for
   std::unique_ptr<away_list> away;     // what stands behind all that is here

@@ -137,8 +137,9 @@ void scheduler_core::know_ahead() {
   disk_from_ = disk_then_;
   unknown_from_ = std::min(disk_from_, left_on_disk_);
   for (const auto& [agent, key] : std::exchange(gated_, {}))
-    if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key); lane_slot != no_slot)
-      lanes_.set_loading(lane_slot, false);
+    if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key);
+        lane_slot != no_slot && std::exchange(lanes_.lanes[lane_slot].gated, false))
+      lanes_.set_loading(lane_slot, false); // not of a lane that came back and waits for a row
 }
 
 } // namespace skein

@@ -41,6 +41,7 @@ void scheduler_core::start_turns_of(agent_no agent) {
     const std::uint32_t slot = lanes_.lanes[lane_slot].first_waiting;
     if (!is_known(lanes_.deliveries[slot].ready_at)) { // something may be due before it
       lanes_.set_loading(lane_slot, true);
+      lanes_.lanes[lane_slot].gated = true;
       gated_.emplace_back(agent, lanes_.lanes[lane_slot].key);
       continue;
     }
