@@ -4,10 +4,12 @@
 //   -----------|--------------------------------> time
 //    in memory | on disk: the timers that the journal keeps
 //
-// A moment before the earliest of them its rows are read (look_ahead). Nothing that became ready at
-// or after `unknown_from_` starts before: something due earlier might belong to its lane. What was
-// due at the opening is told by recover(); of the past only expiries are asked for once, page by
-// page, so that what expired while no process ran ends, even if it is far back in an away list.
+// A moment before the earliest of them its rows are read (look_ahead), and those of all that come
+// within the same moment after it: a reading looks at the timers of whole seconds, so that it is
+// not made for a few. Nothing that became ready at or after `unknown_from_` starts before:
+// something due earlier might belong to its lane. What was due at the opening is told by recover();
+// of the past only expiries are asked for once, page by page, so that what expired while no process
+// ran ends, even if it is far back in an away list.
 #include "actors/scheduler_core.hpp"
 
 #include "protocol/check.hpp"
@@ -34,6 +36,15 @@ void scheduler_core::leave_on_disk(instant at) {
   unknown_from_ = std::min(unknown_from_, at);
 }
 
+/// An event expires that is nowhere in memory. What comes within a moment may stand before what is
+/// read of the disk: its timer is kept here.
+void scheduler_core::leave_expiry(event_id event, instant at) {
+  if (is_far(at))
+    leave_on_disk(at);
+  else
+    timers_.set(at, {event.sequence, true});
+}
+
 /// Its event went to an away list: whoever reads the timer later is not to take it for one that
 /// sleeps.
 void scheduler_core::know_timer(const journal::timer& which) {
@@ -42,6 +53,9 @@ void scheduler_core::know_timer(const journal::timer& which) {
   known_timers_.insert(which);
   leave_on_disk(which.at); // so that the reading comes to it, and it can go
 }
+
+/// Half of what is read then, so that readings are as far apart as that at least.
+duration scheduler_core::look_before() const noexcept { return settings_.window.ahead / 2; }
 
 bool scheduler_core::is_far(instant due) const noexcept {
   return due > asked_until_ && due > now_.wall + settings_.window.ahead;
@@ -57,7 +71,8 @@ void scheduler_core::look_ahead() {
   }
   const bool is_busy = reading_ahead_ || sleepers_asked_ > 0;
   const instant until = now_.wall + settings_.window.ahead;
-  if (is_busy || unknown_from_ > until || sleeping_ >= settings_.window.deliveries)
+  if (is_busy || unknown_from_ > now_.wall + look_before() ||
+      sleeping_ >= settings_.window.deliveries)
     return;
   reading_ahead_ = true;
   // What was left there until now is on disk, and in the page.

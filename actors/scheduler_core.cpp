@@ -192,7 +192,7 @@ void scheduler_core::arm_wake() {
     sooner(now_.boot + limits::refused_again_after);
   if (!reading_ahead_ && sleepers_asked_ == 0 && unknown_from_ != instant::max() &&
       sleeping_ < settings_.window.deliveries)
-    sooner(now_.boot + std::max<duration>(unknown_from_ - settings_.window.ahead - now_.wall,
+    sooner(now_.boot + std::max<duration>(unknown_from_ - look_before() - now_.wall,
                                           time_stands_still_ ? clock_patience : duration{0}));
   const auto wants = [](const agent_slots& each) { return each.slots.outstanding() > 0; };
   if (alone_.outstanding() > 0 || std::any_of(slots_.begin(), slots_.end(), wants))

@@ -311,7 +311,9 @@ class scheduler_core {
 
   // what is due later (scheduler_ahead.cpp)
   void leave_on_disk(instant at);
+  void leave_expiry(event_id event, instant at);
   void know_timer(const journal::timer& which);
+  duration look_before() const noexcept;
   bool is_far(instant due) const noexcept;
   void look_ahead();
   void on(timers_in& input);

@@ -244,7 +244,7 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
   if (expires != no_instant && event != no_slot)
     timers_.set(expires, {id.sequence, true});
   else if (expires != no_instant)
-    leave_on_disk(expires);
+    leave_expiry(id, expires);
   if (far)
     leave_on_disk(due);
 }

@@ -264,6 +264,9 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
     if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
       for (cancel_context& each : asked->second)
         ++each.cancelled;
+  if (delivery.lane != no_slot && lanes_.lanes[delivery.lane].size == 1 &&
+      lanes_.lanes[delivery.lane].reading)
+    unpark(delivery.lane, false); // it goes before what it waits for comes
   lanes_.remove_delivery(slot);
   if (is_over) {
     --pending_;

@@ -114,7 +114,7 @@ void scheduler_core::forget(std::uint32_t slot) {
   if (event.live == 1) {
     body_bytes_ -= event.body.size();
     if (event.expires != no_instant)
-      leave_on_disk(event.expires);
+      leave_expiry(event.id, event.expires);
   }
   lanes_.forget_delivery(slot);
 }

@@ -217,6 +217,35 @@ TEST_CASE("an event on disk expires at its time, and what expired while no proce
   CHECK(world.store().events_ledger()->expired == 2);
 }
 
+TEST_CASE("a lane that ends while its row is read gives its slot back") {
+  auto settings = narrow(100, 100, 1);
+  settings.bodies_in_rows = false;
+  loop_world world{settings};
+  world.publish_all({{.id = "1", .key = "a", .expires = "+10s"}, {.id = "2", .key = "b"}});
+  world.grants = false;
+  world.hold_reads = true;
+  world.restart(true); // their bodies are to be read
+  world.grants = true;
+  world.wait(2s);
+  REQUIRE(world.reads_held() == 1);
+  world.wait(10s); // the first one expires before its body comes
+  world.hold_reads = false;
+  world.read();
+  world.wait(2s);
+  CHECK(world.running() == names{"0-2.bot/1"});
+}
+
+TEST_CASE("an event that goes to the disk shortly before it expires does so at its time") {
+  loop_world world{narrow(2, 2, 1)};
+  world.publish({.id = "soon", .key = "due", .due = "+3s"}); // what lies ahead is read up to then
+  world.wait(2s);
+  world.publish_all(numbered(2, 5, ""));
+  world.publish({.id = "6", .key = "6", .expires = "+500ms"});
+  CHECK(world.core().events_here() <= 3);
+  world.wait(500ms);
+  CHECK(world.store().events_ledger()->expired == 1);
+}
+
 TEST_CASE("an event with one delivery in memory and one on disk ends when both have") {
   auto settings = narrow(4, 4);
   settings.agents = {{.name = "bot", .slots = 1}, {.name = "log"}};
