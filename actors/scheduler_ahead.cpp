@@ -110,6 +110,10 @@ void scheduler_core::take_past(const journal::timer_page& page) {
 void scheduler_core::take_near(const journal::timer_page& page) {
   std::vector<std::uint64_t> sleepers;
   for (const journal::timer& each : page.timers) {
+    // One whose commit has not been answered here yet comes with that answer: numbers do so in
+    // order.
+    if (each.event.sequence > arrived_to_)
+      continue;
     if (known_timers_.erase(each) > 0 || lanes_.find_event(each.event.sequence) != no_slot)
       continue; // it is here, with its timers
     if (each.expiry)

@@ -39,7 +39,7 @@ scheduler_core::scheduler_core(scheduler_settings settings)
 
 void scheduler_core::recover(const journal::pending_event& found) {
   ++pending_;
-  recovered_to_ = std::max(recovered_to_, found.event.sequence);
+  recovered_to_ = arrived_to_ = std::max(recovered_to_, found.event.sequence);
   if (found.sleeps)
     return; // its timer tells of it
   for (std::size_t i = 0; i < found.deliveries.size(); ++i)

@@ -487,6 +487,7 @@ class scheduler_core {
   // the window
   std::size_t pending_ = 0;            // events, wherever they are
   std::uint64_t recovered_to_ = 0;     // the highest number that was pending at the start
+  std::uint64_t arrived_to_ = 0;       // the highest number that has come here
   std::set<std::uint32_t> long_lanes_; // those that have an away list
   std::vector<delivery_id> crashed_;   // too often, found since the last rows
   std::map<std::uint64_t, rows_asked> rows_asked_; // by the number of the read

@@ -206,6 +206,7 @@ void scheduler_core::on(foreign_in& input) {
 void scheduler_core::take_in(event_id id, const offered_event& offered,
                              const journal::delivery_list& deliveries, instant at) {
   const event_head head = offered.head();
+  arrived_to_ = std::max(arrived_to_, id.sequence);
   if (deliveries.empty()) {
     ++counted_.unrouted;
     if (settings_.warn_unrouted)

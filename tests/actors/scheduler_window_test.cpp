@@ -172,6 +172,22 @@ TEST_CASE("nothing starts that came after a time whose timers are not known yet"
   CHECK(world.running() == names{"0-1.bot/1"});
 }
 
+TEST_CASE("an event whose commit is answered after its timer was read is here once") {
+  loop_world world{narrow(100, 10)};
+  world.hold_answers = true;
+  world.publish({.id = "1", .due = "+3s"}); // on disk, but the loop has not been told
+  world.hold_answers = false;
+  world.hold_rows = true;
+  world.publish({.id = "2", .due = "+2500ms"});
+  world.wait(2s);
+  world.hold_rows = false;
+  world.give_rows();
+  world.wait(2s);
+  CHECK(run_all(world).size() == 2);
+  CHECK(world.core().pending_events() == 0);
+  CHECK(world.core().events_here() == 0);
+}
+
 TEST_CASE("an event on disk is cancelled, and whoever waits for it is told") {
   loop_world world{narrow(2, 2, 1)};
   world.publish_all(numbered(1, 9, ""));
