@@ -267,6 +267,8 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
     if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
       for (cancel_context& each : asked->second)
         ++each.cancelled;
+  if (op.state == delivery_state::cancelled || op.state == delivery_state::expired)
+    has_ended_early(op.delivery);
   lanes_.remove_delivery(slot);
   if (is_over) {
     --pending_;
