@@ -32,7 +32,9 @@ journal::timer last_at(instant at) {
 
 /// A timer that is nowhere in memory.
 void scheduler_core::leave_on_disk(instant at) {
+#ifndef SKEIN_BUG_FAR_TIMER_LOST
   left_on_disk_ = std::min(left_on_disk_, at);
+#endif
   unknown_from_ = std::min(unknown_from_, at);
 }
 
@@ -50,7 +52,9 @@ void scheduler_core::leave_expiry(event_id event, instant at) {
 void scheduler_core::know_timer(const journal::timer& which) {
   if (which <= after_)
     return;
+#ifndef SKEIN_BUG_KNOWN_TIMER_TWICE
   known_timers_.insert(which);
+#endif
   leave_on_disk(which.at); // so that the reading comes to it, and it can go
 }
 
@@ -141,7 +145,7 @@ void scheduler_core::take_sleepers(rows_asked& asked, rows_read& read) {
     return;
   }
   for (journal::pending_delivery& row : *read) {
-    if (lanes_.find_delivery(row.delivery) != no_slot)
+    if (is_taken_out(row.delivery))
       continue;
     const std::uint32_t slot = bring_in(row);
     put_to_sleep(lanes_.deliveries[slot].event, row.key, row.due);

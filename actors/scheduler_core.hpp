@@ -304,6 +304,10 @@ class scheduler_core {
   std::uint32_t bring_in(journal::pending_delivery& row);
   void want(std::uint64_t sequence);
   void ask_wanted();
+  void take_out(const journal::pending_delivery& which);
+  void has_ended_early(const delivery_id& which);
+  bool is_taken_out(const delivery_id& which) const;
+  void forget_early_ends();
   void take_wanted(rows_asked& asked, rows_read& read);
   bool has_asked_in_vain() const noexcept;
   std::size_t waiting_count(agent_no agent) const noexcept;
@@ -490,9 +494,10 @@ class scheduler_core {
   std::uint64_t arrived_to_ = 0;       // the highest number that has come here
   std::set<std::uint32_t> long_lanes_; // those that have an away list
   std::vector<delivery_id> crashed_;   // too often, found since the last rows
-  std::map<std::uint64_t, rows_asked> rows_asked_; // by the number of the read
-  std::set<std::uint64_t> wanted_;                 // events to be read since the last finish
-  std::vector<rows_asked> asked_in_vain_;          // of sleepers and wanted: the reading failed
+  std::map<std::uint64_t, rows_asked> rows_asked_;   // by the number of the read
+  std::set<std::uint64_t> wanted_;                   // events to be read since the last finish
+  std::vector<rows_asked> asked_in_vain_;            // of sleepers and wanted: the reading failed
+  std::map<delivery_id, std::uint64_t> ended_early_; // by our word; the last read asked for then
 
   // what is due later
   instant unknown_from_ = no_instant;     // every timer before it is in memory

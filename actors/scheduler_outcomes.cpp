@@ -267,6 +267,8 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
   if (delivery.lane != no_slot && lanes_.lanes[delivery.lane].size == 1 &&
       lanes_.lanes[delivery.lane].reading)
     unpark(delivery.lane, false); // it goes before what it waits for comes
+  if (op.state == delivery_state::cancelled || op.state == delivery_state::expired)
+    has_ended_early(op.delivery);
   lanes_.remove_delivery(slot);
   if (is_over) {
     --pending_;

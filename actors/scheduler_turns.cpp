@@ -39,12 +39,14 @@ void scheduler_core::start_turns_of(agent_no agent) {
     if (lane_slot == no_slot)
       break;
     const std::uint32_t slot = lanes_.lanes[lane_slot].first_waiting;
+#ifndef SKEIN_BUG_UNKNOWN_TIME_IGNORED
     if (!is_known(lanes_.deliveries[slot].ready_at)) { // something may be due before it
       lanes_.set_loading(lane_slot, true);
       lanes_.lanes[lane_slot].gated = true;
       gated_.emplace_back(agent, lanes_.lanes[lane_slot].key);
       continue;
     }
+#endif
     if (!prepare(lane_slot, slot, missing))
       continue;
     of.slots.use();

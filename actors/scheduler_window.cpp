@@ -67,7 +67,11 @@ std::size_t scheduler_core::lane_window() const noexcept {
 
 /// Not while something that has become due stands behind this place in memory.
 bool scheduler_core::may_begin_list(const lane_place& at) const noexcept {
+#ifdef SKEIN_BUG_LIST_BEGUN_BEFORE_DUE
+  return at.sequence > 0;
+#else
   return latest_due_ < at || (due_now_.empty() && ripening_.empty());
+#endif
 }
 
 /// The away list that something at this place belongs to; none if it is to be in memory. A list is
@@ -103,6 +107,9 @@ void scheduler_core::put_away(away_list& list, std::uint64_t sequence) {
 
 /// It has become due, and is left to the disk.
 void scheduler_core::put_late(away_list& list, const lane_place& at) {
+#ifdef SKEIN_BUG_LATE_NOT_MERGED
+  return put_away(list, at.sequence);
+#endif
   auto before = list.late.end();
   while (before != list.late.begin() && at < *std::prev(before))
     --before;
@@ -261,6 +268,7 @@ void scheduler_core::on(rows_in& input) {
     take_wanted(asked, input.rows);
   else
     take_portion(asked.owner, input.rows);
+  forget_early_ends();
   if (!input.rows)
     log(log_severity::error, "rows-unread", to_string(input.rows.error()));
   if (out_ != nullptr) // else before the start, which does it
@@ -274,11 +282,15 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
   SKEIN_CHECK(!of_lane || lane_slot != no_slot); // its away list keeps it
   away_list& list = of_lane ? *lanes_.lanes[lane_slot].away : slots_[raw(owner.agent)].away;
   list.reading = false;
+#ifdef SKEIN_BUG_AWAY_LIST_FORGOTTEN
+  if (!read)
+    read = std::vector<journal::pending_delivery>{};
+#endif
   if (!read)
     return;
   list.asked.clear();
   for (journal::pending_delivery& row : *read)
-    if (row.agent == owner.agent)
+    if (row.agent == owner.agent && !is_taken_out(row.delivery))
       list.rows.push_back(std::move(row));
   go_on(list, owner);
 }
@@ -291,7 +303,11 @@ void scheduler_core::enter_row(journal::pending_delivery& row) {
   const bool is_first = lane_slot == no_slot || lanes_.lanes[lane_slot].size == 0;
   if (settings_.unclean && is_first && entering.suspected == suspicion::none &&
       row.delivery.event.sequence <= recovered_to_ && !lanes_.pure(row.agent))
+#ifndef SKEIN_BUG_SUSPECT_FROM_DISK_FORGOTTEN
     entering.suspected = suspicion::suspect;
+#else
+    entering.suspected = suspicion::none;
+#endif
   if (settings_.unclean && entering.crashes >= crashes_max)
     crashed_.push_back(row.delivery);
   lanes_.enter(slot, row.key, entering.ready_at);
@@ -358,6 +374,39 @@ void scheduler_core::ask_wanted() {
   }
 }
 
+/// It ends ahead of its list: it is not to come once more with the portion that it is in.
+void scheduler_core::take_out(const journal::pending_delivery& which) {
+#ifdef SKEIN_BUG_CANCELLED_ROW_COMES_BACK
+  return;
+#endif
+  const auto is_it = [&](const auto& row) { return row.delivery == which.delivery; };
+  std::erase_if(slots_[raw(which.agent)].away.rows, is_it);
+  if (const std::uint32_t lane_slot = lanes_.find_lane(which.agent, which.key);
+      lane_slot != no_slot && lanes_.has_away(lane_slot))
+    std::erase_if(lanes_.lanes[lane_slot].away->rows, is_it);
+}
+
+/// Its end is durable, but what is being read may have been read before that.
+void scheduler_core::has_ended_early(const delivery_id& which) {
+#ifdef SKEIN_BUG_ENDED_ROW_COMES_BACK
+  constexpr bool is_reading = false;
+#else
+  const bool is_reading = !rows_asked_.empty();
+#endif
+  if (is_reading)
+    ended_early_[which] = reads_;
+}
+
+bool scheduler_core::is_taken_out(const delivery_id& which) const {
+  return lanes_.find_delivery(which) != no_slot || ended_early_.contains(which);
+}
+
+/// Whatever is read from now on has been read after those ends.
+void scheduler_core::forget_early_ends() {
+  const std::uint64_t oldest = rows_asked_.empty() ? reads_ + 1 : rows_asked_.begin()->first;
+  std::erase_if(ended_early_, [&](const auto& each) { return each.second < oldest; });
+}
+
 void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
   if (!read) {
     asked_in_vain_.push_back(std::move(asked));
@@ -374,9 +423,17 @@ void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
     for (auto row = first; row != last; ++row) {
       const bool cancelled = cancels_.contains(sequence);
       const bool expired = row->expires != no_instant && row->expires <= now_.wall;
-      if ((!cancelled && !expired) || lanes_.find_delivery(row->delivery) != no_slot)
+      if (!cancelled && !expired)
         continue;
-      const std::uint32_t slot = bring_in(*row);
+      std::uint32_t slot = lanes_.find_delivery(row->delivery); // it came with a portion meanwhile
+#ifdef SKEIN_BUG_CANCEL_LOST_TO_A_PORTION
+      if (slot != no_slot)
+        continue;
+#endif
+      if (slot == no_slot) {
+        take_out(*row);
+        slot = bring_in(*row);
+      }
       if (cancelled)
         end_by_word(slot, delivery_state::cancelled, "cancelled");
       else

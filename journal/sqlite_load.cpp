@@ -110,9 +110,6 @@ result<void> load_state(sqlite_parts& parts) {
   for (const auto step : {load_agents, load_epochs, load_last_commit})
     if (auto done = step(parts); !done)
       return done;
-#ifdef SKEIN_BUG_DEDUP_KEPT_IN_CACHE_ONLY
-  return {};
-#endif
   return parts.state->window().load(parts.last_at, parts.state->next_sequence());
 }
 

@@ -418,7 +418,12 @@ void loop_world::hand_out(const credit_book::grants& given) {
 void loop_world::perform(read_state_effect& effect) { reads_.push_back(effect); }
 void loop_world::perform(read_bodies_effect& effect) { reads_.push_back(effect); }
 
-void loop_world::perform(read_rows_effect& effect) { rows_.emplace_back(std::move(effect)); }
+void loop_world::perform(read_rows_effect& effect) {
+  if (reads_early)
+    rows_.emplace_back(rows_in{effect.number, rows_of(effect.sequences)});
+  else
+    rows_.emplace_back(std::move(effect));
+}
 void loop_world::perform(read_timers_effect& effect) { rows_.emplace_back(std::move(effect)); }
 
 result<std::vector<journal::pending_delivery>>
@@ -437,6 +442,8 @@ void loop_world::give_rows() {
       if (!fail_reads)
         got.rows = rows_of(asked->sequences);
       inputs_.push_back(std::move(got));
+    } else if (auto* early = std::get_if<rows_in>(&each)) {
+      inputs_.push_back(std::move(*early));
     } else {
       const auto& timers = std::get<read_timers_effect>(each);
       timers_in got{timers.past, errc::io_error};

@@ -105,7 +105,8 @@ class loop_world {
   bool grants = true;  // false: the broker says nothing
   errc fail_commits{}; // instead of committing
   bool fail_reads = false;
-  bool hold_rows = false; // rows and timers; see give_rows()
+  bool hold_rows = false;   // rows and timers; see give_rows()
+  bool reads_early = false; // rows are read when they are asked for, not when they are given
   std::size_t largest_submit = 0;
   duration wall_skew{0};
   bool freeze_wall = false; // as engine time does after the clock was set back
@@ -175,7 +176,7 @@ class loop_world {
   std::deque<std::vector<journal::operation>> submits_;
   std::deque<committed_in> answers_;
   std::deque<std::variant<read_state_effect, read_bodies_effect>> reads_;
-  std::deque<std::variant<read_rows_effect, read_timers_effect>> rows_;
+  std::deque<std::variant<read_rows_effect, read_timers_effect, rows_in>> rows_;
   std::map<std::string, turn_at> running_;
   std::map<std::uint64_t, skein::publish> published_;
   std::optional<frame> said_;

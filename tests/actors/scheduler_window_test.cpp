@@ -141,6 +141,74 @@ TEST_CASE("an event that became due stands where its time says among those on di
         std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 11, 15, 16});
 }
 
+TEST_CASE("an event that became due goes before what came later, and behind what came before") {
+  const bool is_read_late = GENERATE(false, true);
+  loop_world world{narrow(4, 4)};
+  world.grants = false;
+  world.publish_all(numbered(1, 10, "k"));
+  world.publish({.id = "due", .key = "k", .due = "+10s"}); // 0-11
+  world.wait(7s);
+  world.hold_rows = is_read_late; // else they are here in time, and the commits are late
+  world.wait(2s);
+  world.hold_answers = !is_read_late;
+  world.publish({.id = "12", .key = "k"});
+  world.wait(2s);
+  world.publish({.id = "13", .key = "k"});
+  world.hold_answers = world.hold_rows = false;
+  world.tell_answers();
+  world.give_rows();
+  world.grants = true;
+  world.wait(2s);
+  CHECK(run_all(world) == std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 11, 13});
+}
+
+TEST_CASE("what stands before an event that has just become due stays in memory with it") {
+  loop_world world{narrow(4, 4)};
+  world.grants = false;
+  world.publish({.id = "1", .key = "k"});
+  world.publish({.id = "due", .key = "k", .due = "+10s"}); // 0-2
+  world.wait(9s);
+  world.hold_answers = true;
+  world.publish_all(numbered(3, 8, "k"));
+  world.wait(2s); // it is due, and the others came before
+  world.hold_answers = false;
+  world.tell_answers();
+  world.grants = true;
+  world.wait(2s);
+  CHECK(run_all(world) == std::vector<std::uint64_t>{1, 3, 4, 5, 6, 7, 8, 2});
+}
+
+TEST_CASE("an event that became due on its way to the disk is there once") {
+  loop_world world{narrow(4, 4)};
+  world.grants = false;
+  world.publish_all(numbered(1, 10, "k"));
+  world.publish({.id = "due", .key = "k", .due = "+1s"});
+  world.publish({.id = "far", .key = "far", .due = "+10s"}); // the timers are read for it
+  world.wait(9s);
+  std::size_t pending = 0, running = 0, lanes = 0;
+  std::vector<std::size_t> waiting;
+  world.core().describe(pending, running, lanes, waiting);
+  CHECK(pending == 12);
+  CHECK(waiting == std::vector<std::size_t>{11});
+}
+
+TEST_CASE("a timer that is left to the disk while others are being read is not forgotten") {
+  loop_world world{narrow(100, 10)};
+  world.publish({.id = "near", .key = "near", .due = "+1h"}); // 0-1
+  world.wait(59min);
+  world.hold_rows = true;
+  world.wait(59s);
+  world.give_rows(); // the timers; the row of 0-1 is asked for
+  REQUIRE(world.rows_held() > 0);
+  world.publish({.id = "far", .key = "far", .due = "+1m"}); // 0-2
+  world.hold_rows = false;
+  world.give_rows();
+  world.wait(1s);
+  CHECK(world.running() == names{"0-1.bot/1"});
+  world.wait(1min);
+  CHECK(world.running() == names{"0-1.bot/1", "0-2.bot/1"});
+}
+
 TEST_CASE("events that are due later are on disk until shortly before") {
   loop_world world{narrow(100, 10)};
   std::vector<event_words> all;
@@ -204,6 +272,65 @@ TEST_CASE("an event on disk is cancelled, and whoever waits for it is told") {
   CHECK(world.store().events_ledger()->cancelled == 2);
   run_all(world);
   CHECK(world.store().events_ledger()->done == 8);
+  CHECK(world.core().pending_events() == 0);
+}
+
+TEST_CASE("an event whose row is being read is cancelled all the same") {
+  loop_world world{narrow(2, 2, 1)};
+  world.publish_all(numbered(1, 9, ""));
+  world.hold_rows = true;
+  world.done("0-1.bot/1");
+  REQUIRE(world.rows_held() == 1); // 0-4
+  world.take();
+  world.ask(R"({"op":"cancel","event":"0-4"})");
+  world.hold_rows = false;
+  world.give_rows();
+  const lines told = world.take();
+  CHECK(std::count(told.begin(), told.end(), "disk: cancelled 0-4.bot/0") == 1);
+  run_all(world);
+  CHECK(world.store().events_ledger()->done == 8);
+  CHECK(world.core().pending_events() == 0);
+}
+
+TEST_CASE("an event that is cancelled while its row waits for others does not come back") {
+  loop_world world{narrow(2, 2, 1)};
+  world.publish_all(numbered(1, 2, ""));
+  world.publish({.id = "due", .key = "due", .due = "+10s"}); // 0-3
+  world.wait(9500ms);
+  world.hold_commits = true;
+  world.publish({.id = "4", .key = "4"});
+  world.publish({.id = "5", .key = "5"});
+  world.wait(1500ms); // 0-3 is due; its place is certain when both are answered
+  world.commit();     // 0-4 stands behind it; its row is read, and waits
+  world.ask(R"({"op":"cancel","event":"0-4"})");
+  world.hold_rows = true;
+  world.commit();
+  world.commit(); // 0-4 is over
+  CHECK(world.store().events_ledger()->cancelled == 1);
+  world.hold_commits = world.hold_rows = false;
+  world.give_rows();
+  const auto order = run_all(world);
+  CHECK(std::count(order.begin(), order.end(), 4) == 0);
+  CHECK(world.core().pending_events() == 0);
+}
+
+TEST_CASE("a row that was read before its event was cancelled does not bring it back") {
+  loop_world world{narrow(8, 8)};
+  world.publish_all(numbered(1, 20, ""));
+  world.hold_commits = true;
+  for (const std::string& turn : world.running())
+    world.done(turn);
+  world.ask(R"({"op":"cancel","event":"0-10"})"); // its row is read for that
+  world.hold_rows = world.reads_early = true;
+  while (world.rows_held() == 0 && world.submits_held() > 1)
+    world.commit();
+  REQUIRE(world.rows_held() == 1); // a portion, read while 0-10 was pending
+  world.commit_all();
+  CHECK(world.store().events_ledger()->cancelled == 1);
+  world.hold_commits = world.hold_rows = world.reads_early = false;
+  world.give_rows();
+  const auto order = run_all(world);
+  CHECK(std::count(order.begin(), order.end(), 10) == 0);
   CHECK(world.core().pending_events() == 0);
 }
 

@@ -57,6 +57,16 @@ TEST_CASE("the store knows the time of its last commit after a stop, whatever th
   CHECK(store->last_commit_at() == last);
 }
 
+TEST_CASE("the first event after a start has a number that no event had before") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const event_id last = store.add({.id = "last", .agents = {}}); // nothing pending tells of it
+  SECTION("in order") { store.reopen(); }
+  SECTION("by a kill") { store.reopen(false); }
+  CHECK(store.add({.id = "next"}).sequence == last.sequence + 1);
+  CHECK(store.find(last));
+}
+
 TEST_CASE("the same identity with the same content names the same event") {
   FOR_EACH_ENGINE;
   test_store store{kind};

@@ -366,7 +366,9 @@ TEST_CASE("a disk that fails otherwise is told") {
   world one;
   one.disk.fail(1, sim_disk::fault::io_error, GENERATE(sim_disk::on::write, sim_disk::on::sync));
   REQUIRE(one.insert(1, 8) == 8);
-  CHECK(one.keep().error().code == errc::io_error);
+  const auto kept = one.keep();
+  REQUIRE_FALSE(kept.ok());
+  CHECK(kept.error().code == errc::io_error);
 }
 
 TEST_CASE("a bucket that time emptied before it was full becomes no file") {

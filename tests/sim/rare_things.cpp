@@ -99,6 +99,7 @@ const std::vector<std::string>& rare_things() {
                                             "drain overrun",
                                             "drain-hastened",
                                             "poison ran",
+                                            "bodies read for turns",
                                             "frame dropped",
                                             "frame refused",
                                             "frame duplicated",

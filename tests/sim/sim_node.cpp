@@ -1,5 +1,7 @@
 #include "tests/sim/sim_node.hpp"
 
+#include "tests/sim/sim_reader.hpp"
+
 #include <caf/actor_system.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
@@ -143,8 +145,10 @@ void sim_node::boot() {
   auto reader = journal_.engine().new_reader();
   SKEIN_CHECK(reader.ok());
   store_ = std::make_unique<sim_store>(
-      journal_.engine(), std::move(reader).value(), world_.timeline, dice_.fork(), options_.store,
-      options_.loops,
+      journal_.engine(),
+      std::make_unique<sim_reader>(std::move(reader).value(),
+                                   [this] { ++world_.seen["bodies read for turns"]; }),
+      world_.timeline, dice_.fork(), options_.store, options_.loops,
       sim_store::hooks{[this](const auto& batch) { return commit(batch); },
                        [this] { die_soon(); }});
   dies_ = hastened_ = false;
