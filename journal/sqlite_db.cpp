@@ -54,8 +54,8 @@ std::string_view advice(errc code) {
     case errc::store_locked:
       return "close the other program that uses journal.db";
     case errc::store_corrupt:
-      return "keep a copy of the whole directory, then restore a backup or read what is left "
-             "with 'sqlite3 journal.db .recover'";
+      return "keep a copy of the whole directory, then restore a backup or run 'skein "
+             "journal repair'";
     case errc::store_read_only:
       return "look in the kernel's log for why the file system is read-only, and mount it anew";
     default:

@@ -9,6 +9,7 @@
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_file.hpp"
 #include "journal/sqlite_vfs.hpp"
+#include "journal/store_swap.hpp"
 
 #include <utility>
 
@@ -160,13 +161,11 @@ class verification {
 
 } // namespace
 
-result<verify_report> verify_sqlite(const std::string& directory, const std::string& vfs) {
-  guarded_vfs guard{vfs};
-  high_water mark{directory, guard};
-  // Before the file: a node that runs marks only what is there already.
-  if (auto read = mark.read(); !read)
-    return read.error();
-  auto db = database::open(journal_file(directory), {.write = false, .vfs = vfs});
+namespace {
+
+result<verify_report> verify_file(const std::string& file, high_water& mark,
+                                  const std::string& vfs) {
+  auto db = database::open(file, {.write = false, .vfs = vfs});
   if (!db)
     return db.error();
   if (auto added = add_row_crc(*db); !added)
@@ -176,6 +175,27 @@ result<verify_report> verify_sqlite(const std::string& directory, const std::str
   if (auto ours = check_ours(*db); !ours)
     return ours.error();
   return verification{std::move(*db), mark}.run();
+}
+
+} // namespace
+
+result<verify_report> verify_sqlite(const std::string& directory, const std::string& vfs) {
+  if (is_swap_begun(directory))
+    return error{errc::store_corrupt, "a repair of " + directory +
+                                          " was stopped while it moved files; the next start of a "
+                                          "node or 'skein journal repair' ends it"};
+  guarded_vfs guard{vfs};
+  high_water mark{directory, guard};
+  // Before the file: a node that runs marks only what is there already.
+  if (auto read = mark.read(); !read)
+    return read.error();
+  return verify_file(journal_file(directory), mark, vfs);
+}
+
+result<verify_report> verify_copy(const std::string& file) {
+  guarded_vfs guard{""};
+  high_water none{file, guard};
+  return verify_file(file, none, {});
 }
 
 } // namespace skein::journal

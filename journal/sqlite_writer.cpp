@@ -303,21 +303,20 @@ result<void> sqlite_writer::insert_timers(const staged_batch& staged) {
 }
 
 result<void> sqlite_writer::insert_states(const staged_batch& staged) {
-  for (const finish_op* each : staged.outcomes) {
-    if (!each->state_of_key)
-      continue;
-    const state_change& change = *each->state_of_key;
+  result<void> done;
+  staged.for_states([&](agent_no agent, const state_change& change) {
+    if (!done)
+      return;
     statement& which = change.erase ? erase_state_ : set_state_;
-    which.bind(1, std::int64_t{raw(each->agent)}).bind_text(2, change.key);
+    which.bind(1, std::int64_t{raw(agent)}).bind_text(2, change.key);
     if (!change.erase) {
       const state_columns row{
-          .agent = std::int64_t{raw(each->agent)}, .key = change.key, .value = change.value.view()};
+          .agent = std::int64_t{raw(agent)}, .key = change.key, .value = change.value.view()};
       which.bind_blob(3, row.value).bind(4, stored_crc(crc_of(row)));
     }
-    if (auto done = run(which, "writing state"); !done)
-      return done;
-  }
-  return {};
+    done = run(which, "writing state");
+  });
+  return done;
 }
 
 result<void> sqlite_writer::insert_attempts(const sealed_commit& commit) {
