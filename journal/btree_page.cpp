@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t file_header_bytes = 100;
 constexpr std::uint64_t record_bytes_max = 64u << 20;
 
-std::optional<std::uint64_t> take_varint(std::string_view& bytes) {
+/// SQLite's: big-endian, 9 bytes at most.
+std::optional<std::uint64_t> take_big_varint(std::string_view& bytes) {
   std::uint64_t value = 0;
   for (int i = 0; i < 9; ++i) {
     if (bytes.empty())
@@ -53,13 +54,13 @@ bool read_cell(std::string_view page, std::size_t at, page_kind kind, cell_place
     rest.remove_prefix(4);
   }
   if (kind != page_kind::table_inner) {
-    const auto size = take_varint(rest);
+    const auto size = take_big_varint(rest);
     if (!size || *size > record_bytes_max)
       return false;
     cell.size = *size;
   }
   if (is_table(kind)) {
-    const auto row = take_varint(rest);
+    const auto row = take_big_varint(rest);
     if (!row)
       return false;
     cell.row = static_cast<std::int64_t>(*row);
@@ -158,14 +159,14 @@ std::optional<std::string> record_of(const cell_place& cell, page_source& pages)
 
 std::optional<std::vector<stored_value>> values_of(std::string_view record) {
   std::string_view head = record;
-  const auto head_bytes = take_varint(head);
+  const auto head_bytes = take_big_varint(head);
   if (!head_bytes || *head_bytes > record.size() || *head_bytes < record.size() - head.size())
     return std::nullopt;
   std::string_view body = record.substr(static_cast<std::size_t>(*head_bytes));
   head = head.substr(0, static_cast<std::size_t>(*head_bytes) - (record.size() - head.size()));
   std::vector<stored_value> values;
   while (!head.empty()) {
-    const auto type = take_varint(head);
+    const auto type = take_big_varint(head);
     const auto size = type ? bytes_of(*type) : std::nullopt;
     if (!size || *size > body.size())
       return std::nullopt;

@@ -19,6 +19,12 @@ error out_of_order(std::uint64_t sequence, const std::string& why) {
   return {errc::invalid_argument, "event " + std::to_string(sequence) + " " + why};
 }
 
+void add_ledger(ledger& to, const ledger& more) {
+  for (const auto part : {&ledger::accepted, &ledger::done, &ledger::dead, &ledger::cancelled,
+                          &ledger::superseded, &ledger::expired, &ledger::purged})
+    to.*part += more.*part;
+}
+
 delivery_list agents_of(const event_record& record) {
   delivery_list agents;
   for (const delivery_record& each : record.deliveries)
@@ -56,9 +62,22 @@ result<std::unique_ptr<history_writer>> history_writer::make(const std::string& 
       new history_writer{std::make_unique<sqlite_parts>(std::move(*parts)), std::move(agents)}};
 }
 
+void history_writer::begin_at(const kept_part& kept, instant oldest) {
+  SKEIN_CHECK(next_ == 1 && raw(parts_->last_commit) == 0);
+  if (raw(kept.first_commit) == 1)
+    return;
+  kept_ = kept;
+  oldest_ = oldest;
+  is_old_ = true;
+  parts_->last_commit = commit_no{raw(kept.first_commit) - 1};
+  parts_->last_digest = kept.before;
+}
+
 result<void> history_writer::check(const past_event& event) const {
   const event_record& record = event.record;
-  if (record.event.sequence != next_)
+  const bool is_after_gap = record.event.sequence > next_ && next_ < kept_.swept_to &&
+                            record.event.sequence <= kept_.swept_to;
+  if (record.event.sequence != next_ && !is_after_gap)
     return out_of_order(record.event.sequence,
                         "stands where number " + std::to_string(next_) + " must be");
   if (raw(record.event.shard) >= parts_->identity.hash.shards)
@@ -80,9 +99,12 @@ result<void> history_writer::add(past_event event) {
   const event_record& record = event.record;
   if (auto done = go_on_to(record.accepted); !done)
     return done;
+  if (is_old_ && record.event.sequence >= kept_.first_event)
+    if (auto done = end_old_part(); !done)
+      return done;
   if (auto done = join(record.accepted); !done)
     return done;
-  ++next_;
+  next_ = record.event.sequence + 1;
   accept_op op;
   op.event.shard = record.event.shard;
   op.event.identity = event.identity;
@@ -191,6 +213,9 @@ result<void> history_writer::stage(later what) {
     staged_.attempts.push_back(&failed_.back());
     return {};
   }
+  if (is_old_ && what.at >= oldest_)
+    if (auto done = end_old_part(); !done)
+      return done;
   if (auto done = join(what.at); !done)
     return done;
   ended_.push_back(std::move(what.end));
@@ -198,17 +223,54 @@ result<void> history_writer::stage(later what) {
   bytes_ += end.reply.size();
   staged_.outcomes.push_back(&end);
   count_terminal(totals_.deliveries, end.state);
-  if (pending_.remove(end.delivery) == 0) {
+  if (pending_.remove(end.delivery).live == 0) {
     SKEIN_CHECK(is_terminal(end.event_state));
     count_terminal(totals_.events, end.event_state);
+    if (end.delivery.event.sequence < kept_.swept_to && end.event_state != delivery_state::dead)
+      staged_.late.push_back(end.delivery.event.sequence);
   }
   return {};
 }
 
+/// From here on there are commits.
+result<void> history_writer::end_old_part() {
+  if (!staged_.empty())
+    if (auto done = seal(); !done)
+      return done;
+  is_old_ = false;
+  if (next_ < kept_.swept_to)
+    next_ = kept_.swept_to;
+  if (next_ != kept_.first_event)
+    return out_of_order(next_, "is missing");
+  fit_dropped();
+  totals_written_ = totals_;
+  low_water_ = pending_.lowest(next_);
+  written_at_ = oldest_;
+  return parts_->writer->transact([&] { return kept_.save(parts_->writer->db()); });
+}
+
+/// So many as there are numbers; which of them are lost and which were dropped nobody knows.
+void history_writer::fit_dropped() {
+  ledger& gone = kept_.dropped.events;
+  const std::uint64_t numbers = kept_.first_event - 1 - totals_.events.accepted;
+  std::uint64_t more = gone.accepted > numbers ? gone.accepted - numbers : 0;
+  gone.purged += gone.accepted < numbers ? numbers - gone.accepted : 0;
+  for (std::uint64_t* each :
+       {&gone.done, &gone.purged, &gone.superseded, &gone.cancelled, &gone.expired}) {
+    const std::uint64_t taken = std::min(*each, more);
+    *each -= taken;
+    more -= taken;
+  }
+  gone.accepted = numbers;
+  add_ledger(totals_.events, gone);
+  add_ledger(totals_.deliveries, kept_.dropped.deliveries);
+}
+
 /// With the number that it had, if no other has it.
 result<void> history_writer::seal() {
-  if (auto done = fill_up_to(staged_.at); !done)
-    return done;
+  if (!is_old_)
+    if (auto done = fill_up_to(staged_.at); !done)
+      return done;
   if (auto done = write_commit(); !done)
     return done;
   accepted_.clear();
@@ -269,6 +331,11 @@ result<void> history_writer::write_commit() {
 result<void> history_writer::write(commit_rows rows) {
   rows.number = commit_no{raw(parts_->last_commit) + 1};
   sealed_.make(rows, parts_->last_digest);
+  if (is_old_) {
+    auto done = parts_->writer->write_rows(sealed_);
+    parts_->writer->checkpoint(false);
+    return done;
+  }
   if (auto written = parts_->writer->write(sealed_); !written)
     return written;
   written_at_ = rows.staged->at;
@@ -284,6 +351,9 @@ result<void> history_writer::write_events() {
     return {};
   if (auto done = go_on_to(instant::max()); !done)
     return done;
+  if (is_old_)
+    if (auto done = end_old_part(); !done)
+      return done;
   if (staged_.at == no_instant)
     staged_.at = written_at_;
   if (!staged_.empty() || agents_written_ < agents_.size())

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "journal/journal.hpp"
+#include "journal/kept_part.hpp"
 #include "journal/pending_set.hpp"
 #include "journal/sealed_commit.hpp"
 #include "journal/store_state.hpp"
@@ -35,8 +36,12 @@ class history_writer {
                                                       std::vector<std::string> agents);
   ~history_writer();
 
-  /// In order of sequence from 1 on, without gaps; accepted at times that do not go back, and ended
-  /// not before. invalid_argument if it is not so.
+  /// Before the first event, if retention has dropped something: where it begins, and the time of
+  /// its oldest commit. What `kept.dropped` says of events is made to fit those that come.
+  void begin_at(const kept_part& kept, instant oldest);
+
+  /// In order of sequence, from 1 on, without gaps but below `swept_to`; accepted at times that do
+  /// not go back, and ended not before. invalid_argument if it is not so.
   result<void> add(past_event event);
   /// After the last event.
   result<void> add_state(agent_no agent, std::string key, slice value);
@@ -72,6 +77,8 @@ class history_writer {
   result<void> join(instant at);
   result<void> stage(later what);
   result<void> seal();
+  result<void> end_old_part();
+  void fit_dropped();
   result<void> fill_up_to(instant at);
   result<void> write_commit();
   result<void> write_empty(std::uint64_t first_event);
@@ -89,6 +96,9 @@ class history_writer {
   bool events_written_ = false;
   pending_set pending_;
   std::uint64_t next_ = 1; // sequence of the next event
+  kept_part kept_;
+  instant oldest_ = no_instant; // commit; with a part before it
+  bool is_old_ = false;         // rows of that part, which are in no commit
   std::uint64_t order_ = 0;
   std::priority_queue<later, std::vector<later>, is_later> later_;
   struct known_commit {

@@ -1,6 +1,8 @@
 #include "journal/salvage.hpp"
 
 #include "journal/byte_words.hpp"
+#include "journal/crc32c.hpp"
+#include "journal/sealed_tables.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -104,6 +106,43 @@ bool is_state(const row_values& row, bool has_old) {
   return holds(row, 3, crc_of(found), has_old);
 }
 
+/// As `row_crc` has it: of numbers, then of a text if there is one.
+std::int64_t crc_of_texts(std::initializer_list<std::int64_t> numbers,
+                          std::optional<std::string_view> text) {
+  std::string bytes;
+  for (const std::int64_t each : numbers)
+    append_word(bytes, static_cast<std::uint64_t>(each));
+  if (text) {
+    append_word(bytes, text->size());
+    bytes += *text;
+  }
+  return stored_crc(crc32c(bytes));
+}
+
+/// The row's checksum in this column fits, or it is from before there were any.
+bool is_sealed(const row_values& row, std::size_t at, std::initializer_list<std::int64_t> numbers) {
+  return row.size() <= at || row[at].is_null() ||
+         row[at].integer() == crc_of_texts(numbers, std::nullopt);
+}
+
+std::string quoted(const stored_value& value) {
+  if (value.kind == stored_value::type::integer)
+    return std::to_string(value.number);
+  std::string text{"'"};
+  for (const char each : value.bytes)
+    text += each == '\'' ? std::string{"''"} : std::string{each};
+  return text + "'";
+}
+
+bool is_agent(std::int64_t number, const row_values& row) {
+  return row.size() == 3 && row[0].is_null() && row[1].kind == stored_value::type::text &&
+         row[2].integer() == crc_of_texts({number}, row[1].bytes);
+}
+bool is_start(std::int64_t id, const row_values& row) {
+  return row.size() == 4 && row[0].is_null() &&
+         row[3].integer() == crc_of_texts({id, row[1].integer(), row[2].integer()}, {});
+}
+
 bool is_table(page_kind kind) {
   return kind == page_kind::table_leaf || kind == page_kind::table_inner;
 }
@@ -151,6 +190,8 @@ void salvage::read_all() {
       }
     }
   walk_free_pages();
+  if (kept_.is_lost())
+    kept_part_.reset();
   for (const tree* each : all_)
     if (each->is_lost())
       return look_for_spares();
@@ -188,7 +229,8 @@ void salvage::walk(tree& of, std::uint32_t page, const gap& keys, int depth) {
   const std::string bytes{pages_.read(page)};
   const page_cells found = cells_of(bytes, page);
   const bool is_row_table = &of == &event_ || &of == &outcome_ || &of == &commits_ ||
-                            &of == &agent_ || &of == &fence_ || &of == &start_ || &of == &schema_;
+                            &of == &agent_ || &of == &fence_ || &of == &start_ || &of == &kept_ ||
+                            &of == &schema_;
   if (found.kind == page_kind::none || is_table(found.kind) != is_row_table) {
     tell(of, page); // not reached: what is on it may be of another table
     of.gaps.push_back(keys);
@@ -239,13 +281,16 @@ void salvage::keep_row(tree& of, const row_place& at, const cell_place& cell, co
   if (&of == &meta_) {
     keep_meta(row);
   } else if (&of == &agent_ && row.size() >= 2) {
-    keep_agent(cell.row, row[1].bytes);
+    keep_agent_row(cell.row, row);
   } else if (&of == &agent_name_ && row.size() >= 2) {
     keep_agent(row[1].integer(), row[0].bytes);
   } else if (&of == &fence_ && row.size() >= 2) {
-    epoch_max_ = std::max(epoch_max_, static_cast<std::uint64_t>(row[1].integer()));
+    if (is_sealed(row, 2, {cell.row, row[1].integer()}))
+      epoch_max_ = std::max(epoch_max_, static_cast<std::uint64_t>(row[1].integer()));
   } else if (&of == &start_ && row.size() >= 3) {
-    starts_[cell.row] = {start_mark::none, static_cast<std::uint32_t>(row[2].integer())};
+    keep_start(of, cell.row, row);
+  } else if (&of == &kept_ && row.size() >= 7) {
+    keep_kept(row);
   } else if (&of == &attempt_) {
     if (attempt_of(row, old_events_))
       attempts_.try_emplace({row[0].integer(), row[1].integer()}, at);
@@ -268,11 +313,50 @@ void salvage::keep_meta(const values& row) {
   meta_values_.try_emplace(std::string{row[0].bytes}, value.kind == stored_value::type::integer
                                                           ? std::to_string(value.number)
                                                           : std::string{value.bytes});
+  if (is_sealed_in_meta(row[0].bytes))
+    meta_quoted_.try_emplace(std::string{row[0].bytes}, quoted(value));
+}
+
+void salvage::keep_kept(const values& row) {
+  const auto natural = [&](std::size_t at) {
+    return static_cast<std::uint64_t>(row[at].integer());
+  };
+  kept_part_ = kept_part::of_row(natural(1), row[2].bytes, natural(3), natural(4), row[5].bytes,
+                                 row[6].integer());
+  if (!kept_part_)
+    damages_.push_back("the row of 'kept' does not match its checksum");
+}
+
+void salvage::keep_start(tree& of, std::int64_t id, const values& row) {
+  if (is_sealed(row, 3, {id, row[1].integer(), row[2].integer()}))
+    starts_[id] = {start_mark::none, static_cast<std::uint32_t>(row[2].integer())};
+  else
+    of.stale = true;
+}
+
+/// The checksum tells a name that is whole, in the row or in the index of names.
+void salvage::keep_agent_row(std::int64_t number, const values& row) {
+  if (row.size() > 2 && !row[2].is_null())
+    agent_crcs_.emplace(number, row[2].integer());
+  keep_agent(number, row[1].bytes);
+}
+
+bool salvage::is_meta_whole() const {
+  const auto crc = meta("crc");
+  if (!crc)
+    return !meta_.is_lost();
+  std::string rows;
+  for (const auto& [name, value] : meta_quoted_)
+    rows += (rows.empty() ? "" : ";") + name + "=" + value;
+  return std::to_string(crc_of_texts({}, rows)) == *crc;
 }
 
 void salvage::keep_agent(std::int64_t number, std::string_view name) {
   if (number < 0 || number >= static_cast<std::int64_t>(limits::agents_max) || name.empty() ||
       name.size() > limits::agent_name_bytes_max)
+    return;
+  const auto crc = agent_crcs_.find(number);
+  if (crc != agent_crcs_.end() && crc->second != crc_of_texts({number}, name))
     return;
   const auto at = static_cast<std::size_t>(number);
   if (agents_.size() <= at)
@@ -332,10 +416,9 @@ void salvage::keep_spares(const page_image& image, bool is_current) {
         outcome_.spares.emplace(cell.row, at);
       else if (columns_of(*row, cell.row, 0, static_cast<commit_columns*>(nullptr)))
         commits_.spares.emplace(cell.row, at);
-      else if (is_current && agent_.is_lost() && row->size() == 2 && (*row)[0].is_null() &&
-               (*row)[1].kind == stored_value::type::text)
-        keep_agent(cell.row, (*row)[1].bytes);
-      else if (is_current && start_.is_lost() && row->size() == 3 && (*row)[0].is_null())
+      else if (is_current && agent_.is_lost() && is_agent(cell.row, *row))
+        keep_agent_row(cell.row, *row);
+      else if (is_current && start_.is_lost() && is_start(cell.row, *row))
         keep_row(start_, at, cell, *row);
     } else if (attempt_of(*row, 0)) {
       attempts_.try_emplace({(*row)[0].integer(), (*row)[1].integer()}, at);
@@ -371,11 +454,15 @@ const salvage::values* salvage::values_at(const row_place& place) {
   return &values_;
 }
 
+bool salvage::is_in_gap(const tree& in, std::int64_t key) const {
+  return in.stale || pages_.damaged_frames() > 0 ||
+         std::any_of(in.gaps.begin(), in.gaps.end(),
+                     [&](const gap& each) { return each.above < key && key <= each.up_to; });
+}
+
 template <class Columns>
-std::optional<Columns> salvage::find(tree& in, std::int64_t key, std::int64_t old_to) {
-  bool missed = pages_.damaged_frames() > 0;
-  for (const gap& each : in.gaps)
-    missed = missed || (each.above < key && key <= each.up_to);
+std::optional<Columns> salvage::find_in_leaves(tree& in, std::int64_t key, std::int64_t old_to,
+                                               bool& is_there) {
   auto at =
       std::upper_bound(in.leaves.begin(), in.leaves.end(), key,
                        [](std::int64_t wanted, const leaf& each) { return wanted < each.first; });
@@ -383,14 +470,20 @@ std::optional<Columns> salvage::find(tree& in, std::int64_t key, std::int64_t ol
     for (std::size_t i = 0; i < cells_.cells.size(); ++i) {
       if (cells_.cells[i].row != key)
         continue;
-      missed = true;
+      is_there = true;
       if (const values* row = values_at({loaded_, static_cast<std::uint16_t>(i)}))
         if (auto found = columns_of(*row, key, old_to, static_cast<Columns*>(nullptr)))
           return found;
     }
   }
-  if (!missed)
-    return std::nullopt;
+  return std::nullopt;
+}
+
+template <class Columns>
+std::optional<Columns> salvage::find(tree& in, std::int64_t key, std::int64_t old_to) {
+  bool missed = is_in_gap(in, key);
+  if (auto found = find_in_leaves<Columns>(in, key, old_to, missed); found || !missed)
+    return found;
   look_for_spares();
   const auto [first, last] = in.spares.equal_range(key);
   for (auto spare = first; spare != last; ++spare)
@@ -407,6 +500,16 @@ std::optional<std::string> salvage::meta(const std::string& name) const {
 
 std::optional<event_columns> salvage::event(std::int64_t number) {
   return find<event_columns>(event_, number, old_events_);
+}
+
+std::optional<event_columns> salvage::kept_event(std::int64_t number) {
+  bool is_there = false;
+  return find_in_leaves<event_columns>(event_, number, old_events_, is_there);
+}
+
+bool salvage::has_kept_outcome(std::int64_t id) {
+  bool is_there = false;
+  return find_in_leaves<outcome_columns>(outcome_, id, old_events_, is_there).has_value();
 }
 
 std::optional<outcome_columns> salvage::outcome(std::int64_t id) {
@@ -452,11 +555,6 @@ std::optional<std::string> salvage::state_value(std::size_t index) {
   return std::string{(*row)[2].bytes};
 }
 
-bool salvage::may_have_lost_outcome(std::int64_t id) const {
-  if (outcome_.stale || pages_.damaged_frames() > 0)
-    return true;
-  return std::any_of(outcome_.gaps.begin(), outcome_.gaps.end(),
-                     [&](const gap& each) { return each.above < id && id <= each.up_to; });
-}
+bool salvage::may_have_lost_outcome(std::int64_t id) const { return is_in_gap(outcome_, id); }
 
 } // namespace skein::journal

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "journal/btree_page.hpp"
+#include "journal/kept_part.hpp"
 #include "journal/page_source.hpp"
 #include "journal/record_crc.hpp"
 #include "journal/store_state.hpp"
@@ -22,9 +23,12 @@ class salvage {
  public:
   static result<std::unique_ptr<salvage>> open(const std::string& directory);
 
-  // Without checksums: as they are found.
   /// A value of the table `meta`, a number as its digits.
   std::optional<std::string> meta(const std::string& name) const;
+  /// Its rows are as they were written, or from before they had a checksum.
+  bool is_meta_whole() const;
+  /// Where what is kept begins; empty if the row that says so is lost.
+  const std::optional<kept_part>& kept() const noexcept { return kept_part_; }
   /// Index = number; empty where the name is lost.
   const std::vector<std::string>& agents() const noexcept { return agents_; }
   const std::map<std::int64_t, start_row>& starts() const noexcept { return starts_; }
@@ -32,6 +36,9 @@ class salvage {
 
   // Rows whose checksum holds; empty if there is none. Texts are valid until the next call.
   std::optional<event_columns> event(std::int64_t number);
+  /// Only from where it counts: elsewhere are those that retention has dropped too.
+  std::optional<event_columns> kept_event(std::int64_t number);
+  bool has_kept_outcome(std::int64_t id);
   std::optional<outcome_columns> outcome(std::int64_t id);
   std::optional<commit_columns> commit(std::int64_t number);
   std::optional<attempt_columns> attempt(std::int64_t id, std::int64_t attempt);
@@ -51,6 +58,8 @@ class salvage {
   std::optional<std::string> state_value(std::size_t index);
   bool is_state_lost() const noexcept { return state_.is_lost(); }
 
+  /// Whether an event of this number may have been on a page that is lost.
+  bool may_have_lost_event(std::int64_t number) const { return is_in_gap(event_, number); }
   /// Whether an outcome of this number may have been on a page that is lost.
   bool may_have_lost_outcome(std::int64_t id) const;
   bool may_have_lost_start() const noexcept { return start_.is_lost(); }
@@ -93,6 +102,13 @@ class salvage {
   void keep_row(tree& of, const row_place& at, const cell_place& cell, const values& row);
   void keep_meta(const values& row);
   void keep_agent(std::int64_t number, std::string_view name);
+  void keep_agent_row(std::int64_t number, const values& row);
+  void keep_start(tree& of, std::int64_t id, const values& row);
+  void keep_kept(const values& row);
+  bool is_in_gap(const tree& in, std::int64_t key) const;
+  template <class Columns>
+  std::optional<Columns> find_in_leaves(tree& in, std::int64_t key, std::int64_t old_to,
+                                        bool& is_there);
   void walk_free_pages();
   void look_for_spares();
   void keep_spares(const page_image& image, bool is_current);
@@ -108,11 +124,14 @@ class salvage {
   std::vector<bool> reached_;
   tree meta_{"meta"}, agent_{"agent"}, agent_name_{"sqlite_autoindex_agent_1"}, fence_{"fence"},
       event_{"event"}, outcome_{"outcome"}, attempt_{"attempt"}, start_{"start"}, state_{"state"},
-      commits_{"commits"}, schema_{"sqlite_schema"};
-  std::vector<tree*> all_{&meta_,    &agent_,   &agent_name_, &fence_, &event_,
-                          &outcome_, &attempt_, &start_,      &state_, &commits_};
+      commits_{"commits"}, kept_{"kept"}, schema_{"sqlite_schema"};
+  std::vector<tree*> all_{&meta_,    &agent_, &agent_name_, &fence_,   &event_, &outcome_,
+                          &attempt_, &start_, &state_,      &commits_, &kept_};
   std::map<std::string, std::string> meta_values_;
+  std::map<std::string, std::string> meta_quoted_; // as SQL's quote() has them
   std::vector<std::string> agents_;
+  std::map<std::int64_t, std::int64_t> agent_crcs_;
+  std::optional<kept_part> kept_part_ = kept_part{};
   std::map<std::int64_t, start_row> starts_;
   std::uint64_t epoch_max_ = 0;
   std::map<std::pair<std::int64_t, std::int64_t>, row_place> attempts_;

@@ -1,5 +1,6 @@
 #include "journal/sqlite_repair.hpp"
 
+#include "journal/chain.hpp"
 #include "journal/checked_rows.hpp"
 #include "journal/high_water.hpp"
 #include "journal/history_writer.hpp"
@@ -44,7 +45,27 @@ event stand_in(std::uint64_t sequence, std::string key) {
   return made;
 }
 
-result<store_identity> identity_of(const salvage& found, const high_water& mark) {
+/// The rows of `meta` do not match their checksum, but what the rest is made with is what they say.
+bool is_confirmed(salvage& found, const store_identity& identity, const high_water& mark) {
+  constexpr std::int64_t looked_at_max = 1'000;
+  if (mark.mark().store_id != identity.store_id)
+    return false;
+  const std::int64_t last = found.last_commit();
+  for (std::int64_t number = last; number > 0 && number > last - looked_at_max; --number) {
+    const auto commit = found.commit(number);
+    if (!commit || commit->events == 0 || commit->identities.size() < identity_entry_bytes)
+      continue;
+    const hash128 known = read_identity(commit->identities, 0).identity;
+    const auto row = found.event(commit->first_event);
+    const auto value = row ? decode_event(row->body) : error{errc::not_found, ""};
+    if (value)
+      return print_of(*value, identity.hash).identity == known &&
+             raw(shard_of(value->key(), identity.hash)) == static_cast<std::uint64_t>(row->shard);
+  }
+  return false;
+}
+
+result<store_identity> identity_of(salvage& found, const high_water& mark) {
   const auto number = [&](const char* name) -> std::optional<std::uint64_t> {
     const auto text = found.meta(name);
     std::uint64_t value = 0;
@@ -65,6 +86,10 @@ result<store_identity> identity_of(const salvage& found, const high_water& mark)
                  "the table 'meta' is lost, and with it how keys are hashed: no store can be built "
                  "from the rest; keep a copy of the whole directory and restore a backup"};
   made.hash = {static_cast<std::uint32_t>(*shards), *high, *low};
+  if (!found.is_meta_whole() && !is_confirmed(found, made, mark))
+    return error{errc::store_corrupt,
+                 "the table 'meta' is damaged, and nothing confirms what it says of how keys are "
+                 "hashed; keep a copy of the whole directory and restore a backup"};
   // Above every epoch that was ever given.
   made.boot = std::max(number("boot").value_or(0), found.epoch_max());
   return made;
@@ -80,21 +105,24 @@ class rebuilding {
   result<void> run(bool build) {
     last_commit_ = found_.last_commit();
     last_event_ = found_.last_event();
+    find_beginning();
     read_commits();
     name_agents();
     if (build)
       if (auto made = open_writer(); !made)
         return made;
     for (std::int64_t each = 1; each <= last_event_; ++each) {
+      if (is_dropped(each))
+        continue;
       if (auto done = add_event(each); !done)
         return done;
+      ++report_.events;
       if (options_.progress && static_cast<std::uint64_t>(each) % progress_every == 0)
         options_.progress(static_cast<std::uint64_t>(each),
                           static_cast<std::uint64_t>(last_event_));
     }
     if (auto done = add_states(); !done)
       return done;
-    report_.events = static_cast<std::uint64_t>(last_event_);
     return writer_ ? writer_->finish() : result<void>{};
   }
 
@@ -115,6 +143,8 @@ class rebuilding {
         lose_agent(i);
     bool any_lost = false;
     for (std::int64_t each = 1; each <= last_event_; ++each) {
+      if (is_dropped(each))
+        continue;
       const auto row = found_.event(each);
       const auto agents = row ? read_deliveries(row->deliveries) : std::nullopt;
       any_lost = any_lost || !agents;
@@ -151,15 +181,55 @@ class rebuilding {
     if (!made)
       return made.error();
     writer_ = std::move(*made);
+    writer_->begin_at(kept_, oldest());
+    if (times_.empty() && raw(kept_.first_commit) > 1)
+      writer_->was_commit(kept_.first_commit, oldest());
     for (const auto& [number, at] : times_)
       writer_->was_commit(commit_no{static_cast<std::uint64_t>(number)}, from_ns(at));
     return {};
   }
 
+  /// The first commit that must be there, and what retention left of the time before.
+  void find_beginning() {
+    if (const auto& kept = found_.kept()) {
+      kept_ = *kept;
+    } else if (!found_.commit(1)) {
+      std::int64_t oldest = 1;
+      std::optional<commit_columns> row;
+      while (!row && oldest < last_commit_)
+        row = found_.commit(++oldest);
+      if (row) {
+        report_.beginning_unknown = true;
+        kept_.first_commit = commit_no{static_cast<std::uint64_t>(oldest)};
+        kept_.before = first_digest(identity_.store_id);
+        kept_.first_event = kept_.swept_to = static_cast<std::uint64_t>(row->first_event);
+      }
+    }
+    commit_ = static_cast<std::int64_t>(raw(kept_.first_commit)) - 1;
+    last_event_ = std::max(last_event_, static_cast<std::int64_t>(kept_.first_event) - 1);
+  }
+
+  /// Whether retention has dropped it, or may have: then nobody misses it.
+  bool is_dropped(std::int64_t number) {
+    if (static_cast<std::uint64_t>(number) >= kept_.swept_to || found_.kept_event(number))
+      return false;
+    if (!found_.may_have_lost_event(number))
+      return true;
+    report_.old_events_unknown = true;
+    for (std::int64_t i = 0; i < 16; ++i)
+      if (found_.has_kept_outcome(number * 16 + i))
+        return false;
+    return true;
+  }
+
+  /// The time of the oldest commit that can be read.
+  instant oldest() const { return times_.empty() ? options_.now : from_ns(times_.front().second); }
+
   /// Which commits can be read, and what they say that is missing.
   void read_commits() {
     std::int64_t next_event = 1;
-    for (std::int64_t number = 1; number <= last_commit_; ++number) {
+    for (auto number = static_cast<std::int64_t>(raw(kept_.first_commit)); number <= last_commit_;
+         ++number) {
       const auto row = found_.commit(number);
       if (!row) {
         lose(report_.commits_lost, static_cast<std::uint64_t>(number));
@@ -251,7 +321,8 @@ class rebuilding {
 #endif
     if (const auto lost = missing_.find(row_of(delivery)); lost != missing_.end())
       report_.outcomes_lost.push_back({delivery, report_.agents[raw(agent)], lost->second.second});
-    else if (!report_.commits_lost.empty() && found_.may_have_lost_outcome(row_of(delivery)))
+    else if ((!report_.commits_lost.empty() || delivery.event.sequence < kept_.first_event) &&
+             found_.may_have_lost_outcome(row_of(delivery)))
       report_.outcomes_uncertain.push_back(delivery);
   }
 
@@ -294,7 +365,7 @@ class rebuilding {
     record.accepted = commit != nullptr ? std::max(from_ns(commit->at), before_) : before_;
     record.priority = priority_class::background;
     if (record.accepted == no_instant)
-      record.accepted = options_.now;
+      record.accepted = oldest();
     std::size_t known = 0;
     std::vector<std::optional<delivery_record>> ends(limits::deliveries_per_event_max);
     for (std::uint8_t i = 0; i < limits::deliveries_per_event_max; ++i) {
@@ -379,6 +450,7 @@ class rebuilding {
   repair_report& report_;
   const repair_options& options_;
   std::unique_ptr<history_writer> writer_;
+  kept_part kept_;
   agent_no lost_agent_{};
   std::int64_t last_commit_ = 0;
   std::int64_t last_event_ = 0;

@@ -52,11 +52,15 @@ struct repair_report {
   };
   std::vector<state_name> states_lost{};      // damaged
   std::vector<state_name> states_uncertain{}; // may be older than they were
-  bool states_unknown = false;                // pages of states are lost: nobody knows which
-  bool attempts_unknown = false;              // likewise
-  bool crashes_unknown = false;               // likewise: counts of crashes
-  std::vector<agent_no> agents_lost{};        // names
-  std::vector<std::string> agents{};          // of the new store, index = number
+  /// What was below the oldest commit, as retention left it: where that is, is lost (it begins now
+  /// with the oldest commit that can be read); pages of it are lost, nobody knows with what.
+  bool beginning_unknown = false;
+  bool old_events_unknown = false;
+  bool states_unknown = false;         // pages of states are lost: nobody knows which
+  bool attempts_unknown = false;       // likewise
+  bool crashes_unknown = false;        // likewise: counts of crashes
+  std::vector<agent_no> agents_lost{}; // names
+  std::vector<std::string> agents{};   // of the new store, index = number
   // What is in the new store.
   std::uint64_t events = 0;
   std::uint64_t states = 0;
@@ -69,7 +73,7 @@ struct repair_report {
     return !commits_gone && events_lost.empty() && outcomes_lost.empty() &&
            outcomes_uncertain.empty() && attempts_lost.empty() && states_lost.empty() &&
            states_uncertain.empty() && !states_unknown && !attempts_unknown && !crashes_unknown &&
-           agents_lost.empty();
+           agents_lost.empty() && !beginning_unknown && !old_events_unknown;
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include "journal/chain.hpp"
 #include "journal/chain_walk.hpp"
+#include "journal/kept_part.hpp"
 #include "journal/lookup_check.hpp"
 #include "journal/migrations/migrations.hpp"
 #include "journal/sealed_tables.hpp"
@@ -24,10 +25,10 @@ class verification {
   result<verify_report> run() {
     if (auto ready = look_at_meta(); !ready)
       return ready.error();
-    for (const auto step :
-         {&verification::check_structure, &verification::check_tables,
-          &verification::check_the_mark, &verification::check_commits, &verification::check_states,
-          &verification::check_counts, &verification::check_lookups})
+    for (const auto step : {&verification::check_structure, &verification::check_tables,
+                            &verification::check_the_mark, &verification::check_commits,
+                            &verification::check_old_rows, &verification::check_states,
+                            &verification::check_counts, &verification::check_lookups})
       if (auto done = (this->*step)(); !done)
         tell(done.error());
     return std::move(report_);
@@ -109,6 +110,38 @@ class verification {
         return {};
     }
     return check_end(db_);
+  }
+
+  /// What retention has left of the time before the oldest commit: no commit names it.
+  result<void> check_old_rows() {
+    const auto kept = kept_part::of(db_);
+    if (!kept)
+      return kept.error();
+    const std::uint64_t end = kept->first_event;
+    auto done = check_rows("SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ?", end, event_at);
+    if (done)
+      done = check_rows("SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id < ?", end * 16,
+                        outcome_at);
+    if (done)
+      done = check_rows("SELECT " SKEIN_ATTEMPT_COLUMNS " FROM attempt WHERE id < ?", end * 16,
+                        attempt_at);
+    return done;
+  }
+  template <class Row>
+  result<void> check_rows(std::string_view sql, std::uint64_t end, const Row& row_at) {
+    auto rows = db_.prepare(sql);
+    if (!rows)
+      return rows.error();
+    rows->bind(1, end);
+    kind damaged;
+    int code = SQLITE_OK;
+    while ((code = rows->step()) == SQLITE_ROW) {
+      const auto row = row_at(*rows, old_);
+      if (!row && !tell(row.error(), damaged))
+        return {};
+    }
+    return code == SQLITE_DONE ? result<void>{}
+                               : sqlite_error(db_.raw(), code, "reading old events");
   }
 
   result<void> check_states() {

@@ -244,7 +244,16 @@ result<void> sqlite_writer::write(const sealed_commit& commit) {
   return written;
 }
 
+result<void> sqlite_writer::write_rows(const sealed_commit& commit) {
+  return transact([&] { return insert_rows(commit); });
+}
+
 result<void> sqlite_writer::insert(const sealed_commit& commit) {
+  auto done = insert_rows(commit);
+  return done ? insert_commit(commit) : done;
+}
+
+result<void> sqlite_writer::insert_rows(const sealed_commit& commit) {
   const commit_rows& rows = commit.rows();
   const staged_batch& staged = *rows.staged;
   std::int64_t number = static_cast<std::int64_t>(rows.first_agent);
@@ -278,7 +287,7 @@ result<void> sqlite_writer::insert(const sealed_commit& commit) {
   for (const std::uint64_t each : staged.late)
     if (auto done = run(add_late_.bind(1, staged.at).bind(2, each), "writing late ends"); !done)
       return done;
-  return insert_commit(commit);
+  return {};
 }
 
 result<void> sqlite_writer::insert_timers(const staged_batch& staged) {

@@ -2,6 +2,8 @@
 
 #include "journal/checked_rows.hpp"
 #include "journal/crc32c.hpp"
+#include "journal/kept_part.hpp"
+#include "journal/sealed_tables.hpp"
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
@@ -86,6 +88,8 @@ class exporting {
     if (!old)
       return old.error();
     old_ = *old;
+    if (auto whole = check_small_tables(db_); !whole)
+      return whole;
     int code = SQLITE_OK;
     while ((code = names_.step()) == SQLITE_ROW)
       agents_.emplace_back(names_.text(1));
@@ -134,6 +138,8 @@ class exporting {
       return !commit ? commit.error() : events.error();
     all_ = static_cast<std::uint64_t>(*events);
     append_count(line, "commit", static_cast<std::uint64_t>(*commit));
+    if (auto done = append_kept(line); !done)
+      return done;
     append_member(line, "agents");
     line += '[';
     for (std::size_t i = 0; i < agents_.size(); ++i) {
@@ -142,6 +148,25 @@ class exporting {
     }
     line += "]}";
     return put(std::move(line));
+  }
+
+  /// Where it begins, if retention has dropped something.
+  result<void> append_kept(std::string& line) {
+    const auto kept = kept_part::of(db_);
+    const auto oldest = db_.number("SELECT at FROM commits ORDER BY no LIMIT 1");
+    if (!kept || !oldest)
+      return !kept ? kept.error() : oldest.error();
+    if (raw(kept->first_commit) == 1)
+      return {};
+    append_member(line, "kept");
+    line += '{';
+    append_count(line, "first_commit", raw(kept->first_commit));
+    append_time(line, "oldest", from_ns(*oldest));
+    append_count(line, "first_event", kept->first_event);
+    append_count(line, "swept_to", kept->swept_to);
+    append_text(line, "dropped", write_ledgers(kept->dropped));
+    line += '}';
+    return {};
   }
 
   result<void> put_events() {
@@ -318,6 +343,8 @@ result<export_counts> export_sqlite(const export_options& options, const line_si
   auto db = database::open(journal_file(options.directory), {.write = false, .vfs = {}});
   if (!db)
     return db.error();
+  if (auto added = add_row_crc(*db); !added)
+    return added.error();
   if (auto begun = db->run("BEGIN"); !begun)
     return begun.error();
   if (auto ours = check_ours(*db); !ours)

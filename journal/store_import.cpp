@@ -1,7 +1,10 @@
 // Reading an export back. The whole file is read and checked before the new store takes its place.
+#include "journal/chain.hpp"
 #include "journal/crc32c.hpp"
 #include "journal/history_writer.hpp"
+#include "journal/kept_part.hpp"
 #include "journal/new_place.hpp"
+#include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "journal/store_export.hpp"
 #include "journal/store_identity.hpp"
@@ -150,6 +153,8 @@ class importing {
         identity_.hash.shards = static_cast<std::uint32_t>(reader.number(limits::shards_max));
       else if (name == "boot")
         identity_.boot = reader.number();
+      else if (name == "kept")
+        reader.object([&](std::string_view member) { read_kept(reader, member); });
       else if (name == "agents")
         reader.array([&] { agents_.push_back(reader.text()); });
       else
@@ -164,10 +169,33 @@ class importing {
     if (identity_.store_id.size() != 16 || identity_.hash.shards == 0 ||
         identity_.hash_name != hash_name)
       return wrong("does not say what a store is made with");
+    if (raw(kept_.first_commit) == 0 || kept_.first_event == 0 || kept_.swept_to == 0 ||
+        kept_.swept_to > kept_.first_event ||
+        (raw(kept_.first_commit) > 1 && oldest_ == no_instant))
+      return wrong("does not say where the store begins");
     was_shards_ = identity_.hash.shards;
     if (options_.shards != 0)
       identity_.hash.shards = options_.shards;
     return open_writer();
+  }
+
+  void read_kept(line_reader& reader, std::string_view name) {
+    if (name == "first_commit") {
+      kept_.first_commit = commit_no{reader.number()};
+    } else if (name == "oldest") {
+      oldest_ = reader.time();
+    } else if (name == "first_event") {
+      kept_.first_event = reader.number();
+    } else if (name == "swept_to") {
+      kept_.swept_to = reader.number();
+    } else if (name == "dropped") {
+      const auto dropped = read_ledgers(reader.text());
+      if (!dropped)
+        reader.wrong("does not say what was dropped");
+      kept_.dropped = dropped.value_or(ledgers{});
+    } else {
+      reader.value();
+    }
   }
 
   result<void> open_writer() {
@@ -181,6 +209,10 @@ class importing {
     if (!made)
       return made.error();
     writer_ = std::move(*made);
+    kept_.before = first_digest(identity_.store_id);
+    writer_->begin_at(kept_, oldest_);
+    if (raw(kept_.first_commit) > 1)
+      writer_->was_commit(kept_.first_commit, oldest_);
     return {};
   }
 
@@ -398,7 +430,8 @@ class importing {
     if (!verified)
       return verified.error();
     const ledgers& counted = verified->counted;
-    if (!verified->problems.empty() || counted.events.accepted != counts_.events ||
+    if (!verified->problems.empty() ||
+        counted.events.accepted - kept_.dropped.events.accepted != counts_.events ||
         counted.deliveries.pending != counts_.pending || verified->states != counts_.states)
       return error{errc::internal, "the new store is not what the export says"};
     if (auto moved = place_->settle(); !moved)
@@ -412,6 +445,8 @@ class importing {
   std::uint32_t crc_ = 0;
   bool ended_ = false;
   store_identity identity_;
+  kept_part kept_;
+  instant oldest_ = no_instant; // commit of it
   std::uint32_t was_shards_ = 0;
   std::vector<std::string> agents_;
   std::optional<new_place> place_;

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace skein::journal {
@@ -61,7 +63,8 @@ class swap {
   result<void> run() {
     // What lies in its place is the old one for as long as the new one has not been moved.
     if (exists(made_ + "/journal.db"))
-      for (const char* const name : {"/journal.db-shm", "/journal.db-wal", "/journal.db"})
+      for (const char* const name :
+           {"/dedupe", "/journal.db-shm", "/journal.db-wal", "/journal.db"})
         step([&] { return move(directory_ + name, aside_ + name); });
     if (exists(made_ + "/high-water"))
       step([&] { return move(directory_ + "/high-water", aside_ + "/high-water"); });
@@ -88,13 +91,9 @@ class swap {
   }
   static result<void> remove_new_store(const std::string& directory) {
     const std::string folder = new_store_folder(directory);
-    for (const char* const name :
-         {"/journal.db-shm", "/journal.db-wal", "/journal.db", "/high-water", "/lock"})
-      if (auto gone = remove(folder + name); !gone)
-        return gone;
-    if (::rmdir(folder.c_str()) != 0 && errno != ENOENT)
-      return system_error(errno, "removing " + folder);
-    return {};
+    std::error_code problem; // with what is derived
+    std::filesystem::remove_all(folder, problem);
+    return problem ? system_error(problem.value(), "removing " + folder) : result<void>{};
   }
 
   const std::string& directory_;

@@ -83,6 +83,8 @@ json view(const repair_report& report) {
             [](const auto& each) {
               return json{{"delivery", name_of(each.first)}, {"attempt", each.second}};
             })},
+      {"beginning_unknown", report.beginning_unknown},
+      {"old_events_unknown", report.old_events_unknown},
       {"attempts_unknown", report.attempts_unknown},
       {"crash_counts_unknown", report.crashes_unknown},
       {"states_lost", view_states(report, report.states_lost)},
@@ -147,6 +149,12 @@ void add_losses(text_values& lines, const repair_report& report) {
   add_count(lines, "states lost", report.states_lost, state, "the keys begin anew");
   add_count(lines, "states older", report.states_uncertain, state,
             "they may be older than they were");
+  if (report.beginning_unknown)
+    lines.add("beginning", "where retention had got to is lost: it begins with the oldest commit "
+                           "that can be read");
+  if (report.old_events_unknown)
+    lines.add("old events", "of what retention had left, pending or dead, some may be lost: a page "
+                            "of it is gone");
   if (report.states_unknown)
     lines.add("states", "more of them may be lost or older: a page of theirs is gone");
   if (report.attempts_unknown)

@@ -24,8 +24,8 @@ struct some_store {
   std::string copy = parent.path() + "/copy";
   kept_rows rows;
 
-  explicit some_store(bool killed = false) {
-    const damaged_files made{40, killed};
+  explicit some_store(bool killed = false, bool dropping = false) {
+    const damaged_files made{60, killed, dropping};
     lay_files(path, made.whole());
     rows = read_rows(path);
   }
@@ -72,7 +72,7 @@ std::string without_end(const std::string& text) { return text.substr(0, text.rf
 } // namespace
 
 TEST_CASE("a backup is the store, and a restored one goes on from there") {
-  some_store store{GENERATE(true, false)};
+  some_store store{GENERATE(true, false), GENERATE(true, false)};
   const auto made = must(store.back_up());
   CHECK(raw(made.checked.last) == store.rows.last);
   CHECK(must(check_backup(store.file)).checked.last == made.checked.last);
@@ -153,6 +153,34 @@ TEST_CASE("an export comes back as the same store") {
   must(import_sqlite({.directory = store.copy}, from));
   check_same(read_rows(store.copy), store.rows);
   CHECK(without_end(without_header(export_of(store.copy))) == without_end(without_header(text)));
+}
+
+TEST_CASE("what retention left is exported and comes back, with where it begins") {
+  some_store store{false, true};
+  REQUIRE(store.rows.first > 10);
+  REQUIRE(store.rows.events.begin()->second.commit == 0); // older than the oldest commit
+  const std::string text = export_of(store.path);
+  std::istringstream from{text};
+  must(import_sqlite({.directory = store.copy}, from));
+  const kept_rows made = read_rows(store.copy);
+  check_same(made, store.rows);
+  CHECK(made.first == store.rows.first);
+  CHECK(without_end(without_header(export_of(store.copy))) == without_end(without_header(text)));
+  // It goes on dropping where the other one was.
+  const instant later = noon + std::chrono::hours{1};
+  skein::journal::open_options options{.now = later, .seed = 4};
+  options.dedupe_window = options.retention = std::chrono::seconds{20};
+  std::uint64_t dropped[2]{};
+  for (const std::string* path : {&store.path, &store.copy}) {
+    auto opened = must(skein::journal::open(*path, options));
+    must(opened->recover([](const pending_event&) {}));
+    while (must(opened->upkeep(later)))
+      ;
+    dropped[path == &store.copy] = opened->retention().dropped_events;
+    CHECK(must(opened->events_ledger()).balanced());
+  }
+  CHECK(dropped[0] > 0);
+  CHECK(dropped[0] == dropped[1]);
 }
 
 TEST_CASE("an import knows what was accepted before, with other shards too") {

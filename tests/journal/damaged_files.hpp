@@ -27,15 +27,18 @@ struct kept_rows {
   std::map<std::int64_t, kept_row> outcomes;
   std::map<std::pair<std::int64_t, std::int64_t>, kept_row> attempts;
   std::map<std::pair<std::int64_t, std::string>, kept_row> states;
-  std::uint64_t last = 0; // commit
+  std::uint64_t first = 0;      // commit that is there
+  std::int64_t first_event = 0; // of it: what was below may have been dropped
+  std::uint64_t last = 0;       // commit
 };
 /// Of the store in this directory, which is whole.
 kept_rows read_rows(const std::string& directory);
 
 class damaged_files {
  public:
-  /// A store with so many commits of a workload; a kill ends it, or else a close in order.
-  damaged_files(int commits, bool killed);
+  /// A store with so many commits of a workload; a kill ends it, or else a close in order. With
+  /// `dropping` retention has taken most of what was over.
+  damaged_files(int commits, bool killed, bool dropping = false);
 
   const file_map& whole() const { return whole_; }
   std::uint64_t marked() const { return marked_; }
