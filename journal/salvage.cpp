@@ -502,9 +502,10 @@ std::optional<event_columns> salvage::event(std::int64_t number) {
   return find<event_columns>(event_, number, old_events_);
 }
 
-std::optional<event_columns> salvage::kept_event(std::int64_t number) {
+bool salvage::has_kept_event(std::int64_t number) {
   bool is_there = false;
-  return find_in_leaves<event_columns>(event_, number, old_events_, is_there);
+  static_cast<void>(find_in_leaves<event_columns>(event_, number, old_events_, is_there));
+  return is_there;
 }
 
 bool salvage::has_kept_outcome(std::int64_t id) {

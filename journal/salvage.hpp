@@ -36,8 +36,9 @@ class salvage {
 
   // Rows whose checksum holds; empty if there is none. Texts are valid until the next call.
   std::optional<event_columns> event(std::int64_t number);
-  /// Only from where it counts: elsewhere are those that retention has dropped too.
-  std::optional<event_columns> kept_event(std::int64_t number);
+  /// Whether there is one where it counts, whole or not: elsewhere are those that retention has
+  /// dropped too.
+  bool has_kept_event(std::int64_t number);
   bool has_kept_outcome(std::int64_t id);
   std::optional<outcome_columns> outcome(std::int64_t id);
   std::optional<commit_columns> commit(std::int64_t number);

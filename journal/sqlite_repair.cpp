@@ -211,7 +211,7 @@ class rebuilding {
 
   /// Whether retention has dropped it, or may have: then nobody misses it.
   bool is_dropped(std::int64_t number) {
-    if (static_cast<std::uint64_t>(number) >= kept_.swept_to || found_.kept_event(number))
+    if (static_cast<std::uint64_t>(number) >= kept_.swept_to || found_.has_kept_event(number))
       return false;
     if (!found_.may_have_lost_event(number))
       return true;

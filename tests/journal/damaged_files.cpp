@@ -223,6 +223,10 @@ bool damaged_files::is_excused(std::uint64_t commit, const repair_report& report
 
 void damaged_files::check_loss(const repair_report& report) {
   const kept_rows now = read_rows(path_);
+  INFO("problem: " << (report.problems.empty() ? "none" : report.problems.front())
+                   << ", damage: " << (report.damages.empty() ? "none" : report.damages.front()));
+  // What no commit names: nobody knows which of them are lost, or nothing is left at all.
+  const bool old_unknown = report.old_events_unknown || raw(report.last) < rows_.first;
   std::set<std::uint64_t> lost;
   for (const lost_event& each : report.events_lost)
     lost.insert(each.sequence);
@@ -241,20 +245,20 @@ void damaged_files::check_loss(const repair_report& report) {
   for (const auto& [number, row] : rows_.events) {
     INFO("event " << number << " of commit " << row.commit);
     const bool named = lost.contains(static_cast<std::uint64_t>(number));
-    const bool is_left = row.commit == 0 && report.old_events_unknown;
+    const bool is_left = row.commit == 0 && old_unknown;
     CHECK((named || is_left || is_excused(row.commit, report) || is_same(now.events, number, row)));
     CHECK_FALSE((named && is_same(now.events, number, row)));
   }
   for (const auto& [id, row] : rows_.outcomes) {
     INFO("outcome " << id << " of commit " << row.commit);
-    const bool is_left = report.old_events_unknown && rows_.events.at(id / 16).commit == 0;
+    const bool is_left = old_unknown && rows_.events.at(id / 16).commit == 0;
     CHECK((lost_ends.contains(id) || is_left ||
            lost.contains(static_cast<std::uint64_t>(id / 16)) || is_excused(row.commit, report) ||
            is_same(now.outcomes, id, row)));
   }
   for (const auto& [name, row] : rows_.attempts) {
     INFO("attempt " << name.second << " of " << name.first << " of commit " << row.commit);
-    const bool is_left = report.old_events_unknown && rows_.events.at(name.first / 16).commit == 0;
+    const bool is_left = old_unknown && rows_.events.at(name.first / 16).commit == 0;
     CHECK((lost_attempts.contains(name) || is_left || report.attempts_unknown ||
            lost.contains(static_cast<std::uint64_t>(name.first / 16)) ||
            is_excused(row.commit, report) || is_same(now.attempts, name, row)));
