@@ -10,8 +10,7 @@ import subprocess
 import threading
 import time
 
-from node_process import BINARY, Node
-from support import Client, SystemTest, check_balance, event, main, say, skein
+from support import BINARY, Client, SystemTest, check_balance, event, main, say, skein
 
 PAGE = 8192
 
@@ -66,9 +65,8 @@ class Backup(SystemTest):
         return node.data
 
     def start_on(self, data):
-        made = Node(self.folder, None, arguments=["--data", data])
-        made.command = lambda: [BINARY, "dev", "--port", "0", "--data", data]
-        self.addCleanup(made.__exit__)
+        made = self.unstarted()
+        made.data = data
         made.start()
         return made
 
