@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 
 using namespace skein;
@@ -63,6 +64,19 @@ std::string export_of(const std::string& path) {
     return true;
   }));
   return text;
+}
+
+/// Times of what is pending.
+std::vector<timer> timers_of(const std::string& path) {
+  auto opened = must(skein::journal::open(path, {.now = noon, .seed = 4}));
+  std::set<std::uint64_t> pending;
+  must(opened->recover([&](const pending_event& each) { pending.insert(each.event.sequence); }));
+  timer_query all;
+  all.until = noon + std::chrono::hours{24};
+  auto found = must(must(opened->new_reader())->timers(all));
+  std::erase_if(found.timers,
+                [&](const timer& each) { return !pending.contains(each.event.sequence); });
+  return found.timers;
 }
 
 /// Without the line that says when and up to which commit.
@@ -153,6 +167,19 @@ TEST_CASE("an export comes back as the same store") {
   must(import_sqlite({.directory = store.copy}, from));
   check_same(read_rows(store.copy), store.rows);
   CHECK(without_end(without_header(export_of(store.copy))) == without_end(without_header(text)));
+}
+
+TEST_CASE("what waits for its time does so in the copy") {
+  some_store store{GENERATE(true, false), GENERATE(true, false)};
+  std::istringstream text{export_of(store.path)};
+  const std::string imported = store.parent.path() + "/imported";
+  must(import_sqlite({.directory = imported}, text));
+  must(store.back_up());
+  must(store.restore());
+  const std::vector<timer> waiting = timers_of(store.path);
+  REQUIRE(waiting.size() > 3);
+  CHECK((timers_of(store.copy) == waiting));
+  CHECK((timers_of(imported) == waiting));
 }
 
 TEST_CASE("what retention left is exported and comes back, with where it begins") {

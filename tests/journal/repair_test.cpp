@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 using namespace skein;
@@ -170,6 +171,18 @@ TEST_CASE("a repair can be stopped before any step, and one of the two stores is
     CHECK(must(verify_sqlite(path)).problems == std::vector<std::string>{});
   }
   CHECK(steps > 8);
+}
+
+TEST_CASE("files of identities go aside with the store that they were of") {
+  broken_folder broken;
+  std::filesystem::create_directory(broken.path + "/dedupe");
+  std::filesystem::permissions(broken.path + "/dedupe", std::filesystem::perms::owner_all);
+  std::ofstream{broken.path + "/dedupe/1.ids"} << "those of the damaged store";
+  const auto report = must(repair_sqlite(options_for(broken.path, true)));
+  CHECK(std::filesystem::exists(report.aside + "/dedupe/1.ids"));
+  CHECK_FALSE(std::filesystem::exists(broken.path + "/dedupe/1.ids"));
+  CHECK_FALSE(std::filesystem::exists(broken.path + "/repair-new"));
+  CHECK_FALSE(std::filesystem::exists(broken.path + "/repair-step"));
 }
 
 TEST_CASE("a store that somebody has is not repaired") {
