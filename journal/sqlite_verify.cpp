@@ -114,6 +114,9 @@ class verification {
 
   /// What retention has left of the time before the oldest commit: no commit names it.
   result<void> check_old_rows() {
+#ifdef SKEIN_BUG_OLD_ROWS_NOT_VERIFIED
+    return {};
+#endif
     const auto kept = kept_part::of(db_);
     if (!kept)
       return kept.error();

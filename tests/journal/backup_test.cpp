@@ -1,5 +1,6 @@
 // Backups and exports: what comes out of them is the store that went in, or they are refused.
 #include "journal/sqlite_backup.hpp"
+#include "journal/sqlite_dump.hpp"
 #include "journal/store_export.hpp"
 #include "tests/journal/damaged_files.hpp"
 
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -167,6 +169,21 @@ TEST_CASE("an export comes back as the same store") {
   must(import_sqlite({.directory = store.copy}, from));
   check_same(read_rows(store.copy), store.rows);
   CHECK(without_end(without_header(export_of(store.copy))) == without_end(without_header(text)));
+}
+
+TEST_CASE("a dump shows each record that is there once") {
+  some_store store{false, GENERATE(true, false)};
+  std::map<std::string, std::size_t> shown;
+  const auto summary = must(dump_sqlite({.directory = store.path}, [&](const dump_record& each) {
+    ++shown[each.kind];
+    return true;
+  }));
+  CHECK(summary.damaged == 0);
+  CHECK(shown["commit"] == store.rows.last - store.rows.first + 1);
+  CHECK(shown["event"] == store.rows.events.size());
+  CHECK(shown["outcome"] == store.rows.outcomes.size());
+  CHECK(shown["attempt"] == store.rows.attempts.size());
+  CHECK(shown["state"] == store.rows.states.size());
 }
 
 TEST_CASE("what waits for its time does so in the copy") {
