@@ -122,6 +122,7 @@ TEST_CASE("a changed or cut backup is not restored") {
     bytes.replace(at, 8'192, std::string(8'192, '\x5a'));
   std::filesystem::remove(store.file);
   std::ofstream{store.file, std::ios::binary} << bytes;
+  CHECK_FALSE(check_backup(store.file).ok());
   const auto refused = store.restore();
   REQUIRE_FALSE(refused.ok());
   CHECK_FALSE(std::filesystem::exists(store.copy + "/journal.db"));

@@ -135,9 +135,11 @@ TEST_CASE("one damaged frame of the log takes nothing of what follows it") {
     ++frames;
   REQUIRE(frames > 10);
   auto files = store.whole();
-  files["journal.db-wal"][32 + (24 + page) * (frames / 2) + 24 + page - 1] ^= 1;
+  // Before the commit that the mark names: else a start may not miss what follows.
+  files["journal.db-wal"][32 + (24 + page) * (frames / 4) + 24 + page - 1] ^= 1;
   store.check(files);
-  CHECK(store.refused() + store.repaired() > 0);
+  CHECK(store.refused() == 1);
+  CHECK(store.repaired() == 1);
 }
 
 TEST_CASE("a repair can be stopped before any step, and one of the two stores is there") {
