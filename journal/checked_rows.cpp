@@ -4,7 +4,8 @@ namespace skein::journal {
 
 namespace {
 
-constexpr std::string_view advice = "; keep a copy of the whole directory, then restore a backup";
+constexpr std::string_view advice =
+    "; keep a copy of the whole directory, then restore a backup or run 'skein journal repair'";
 
 /// The CRC in `column` must be this one; none will do for an old row.
 result<void> check(statement& row, int column, std::uint32_t crc, bool is_old, const char* what,

@@ -18,6 +18,18 @@ std::uint32_t crc_of_kept(const kept_part& kept, std::string_view dropped) {
 
 } // namespace
 
+std::optional<kept_part> kept_part::of_row(std::uint64_t first_commit, std::string_view before,
+                                           std::uint64_t first_event, std::uint64_t swept_to,
+                                           std::string_view dropped, std::int64_t crc) {
+  const auto digest = digest_of_bytes(before);
+  const auto totals = read_ledgers(dropped);
+  const kept_part found{commit_no{first_commit}, digest.value_or(hash128{}), first_event, swept_to,
+                        totals.value_or(ledgers{})};
+  if (!digest || !totals || crc != stored_crc(crc_of_kept(found, dropped)))
+    return std::nullopt;
+  return found;
+}
+
 result<kept_part> kept_part::of(database& db) {
   const auto version = db.number("PRAGMA user_version");
   if (!version)
@@ -33,17 +45,11 @@ result<kept_part> kept_part::of(database& db) {
     return kept_part{};
   if (code != SQLITE_ROW)
     return sqlite_error(db.raw(), code, "reading where the store begins");
-  kept_part found;
-  found.first_commit = commit_no{row->natural(0)};
-  found.first_event = row->natural(2);
-  found.swept_to = row->natural(3);
-  const auto before = digest_of_bytes(row->blob(1));
-  const auto dropped = read_ledgers(row->text(4));
-  found.before = before.value_or(hash128{});
-  if (!before || !dropped || row->integer(5) != stored_crc(crc_of_kept(found, row->text(4))))
+  const auto found = of_row(row->natural(0), row->blob(1), row->natural(2), row->natural(3),
+                            row->text(4), row->integer(5));
+  if (!found)
     return damaged_store("the table 'kept' is damaged: it does not match its checksum");
-  found.dropped = *dropped;
-  return found;
+  return *found;
 }
 
 result<void> kept_part::save(database& db) const {

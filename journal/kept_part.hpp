@@ -12,6 +12,9 @@
 #include "journal/sqlite_db.hpp"
 #include "protocol/ids.hpp"
 
+#include <optional>
+#include <string_view>
+
 namespace skein::journal {
 
 struct kept_part {
@@ -21,6 +24,10 @@ struct kept_part {
   std::uint64_t swept_to = 1;
   ledgers dropped; // events and deliveries that are gone, by how they ended
 
+  /// As a row of the table says it; empty if its checksum does not hold.
+  static std::optional<kept_part> of_row(std::uint64_t first_commit, std::string_view before,
+                                         std::uint64_t first_event, std::uint64_t swept_to,
+                                         std::string_view dropped, std::int64_t crc);
   /// The whole of it if nothing was dropped. store_corrupt if its row is damaged.
   static result<kept_part> of(database& db);
   /// In the transaction that drops.

@@ -5,6 +5,9 @@
 #include "journal/crc32c.hpp"
 #include "journal/record_crc.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace skein::journal {
 
 namespace {
@@ -13,6 +16,15 @@ constexpr const char* crc_of_meta =
     "(SELECT row_crc(group_concat(name || '=' || quote(value), ';')) FROM (SELECT name, value FROM "
     "meta WHERE name IN ('boot', 'clean', 'hash', 'seed_high', 'seed_low', 'shards', 'store_id', "
     "'unchecked_commits', 'unchecked_events') ORDER BY name))";
+constexpr std::string_view names_in_meta[] = {"boot",
+                                              "clean",
+                                              "hash",
+                                              "seed_high",
+                                              "seed_low",
+                                              "shards",
+                                              "store_id",
+                                              "unchecked_commits",
+                                              "unchecked_events"};
 
 struct sealed_table {
   const char* name;
@@ -50,6 +62,11 @@ result<void> add_row_crc(database& db) {
       sqlite3_create_function_v2(db.raw(), "row_crc", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
                                  nullptr, row_crc, nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? result<void>{} : sqlite_error(db.raw(), code, "adding row_crc");
+}
+
+bool is_sealed_in_meta(std::string_view name) {
+  return std::find(std::begin(names_in_meta), std::end(names_in_meta), name) !=
+         std::end(names_in_meta);
 }
 
 result<void> seal_meta(database& db) {

@@ -5,6 +5,8 @@
 
 #include "journal/sqlite_db.hpp"
 
+#include <string_view>
+
 namespace skein::journal {
 
 /// The schema's step that made them.
@@ -13,6 +15,9 @@ inline constexpr std::int64_t version_with_ranges = 4;
 /// `row_crc(...)` for statements of this connection: CRC-32C over its arguments, integers and
 /// texts.
 result<void> add_row_crc(database& db);
+
+/// Whether the checksum of `meta` covers this row.
+bool is_sealed_in_meta(std::string_view name);
 
 /// To be called in the transaction that changed `meta`.
 result<void> seal_meta(database& db);

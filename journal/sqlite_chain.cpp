@@ -14,16 +14,10 @@ namespace skein::journal {
 
 namespace {
 
-/// How a person says that journal.db counts as it is, whatever was marked.
-constexpr std::string_view trust_it =
-    "sqlite3 journal.db \"UPDATE meta SET value = 0 WHERE name = 'high_water'\"";
-
 error refused(const std::string& what) {
   return {errc::store_corrupt,
-          what +
-              "; keep a copy of the whole directory, then restore a backup, or, to go on with "
-              "what is left, move the file high-water away and run: " +
-              std::string{trust_it}};
+          what + "; keep a copy of the whole directory, then restore a backup, or, to go on with "
+                 "what is left, run 'skein journal repair', which says what is lost"};
 }
 
 std::string number(commit_no commit) { return std::to_string(raw(commit)); }
@@ -89,8 +83,7 @@ result<high_water_mark> check_mark(database& db, const high_water& mark,
                  std::string{"the file high-water is "} +
                      (mark.is_there() ? "damaged" : "missing") +
                      ", so nobody can tell whether the end of journal.db is there; put the file "
-                     "back, or, to trust journal.db as it is, run: " +
-                     std::string{trust_it}};
+                     "back, or, to go on with journal.db as it is, run 'skein journal repair'"};
   }
   if (named.store_id != *store_id)
     return refused("journal.db is of the store " + *store_id +

@@ -4,6 +4,7 @@
 #include "protocol/limits.hpp"
 
 #include <cerrno>
+#include <filesystem>
 #include <mutex>
 #include <system_error>
 
@@ -54,8 +55,8 @@ std::string_view advice(errc code) {
     case errc::store_locked:
       return "close the other program that uses journal.db";
     case errc::store_corrupt:
-      return "keep a copy of the whole directory, then restore a backup or read what is left "
-             "with 'sqlite3 journal.db .recover'";
+      return "keep a copy of the whole directory, then restore a backup or run 'skein "
+             "journal repair'";
     case errc::store_read_only:
       return "look in the kernel's log for why the file system is read-only, and mount it anew";
     default:
@@ -131,6 +132,11 @@ std::string_view statement::blob(int column) {
 
 result<database> database::open(const std::string& path, const how& mode) {
   prepare_library();
+  // SQLite would remove the log of an empty file, and with it all that is left of a store.
+  std::error_code absent;
+  if (!mode.write && mode.vfs.empty() && std::filesystem::file_size(path, absent) == 0)
+    return error{errc::store_corrupt,
+                 path + " is empty; " + std::string{advice(errc::store_corrupt)}};
   const int flags = SQLITE_OPEN_NOMUTEX | (mode.write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                       : SQLITE_OPEN_READONLY);
   sqlite3* raw = nullptr;

@@ -49,6 +49,9 @@ struct sqlite_parts {
   instant last_at = no_instant; // of the last commit, or when it was opened
 };
 
+/// Opens the store, or makes it; errors as open_sqlite(). (sqlite_open.cpp)
+result<sqlite_parts> open_parts(const sqlite_options& options);
+
 /// Fills state, agents and last_at from the tables: all but the pending set.
 /// (sqlite_load.cpp)
 result<void> load_state(sqlite_parts& parts);

@@ -13,6 +13,7 @@
 #include "journal/sqlite_journal.hpp"
 #include "journal/store_folder.hpp"
 #include "journal/store_identity.hpp"
+#include "journal/store_swap.hpp"
 #include "protocol/text.hpp"
 
 #include <array>
@@ -92,12 +93,12 @@ result<void> insert_identity(database& db, const store_identity& identity) {
   return db.run("INSERT INTO meta(name, value) VALUES ('store_id', '" + identity.store_id +
                 "'), ('shards', " + std::to_string(identity.hash.shards) + "), ('hash', '" +
                 identity.hash_name + "'), ('seed_high', '" + hex_of(identity.hash.seed_high) +
-                "'), ('seed_low', '" + hex_of(identity.hash.seed_low) +
-                "'), ('boot', 0), ('clean', 1)");
+                "'), ('seed_low', '" + hex_of(identity.hash.seed_low) + "'), ('boot', " +
+                std::to_string(identity.boot) + "), ('clean', 1)");
 }
 
 /// Applies the steps that the store has not seen, in one transaction, which also makes a new store.
-result<void> migrate(sqlite_writer& writer, const open_options& options) {
+result<void> migrate(sqlite_writer& writer, const sqlite_options& options) {
   database& db = writer.db();
   const auto version = db.number("PRAGMA user_version");
   if (!version)
@@ -119,7 +120,9 @@ result<void> migrate(sqlite_writer& writer, const open_options& options) {
       if (auto applied = db.run(std::string{step}); !applied)
         return applied;
     if (*version == 0)
-      if (auto made = insert_identity(db, new_store_identity(options)); !made)
+      if (auto made =
+              insert_identity(db, options.identity.value_or(new_store_identity(options.store)));
+          !made)
         return made;
     // With the step that made the checksums; a later one adds no row to the small tables.
     if (*version < version_with_ranges)
@@ -213,7 +216,7 @@ result<void> open_store(sqlite_parts& parts) {
     return whole;
   if (auto ready = writer.prepare_transactions(); !ready)
     return ready;
-  if (auto migrated = migrate(writer, parts.options.store); !migrated)
+  if (auto migrated = migrate(writer, parts.options); !migrated)
     return migrated;
   if (auto moved = writer.checkpoint_and_truncate(); !moved)
     return moved;
@@ -236,7 +239,7 @@ result<void> open_store(sqlite_parts& parts) {
 
 } // namespace
 
-result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
+result<sqlite_parts> open_parts(const sqlite_options& options) {
   if (auto valid = check_options(options.store); !valid)
     return valid.error();
   if (auto made = make_private_directory(options.directory); !made)
@@ -249,6 +252,10 @@ result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
   if (!lock)
     return lock.error();
   parts.lock = std::move(*lock);
+#ifndef SKEIN_BUG_SWAP_NOT_ENDED_AT_START
+  if (auto whole = finish_swap(options.directory); !whole) // of a repair that was stopped
+    return whole.error();
+#endif
   parts.guard = std::make_unique<guarded_vfs>(options.vfs);
   if (parts.guard->name().empty())
     return error{errc::invalid_argument, "there is no VFS '" + options.vfs + "'"};
@@ -267,7 +274,14 @@ result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
       return watch.error();
     parts.watch = *std::move(watch);
   }
-  auto made = std::make_unique<sqlite_journal>(std::move(parts));
+  return parts;
+}
+
+result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options) {
+  auto parts = open_parts(options);
+  if (!parts)
+    return parts.error();
+  auto made = std::make_unique<sqlite_journal>(std::move(*parts));
   if (auto ready = made->prepare(); !ready)
     return ready.error();
   return std::unique_ptr<engine>{std::move(made)};

@@ -20,6 +20,8 @@ struct sqlite_options {
   duration lock_patience = store_lock_patience;
   std::size_t dedupe_bucket = limits::dedupe_bucket_identities; // that many go into a file
   job_runner run{}; // what may take a while beside the writer; empty = on a thread of the engine's
+  /// Of a new store that continues another one; else it gets one from store.seed.
+  std::optional<store_identity> identity{};
 };
 
 /// Errors: store_locked, store_unsafe, store_mismatch, store_version, store_corrupt, disk_full,

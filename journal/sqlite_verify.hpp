@@ -34,5 +34,7 @@ struct verify_report {
 /// grows until this ends. Errors: io_error if there is no store or it cannot be read, store_corrupt
 /// if it is none, store_version.
 result<verify_report> verify_sqlite(const std::string& directory, const std::string& vfs = {});
+/// The same of a copy in one file, which has no mark.
+result<verify_report> verify_copy(const std::string& file);
 
 } // namespace skein::journal

@@ -244,7 +244,16 @@ result<void> sqlite_writer::write(const sealed_commit& commit) {
   return written;
 }
 
+result<void> sqlite_writer::write_rows(const sealed_commit& commit) {
+  return transact([&] { return insert_rows(commit); });
+}
+
 result<void> sqlite_writer::insert(const sealed_commit& commit) {
+  auto done = insert_rows(commit);
+  return done ? insert_commit(commit) : done;
+}
+
+result<void> sqlite_writer::insert_rows(const sealed_commit& commit) {
   const commit_rows& rows = commit.rows();
   const staged_batch& staged = *rows.staged;
   std::int64_t number = static_cast<std::int64_t>(rows.first_agent);
@@ -278,7 +287,7 @@ result<void> sqlite_writer::insert(const sealed_commit& commit) {
   for (const std::uint64_t each : staged.late)
     if (auto done = run(add_late_.bind(1, staged.at).bind(2, each), "writing late ends"); !done)
       return done;
-  return insert_commit(commit);
+  return {};
 }
 
 result<void> sqlite_writer::insert_timers(const staged_batch& staged) {
@@ -303,21 +312,20 @@ result<void> sqlite_writer::insert_timers(const staged_batch& staged) {
 }
 
 result<void> sqlite_writer::insert_states(const staged_batch& staged) {
-  for (const finish_op* each : staged.outcomes) {
-    if (!each->state_of_key)
-      continue;
-    const state_change& change = *each->state_of_key;
+  result<void> done;
+  staged.for_states([&](agent_no agent, const state_change& change) {
+    if (!done)
+      return;
     statement& which = change.erase ? erase_state_ : set_state_;
-    which.bind(1, std::int64_t{raw(each->agent)}).bind_text(2, change.key);
+    which.bind(1, std::int64_t{raw(agent)}).bind_text(2, change.key);
     if (!change.erase) {
       const state_columns row{
-          .agent = std::int64_t{raw(each->agent)}, .key = change.key, .value = change.value.view()};
+          .agent = std::int64_t{raw(agent)}, .key = change.key, .value = change.value.view()};
       which.bind_blob(3, row.value).bind(4, stored_crc(crc_of(row)));
     }
-    if (auto done = run(which, "writing state"); !done)
-      return done;
-  }
-  return {};
+    done = run(which, "writing state");
+  });
+  return done;
 }
 
 result<void> sqlite_writer::insert_attempts(const sealed_commit& commit) {

@@ -39,6 +39,8 @@ class sqlite_writer {
   /// `body` between BEGIN and COMMIT.
   result<void> transact(const std::function<result<void>()>& body);
   result<void> write(const sealed_commit& commit);
+  /// All of it but the commit's own row: what is kept of a time before the oldest commit.
+  result<void> write_rows(const sealed_commit& commit);
 
   /// Moves what the log holds into the file, if there is enough of it or `always`. What fails here
   /// is not lost: a refusal leaves it to a later try, another error stops the writer.
@@ -73,6 +75,7 @@ class sqlite_writer {
 
   result<void> prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all);
   result<void> insert(const sealed_commit& commit);
+  result<void> insert_rows(const sealed_commit& commit);
   result<void> insert_timers(const staged_batch& staged);
   result<void> insert_states(const staged_batch& staged);
   result<void> insert_attempts(const sealed_commit& commit);

@@ -44,9 +44,25 @@ struct staged_batch {
   std::vector<std::pair<delivery_id, std::optional<start_row>>> starts; // empty = its row goes
   /// Events that retention left as pending and that are over now, not dead.
   std::vector<std::uint64_t> late;
+  /// Of another store: a state whose outcome need not be there any more. An engine has none.
+  struct kept_state {
+    agent_no agent{};
+    state_change change;
+  };
+  std::vector<kept_state> states;
 
   bool empty() const {
-    return events.empty() && outcomes.empty() && attempts.empty() && starts.empty();
+    return events.empty() && outcomes.empty() && attempts.empty() && starts.empty() &&
+           states.empty();
+  }
+  /// Every state that the batch sets or erases: `each(agent, change)`.
+  template <class Each>
+  void for_states(const Each& each) const {
+    for (const finish_op* outcome : outcomes)
+      if (outcome->state_of_key)
+        each(outcome->agent, *outcome->state_of_key);
+    for (const kept_state& kept : states)
+      each(kept.agent, kept.change);
   }
 };
 

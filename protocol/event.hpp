@@ -121,6 +121,13 @@ struct offered_event {
   friend bool operator==(const offered_event&, const offered_event&) = default;
 };
 
+/// By what an event is known again, as offer() takes it.
+struct event_print {
+  hash128 identity;
+  std::uint64_t content = 0;
+};
+event_print print_of(const event& value, const hash_settings& hash);
+
 /// Limits that a configuration may change.
 struct event_limits {
   std::size_t event_bytes = limits::event_bytes_max;

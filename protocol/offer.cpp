@@ -166,6 +166,11 @@ shard_id shard_of(std::string_view key, const hash_settings& hash) noexcept {
   return shard_id{static_cast<std::uint32_t>(value % hash.shards)};
 }
 
+event_print print_of(const event& value, const hash_settings& hash) {
+  const std::string_view key = value.key();
+  return {identity_of(value, key, hash), content_of(value, key, hash)};
+}
+
 result<offered_event> offer(const event& value, const hash_settings& hash,
                             const event_limits& bounds, instant now, late_event late) {
   offered_event offered;
@@ -187,8 +192,9 @@ result<offered_event> offer(const event& value, const hash_settings& hash,
                                       " are allowed."};
   const std::string_view key = value.key();
   offered.shard = shard_of(key, hash);
-  offered.identity = identity_of(value, key, hash);
-  offered.content = content_of(value, key, hash);
+  const event_print print = print_of(value, hash);
+  offered.identity = print.identity;
+  offered.content = print.content;
   offered.body = slice{std::move(body)};
   return offered;
 }

@@ -84,7 +84,8 @@ int verify(context& at, const std::string& folder) {
   return complain(at, exit_code::failed,
                   {fmt::format("the store in {} is damaged", folder),
                    fmt::format("{} problem{} found", count, count == 1 ? " was" : "s were"),
-                   "keep a copy of the whole folder, then restore a backup",
+                   "keep a copy of the whole folder, then see what 'skein journal repair' says, or "
+                   "restore a backup",
                    std::string{slug(errc::store_corrupt)}});
 }
 

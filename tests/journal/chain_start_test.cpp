@@ -169,8 +169,7 @@ TEST_CASE("a start says how many commits are lost, and what to do") {
   CHECK(opened.error().detail ==
         "journal.db ends with commit 0, but commit 5 was on disk (high-water): the commits between "
         "are lost; keep a copy of the whole directory, then restore a backup, or, to go on with "
-        "what is left, move the file high-water away and run: sqlite3 journal.db \"UPDATE meta SET "
-        "value = 0 WHERE name = 'high_water'\"");
+        "what is left, run 'skein journal repair', which says what is lost");
   store.chained.disk.remove(store.chained.mark());
   store.chained.sql("UPDATE meta SET value = 0 WHERE name = 'high_water'");
   must(store.chained.open());

@@ -49,7 +49,7 @@ class Disk(support.SystemTest):
         resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (8192, before[1]))
         refused = client.publish(event("large", "k", data="x" * 100_000))
         self.assert_problem(refused, 503, "disk-full")
-        self.assertIn("File too large", node.log())
+        until(lambda: "File too large" in node.log(), 30, "the reason in the log")  # written by another thread
         resource.prlimit(node.pid, resource.RLIMIT_FSIZE, before)
         until(lambda: client.publish(event("after", "k")).status == 202, 30, "an event to be taken again")
         client.idle()

@@ -1,0 +1,107 @@
+// skein backup create | restore: one file with all of a store, and back.
+#include "journal/ledgers.hpp"
+#include "journal/sqlite_backup.hpp"
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/offline.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/cli/output.hpp"
+#include "nodes/config/node_options.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <ostream>
+
+namespace skein::cli {
+
+namespace {
+
+void print_report(context& at, const journal::backup_report& report, std::string_view place) {
+  const journal::ledger& events = report.checked.counted.events;
+  if (at.global.output != output_format::table)
+    return print_json(at, {{place, report.file},
+                           {"store", report.checked.store_id},
+                           {"commit", raw(report.checked.last)},
+                           {"made", format_rfc3339(report.made)},
+                           {"bytes", report.bytes},
+                           {"events", events.accepted},
+                           {"pending", events.pending},
+                           {"states", report.checked.states},
+                           {"done", !at.global.dry_run}});
+  text_values lines;
+  lines.add(place, report.file);
+  lines.add("store", report.checked.store_id);
+  lines.add("commit", std::to_string(raw(report.checked.last)));
+  lines.add("made", format_rfc3339(report.made));
+  lines.add("bytes", std::to_string(report.bytes));
+  lines.add("events", fmt::format("{}, {} of them pending", events.accepted, events.pending));
+  lines.add("states", std::to_string(report.checked.states));
+  lines.print(at);
+}
+
+int create(context& at, const std::string& folder, const std::string& file) {
+  progress_line progress{at, "copying pages"};
+  const auto report = journal::create_backup(
+      {.directory = folder,
+       .file = file,
+       .now = wall_now(),
+       .dry_run = at.global.dry_run,
+       .progress = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }});
+  progress.end();
+  if (!report)
+    return complain_of_store(at, fmt::format("no backup of {} was made", folder), report.error(),
+                             "name the folder of a store with --data and a new file with --out");
+  print_report(at, *report, "file");
+  at.world.out.flush();
+  say(at, at.global.dry_run ? "nothing was written: the store is whole and could be copied"
+                            : "the backup was checked and is whole");
+  return exit_code::done;
+}
+
+int restore(context& at, const std::string& file, const std::string& folder) {
+  progress_line progress{at, "copying bytes"};
+  const auto report = journal::restore_backup(
+      {.directory = folder,
+       .file = file,
+       .now = wall_now(),
+       .dry_run = at.global.dry_run,
+       .progress = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }});
+  progress.end();
+  if (!report)
+    return complain_of_store(
+        at, fmt::format("{} was not restored", file), report.error(),
+        "name a file of 'skein backup create' and, with --data, an empty folder");
+  print_report(at, *report, "folder");
+  at.world.out.flush();
+  say(at, at.global.dry_run ? "nothing was written: the backup is whole and the folder is free"
+                            : "restored; what happened after this commit is not in it, and what is "
+                              "pending runs again");
+  return exit_code::done;
+}
+
+} // namespace
+
+handler define_backup_create(CLI::App& app) {
+  auto folder = std::make_shared<std::optional<std::string>>();
+  auto file = std::make_shared<std::optional<std::string>>();
+  add_text(app, "--data", *folder, "DIR", "folder of the store (default ./skein-data)");
+  add_text(app, "--out", *file, "FILE",
+           "the backup; a folder gets a file named by store and commit (default .)");
+  return [folder, file](context& at) {
+    return create(at, folder->value_or(node_options{}.data_dir), file->value_or("."));
+  };
+}
+
+handler define_backup_restore(CLI::App& app) {
+  auto file = std::make_shared<std::string>();
+  auto folder = std::make_shared<std::optional<std::string>>();
+  add_argument(app, "FILE", *file, "the backup");
+  add_text(app, "--data", *folder, "DIR",
+           "folder of the new store, absent or empty (default ./skein-data)");
+  return [folder, file](context& at) {
+    return restore(at, *file, folder->value_or(node_options{}.data_dir));
+  };
+}
+
+} // namespace skein::cli

@@ -1,0 +1,173 @@
+// skein journal export | import: a store as JSON Lines, and back.
+#include "journal/store_export.hpp"
+#include "nodes/cli/commands.hpp"
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/offline.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/cli/output.hpp"
+#include "nodes/config/node_options.hpp"
+#include "protocol/limits.hpp"
+#include "protocol/unique_fd.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <unistd.h>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::string_view standard = "-";
+
+std::string counts_text(const journal::export_counts& counts) {
+  return fmt::format("{} events, {} of their {} deliveries pending, {} states", counts.events,
+                     counts.pending, counts.deliveries, counts.states);
+}
+
+/// A new file that has its name only when it is whole and on disk.
+class export_file {
+ public:
+  explicit export_file(std::string path)
+    : path_{std::move(path)}, unfinished_{path_ + ".unfinished"} {}
+  ~export_file() {
+    if (fd_)
+      ::unlink(unfinished_.c_str());
+  }
+  export_file(const export_file&) = delete;
+  export_file& operator=(const export_file&) = delete;
+
+  /// Empty, or why not.
+  std::string open() {
+    if (::access(path_.c_str(), F_OK) == 0)
+      return path_ + " is there already";
+    fd_.reset(
+        ::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    return fd_ ? std::string{} : unfinished_ + ": " + std::strerror(errno);
+  }
+  bool write(std::string_view bytes) {
+    buffer_ += bytes;
+    return buffer_.size() < buffer_bytes || flush();
+  }
+  std::string finish() {
+    if (!flush() || ::fsync(fd_.get()) != 0 || ::link(unfinished_.c_str(), path_.c_str()) != 0)
+      return path_ + ": " + std::strerror(errno);
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t buffer_bytes = 1 << 20;
+  bool flush() {
+    for (std::string_view rest = buffer_; !rest.empty();) {
+      const ssize_t done = ::write(fd_.get(), rest.data(), rest.size());
+      if (done < 0)
+        return false;
+      rest.remove_prefix(static_cast<std::size_t>(done));
+    }
+    buffer_.clear();
+    return true;
+  }
+  std::string path_;
+  std::string unfinished_;
+  std::string buffer_;
+  unique_fd fd_;
+};
+
+int not_written(context& at, const std::string& why) {
+  return complain(at, exit_code::failed,
+                  {"the export was not written", why, "name a new file with --out", "io-error"});
+}
+
+int export_store(context& at, const std::string& folder, const std::string& out) {
+  std::optional<export_file> file;
+  const bool to_file = out != standard && !at.global.dry_run;
+  if (to_file)
+    if (const auto why = file.emplace(out).open(); !why.empty())
+      return not_written(at, why);
+  progress_line progress{at, "exporting events"};
+  const auto counts = journal::export_sqlite(
+      {.directory = folder,
+       .now = wall_now(),
+       .progress = [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }},
+      [&](std::string_view line) {
+        if (at.global.dry_run)
+          return true;
+        return to_file ? file->write(line) : static_cast<bool>(at.world.out << line);
+      });
+  progress.end();
+  if (!counts)
+    return complain_of_store(
+        at, fmt::format("the store in {} was not exported", folder), counts.error(),
+        "name the folder of a store with --data; what a damaged one lost: skein journal repair");
+  if (to_file)
+    if (const auto why = file->finish(); !why.empty())
+      return not_written(at, why);
+  if (!at.world.out.flush())
+    return not_written(at, "standard output takes no more");
+  say(at, counts_text(*counts));
+  return exit_code::done;
+}
+
+int import_store(context& at, const std::string& file, const std::string& folder,
+                 std::uint32_t shards) {
+  std::ifstream from;
+  if (file != standard) {
+    from.open(file, std::ios::binary);
+    if (!from)
+      return complain(at, exit_code::not_found,
+                      {fmt::format("{} cannot be read", file), std::strerror(errno),
+                       "name a file of 'skein journal export'", "not-found"});
+  }
+  const auto counts =
+      journal::import_sqlite({.directory = folder, .shards = shards, .dry_run = at.global.dry_run},
+                             file == standard ? at.world.in : from);
+  if (!counts)
+    return complain_of_store(at, fmt::format("{} was not imported", file), counts.error(),
+                             "name a whole export and, with --data, an empty folder");
+  if (at.global.output != output_format::table)
+    print_json(at, {{"folder", folder},
+                    {"events", counts->events},
+                    {"deliveries", counts->deliveries},
+                    {"pending", counts->pending},
+                    {"states", counts->states},
+                    {"done", !at.global.dry_run}});
+  at.world.out.flush();
+  say(at, (at.global.dry_run ? "nothing was written; the export is whole: " : "imported: ") +
+              counts_text(*counts));
+  return exit_code::done;
+}
+
+} // namespace
+
+handler define_journal_export(CLI::App& app) {
+  auto folder = std::make_shared<std::optional<std::string>>();
+  auto out = std::make_shared<std::optional<std::string>>();
+  add_text(app, "--data", *folder, "DIR", "folder of the store (default ./skein-data)");
+  add_text(app, "--out", *out, "FILE", "a new file; - is standard output (default)");
+  return [folder, out](context& at) {
+    return export_store(at, folder->value_or(node_options{}.data_dir),
+                        out->value_or(std::string{standard}));
+  };
+}
+
+handler define_journal_import(CLI::App& app) {
+  auto file = std::make_shared<std::string>();
+  auto folder = std::make_shared<std::optional<std::string>>();
+  auto shards = std::make_shared<std::optional<std::uint32_t>>();
+  add_argument(app, "FILE", *file, "the export; - is standard input");
+  add_text(app, "--data", *folder, "DIR",
+           "folder of the new store, absent or empty (default ./skein-data)");
+  add_number(app, "--shards", *shards, 1, limits::shards_max,
+             "another count of shards: the events get other numbers (17-42 becomes 3-42)");
+  return [file, folder, shards](context& at) {
+    return import_store(at, *file, folder->value_or(node_options{}.data_dir), shards->value_or(0));
+  };
+}
+
+} // namespace skein::cli

@@ -1,0 +1,61 @@
+#include "nodes/cli/offline.hpp"
+
+#include "nodes/cli/exit_codes.hpp"
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+namespace skein::cli {
+
+namespace {
+
+int exit_code_of(errc code) {
+  switch (code) {
+    case errc::store_locked:
+    case errc::disk_full:
+      return exit_code::busy;
+    case errc::not_found:
+      return exit_code::not_found;
+    case errc::store_unsafe:
+      return exit_code::not_allowed;
+    case errc::state_conflict:
+      return exit_code::conflict;
+    case errc::invalid_argument:
+      return exit_code::usage;
+    default:
+      return exit_code::failed;
+  }
+}
+
+} // namespace
+
+instant wall_now() { return from_ns(std::chrono::system_clock::now().time_since_epoch().count()); }
+
+int complain_of_store(context& at, const std::string& what, const error& problem,
+                      const std::string& todo) {
+  return complain(at, exit_code_of(problem.code),
+                  {what, fmt::format("{} {}", sentence(problem.code), problem.detail), todo,
+                   std::string{slug(problem.code)}});
+}
+
+progress_line::progress_line(context& at, std::string doing)
+  : at_{at}, doing_{std::move(doing)}, shown_{std::chrono::steady_clock::now()} {}
+
+void progress_line::show(std::uint64_t done, std::uint64_t all) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!at_.world.err_is_terminal || all == 0 || now - shown_ < std::chrono::seconds{1})
+    return;
+  shown_ = now;
+  is_there_ = true;
+  at_.world.err << fmt::format("\r{}: {} of {} ({} %)", doing_, done, all, done * 100 / all)
+                << std::flush;
+}
+
+void progress_line::end() {
+  if (is_there_)
+    at_.world.err << "\r\x1b[K" << std::flush;
+  is_there_ = false;
+}
+
+} // namespace skein::cli
