@@ -7,6 +7,7 @@
 #include "journal/dedupe_buckets.hpp"
 #include "journal/journal.hpp"
 #include "journal/store_folder.hpp"
+#include "nodes/bench/process_time.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -17,30 +18,18 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <sys/resource.h>
 #include <thread>
 #include <vector>
 
 namespace {
 
 using namespace skein;
+using bench::cpu_now;
+using bench::seconds_now;
 
 [[noreturn]] void die(const std::string& why) {
   std::fprintf(stderr, "dedupe: %s\n", why.c_str());
   std::exit(1);
-}
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double cpu_now() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& at) {
-    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 /// A line of /proc/self/status, in MB.

@@ -4,6 +4,7 @@
 //   exec_rate [processes] [turns_per_process] [seconds] [data bytes]
 #include "nodes/agents/exec_runner.hpp"
 #include "nodes/agents/program_guard.hpp"
+#include "nodes/bench/process_time.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -13,7 +14,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <sys/resource.h>
 #include <thread>
 
 namespace {
@@ -30,15 +30,6 @@ event sample(std::size_t data_bytes) {
   value.kind = data_kind::json;
   value.data = "{\"text\":\"" + std::string(data_bytes, 'x') + "\"}";
   return value;
-}
-
-double cpu_seconds(int who) {
-  rusage used{};
-  ::getrusage(who, &used);
-  const auto seconds = [](const timeval& at) {
-    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_usec) * 1e-6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 class rate_run {
@@ -78,8 +69,8 @@ class rate_run {
                 static_cast<unsigned long long>(finished),
                 static_cast<unsigned long long>(failed_.load()),
                 static_cast<double>(finished) / took,
-                cpu_seconds(RUSAGE_SELF) * 1e6 / static_cast<double>(finished),
-                cpu_seconds(RUSAGE_CHILDREN) * 1e6 / static_cast<double>(finished));
+                bench::cpu_now(RUSAGE_SELF) * 1e6 / static_cast<double>(finished),
+                bench::cpu_now(RUSAGE_CHILDREN) * 1e6 / static_cast<double>(finished));
     return failed_ == 0 ? 0 : 1;
   }
 

@@ -5,6 +5,7 @@
 //   as
 //              a node has it; without and with events that are old enough to go
 #include "journal/journal.hpp"
+#include "nodes/bench/process_time.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -13,13 +14,14 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
 namespace {
 
 using namespace skein;
+using bench::cpu_now;
+using bench::seconds_now;
 
 constexpr std::size_t batch = 1'000;
 constexpr std::size_t keys = 1'000;
@@ -28,19 +30,6 @@ constexpr std::size_t body_bytes = 200;
 [[noreturn]] void die(const std::string& why) {
   std::fprintf(stderr, "ranges_bench: %s\n", why.c_str());
   std::exit(1);
-}
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double cpu_now() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& at) {
-    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 class store {

@@ -1,4 +1,5 @@
 #include "nodes/bench/disk_limits.hpp"
+#include "nodes/bench/process_time.hpp"
 
 #include <sqlite3.h>
 
@@ -7,7 +8,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace skein::bench {
@@ -16,19 +16,6 @@ namespace {
 
 constexpr std::size_t keys = 1'000;
 constexpr std::size_t written_over_bytes = 32 << 20;
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double cpu_now() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& at) {
-    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
 
 class plain_sqlite {
  public:
