@@ -88,6 +88,7 @@ struct live_delivery {
   std::uint32_t attempts = 0; // failed ones
   std::uint32_t crashes = 0;
   instant next_due = no_instant;         // of the retry, once one was decided
+  boot_time wake;                        // the same by the other clock, in this process
   instant started = no_instant;          // of the turn under way
   std::unique_ptr<turn_outcome> outcome; // from held on, while it may be needed
 };
@@ -103,6 +104,7 @@ struct lane_place {
 /// are read as a portion: some of `waiting`, and what became due among them.
 struct away_list {
   lane_place from;                  // whatever stands before it is here
+  lane_place last;                  // nothing in it has ever stood behind this
   sequence_queue waiting;           // in order of place
   std::deque<lane_place> late;      // became due while the list was there; in order, to be merged
   std::vector<std::uint64_t> asked; // the rows of these are being read

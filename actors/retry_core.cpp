@@ -14,7 +14,7 @@ void retry_core::step(retry_input input, moment now, std::vector<retry_effect>& 
     out.push_back(std::move(decided));
   } else if (auto* arm = std::get_if<arm_retry_in>(&input)) {
     for (const armed_retry& each : arm->retries)
-      timers_.set(now.boot + std::max(each.due - now.wall, duration{0}), each.failed);
+      timers_.set(each.due, each.failed);
   }
   retry_due_in due;
   while (const auto failed = timers_.take_due(now.boot))
@@ -31,7 +31,7 @@ void retry_core::step(retry_input input, moment now, std::vector<retry_effect>& 
 
 retry_decision retry_core::decide(const failed_attempt& attempt, moment now) const {
   SKEIN_CHECK(raw(attempt.agent) < policies_.size());
-  retry_decision decision{attempt.turn, false, no_instant};
+  retry_decision decision{attempt.turn, false, no_instant, {}};
   if (attempt.verdict != turn_verdict::failed)
     return decision;
   const auto delay = retry_delay(policies_[raw(attempt.agent)], attempt.turn.attempt,
@@ -40,6 +40,7 @@ retry_decision retry_core::decide(const failed_attempt& attempt, moment now) con
     return decision;
   decision.again = true;
   decision.due = now.wall + *delay;
+  decision.wake = now.boot + *delay;
   return decision;
 }
 

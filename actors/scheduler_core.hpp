@@ -81,6 +81,7 @@ struct retry_decision {
   turn_id turn;
   bool again = false;
   instant due = no_instant; // of the next attempt
+  boot_time wake;           // the same, by the clock that is never set
 };
 struct decided_in {
   std::vector<retry_decision> decisions;
@@ -135,7 +136,7 @@ struct ask_retry_effect {
 /// The failed attempt is durable (or was found so at start): wake its delivery at `due`.
 struct armed_retry {
   turn_id failed;
-  instant due = no_instant;
+  boot_time due;
 };
 struct arm_retry_effect {
   std::vector<armed_retry> retries;
@@ -281,10 +282,11 @@ class scheduler_core {
   using rows_read = result<std::vector<journal::pending_delivery>>;
   std::size_t agent_window() const noexcept;
   std::size_t lane_window() const noexcept;
-  bool may_begin_list(const lane_place& at) const noexcept;
+  bool has_later_here(std::uint32_t lane, const lane_place& at) const noexcept;
+  bool has_later_away(std::uint32_t lane, const lane_place& at) const noexcept;
   away_list* list_for(agent_no agent, std::string_view key, const lane_place& at);
   away_list* lane_list_for(std::uint32_t lane_slot, const lane_place& at);
-  void put_away(away_list& list, std::uint64_t sequence);
+  void put_away(away_list& list, const lane_place& at);
   void put_late(away_list& list, const lane_place& at);
   void forget(std::uint32_t delivery);
   void top_up();
@@ -475,7 +477,6 @@ class scheduler_core {
   std::size_t starts_ = 0;     // durable starts with the journal, or deferred
   std::uint64_t submitted_ = 0;
   std::uint64_t answered_ = 0;
-  lane_place latest_due_;           // of all that became due
   std::vector<lane_place> due_now_; // since the last finish: events that became due
   std::deque<ripening> ripening_;
   /// Dispatched turns whose deliveries are over or about to be, with their lanes.

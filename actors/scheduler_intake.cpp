@@ -272,7 +272,7 @@ void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
 /// One that has become due has its place among those that became so before and after.
 void scheduler_core::leave_to(away_list& list, const lane_place& at, bool was_due) {
   if (!was_due)
-    return put_away(list, at.sequence);
+    return put_away(list, at);
   put_late(list, at);
   has_become_due(at);
 }

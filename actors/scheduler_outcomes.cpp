@@ -311,7 +311,10 @@ void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_o
     end_alone_turn();
   lanes_.deactivate(slot, stage::retrying);
   drop_body(lanes_.events[delivery.event]);
-  armed_retries_.push_back({{op.delivery, op.attempt}, op.next_due});
+#ifdef SKEIN_BUG_RETRY_WAKES_BY_WALL
+  delivery.wake = now_.boot + (op.next_due - now_.wall);
+#endif
+  armed_retries_.push_back({{op.delivery, op.attempt}, delivery.wake});
 }
 
 /// Between attempts a body stays in memory only while the cache is at most half full: many large

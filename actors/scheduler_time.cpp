@@ -62,7 +62,6 @@ void scheduler_core::wake_sleepers(std::uint32_t event) {
 }
 
 void scheduler_core::has_become_due(const lane_place& at) {
-  latest_due_ = std::max(latest_due_, at);
   if (due_now_.empty() || due_now_.back() != at)
     due_now_.push_back(at);
 }

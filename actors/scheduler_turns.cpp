@@ -80,7 +80,7 @@ bool scheduler_core::prepare(std::uint32_t lane_slot, std::uint32_t slot,
     lanes_.deactivate(slot, stage::retrying);
     armed_retries_.push_back(
         {{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts},
-         delivery.next_due});
+         now_.boot + (delivery.next_due - now_.wall)});
     return false;
   }
   if (lanes_.events[delivery.event].body.empty()) {
@@ -301,6 +301,7 @@ void scheduler_core::on(decided_in& input) {
     op.error = outcome.error;
     op.next_due = each.due;
     delivery.next_due = each.due;
+    delivery.wake = each.wake;
     gather(std::move(op));
     submit_contexts_.push_back(outcome_context{slot});
   }
@@ -314,7 +315,7 @@ void scheduler_core::on(retry_due_in& input) {
     live_delivery& delivery = lanes_.deliveries[slot];
     if (delivery.at != stage::retrying || delivery.attempts != failed.attempt)
       continue;                     // a stale timer
-    delivery.next_due = no_instant; // the retry actor waited by boot time; the wall may lag behind
+    delivery.next_due = no_instant; // waited for by boot time; the wall may lag behind
     lanes_.retry_ready(slot);
   }
 }

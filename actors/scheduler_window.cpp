@@ -11,7 +11,8 @@
 // Nothing overtakes: all that stands before `from` is here. A portion of the list is read, then
 // those that became due in between (late), until there are none; only then all of it enters the
 // lanes, and `from` moves on. Of `late` only what has a certain place is taken
-// (scheduler_time.cpp).
+// (scheduler_time.cpp). And nothing is put where something of its lane with a later place may pass
+// it: has_later_here, has_later_away.
 #include "actors/scheduler_core.hpp"
 
 #include "protocol/check.hpp"
@@ -65,13 +66,29 @@ std::size_t scheduler_core::lane_window() const noexcept {
 
 // ---- what stays on disk -----------------------------------------------------------------------
 
-/// Not while something that has become due stands behind this place in memory.
-bool scheduler_core::may_begin_list(const lane_place& at) const noexcept {
+/// Something of the lane with a later place is here, and would start before what is left to the
+/// disk.
+bool scheduler_core::has_later_here(std::uint32_t lane_slot, const lane_place& at) const noexcept {
 #ifdef SKEIN_BUG_LIST_BEGUN_BEFORE_DUE
-  return at.sequence > 0;
-#else
-  return latest_due_ < at || (due_now_.empty() && ripening_.empty());
+  return false;
 #endif
+  std::uint32_t last = lane_slot == no_slot ? no_slot : lanes_.lanes[lane_slot].tail;
+  while (last != no_slot && lanes_.deliveries[last].at == stage::closing) // it is over
+    last = lanes_.deliveries[last].previous;
+  if (last == no_slot)
+    return false;
+  const live_delivery& there = lanes_.deliveries[last];
+  return at < lane_place{there.ready_at, lanes_.events[there.event].id.sequence};
+}
+
+/// The lane's own list has something with a later place: it may come in before what is on the
+/// agent's.
+bool scheduler_core::has_later_away(std::uint32_t lane_slot, const lane_place& at) const noexcept {
+#ifdef SKEIN_BUG_LANE_LIST_PASSES_AGENT_LIST
+  return false;
+#endif
+  return lane_slot != no_slot && lanes_.has_away(lane_slot) &&
+         at < lanes_.lanes[lane_slot].away->last;
 }
 
 /// The away list that something at this place belongs to; none if it is to be in memory. A list is
@@ -79,10 +96,15 @@ bool scheduler_core::may_begin_list(const lane_place& at) const noexcept {
 away_list* scheduler_core::list_for(agent_no agent, std::string_view key, const lane_place& at) {
   away_list& of_agent = slots_[raw(agent)].away;
   const bool has_list = !of_agent.empty();
-  if (!has_list && lanes_.deliveries_here(agent) >= agent_window() && may_begin_list(at))
+  const std::uint32_t lane_slot = lanes_.find_lane(agent, key);
+  if (has_later_here(lane_slot, at))
+    return nullptr;
+  if (has_later_away(lane_slot, at))
+    return lane_list_for(lane_slot, at);
+  if (!has_list && lanes_.deliveries_here(agent) >= agent_window())
     of_agent.from = at;
   else if (!has_list || at < of_agent.from)
-    return lane_list_for(lanes_.find_lane(agent, key), at);
+    return lane_list_for(lane_slot, at);
   return &of_agent;
 }
 
@@ -92,7 +114,7 @@ away_list* scheduler_core::lane_list_for(std::uint32_t lane_slot, const lane_pla
   lane& in = lanes_.lanes[lane_slot];
   if (lanes_.has_away(lane_slot))
     return at < in.away->from ? nullptr : in.away.get();
-  if (in.size < lane_window() || !may_begin_list(at))
+  if (in.size < lane_window())
     return nullptr;
   in.away = std::make_unique<away_list>();
   in.away->from = at;
@@ -100,20 +122,22 @@ away_list* scheduler_core::lane_list_for(std::uint32_t lane_slot, const lane_pla
   return in.away.get();
 }
 
-/// Behind all that is there: what was accepted later has a later place.
-void scheduler_core::put_away(away_list& list, std::uint64_t sequence) {
-  list.waiting.push(sequence);
+/// Behind all that waits there: what was accepted later has a later place.
+void scheduler_core::put_away(away_list& list, const lane_place& at) {
+  list.waiting.push(at.sequence);
+  list.last = std::max(list.last, at);
 }
 
 /// It has become due, and is left to the disk.
 void scheduler_core::put_late(away_list& list, const lane_place& at) {
 #ifdef SKEIN_BUG_LATE_NOT_MERGED
-  return put_away(list, at.sequence);
+  return put_away(list, at);
 #endif
   auto before = list.late.end();
   while (before != list.late.begin() && at < *std::prev(before))
     --before;
   list.late.insert(before, at);
+  list.last = std::max(list.last, at);
 }
 
 void scheduler_core::forget(std::uint32_t slot) {
@@ -218,7 +242,7 @@ void scheduler_core::enter_portion(away_list& list, const list_owner& owner,
     if (owner.key.empty())
       behind = lane_list_for(lanes_.find_lane(each.agent, each.key), place_of(each));
     if (behind != nullptr)
-      put_away(*behind, each.delivery.event.sequence);
+      put_away(*behind, place_of(each));
     else
       enter_row(each);
   }

@@ -39,6 +39,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -242,10 +243,15 @@ struct timer {
   instant at = no_instant;
   event_id event;
   bool expiry = false; // else it is due
-  friend auto operator<=>(const timer&, const timer&) = default;
+  /// By time; of one time as their lanes have them.
+  friend auto operator<=>(const timer& a, const timer& b) noexcept {
+    return std::tie(a.at, a.event.sequence, a.expiry) <=>
+           std::tie(b.at, b.event.sequence, b.expiry);
+  }
+  friend bool operator==(const timer& a, const timer& b) noexcept { return (a <=> b) == 0; }
 };
 
-/// Which timers: of the shards of one loop (shard mod loops), in order of (at, event, expiry),
+/// Which timers: of the shards of one loop (shard mod loops), in order of (at, sequence, expiry),
 /// behind `after` and up to `until`.
 struct timer_query {
   std::uint32_t loops = 1;

@@ -57,7 +57,7 @@ TEST_CASE("a failed attempt is decided by its agent's policy") {
 TEST_CASE("an armed retry comes at its time, never before it, and once") {
   retry_core core{{plain_policy()}, 1};
   auto out =
-      step(core, arm_retry_in{{{turn(1, 1), at(1'000).wall}, {turn(2, 2), at(500).wall}}}, at(0));
+      step(core, arm_retry_in{{{turn(1, 1), at(1'000).boot}, {turn(2, 2), at(500).boot}}}, at(0));
   REQUIRE(out.size() == 1);
   CHECK(std::get<wake_effect>(out[0]).at == at(500).boot);
   CHECK(step(core, tick_in{}, at(499)).empty());
@@ -73,14 +73,19 @@ TEST_CASE("an armed retry comes at its time, never before it, and once") {
 
 TEST_CASE("a retry that is due already when it is armed comes at once") {
   retry_core core{{plain_policy()}, 1};
-  const auto out = step(core, arm_retry_in{{{turn(1, 1), at(-5'000).wall}}}, at(0));
+  const auto out = step(core, arm_retry_in{{{turn(1, 1), at(-5'000).boot}}}, at(0));
   REQUIRE(out.size() == 1);
   CHECK(std::get<retry_due_in>(out[0]).failed == std::vector{turn(1, 1)});
 }
 
 TEST_CASE("the wall clock may be set while a retry waits: it waits by boot time") {
   retry_core core{{plain_policy()}, 1};
-  step(core, arm_retry_in{{{turn(1, 1), at(1'000).wall}}}, at(0));
+  const auto decided =
+      step(core, ask_retry_in{{{turn(1, 1), agent_no{0}, turn_verdict::failed, 0s}}}, at(0));
+  const boot_time wake = std::get<decided_in>(decided[0]).decisions[0].wake;
+  CHECK(wake == at(1'000).boot);
+  // Set forward before the failure is durable: the wait is not shorter for that.
+  step(core, arm_retry_in{{{turn(1, 1), wake}}}, {at(3'600'000).wall, at(5).boot});
   CHECK(step(core, tick_in{}, {at(3'600'000).wall, at(10).boot}).empty());
   CHECK(step(core, tick_in{}, {at(-3'600'000).wall, at(1'000).boot}).size() == 1);
 }

@@ -198,6 +198,22 @@ TEST_CASE("a due event does not run early when the wall clock is set back, nor t
   CHECK(world.take().empty());
 }
 
+TEST_CASE(
+    "a retry waits as long as it should though the clock is set before its failure is durable") {
+  loop_world world;
+  world.publish({});
+  world.hold_commits = true;
+  world.fail("0-1.bot/1", turn_verdict::failed, 30s);
+  world.wall_skew = 20s;
+  world.hold_commits = false;
+  world.commit_all();
+  world.take();
+  world.wait(29s);
+  CHECK(world.take().empty());
+  world.wait(1s);
+  CHECK(world.take() == lines{"start 0-1.bot/2"});
+}
+
 TEST_CASE("an event expires while it waits and while it runs") {
   loop_world world;
   world.publish_all({{.id = "1", .expires = "+5s"}, {.id = "2", .expires = "+5s"}});

@@ -178,6 +178,45 @@ TEST_CASE("what stands before an event that has just become due stays in memory 
   CHECK(run_all(world) == std::vector<std::uint64_t>{1, 3, 4, 5, 6, 7, 8, 2});
 }
 
+TEST_CASE("an event whose time has passed when it is read goes before what came since") {
+  loop_world world{narrow(4, 4)};
+  world.grants = false;
+  world.publish({.id = "due", .key = "k", .due = "+10s"}); // 0-1
+  world.wait(7s);
+  world.hold_rows = true;
+  world.wait(5s);
+  world.publish({.id = "2", .key = "k"});
+  world.publish_all(numbered(3, 5, "")); // the window is full
+  world.hold_rows = false;
+  world.give_rows();
+  world.grants = true;
+  world.wait(2s);
+  const auto order = run_all(world);
+  const auto place = [&](std::uint64_t of) { return std::find(order.begin(), order.end(), of); };
+  CHECK(order.size() == 5);
+  CHECK(place(1) < place(2));
+}
+
+TEST_CASE("an event that became due goes before what stands on its lane's list already") {
+  loop_world world{narrow(8, 2, 1)};
+  world.grants = false;
+  world.publish({.id = "due", .key = "k", .due = "+10s"}); // 0-1
+  world.wait(7s);
+  world.hold_rows = true;
+  world.publish_all(numbered(2, 3, "k"));
+  world.wait(5s);
+  world.publish_all(numbered(4, 6, "k")); // the lane's part is full
+  world.publish_all(numbered(7, 12, "")); // and all of the agent's
+  world.hold_rows = false;
+  world.give_rows();
+  world.grants = true;
+  world.wait(2s);
+  auto order = run_all(world);
+  CHECK(order.size() == 12);
+  std::erase_if(order, [](std::uint64_t each) { return each > 6; });
+  CHECK(order == std::vector<std::uint64_t>{2, 3, 1, 4, 5, 6});
+}
+
 TEST_CASE("an event that became due on its way to the disk is there once") {
   loop_world world{narrow(4, 4)};
   world.grants = false;

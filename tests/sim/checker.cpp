@@ -6,8 +6,6 @@ namespace skein::test {
 
 namespace {
 
-constexpr std::chrono::seconds lane_entry_slack{
-    30}; // a due event's timer, and the way of an earlier dispatch
 constexpr std::chrono::milliseconds signal_slack{100}; // from the signal to the gateway's refusal
 constexpr std::chrono::seconds drain_max{30};          // the drain's deadline and some
 
@@ -104,7 +102,6 @@ void checker::end_life(bool by_crash) {
   for (auto& [id, each] : deliveries_) {
     for (auto& [attempt, turn] : each.turns)
       turn.running = false;
-    each.in_lane_since.reset();
     if (by_crash && !each.end && each.marked_in == life_ && each.marked_alone &&
         each.open_start_in != 0)
       ++each.crashes_alone;
@@ -274,9 +271,25 @@ void checker::on(const attempt_failed& what) {
                             " failed after " + std::to_string(which.failures) + " failures");
   which.failures = what.attempt;
   which.next_due = what.next_due;
-  which.failed_at = now_;
+  which.wake_from = earliest_wake(what);
   which.open_start_in = 0;
   which.marked_alone = false;
+}
+
+/// The decision was made between the turn's end and now, by a wall that may have been set
+/// meanwhile.
+boot_time checker::earliest_wake(const attempt_failed& what) const {
+  boot_time earliest = boot_time::max();
+  for (std::size_t i = index_ + 1; i-- > 0;) {
+    const record& each = of_.records[i];
+    earliest = std::min(earliest, each.at.boot + (what.next_due - each.at.wall));
+    const auto* ended = std::get_if<turn_ended>(&each.what);
+    const bool is_its_end = ended != nullptr && ended->turn.delivery == what.delivery &&
+                            ended->turn.attempt == what.attempt;
+    if (is_its_end || std::holds_alternative<booted>(each.what))
+      break;
+  }
+  return earliest;
 }
 
 void checker::on(const start_marked& what) {
@@ -371,8 +384,7 @@ void checker::judge_time(const turn_started& what, const known_delivery& which) 
   if (what.turn.attempt != which.failures + 1)
     break_rule("retry", of + " ran after " + std::to_string(which.failures) + " failures");
   // Waited for by the wall or, if that was set back, by the time that passed.
-  if (which.failures > 0 && now_.wall < which.next_due &&
-      now_.boot < which.failed_at.boot + (which.next_due - which.failed_at.wall))
+  if (which.failures > 0 && now_.wall < which.next_due && now_.boot < which.wake_from)
     break_rule("retry", of + " ran before its time");
 }
 
@@ -390,11 +402,7 @@ void checker::judge_lane(const delivery_id& id, known_delivery& which) {
       continue;
     if (other.slept && other.ready_at > now_.wall)
       continue;
-    if (!other.in_lane_since)
-      other.in_lane_since = now_.boot;
-    // What sleeps enters by a timer: the one behind it may have been sent on its way just before.
-    const bool there = !other.slept || now_.boot > *other.in_lane_since + lane_entry_slack;
-    if (there && !ran_in_this_life)
+    if (!ran_in_this_life)
       break_rule("lane-order", name(id) + " began before " + name(other_id) + " had ended");
   }
 }

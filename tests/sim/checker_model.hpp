@@ -23,7 +23,7 @@ struct known_delivery {
   std::optional<finished> end;
   std::uint32_t failures = 0; // durable ones
   instant next_due = no_instant;
-  moment failed_at{};
+  boot_time wake_from; // no decision of the last failure can have had its retry wake earlier
   std::map<std::uint32_t, known_turn> turns;    // by attempt
   std::map<std::uint32_t, std::size_t> emitted; // by attempt: what its turn asked for
   std::string token;
@@ -31,7 +31,6 @@ struct known_delivery {
   bool marked_alone = false;
   std::uint32_t crashes_alone = 0;
   std::uint32_t open_start_in = 0; // life of a start without a durable outcome; 0 = none
-  std::optional<boot_time> in_lane_since;
 };
 
 struct known_event {
@@ -74,6 +73,7 @@ class checker {
   void on(const accepted& what);
   void on(const finished& what);
   void on(const attempt_failed& what);
+  boot_time earliest_wake(const attempt_failed& what) const;
   void on(const start_marked& what);
   void on(const commit_failed& what);
   void on(const ledgers_read& what);
