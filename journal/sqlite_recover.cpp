@@ -1,9 +1,10 @@
 // What is pending at a start, in lane order: from the pending set, without rows but those of
-// delayed events.
+// delayed events whose time has come.
 #include "journal/checked_rows.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_journal.hpp"
 #include "journal/sqlite_ranges.hpp"
+#include "journal/timer_load.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -109,8 +110,8 @@ class lane_order {
     return {};
   }
 
-  result<void> tell(std::uint64_t sequence, const pending_mark& mark) {
-    pending_event found{{shard_id{mark.shard}, sequence}, {}, mark.live, false};
+  result<void> tell(std::uint64_t sequence, const pending_mark& mark, bool sleeps = false) {
+    pending_event found{{shard_id{mark.shard}, sequence}, {}, mark.live, sleeps};
     if (const delivery_list* route = parts_.state->routes().find(mark.route())) {
       found.deliveries = *route;
       each_(found);
@@ -142,9 +143,14 @@ class lane_order {
 
   /// Those that sleep are told at once: they have no place yet.
   result<void> find_delayed() {
+    const auto due_ones = load_due(parts_);
+    if (!due_ones)
+      return due_ones.error();
     return each_mark([&](std::uint64_t sequence, const pending_mark& mark) -> result<void> {
       if (!mark.delayed())
         return {};
+      if (!std::binary_search(due_ones->begin(), due_ones->end(), sequence))
+        return tell(sequence, mark, true);
       pending_event found{{shard_id{mark.shard}, sequence}, {}, mark.live, false};
       const auto due = read_row(sequence, found);
       if (!due)

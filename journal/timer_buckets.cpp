@@ -68,6 +68,12 @@ std::int64_t timer_bucket(instant at, instant now) noexcept {
   return bucket_at(level, second);
 }
 
+bool timer_fits(std::int64_t bucket, instant at) noexcept {
+  const std::int64_t level = bucket >> level_shift;
+  return level >= 0 && level < levels &&
+         bucket == bucket_at(static_cast<int>(level), second_of(at));
+}
+
 // ---- reading ----------------------------------------------------------------------------------
 
 result<void> timer_reader::prepare(database& db) {

@@ -21,6 +21,8 @@ namespace skein::journal {
 
 /// The number of the bucket in which a time belongs at `now`.
 std::int64_t timer_bucket(instant at, instant now) noexcept;
+/// Whether it is one that the time may stand in.
+bool timer_fits(std::int64_t bucket, instant at) noexcept;
 
 /// Statements of a reading connection.
 class timer_reader {

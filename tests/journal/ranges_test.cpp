@@ -99,6 +99,35 @@ TEST_CASE("what is damaged of the saved ranges is made anew from the rows, and t
   CHECK(again.notes.empty());
 }
 
+TEST_CASE("what is damaged of the times of pending events is made anew from the rows, and told") {
+  ranged_store store;
+  must(store.chained.open());
+  store.work(60);
+  store.chained.close();
+  const started whole = store.start();
+  REQUIRE(std::any_of(whole.pending.begin(), whole.pending.end(),
+                      [](const std::string& each) { return each.ends_with(" sleeps"); }));
+  timer_query all;
+  all.until = instant::max();
+  const auto timers = must(must(store.chained.store->new_reader())->timers(all)).timers;
+  store.chained.close();
+  const auto damage = GENERATE(as<std::string>{}, "UPDATE timer SET at = at + 1000000000000000",
+                               "UPDATE timer SET bucket = bucket + (1 << 20)",
+                               "UPDATE timer SET bucket = bucket + (9 << 48)", "DELETE FROM timer",
+                               "DELETE FROM timer WHERE no = (SELECT max(no) FROM timer)");
+  INFO(damage);
+  store.chained.sql(damage);
+  const started mended = store.start();
+  CHECK(mended.pending == whole.pending);
+  REQUIRE(mended.notes.size() == 1);
+  CHECK(mended.notes[0].find("the times of pending events is damaged") != std::string::npos);
+  const auto now_there = must(must(store.chained.store->new_reader())->timers(all)).timers;
+  for (const timer& each : now_there) // without those of events that were over
+    CHECK(std::find(timers.begin(), timers.end(), each) != timers.end());
+  store.chained.close();
+  CHECK(store.start().notes.empty());
+}
+
 TEST_CASE("ranges of another size are made anew without a word") {
   ranged_store store;
   must(store.chained.open());
