@@ -203,18 +203,18 @@ TEST_CASE("an event that became due goes before what stands on its lane's list a
   world.publish({.id = "due", .key = "k", .due = "+10s"}); // 0-1
   world.wait(7s);
   world.hold_rows = true;
-  world.publish_all(numbered(2, 3, "k"));
+  world.publish_all(numbered(2, 5, "k")); // the lane's part is full
   world.wait(5s);
-  world.publish_all(numbered(4, 6, "k")); // the lane's part is full
-  world.publish_all(numbered(7, 12, "")); // and all of the agent's
+  world.publish_all(numbered(6, 9, "k"));
+  world.publish_all(numbered(10, 15, "")); // the agent's share too
   world.hold_rows = false;
   world.give_rows();
   world.grants = true;
   world.wait(2s);
   auto order = run_all(world);
-  CHECK(order.size() == 12);
-  std::erase_if(order, [](std::uint64_t each) { return each > 6; });
-  CHECK(order == std::vector<std::uint64_t>{2, 3, 1, 4, 5, 6});
+  CHECK(order.size() == 15);
+  std::erase_if(order, [](std::uint64_t each) { return each > 9; });
+  CHECK(order == std::vector<std::uint64_t>{2, 3, 4, 5, 1, 6, 7, 8, 9});
 }
 
 TEST_CASE("an event that became due on its way to the disk is there once") {
