@@ -15,17 +15,15 @@
 #include "protocol/check.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace skein {
 
 namespace {
 
-/// Behind every timer of this time.
-journal::timer last_at(instant at) {
-  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-  return {at, {shard_id{std::numeric_limits<std::uint32_t>::max()}, most}, true};
+/// Readings end with a second, as the order of timers is one of seconds.
+instant end_of_second(instant at) noexcept {
+  return start_of_second(at) + std::chrono::seconds{1} - duration{1};
 }
 
 } // namespace
@@ -66,7 +64,7 @@ bool scheduler_core::is_far(instant due) const noexcept {
 }
 
 void scheduler_core::look_ahead() {
-  if (ahead_failed_)
+  if (reads_again_)
     return;
   if (!past_is_known_ && !reading_past_) {
     reading_past_ = true;
@@ -74,7 +72,7 @@ void scheduler_core::look_ahead() {
         true, {settings_.loops, settings_.loop, true, after_past_, settings_.opened_at}});
   }
   const bool is_busy = reading_ahead_ || sleepers_asked_ > 0;
-  const instant until = now_.wall + settings_.window.ahead;
+  const instant until = end_of_second(now_.wall + settings_.window.ahead);
   if (is_busy || unknown_from_ > now_.wall + look_before() ||
       sleeping_ >= settings_.window.deliveries)
     return;
@@ -84,7 +82,7 @@ void scheduler_core::look_ahead() {
   left_on_disk_ = instant::max();
   asked_until_ = std::max(asked_until_, until);
   if (after_ == journal::timer{})
-    after_ = last_at(settings_.opened_at);
+    after_.at = start_of_second(settings_.opened_at);
   out_->push_back(
       read_timers_effect{false, {settings_.loops, settings_.loop, false, after_, asked_until_}});
 }
@@ -93,7 +91,7 @@ void scheduler_core::on(timers_in& input) {
   (input.past ? reading_past_ : reading_ahead_) = false;
   if (!input.page) {
     log(log_severity::error, "timers-unread", to_string(input.page.error()));
-    ahead_failed_ = true;
+    reading_failed();
     return;
   }
   if (input.past)
@@ -115,8 +113,8 @@ void scheduler_core::take_near(const journal::timer_page& page) {
   std::vector<std::uint64_t> sleepers;
   for (const journal::timer& each : page.timers) {
     // One whose commit has not been answered here yet comes with that answer: numbers do so in
-    // order.
-    if (each.event.sequence > arrived_to_)
+    // order. What was due at the opening was told then.
+    if (each.event.sequence > arrived_to_ || each.at <= settings_.opened_at)
       continue;
     if (known_timers_.erase(each) > 0 || lanes_.find_event(each.event.sequence) != no_slot)
       continue; // it is here, with its timers
@@ -127,7 +125,7 @@ void scheduler_core::take_near(const journal::timer_page& page) {
   }
   if (!page.timers.empty())
     after_ = page.timers.back();
-  disk_then_ = page.more ? page.timers.back().at : page.next;
+  disk_then_ = page.more ? start_of_second(after_.at) : page.next;
   for (std::size_t at = 0; at < sleepers.size(); at += limits::window_fetch_rows) {
     const std::size_t end = std::min(sleepers.size(), at + limits::window_fetch_rows);
     std::vector<std::uint64_t> some(sleepers.begin() + static_cast<std::ptrdiff_t>(at),

@@ -94,6 +94,10 @@ void scheduler_core::take(scheduler_input input, moment now, scheduler_effects& 
 void scheduler_core::finish(scheduler_effects& out) {
   out_ = &out;
   settle_places();
+  if (reads_again_ && *reads_again_ <= now_.boot) {
+    reads_again_.reset();
+    ask_again();
+  }
   if (starting_)
     top_up();
   look_ahead();
@@ -187,11 +191,12 @@ void scheduler_core::arm_wake() {
   if (const auto due = timers_.next())
     sooner(now_.boot +
            std::max<duration>(*due - now_.wall, time_stands_still_ ? clock_patience : duration{0}));
-  if (!watchers_.empty() || !deferred_.empty() || !stalled_.empty() || ahead_failed_ ||
-      has_asked_in_vain())
+  if (!watchers_.empty() || !deferred_.empty() || !stalled_.empty())
     sooner(now_.boot + limits::refused_again_after);
-  if (!reading_ahead_ && sleepers_asked_ == 0 && unknown_from_ != instant::max() &&
-      sleeping_ < settings_.window.deliveries)
+  if (reads_again_)
+    sooner(*reads_again_);
+  else if (!reading_ahead_ && sleepers_asked_ == 0 && unknown_from_ != instant::max() &&
+           sleeping_ < settings_.window.deliveries)
     sooner(now_.boot + std::max<duration>(unknown_from_ - look_before() - now_.wall,
                                           time_stands_still_ ? clock_patience : duration{0}));
   const auto wants = [](const agent_slots& each) { return each.slots.outstanding() > 0; };
@@ -213,8 +218,6 @@ void scheduler_core::on(tick_in&) {
     at = at->second.empty() ? watchers_.erase(at) : std::next(at);
   }
   submit_deferred();
-  ahead_failed_ = false;
-  ask_again();
   for (const auto& [agent, key] : std::exchange(stalled_, {}))
     if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key); lane_slot != no_slot)
       unpark(lane_slot, false);

@@ -293,9 +293,10 @@ class scheduler_core {
   void top_up_agent(agent_no agent);
   void top_up_lane(std::uint32_t lane_slot);
   void begin_portion(away_list& list, const list_owner& owner, std::size_t room);
-  bool take_late(away_list& list, const lane_place& end, std::size_t most);
+  void take_late(away_list& list, const lane_place& end, std::size_t most);
   void go_on(away_list& list, const list_owner& owner);
-  void enter_portion(away_list& list, const list_owner& owner, const lane_place& end);
+  std::size_t room_of(const list_owner& owner) const;
+  void enter_portion(away_list& list, const list_owner& owner);
   void ask_portion(away_list& list, const list_owner& owner);
   void ask(std::vector<std::uint64_t> sequences, rows_asked what);
   void ask_again();
@@ -311,7 +312,7 @@ class scheduler_core {
   bool is_taken_out(const delivery_id& which) const;
   void forget_early_ends();
   void take_wanted(rows_asked& asked, rows_read& read);
-  bool has_asked_in_vain() const noexcept;
+  void reading_failed();
   std::size_t waiting_count(agent_no agent) const noexcept;
   bool is_all_here() const noexcept { return pending_ <= lanes_.events_here(); }
 
@@ -513,7 +514,7 @@ class scheduler_core {
   bool reading_ahead_ = false;
   bool reading_past_ = false;
   bool past_is_known_ = false;
-  bool ahead_failed_ = false;                           // until the next tick
+  std::optional<boot_time> reads_again_; // reading failed: nothing more is asked for before
   std::vector<std::pair<agent_no, std::string>> gated_; // lanes that wait until the time is known
 
   std::size_t running_ = 0;  // dispatched turns without an outcome, stopped ones too

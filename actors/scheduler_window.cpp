@@ -9,7 +9,7 @@
 // So one blocked agent fills its own share at most, and one long lane a part of that.
 //
 // Nothing overtakes: all that stands before `from` is here. A portion of the list is read, then
-// those that became due in between (late), until there are none; only then all of it enters the
+// those that became due in between (late); what nothing late stands before any more enters the
 // lanes, and `from` moves on. Of `late` only what has a certain place is taken
 // (scheduler_time.cpp). And nothing is put where something of its lane with a later place may pass
 // it: has_later_here, has_later_away.
@@ -201,48 +201,64 @@ void scheduler_core::begin_portion(away_list& list, const list_owner& owner, std
     list.begun = false; // the place of what is late is not certain yet
 }
 
-/// What became due before `end`, as far as its place is certain; whether all of it is taken.
-bool scheduler_core::take_late(away_list& list, const lane_place& end, std::size_t most) {
-  const lane_place certain = certain_until();
-  while (!list.late.empty() && list.late.front() < end) {
-    if (list.late.front() >= certain || list.asked.size() >= most)
-      return false;
+/// What became due before `end`, as far as its place is certain.
+void scheduler_core::take_late(away_list& list, const lane_place& end, std::size_t most) {
+  const lane_place last = std::min(end, certain_until());
+  while (!list.late.empty() && list.late.front() < last && list.asked.size() < most) {
     list.asked.push_back(list.late.front().sequence);
     list.late.pop_front();
   }
-  return true;
 }
 
-/// The portion is here as far as it was asked for: what became due among it comes next; with all of
-/// it here it enters the lanes.
+/// What was asked for is here. Of it enters what nothing late stands before; of what does, the
+/// first comes next, if there is room.
 void scheduler_core::go_on(away_list& list, const list_owner& owner) {
   if (!list.asked.empty())
     return;
-  lane_place end = list.from;
-  for (const journal::pending_delivery& each : list.rows)
-    end = std::max(end, place_of(each));
-  const bool complete = take_late(list, end, limits::window_fetch_rows);
+  enter_portion(list, owner);
+  list.begun = !list.rows.empty();
+  if (!list.begun)
+    return;
+#ifdef SKEIN_BUG_MERGE_WITHOUT_ROOM
+  const std::size_t room = limits::window_fetch_rows;
+#else
+  const std::size_t room = room_of(owner);
+#endif
+  take_late(list, place_of(list.rows.back()), std::min(room, limits::window_fetch_rows));
   if (!list.asked.empty())
     ask_portion(list, owner);
-  else if (complete)
-    enter_portion(list, owner, end);
 }
 
-void scheduler_core::enter_portion(away_list& list, const list_owner& owner,
-                                   const lane_place& end) {
-  auto portion = std::exchange(list.rows, {});
-  list.begun = false;
-  list.from = lane_place{end.ready_at, end.sequence + 1};
-  std::sort(portion.begin(), portion.end(),
+std::size_t scheduler_core::room_of(const list_owner& owner) const {
+  const auto left = [](std::size_t most, std::size_t here) {
+    return here < most ? most - here : 0;
+  };
+  if (owner.key.empty())
+    return left(agent_window(), lanes_.deliveries_here(owner.agent));
+  return left(lane_window(), lanes_.lanes[lanes_.find_lane(owner.agent, owner.key)].size);
+}
+
+/// The rows before the first late one, in order.
+void scheduler_core::enter_portion(away_list& list, const list_owner& owner) {
+  std::sort(list.rows.begin(), list.rows.end(),
             [](const auto& a, const auto& b) { return place_of(a) < place_of(b); });
+  auto end = list.rows.end();
+  if (!list.late.empty())
+    end = std::partition_point(list.rows.begin(), end, [&](const journal::pending_delivery& each) {
+      return place_of(each) < list.late.front();
+    });
+  rows portion{std::move_iterator{list.rows.begin()}, std::move_iterator{end}};
+  list.rows.erase(list.rows.begin(), end);
   for (journal::pending_delivery& each : portion) {
+    const lane_place place = place_of(each);
+    list.from = {place.ready_at, place.sequence + 1};
     if (lanes_.find_delivery(each.delivery) != no_slot)
       continue; // somebody asked for it
     away_list* behind = nullptr;
     if (owner.key.empty())
-      behind = lane_list_for(lanes_.find_lane(each.agent, each.key), place_of(each));
+      behind = lane_list_for(lanes_.find_lane(each.agent, each.key), place);
     if (behind != nullptr)
-      put_away(*behind, place_of(each));
+      put_away(*behind, place);
     else
       enter_row(each);
   }
@@ -259,7 +275,7 @@ void scheduler_core::ask(std::vector<std::uint64_t> sequences, rows_asked what) 
   out_->push_back(read_rows_effect{reads_, std::move(sequences)});
 }
 
-/// What was asked for in vain is asked for again, a tick later.
+/// What was asked for in vain is asked for again.
 void scheduler_core::ask_again() {
   for (std::size_t agent = 0; agent < slots_.size(); ++agent)
     if (away_list& list = slots_[agent].away; list.in_vain())
@@ -273,13 +289,13 @@ void scheduler_core::ask_again() {
   }
 }
 
-bool scheduler_core::has_asked_in_vain() const noexcept {
-  return !asked_in_vain_.empty() ||
-         std::any_of(slots_.begin(), slots_.end(),
-                     [](const agent_slots& each) { return each.away.in_vain(); }) ||
-         std::any_of(long_lanes_.begin(), long_lanes_.end(), [this](std::uint32_t lane_slot) {
-           return lanes_.lanes[lane_slot].away && lanes_.lanes[lane_slot].away->in_vain();
-         });
+/// What was asked for in vain is asked for again a second later, whatever else happens till then.
+void scheduler_core::reading_failed() {
+#ifdef SKEIN_BUG_READS_AGAIN_AT_ONCE
+  reads_again_ = now_.boot;
+#endif
+  if (!reads_again_)
+    reads_again_ = now_.boot + limits::refused_again_after;
 }
 
 void scheduler_core::on(rows_in& input) {
@@ -293,8 +309,10 @@ void scheduler_core::on(rows_in& input) {
   else
     take_portion(asked.owner, input.rows);
   forget_early_ends();
-  if (!input.rows)
+  if (!input.rows) {
     log(log_severity::error, "rows-unread", to_string(input.rows.error()));
+    reading_failed();
+  }
   if (out_ != nullptr) // else before the start, which does it
     end_crashed();
 }

@@ -243,16 +243,18 @@ struct timer {
   instant at = no_instant;
   event_id event;
   bool expiry = false; // else it is due
-  /// By time; of one time as their lanes have them.
+  /// By seconds, those of one second by number: as they lie on disk, so that a page of many is
+  /// found without a look at the others.
   friend auto operator<=>(const timer& a, const timer& b) noexcept {
-    return std::tie(a.at, a.event.sequence, a.expiry) <=>
-           std::tie(b.at, b.event.sequence, b.expiry);
+    return std::tuple{start_of_second(a.at), a.event.sequence, a.expiry} <=>
+           std::tuple{start_of_second(b.at), b.event.sequence, b.expiry};
   }
   friend bool operator==(const timer& a, const timer& b) noexcept { return (a <=> b) == 0; }
 };
 
-/// Which timers: of the shards of one loop (shard mod loops), in order of (at, sequence, expiry),
-/// behind `after` and up to `until`.
+/// Which timers: of the shards of one loop (shard mod loops), in their order, behind `after`
+/// and up to `until`. Who goes on behind the last one found asks up to the end of a second, or the
+/// same `until`.
 struct timer_query {
   std::uint32_t loops = 1;
   loop_no loop{};

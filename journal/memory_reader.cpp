@@ -126,17 +126,21 @@ class memory_reader final : public reader {
     const std::scoped_lock hold{store_->mutex};
     timer_page found;
     auto at = store_->timers.upper_bound(which.after);
-    for (; at != store_->timers.end() && at->at <= which.until; ++at) {
+    for (; at != store_->timers.end() && start_of_second(at->at) <= which.until; ++at) {
       if (raw(at->event.shard) % which.loops != raw(which.loop) ||
           (which.only_expiries && !at->expiry))
         continue;
+      if (at->at > which.until) {
+        found.next = std::min(found.next, at->at);
+        continue;
+      }
       found.more = found.timers.size() == which.limit;
       if (found.more)
         break;
       found.timers.push_back(*at);
     }
     if (!found.more && at != store_->timers.end())
-      found.next = at->at;
+      found.next = std::min(found.next, start_of_second(at->at));
     return found;
   }
 

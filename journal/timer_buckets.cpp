@@ -78,7 +78,7 @@ bool timer_fits(std::int64_t bucket, instant at) noexcept {
 
 result<void> timer_reader::prepare(database& db) {
   auto rows = db.prepare("SELECT bucket, no, kind, at, shard FROM timer "
-                         "WHERE bucket >= ? AND bucket <= ?");
+                         "WHERE (bucket, no, kind) >= (?, ?, 0) AND bucket <= ?");
   auto next = db.prepare("SELECT bucket FROM timer WHERE bucket > ? AND bucket <= ? LIMIT 1");
   if (!rows || !next)
     return !rows ? rows.error() : next.error();
@@ -94,7 +94,8 @@ result<timer_page> timer_reader::read(const timer_query& which) {
   for (int level = 0; level < levels; ++level) {
     const reset_at_end end{rows_};
     rows_.bind(1, bucket_at(level, second_of(which.after.at)));
-    rows_.bind(2, bucket_at(level, second_of(which.until)));
+    rows_.bind(2, level == 0 ? which.after.event.sequence : 0);
+    rows_.bind(3, bucket_at(level, second_of(which.until)));
     int code = SQLITE_OK;
     while ((code = rows_.step()) == SQLITE_ROW) {
       const timer_row row = row_at(rows_);
@@ -110,8 +111,12 @@ result<timer_page> timer_reader::read(const timer_query& which) {
       }
       if (heap.size() == which.limit) {
         found.more = true;
-        if (heap.front() < each)
-          continue;
+        if (heap.front() < each) {
+          if (level > 0)
+            continue;
+          code = SQLITE_DONE; // of this level all that follows is later still
+          break;
+        }
         std::pop_heap(heap.begin(), heap.end());
         heap.pop_back();
       }

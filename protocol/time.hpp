@@ -47,6 +47,10 @@ struct moment {
 constexpr std::int64_t to_ns(instant at) noexcept { return at.time_since_epoch().count(); }
 constexpr instant from_ns(std::int64_t ns) noexcept { return instant{duration{ns}}; }
 
+constexpr instant start_of_second(instant at) noexcept {
+  return instant{std::chrono::floor<std::chrono::seconds>(at.time_since_epoch())};
+}
+
 /// RFC 3339 in UTC with as many of 0, 3, 6 or 9 fraction digits as the value needs.
 std::string format_rfc3339(instant at);
 

@@ -419,12 +419,16 @@ void loop_world::perform(read_state_effect& effect) { reads_.push_back(effect); 
 void loop_world::perform(read_bodies_effect& effect) { reads_.push_back(effect); }
 
 void loop_world::perform(read_rows_effect& effect) {
+  rows_asked += effect.sequences.size();
   if (reads_early)
     rows_.emplace_back(rows_in{effect.number, rows_of(effect.sequences)});
   else
     rows_.emplace_back(std::move(effect));
 }
-void loop_world::perform(read_timers_effect& effect) { rows_.emplace_back(std::move(effect)); }
+void loop_world::perform(read_timers_effect& effect) {
+  ++timers_asked;
+  rows_.emplace_back(std::move(effect));
+}
 
 result<std::vector<journal::pending_delivery>>
 loop_world::rows_of(const std::vector<std::uint64_t>& sequences) {

@@ -108,6 +108,8 @@ class loop_world {
   bool hold_rows = false;   // rows and timers; see give_rows()
   bool reads_early = false; // rows are read when they are asked for, not when they are given
   std::size_t largest_submit = 0;
+  std::size_t rows_asked = 0;   // in all
+  std::size_t timers_asked = 0; // readings of timers
   duration wall_skew{0};
   bool freeze_wall = false; // as engine time does after the clock was set back
   std::size_t steps = 0;

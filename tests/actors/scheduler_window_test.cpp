@@ -217,6 +217,44 @@ TEST_CASE("an event that became due goes before what stands on its lane's list a
   CHECK(order == std::vector<std::uint64_t>{2, 3, 4, 5, 1, 6, 7, 8, 9});
 }
 
+TEST_CASE("many that became due before what waits are merged with it a portion at a time") {
+  loop_world world{narrow(20, 20)};
+  world.grants = false;
+  std::vector<event_words> due;
+  for (int i = 1; i <= 300; ++i)
+    due.push_back({.id = std::to_string(i), .key = std::to_string(i), .due = "+10s"});
+  world.publish_all(due);
+  world.wait(12s);
+  world.publish({.id = "301", .key = "301"});
+  world.wait(2s);
+  CHECK(world.core().pending_events() == 301);
+  // Each once as it became due; then what there is room for, not all that stand before the last.
+  CHECK(world.rows_asked <= 300 + 2 * 20 + 1);
+  world.grants = true;
+  world.wait(2s);
+  const auto order = run_all(world);
+  CHECK(order.size() == 301);
+  CHECK(order.back() == 301);
+  CHECK(world.core().events_here() == 0);
+}
+
+TEST_CASE("timers that cannot be read are asked for again a second later, not at each tick") {
+  loop_world world{narrow(20, 20)};
+  world.fail_reads = true;
+  world.publish({.id = "1", .due = "+3s"});
+  for (int i = 0; i < 1'000; ++i) {
+    world.wait(10ms);
+    world.publish({.id = "tick" + std::to_string(i), .due = "+5ms"});
+  }
+  CHECK(world.timers_asked <= 12);
+  world.fail_reads = false;
+  world.wait(2s);
+  CHECK(run_all(world).size() >= 900);
+  world.wait(2s);
+  run_all(world);
+  CHECK(world.core().pending_events() == 0);
+}
+
 TEST_CASE("an event that became due on its way to the disk is there once") {
   loop_world world{narrow(4, 4)};
   world.grants = false;

@@ -173,6 +173,31 @@ TEST_CASE("timers come in order of time, of one loop's shards, page by page") {
   CHECK((must(store.reader().timers(of_loop)).timers == expected));
 }
 
+TEST_CASE("timers of one second come by their numbers, page by page") {
+  const auto kind = GENERATE(from_range(all_engines()));
+  CAPTURE(kind);
+  test_store store{kind};
+  std::vector<timer> expected;
+  for (int second = 0; second < 3; ++second)
+    for (int i = 0; i < 30; ++i) { // later numbers are due earlier within their second
+      const auto ahead = std::chrono::milliseconds{5'000 + second * 1'000 + 900 - i * 25};
+      const event_id each = store.add({.id = std::to_string(second * 100 + i),
+                                       .due = "+" + std::to_string(ahead.count()) + "ms"});
+      expected.push_back({store.now + ahead, each, false});
+    }
+  std::sort(expected.begin(), expected.end());
+  const instant until = store.now + 1h;
+  const auto limit = GENERATE(std::size_t{7}, std::size_t{30}, std::size_t{89}, std::size_t{90});
+  timer_page page = timers(store, until, {}, limit);
+  std::vector<timer> paged = page.timers;
+  while (page.more) {
+    page = timers(store, until, paged.back(), limit);
+    REQUIRE(!page.timers.empty());
+    paged.insert(paged.end(), page.timers.begin(), page.timers.end());
+  }
+  CHECK((paged == expected));
+}
+
 TEST_CASE("an event that is due and expires has two timers, one that is due at once has none") {
   const auto kind = GENERATE(from_range(all_engines()));
   CAPTURE(kind);
