@@ -25,6 +25,7 @@ constexpr std::size_t batch = 2'000;
 constexpr std::uint64_t rare_keys = 1'000'000;
 constexpr std::uint64_t frequent_keys = 10; // one event of a hundred has one of them
 constexpr std::uint64_t dead_every = 5'000;
+constexpr std::uint64_t pending_every = 50'000;
 const instant start = from_ns(1'700'000'000'000'000'000);
 
 [[noreturn]] void die(const std::string& why) {
@@ -89,6 +90,8 @@ class store {
     model_.kind = data_kind::text;
     model_.datacontenttype = "text/plain";
     model_.data.assign(data_bytes, 'x');
+    events_ = must(engine_->events_ledger()).accepted; // of an earlier run
+    clock_ = std::max(clock_, engine_->last_commit_at());
   }
 
   static std::string id_of(std::uint64_t event) { return "event-" + std::to_string(event); }
@@ -114,6 +117,17 @@ class store {
     return done;
   }
 
+  /// Makes the index of what another run left, if it must.
+  filling index_only() {
+    filling done;
+    const auto began = std::chrono::steady_clock::now();
+    while (upkeep(done))
+      ++done.index_steps_left;
+    done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    done.events = events_;
+    return done;
+  }
+
   std::uint64_t size() const {
     return std::filesystem::file_size(file()) + std::filesystem::file_size(file() + "-wal");
   }
@@ -126,6 +140,8 @@ class store {
   void add_batch() {
     operations_.clear();
     for (const event_id event : accepted_) {
+      if (event.sequence % pending_every == 0)
+        continue;
       journal::finish_op op;
       op.epoch = epoch_no{engine_->identity().boot};
       op.delivery = {event, 0};
@@ -201,6 +217,14 @@ class lookups {
       filter.until = filter.since + 1s;
     });
     measure("state dead", [&](auto& filter) { filter.state = delivery_state::dead; });
+    measure("state pending", [&](auto& filter) {
+      filter.state = delivery_state::pending;
+      filter.before = 1 + random_() % events;
+    });
+    measure("state pending, key", [&](auto& filter) {
+      filter.state = delivery_state::pending;
+      filter.key = store::frequent(random_() % frequent_keys);
+    });
     return std::move(all_);
   }
 
@@ -277,6 +301,7 @@ int main(int argc, char** argv) {
   bool json = false;
   std::uint64_t bytes = 10'000'000'000;
   std::size_t count = 300;
+  std::string kept;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--json")
@@ -285,20 +310,24 @@ int main(int argc, char** argv) {
       bytes = std::strtoull(argv[i] + 8, nullptr, 10);
     else if (argument.starts_with("--count="))
       count = std::max<std::size_t>(1, std::strtoull(argv[i] + 8, nullptr, 10));
+    else if (argument.starts_with("--store="))
+      kept = argument.substr(8);
     else
-      die("usage: lookup [--json] [--bytes=N] [--count=N]; files go below $TMPDIR, not on a tmpfs");
+      die("usage: lookup [--json] [--bytes=N] [--count=N] [--store=DIR]; files go below $TMPDIR, "
+          "not on a tmpfs, and are removed; those of DIR stay, and are used again");
   }
   const char* base = std::getenv("TMPDIR");
   std::string directory = std::string{base == nullptr ? "/tmp" : base} + "/lookup-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr)
+  if (kept.empty() && ::mkdtemp(directory.data()) == nullptr)
     die("making a directory for the files");
   {
-    store made{directory + "/store"};
-    const filling filled = made.fill(bytes);
+    store made{kept.empty() ? directory + "/store" : kept};
+    const filling filled = made.events() == 0 ? made.fill(bytes) : made.index_only();
     const std::uint64_t size = made.size();
     auto all = lookups{made, count}.run();
     print(filled, size, all, json);
   }
-  std::filesystem::remove_all(directory);
+  if (kept.empty())
+    std::filesystem::remove_all(directory);
   return 0;
 }

@@ -10,8 +10,7 @@ namespace skein::journal {
 
 namespace {
 
-constexpr int remainder_bits = 24;
-constexpr std::size_t remainder_bytes = remainder_bits / 8;
+constexpr std::size_t remainder_bytes = lookup_layout::remainder_bits / 8;
 
 void append_varint(std::string& into, std::uint32_t value) {
   for (; value >= 0x80; value >>= 7)
@@ -23,6 +22,28 @@ void append_varint(std::string& into, std::uint32_t value) {
 class block_reader {
  public:
   explicit block_reader(std::string_view bytes) : left_{bytes} {}
+
+  /// The events of a remainder: the first slot, and the steps from there to the others.
+  struct group {
+    std::uint32_t remainder = 0;
+    std::uint32_t first = 0;
+    std::string_view steps;
+  };
+  std::optional<group> next() {
+    const auto of = remainder();
+    const auto first = varint();
+    if (!of || !first)
+      return std::nullopt;
+    group found{*of, *first / 2, {}};
+    if (*first % 2 == 1) {
+      const auto size = varint();
+      const auto taken = size ? bytes(*size) : std::nullopt;
+      if (!taken)
+        return std::nullopt;
+      found.steps = *taken;
+    }
+    return found;
+  }
 
   bool at_end() const noexcept { return left_.empty(); }
   std::optional<std::uint32_t> remainder() {
@@ -118,22 +139,23 @@ void write_block(std::vector<lookup_entry>& entries, std::string& into) {
 bool find_in_block(std::string_view block, std::uint32_t remainder,
                    std::vector<std::uint32_t>& slots) {
   for (block_reader groups{block}; !groups.at_end();) {
-    const auto of_group = groups.remainder();
-    const auto first = groups.varint();
-    if (!of_group || !first)
+    const auto each = groups.next();
+    if (!each)
       return false;
-    std::string_view steps;
-    if (*first % 2 == 1) {
-      const auto size = groups.varint();
-      const auto taken = size ? groups.bytes(*size) : std::nullopt;
-      if (!taken)
-        return false;
-      steps = *taken;
-    }
-    if (*of_group > remainder)
+    if (each->remainder > remainder)
       return true;
-    if (*of_group == remainder)
-      return append_slots(*first / 2, steps, slots);
+    if (each->remainder == remainder)
+      return append_slots(each->first, each->steps, slots);
+  }
+  return true;
+}
+
+bool remainders_in_block(std::string_view block, std::vector<std::uint32_t>& remainders) {
+  for (block_reader groups{block}; !groups.at_end();) {
+    const auto each = groups.next();
+    if (!each)
+      return false;
+    remainders.push_back(each->remainder);
   }
   return true;
 }

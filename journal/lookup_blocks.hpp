@@ -33,6 +33,8 @@ std::uint64_t lookup_hash(std::string_view text, const hash_settings& hash) noex
 struct lookup_layout {
   std::uint64_t range_events = limits::range_events; // a power of two
 
+  static constexpr int remainder_bits = 24;
+
   std::uint64_t range_of(std::uint64_t sequence) const noexcept { return sequence / range_events; }
   std::uint64_t first_of(std::uint64_t range) const noexcept { return range * range_events; }
   std::uint32_t slot_of(std::uint64_t sequence) const noexcept {
@@ -59,6 +61,10 @@ void write_block(std::vector<lookup_entry>& entries, std::string& into);
 bool find_in_block(std::string_view block, std::uint32_t remainder,
                    std::vector<std::uint32_t>& slots);
 
+/// Appends the remainders that it has, in order. False if the bytes are no block.
+bool remainders_in_block(std::string_view block, std::vector<std::uint32_t>& remainders);
+
+/// Of a block of a range or of a summary.
 std::uint32_t block_crc(std::int64_t row, std::string_view entries) noexcept;
 
 } // namespace skein::journal

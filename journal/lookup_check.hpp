@@ -12,8 +12,8 @@ namespace skein::journal {
 /// The seeds that the store hashes with.
 result<hash_settings> hash_settings_of(database& db);
 
-/// Ranges whose index is not what their events give, a sentence each, `most` at most. Reads all
-/// keys and ids of the ranges that have an index.
+/// Ranges whose index, and groups whose summary, is not what their events give, a sentence each,
+/// `most` at most. Reads all keys and ids of the ranges that have an index.
 result<std::vector<std::string>> check_lookup_index(database& db, const hash_settings& hash,
                                                     std::size_t most);
 

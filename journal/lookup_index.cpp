@@ -16,7 +16,7 @@ constexpr std::size_t load_bytes_max = 4 << 20;
 
 lookup_index::lookup_index(sqlite_writer& writer, const hash_settings& hash,
                            const lookup_layout& layout, std::uint64_t next)
-  : writer_{writer}, hash_{hash}, layout_{layout}, next_{next} {}
+  : writer_{writer}, hash_{hash}, layout_{layout}, next_{next}, summaries_{layout} {}
 
 void lookup_index::append(const sealed_commit& commit) {
   const commit_rows& rows = commit.rows();
@@ -78,6 +78,8 @@ result<void> lookup_index::begin() {
       return prepared.error();
     *which = std::move(*prepared);
   }
+  if (auto begun = summaries_.begin(db); !begun)
+    return begun;
   const auto oldest = db.number("SELECT min(no) FROM event", static_cast<std::int64_t>(next_));
   auto indexed = db.prepare("SELECT no FROM lookup_range WHERE size = ?");
   if (!oldest || !indexed)
@@ -108,9 +110,11 @@ result<bool> lookup_index::step() {
 }
 
 result<bool> lookup_index::do_step() {
-  auto forgot = forget_damaged();
-  if (!forgot || *forgot)
-    return forgot;
+  for (const auto part : {&lookup_index::forget_damaged, &lookup_index::forget_damaged_summaries}) {
+    auto forgot = (this->*part)();
+    if (!forgot || *forgot)
+      return forgot;
+  }
   for (const hashes& each : ranges_)
     if (each->from() == 0 && each->is_full()) {
       auto written = write(*each);
@@ -127,7 +131,7 @@ result<bool> lookup_index::do_step() {
       return true;
     }
   if (missing_.empty())
-    return false;
+    return summarize();
   const std::uint64_t newest = *missing_.rbegin();
   missing_.erase(newest);
   auto made = std::make_shared<range_hashes>(newest, layout_.range_events,
@@ -153,6 +157,39 @@ result<bool> lookup_index::forget_damaged() {
     missing_.insert(range);
   }
   return any;
+}
+
+result<bool> lookup_index::forget_damaged_summaries() {
+  const auto damaged = tail_->take_damaged_summaries();
+  for (const std::uint64_t group : damaged) {
+    auto done = transact([&] { return summaries_.forget(group); });
+    if (done)
+      done = look_at(group);
+    if (!done) {
+      tail_->tell_damaged_summary(group); // for the next time
+      return done.error();
+    }
+  }
+  return !damaged.empty();
+}
+
+/// A table that cannot be read turns the index off, as one that cannot be written does.
+result<void> lookup_index::look_at(std::uint64_t group) {
+  auto looked = summaries_.look_at(group);
+  if (looked || looked.error().code != errc::store_corrupt)
+    return looked;
+  is_off_ = true;
+  return {};
+}
+
+result<bool> lookup_index::summarize() {
+  if (!summaries_.has_work())
+    return false;
+  auto done = transact([&] { return summaries_.write(*tail_); });
+  if (!done)
+    return done.error();
+  summaries_.written();
+  return true;
 }
 
 /// The newest rows first, so that what is known has no hole.
@@ -206,9 +243,10 @@ result<void> lookup_index::write(const range_hashes& from) {
   if (!done)
     return done;
   written_ = is_last ? 0 : written_ + count;
-  if (is_last)
-    remove(range);
-  return {};
+  if (!is_last)
+    return {};
+  remove(range);
+  return look_at(summary_layout::group_of(range));
 }
 
 result<void> lookup_index::write_blocks(const range_hashes& from, lookup_kind kind,
@@ -255,6 +293,7 @@ result<bool> lookup_index::drop(std::uint64_t range) {
   SKEIN_CHECK(range < layout_.range_of(next_));
   missing_.erase(range);
   remove(range);
+  summaries_.leave_out(range);
   const std::int64_t first = layout_.row_of(range, lookup_kind::key, 0);
   const std::int64_t end = layout_.row_of(range + 1, lookup_kind::key, 0);
   const auto next =
@@ -263,14 +302,21 @@ result<bool> lookup_index::drop(std::uint64_t range) {
     return next.error();
   const std::int64_t stop =
       std::min<std::int64_t>(end, *next + static_cast<std::int64_t>(limits::lookup_blocks_a_step));
+  bool more = stop < end;
   auto done = transact([&]() -> result<void> {
     if (auto forgot = run(forget_range_.bind(1, range)); !forgot)
       return forgot;
-    return run(drop_blocks_.bind(1, first).bind(2, stop));
+    if (auto dropped = run(drop_blocks_.bind(1, first).bind(2, stop)); !dropped || more)
+      return dropped;
+    if (summary_layout::group_of(range) == summary_layout::group_of(range + 1))
+      return {};
+    auto summary = summaries_.drop(summary_layout::group_of(range));
+    more = summary && *summary;
+    return summary ? result<void>{} : summary.error();
   });
   if (is_off_) // its blocks do no harm
     return false;
-  return done ? result<bool>{stop < end} : done.error();
+  return done ? result<bool>{more} : done.error();
 }
 
 result<void> lookup_index::run(statement& which) {

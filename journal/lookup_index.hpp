@@ -1,11 +1,13 @@
 // The writer's side of look-ups by key and id: takes the hashes of what was committed, and writes
 // the blocks of ranges that have closed, in steps that nobody waits for. A range whose hashes are
-// not in memory (from before this start, or of a lost index) is read from its rows first.
+// not in memory (from before this start, or of a lost index) is read from its rows first. Of 16
+// ranges that have their blocks a summary is made (summary_writer).
 #pragma once
 
 #include "journal/lookup_tail.hpp"
 #include "journal/sealed_commit.hpp"
 #include "journal/sqlite_writer.hpp"
+#include "journal/summary_writer.hpp"
 
 #include <functional>
 #include <set>
@@ -28,7 +30,7 @@ class lookup_index {
   result<bool> step();
 
   /// For a closed range whose events are dropped: removes a step's worth of its blocks; whether
-  /// there are more. The range is not indexed again.
+  /// there are more. The range is not indexed again. A summary goes with the last of its ranges.
   result<bool> drop(std::uint64_t range);
 
   const std::shared_ptr<lookup_tail>& tail() const noexcept { return tail_; }
@@ -40,6 +42,9 @@ class lookup_index {
   result<bool> do_step();
   result<void> transact(const std::function<result<void>()>& body);
   result<bool> forget_damaged();
+  result<bool> forget_damaged_summaries();
+  result<void> look_at(std::uint64_t group);
+  result<bool> summarize();
   result<void> load(range_hashes& into);
   result<void> write(const range_hashes& from);
   result<void> write_blocks(const range_hashes& from, lookup_kind kind, std::uint32_t first,
@@ -61,6 +66,7 @@ class lookup_index {
   std::set<std::uint64_t> unreadable_; // not to be tried again
   std::uint64_t writing_ = 0;          // the range whose blocks are being written
   std::uint32_t written_ = 0;          // of its blocks, of both kinds
+  summary_writer summaries_;
   statement rows_, add_block_, add_range_, forget_range_, drop_blocks_;
   std::vector<std::vector<lookup_entry>> parts_; // of a step, kept for their memory
   std::string entries_;

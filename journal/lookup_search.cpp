@@ -13,7 +13,10 @@ result<void> lookup_statements::prepare(database& db) {
        "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ? AND no >= ? ORDER BY no DESC"},
       {&find, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ?"},
       {&indexed, "SELECT 1 FROM lookup_range WHERE no = ? AND size = ?"},
+      {&below, "SELECT no FROM lookup_range WHERE no < ? AND size = ? ORDER BY no DESC LIMIT 1"},
       {&block, "SELECT entries, crc FROM lookup WHERE no = ?"},
+      {&group, "SELECT 1 FROM lookup_group WHERE no = ? AND size = ?"},
+      {&summary, "SELECT words, crc FROM lookup_summary WHERE no = ?"},
   };
   for (const auto& [which, sql] : all) {
     auto prepared = db.prepare(sql);
@@ -25,9 +28,10 @@ result<void> lookup_statements::prepare(database& db) {
 }
 
 lookup_walk::lookup_walk(lookup_statements& use, const lookup_view& view, lookup_tail::ranges tail,
-                         lookup_kind kind, std::string_view text, const event_bounds& within)
+                         lookup_kind kind, std::string_view text, const event_bounds& within,
+                         pending_view* pending)
   : use_{use}, view_{view}, tail_{std::move(tail)}, kind_{kind},
-    hash_{lookup_hash(text, view.hash)}, left_{within} {}
+    hash_{lookup_hash(text, view.hash)}, left_{within}, pending_{pending} {}
 
 lookup_walk::~lookup_walk() {
   use_.rows.reset();
@@ -42,11 +46,20 @@ result<statement*> lookup_walk::next() {
       code = row.step();
       is_reading_rows_ = code == SQLITE_ROW;
     } else if (!found_.empty()) {
-      row.reset();
-      code = row.bind(1, found_.back()).step();
+      const std::uint64_t event = found_.back();
       found_.pop_back();
+      const auto out = is_left_out(event);
+      if (!out)
+        return out.error();
+      if (*out)
+        continue;
+      row.reset();
+      code = row.bind(1, event).step();
     } else if (left_.below > left_.from) {
-      open_part();
+      if (auto skipped = skip_to_pending(); !skipped)
+        return skipped.error();
+      if (left_.below > left_.from)
+        open_part();
     } else {
       return static_cast<statement*>(nullptr);
     }
@@ -55,6 +68,26 @@ result<statement*> lookup_walk::next() {
     if (code != SQLITE_DONE)
       return sqlite_error(row.db(), code, "reading the store");
   }
+}
+
+result<bool> lookup_walk::is_left_out(std::uint64_t sequence) {
+  if (pending_ == nullptr)
+    return false;
+  const auto may = pending_->may_be(sequence);
+  return may ? result<bool>{!*may} : may.error();
+}
+
+/// Ranges without a pending event are not searched.
+result<void> lookup_walk::skip_to_pending() {
+  if (pending_ == nullptr)
+    return {};
+  const auto newest = pending_->newest_below(left_.below);
+  if (!newest)
+    return newest.error();
+  left_.below = std::max(left_.from, *newest + 1);
+  if (*newest < left_.from || *newest == 0)
+    left_.below = left_.from;
+  return {};
 }
 
 /// The newest part of what is left: from a place on where all of it is known in the same way.
@@ -80,8 +113,63 @@ void lookup_walk::open_part() {
 #endif
     return;
   }
-  if (!search_index(range, first))
-    read_rows(first);
+  if (!may_have(range)) {
+    left_.below = first;
+    return;
+  }
+  switch (search_index(range, first)) {
+    case looked::up:
+      return;
+    case looked::not_indexed:
+      return read_rows(std::max(left_.from, first_unknown(range)));
+    case looked::damaged:
+      return read_rows(first);
+  }
+}
+
+bool lookup_walk::may_have(std::uint64_t range) {
+  const std::uint64_t group = summary_layout::group_of(range);
+  if (group_ != group)
+    read_summary(group);
+  return (ranges_ & summary_layout::bit_of(range)) != 0;
+}
+
+/// Without a summary, or with a damaged one, each range is asked.
+void lookup_walk::read_summary(std::uint64_t group) {
+  group_ = group;
+  ranges_ = all_ranges;
+  const reset_at_end end{use_.group};
+  const reset_at_end also{use_.summary};
+  if (use_.group.bind(1, group).bind(2, view_.layout.range_events).step() != SQLITE_ROW)
+    return;
+  const auto place = summary_place::of(view_.layout, hash_);
+  const std::int64_t row = summary_layout{view_.layout}.row_of(group, kind_, place.block);
+  const int code = use_.summary.bind(1, row).step();
+#ifdef SKEIN_BUG_SUMMARY_CRC_NOT_CHECKED
+  const bool is_whole = code == SQLITE_ROW;
+#else
+  const bool is_whole = code == SQLITE_ROW &&
+                        use_.summary.integer(1) == stored_crc(block_crc(row, use_.summary.blob(0)));
+#endif
+  const auto found =
+      is_whole ? find_in_summary(use_.summary.blob(0), place.remainder) : std::nullopt;
+  if (found)
+    ranges_ = *found;
+  else if (view_.tail)
+    view_.tail->tell_damaged_summary(group);
+}
+
+/// Where the part begins that ends with this range and that neither memory nor an index knows: of
+/// ranges that retention has dropped only few rows are left, and all of them are read in one go.
+std::uint64_t lookup_walk::first_unknown(std::uint64_t range) {
+  const reset_at_end end{use_.below};
+  std::uint64_t known = 0; // the number after the next lower range that is known
+  if (use_.below.bind(1, range).bind(2, view_.layout.range_events).step() == SQLITE_ROW)
+    known = use_.below.natural(0) + 1;
+  for (const auto& each : tail_)
+    if (each->range() < range)
+      known = std::max(known, each->range() + 1);
+  return view_.layout.first_of(known);
 }
 
 const range_hashes* lookup_walk::in_memory(std::uint64_t range) const {
@@ -102,13 +190,12 @@ void lookup_walk::search_memory(const range_hashes& hashes, std::uint64_t first)
   left_.below = at;
 }
 
-/// False if there is no index of the range, or a damaged one.
-bool lookup_walk::search_index(std::uint64_t range, std::uint64_t first) {
+lookup_walk::looked lookup_walk::search_index(std::uint64_t range, std::uint64_t first) {
   const reset_at_end end{use_.indexed};
   const reset_at_end also{use_.block};
   int code = use_.indexed.bind(1, range).bind(2, view_.layout.range_events).step();
   if (code != SQLITE_ROW) // or its pages are damaged: the rows are there
-    return false;
+    return code == SQLITE_DONE ? looked::not_indexed : looked::damaged;
   const std::int64_t row = view_.layout.row_of(range, kind_, view_.layout.block_of(hash_));
   code = use_.block.bind(1, row).step();
   slots_.clear();
@@ -121,14 +208,14 @@ bool lookup_walk::search_index(std::uint64_t range, std::uint64_t first) {
   if (!is_whole || !find_in_block(use_.block.blob(0), view_.layout.remainder_of(hash_), slots_)) {
     if (view_.tail)
       view_.tail->tell_damaged(range);
-    return false;
+    return looked::damaged;
   }
   for (const std::uint32_t slot : slots_)
     if (const std::uint64_t event = view_.layout.first_of(range) + slot;
         event >= first && event < left_.below)
       found_.push_back(event);
   left_.below = first;
-  return true;
+  return looked::up;
 }
 
 void lookup_walk::read_rows(std::uint64_t first) {

@@ -21,6 +21,11 @@ void lookup_tail::tell_damaged(std::uint64_t range) {
   damaged_.insert(range);
 }
 
+void lookup_tail::tell_damaged_summary(std::uint64_t group) {
+  const std::lock_guard lock{mutex_};
+  damaged_summaries_.insert(group);
+}
+
 void lookup_tail::add(std::shared_ptr<range_hashes> hashes) {
   const std::lock_guard lock{mutex_};
   ranges_.push_back(std::move(hashes));
@@ -34,6 +39,11 @@ void lookup_tail::remove(std::uint64_t range) {
 std::set<std::uint64_t> lookup_tail::take_damaged() {
   const std::lock_guard lock{mutex_};
   return std::exchange(damaged_, {});
+}
+
+std::set<std::uint64_t> lookup_tail::take_damaged_summaries() {
+  const std::lock_guard lock{mutex_};
+  return std::exchange(damaged_summaries_, {});
 }
 
 } // namespace skein::journal

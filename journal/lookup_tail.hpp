@@ -58,16 +58,20 @@ class lookup_tail {
   ranges all() const;
   /// The index of this range is not whole: it is to be built anew. Any thread.
   void tell_damaged(std::uint64_t range);
+  /// Likewise of the summary of this group of ranges.
+  void tell_damaged_summary(std::uint64_t group);
 
   // The writer's.
   void add(std::shared_ptr<range_hashes> hashes);
   void remove(std::uint64_t range);
   std::set<std::uint64_t> take_damaged();
+  std::set<std::uint64_t> take_damaged_summaries();
 
  private:
   mutable std::mutex mutex_;
-  ranges ranges_;                   // guarded by mutex_
-  std::set<std::uint64_t> damaged_; // guarded by mutex_
+  ranges ranges_;                             // guarded by mutex_
+  std::set<std::uint64_t> damaged_;           // guarded by mutex_
+  std::set<std::uint64_t> damaged_summaries_; // guarded by mutex_
 };
 
 /// What a reader searches with.

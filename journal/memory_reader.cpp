@@ -13,17 +13,18 @@ bool is_in_state(const event_record& record, delivery_state wanted) {
   return state == wanted || (wanted == delivery_state::running && state == delivery_state::pending);
 }
 
+bool has_agent(const event_record& record, const event_filter& filter) {
+  return !filter.agent ||
+         std::any_of(record.deliveries.begin(), record.deliveries.end(),
+                     [&](const delivery_record& each) { return each.agent == *filter.agent; });
+}
+
 bool matches(const event_record& record, const event_filter& filter) {
   const event_head head = read_head(record.body.view());
-  const auto has_agent = [&filter](const delivery_record& each) {
-    return each.agent == *filter.agent;
-  };
   return (!filter.source || head.source == *filter.source) &&
          (!filter.id || head.id == *filter.id) && (!filter.key || head.key == *filter.key) &&
          (!filter.type || head.type == *filter.type) &&
-         (!filter.state || is_in_state(record, *filter.state)) &&
-         (!filter.agent ||
-          std::any_of(record.deliveries.begin(), record.deliveries.end(), has_agent));
+         (!filter.state || is_in_state(record, *filter.state)) && has_agent(record, filter);
 }
 
 bool matches(const event_record& record, const dead_filter& filter) {
@@ -39,6 +40,11 @@ bool has_dead(const memory_event& event) {
   return std::any_of(
       event.record.deliveries.begin(), event.record.deliveries.end(),
       [](const delivery_record& each) { return each.state == delivery_state::dead; });
+}
+
+bool has_pending(const memory_event& event) {
+  return std::any_of(event.record.deliveries.begin(), event.record.deliveries.end(),
+                     [](const delivery_record& each) { return !is_terminal(each.state); });
 }
 
 pending_delivery describe_pending(const memory_event& event, std::size_t index) {
@@ -69,6 +75,9 @@ bool is_looked_at(const memory_event& event, const event_filter& filter) {
   const event_record& record = event.record;
   if (record.accepted < filter.since ||
       (filter.until != no_instant && record.accepted >= filter.until))
+    return false;
+  const bool must_live = filter.state && !is_terminal(*filter.state);
+  if (must_live && (!has_pending(event) || !has_agent(record, filter)))
     return false;
   if (filter.id || filter.key) {
     const event_head head = read_head(record.body.view());

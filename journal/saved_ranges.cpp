@@ -1,8 +1,7 @@
 #include "journal/saved_ranges.hpp"
 
-#include "journal/checked_rows.hpp"
-#include "journal/crc32c.hpp"
 #include "journal/pending_codec.hpp"
+#include "journal/saved_marks.hpp"
 #include "journal/sqlite_codec.hpp"
 
 #include <algorithm>
@@ -11,22 +10,6 @@
 namespace skein::journal {
 
 namespace {
-
-std::int64_t crc_of_range(std::uint64_t number, commit_no upto, std::uint64_t events,
-                          std::string_view packed) {
-  const std::string head =
-      std::to_string(number) + ' ' + std::to_string(raw(upto)) + ' ' + std::to_string(events) + ' ';
-  return stored_crc(crc32c(packed, crc32c(head)));
-}
-
-std::int64_t crc_of_route(std::int64_t code, std::string_view deliveries) {
-  return stored_crc(crc32c(std::to_string(code) + ' ' + std::string{deliveries}));
-}
-
-std::int64_t crc_of_position(std::uint64_t upto, std::uint64_t range_events, std::uint64_t routes) {
-  return stored_crc(crc32c(std::to_string(upto) + ' ' + std::to_string(range_events) + ' ' +
-                           std::to_string(routes)));
-}
 
 result<void> run_once(database& db, statement& which) {
   const int code = which.run();
@@ -130,7 +113,7 @@ result<void> saved_ranges::save_position(commit_no upto, std::uint64_t range_eve
   if (!insert)
     return insert.error();
   insert->bind(1, raw(upto)).bind(2, range_events).bind(3, std::int64_t{routes});
-  insert->bind(4, crc_of_position(raw(upto), range_events, routes));
+  insert->bind(4, crc_of_position({upto, range_events, routes}));
   return run_once(writer_.db(), *insert);
 }
 
@@ -157,7 +140,7 @@ result<saved_ranges::found> saved_ranges::read(store_state& state, commit_no las
 /// How many routes there are; empty if what was saved is of no use.
 result<std::optional<route_code>> saved_ranges::read_position(std::uint64_t range_events,
                                                               commit_no last, bool& is_new) {
-  auto query = writer_.db().prepare("SELECT upto, range_events, routes, crc FROM pending_saved");
+  auto query = writer_.db().prepare("SELECT " SKEIN_PENDING_SAVED_COLUMNS " FROM pending_saved");
   if (!query)
     return query.error();
   const int code = query->step();
@@ -166,27 +149,24 @@ result<std::optional<route_code>> saved_ranges::read_position(std::uint64_t rang
     return std::optional<route_code>{};
   if (code != SQLITE_ROW)
     return sqlite_error(query->db(), code, "reading what is pending");
-  const std::uint64_t upto = query->natural(0);
-  const std::uint64_t routes = query->natural(2);
-  if (query->integer(3) != crc_of_position(upto, query->natural(1), routes) || upto > raw(last) ||
-      routes > route_codes_max)
+  const auto saved = position_at(*query);
+  if (!saved || saved->upto > last)
     return std::optional<route_code>{};
-  is_new = query->natural(1) != range_events; // of another size: all the same, but not damaged
+  is_new = saved->range_events != range_events; // of another size: all the same, but not damaged
   if (is_new)
     return std::optional<route_code>{};
-  upto_ = looked_at_ = commit_no{upto};
-  return std::optional{static_cast<route_code>(routes)};
+  upto_ = looked_at_ = saved->upto;
+  return std::optional{saved->routes};
 }
 
 result<bool> saved_ranges::read_routes(route_book& routes, route_code count) {
-  auto query = writer_.db().prepare("SELECT code, deliveries, crc FROM route ORDER BY code");
+  auto query = writer_.db().prepare("SELECT " SKEIN_ROUTE_COLUMNS " FROM route ORDER BY code");
   if (!query)
     return query.error();
   int code = SQLITE_OK;
   while ((code = query->step()) == SQLITE_ROW) {
-    const auto deliveries = read_deliveries(query->text(1));
-    if (!deliveries || query->integer(2) != crc_of_route(query->integer(0), query->text(1)) ||
-        routes.code_of(*deliveries) != query->integer(0))
+    const auto deliveries = route_at(*query);
+    if (!deliveries || routes.code_of(*deliveries) != query->integer(0))
       return false;
   }
   if (code != SQLITE_DONE)
@@ -200,19 +180,15 @@ result<void> saved_ranges::read_ranges(store_state& state, found& got) {
   const auto is_known = [&](const placed_mark& each) {
     return each.mark.route() <= state.routes().size();
   };
-  auto query = writer_.db().prepare("SELECT no, upto, events, marks, crc FROM pending_range");
+  auto query = writer_.db().prepare("SELECT " SKEIN_PENDING_RANGE_COLUMNS " FROM pending_range");
   if (!query)
     return query.error();
   int code = SQLITE_OK;
   while ((code = query->step()) == SQLITE_ROW) {
     const std::uint64_t number = query->natural(0);
     const commit_no upto{query->natural(1)};
-    const std::string_view packed = query->blob(3);
-    std::optional<placed_marks> marks;
-    if (query->integer(4) == crc_of_range(number, upto, query->natural(2), packed))
-      marks = packed.empty() ? placed_marks{} : unpack_marks(packed, pending.range_events());
-    if (!marks || marks->size() != query->natural(2) ||
-        !std::all_of(marks->begin(), marks->end(), is_known)) {
+    const auto marks = marks_at(*query, pending.range_events());
+    if (!marks || !std::all_of(marks->begin(), marks->end(), is_known)) {
       got.damaged.push_back(number);
       rows_[number] = {upto_, false};
       continue;

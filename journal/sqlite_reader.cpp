@@ -5,6 +5,7 @@
 #include "journal/lookup_search.hpp"
 #include "journal/payload_bytes.hpp"
 #include "journal/pending_rows.hpp"
+#include "journal/pending_view.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_db.hpp"
 #include "journal/timer_buckets.hpp"
@@ -102,7 +103,7 @@ class sqlite_reader final : public reader {
   result<event_bounds> bounds_of(std::uint64_t before);
   result<event_bounds> bounds_of(const event_filter& filter);
   std::unique_ptr<event_walk> walk_for(const event_filter& filter, const event_bounds& within,
-                                       lookup_tail::ranges tail);
+                                       lookup_tail::ranges tail, pending_view* pending);
   template <class Filter>
   result<event_page> page(event_walk& walk, const Filter& filter);
   result<void> read_accepted(std::int64_t first, std::int64_t count, feed_commit& into);
@@ -113,6 +114,7 @@ class sqlite_reader final : public reader {
   lookup_view lookups_;
   lookup_statements search_;
   pending_rows pending_;
+  pending_statements pending_marks_;
   timer_reader timers_;
   unchecked_rows old_;
 };
@@ -143,7 +145,8 @@ result<void> sqlite_reader::prepare() {
   if (!old)
     return old.error();
   old_ = *old;
-  for (auto ready : {pending_.prepare(db_), timers_.prepare(db_), search_.prepare(db_)})
+  for (auto ready : {pending_.prepare(db_), pending_marks_.prepare(db_), timers_.prepare(db_),
+                     search_.prepare(db_)})
     if (!ready)
       return ready;
   return {};
@@ -314,15 +317,18 @@ result<event_bounds> sqlite_reader::bounds_of(const event_filter& filter) {
 
 std::unique_ptr<event_walk> sqlite_reader::walk_for(const event_filter& filter,
                                                     const event_bounds& within,
-                                                    lookup_tail::ranges tail) {
+                                                    lookup_tail::ranges tail,
+                                                    pending_view* pending) {
   if (filter.id || filter.key)
     return std::make_unique<lookup_walk>(search_, lookups_, std::move(tail),
                                          filter.id ? lookup_kind::id : lookup_kind::key,
-                                         filter.id ? *filter.id : *filter.key, within);
+                                         filter.id ? *filter.id : *filter.key, within, pending);
   if (filter.state == delivery_state::dead)
     return std::make_unique<delivery_walk>(dead_, search_.find, within);
   if (filter.state == delivery_state::retrying)
     return std::make_unique<delivery_walk>(failed_, search_.find, within);
+  if (pending != nullptr)
+    return std::make_unique<pending_walk>(*pending, search_.find, within);
   return std::make_unique<row_walk>(search_.rows, within);
 }
 
@@ -335,7 +341,12 @@ result<event_page> sqlite_reader::list(const event_filter& filter) {
   const auto within = bounds_of(filter);
   if (!within)
     return within.error();
-  return page(*walk_for(filter, *within, std::move(tail)), filter);
+  pending_view pending{pending_marks_, lookups_.layout.range_events, filter.agent};
+  result<bool> is_known = false;
+  if (filter.state && !is_terminal(*filter.state))
+    if (is_known = pending.open(old_); !is_known)
+      return is_known.error();
+  return page(*walk_for(filter, *within, std::move(tail), *is_known ? &pending : nullptr), filter);
 }
 
 result<event_page> sqlite_reader::list_dead(const dead_filter& filter) {

@@ -136,8 +136,11 @@ inline constexpr std::size_t page_rows_default = 50;
 inline constexpr std::size_t page_rows_max = 1'000;
 inline constexpr std::size_t scan_budget_rows = 200'000;
 inline constexpr std::size_t timer_page_rows = 32'768;
-inline constexpr std::size_t lookup_block_entries = 256;   // of the index by key and id, about
-inline constexpr std::size_t lookup_blocks_a_step = 128;   // written in one go
+inline constexpr std::size_t lookup_block_entries = 256; // of the index by key and id, about
+inline constexpr std::size_t lookup_blocks_a_step = 128; // written in one go
+/// Of each range of a group, read in one go, with 16 blocks of a summary written for each.
+inline constexpr std::size_t lookup_summary_blocks_a_step = 16;
+inline constexpr std::size_t lookup_summary_blocks_a_drop = 1'024; // dropped in one go
 inline constexpr std::size_t lookup_rows_a_step = 2'048;   // read in one go, for a range without
 inline constexpr std::size_t lookup_ranges_in_memory = 8;  // of 4 MiB each
 inline constexpr std::size_t lookup_matches_at_once = 512; // taken from memory

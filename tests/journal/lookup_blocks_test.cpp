@@ -1,5 +1,6 @@
 // The bytes of the index of look-ups, and the hashes in memory.
 #include "journal/lookup_blocks.hpp"
+#include "journal/lookup_summary.hpp"
 #include "journal/lookup_tail.hpp"
 
 #include <catch2/catch.hpp>
@@ -91,4 +92,59 @@ TEST_CASE("a hash depends on the seed and is never 0") {
   CHECK(lookup_hash("k", one) != lookup_hash("k", other));
   CHECK(lookup_hash("k", one) == lookup_hash("k", one));
   CHECK(lookup_hash("", one) != 0);
+}
+
+TEST_CASE("a block names each of its remainders once") {
+  std::vector<lookup_entry> entries{{7, 1}, {3, 2}, {7, 9}, {1u << 20, 4}};
+  std::string block;
+  write_block(entries, block);
+  std::vector<std::uint32_t> remainders;
+  REQUIRE(remainders_in_block(block, remainders));
+  CHECK(remainders == std::vector<std::uint32_t>{3, 7, 1u << 20});
+  CHECK_FALSE(remainders_in_block(std::string_view{block}.substr(1), remainders));
+}
+
+TEST_CASE("a summary names the ranges of each hash, and few others") {
+  std::mt19937_64 random{GENERATE(range(1u, 5u))};
+  const summary_layout layout;
+  std::map<std::uint64_t, range_mask> expected; // by hashes of one block
+  std::vector<std::uint16_t> words;
+  for (int i = 0; i < 256; ++i) {
+    const std::uint64_t hash = random() >> 14 | std::uint64_t{5} << 50;
+    const std::uint64_t range = 32 + random() % 16;
+    for (const std::uint64_t each : {range, 32 + random() % 16, range}) {
+      const auto place = summary_place::of(layout.ranges, hash);
+      REQUIRE(place.block == 5);
+      words.push_back(place.word(each));
+      expected[hash] |= summary_layout::bit_of(each);
+    }
+  }
+  std::string block;
+  write_summary(words, block);
+  CHECK(block.size() <= 2 * 512);
+  for (const auto& [hash, ranges] : expected) {
+    const auto found = find_in_summary(block, summary_place::of(layout.ranges, hash).remainder);
+    REQUIRE(found);
+    CHECK((*found & ranges) == ranges);
+  }
+  int for_nothing = 0;
+  for (std::uint16_t remainder = 0; remainder < 4'096; ++remainder)
+    for_nothing += *find_in_summary(block, remainder) != 0 ? 1 : 0;
+  CHECK(for_nothing <= 256);
+  CHECK_FALSE(find_in_summary(block.substr(1), 0));
+  CHECK(find_in_summary({}, 0) == range_mask{0});
+}
+
+TEST_CASE("the blocks of a group are those of its ranges, each in sixteen parts") {
+  const lookup_layout ranges{GENERATE(16u, 512u, 262'144u)};
+  const summary_layout layout{ranges};
+  CHECK(layout.blocks() == 16 * ranges.blocks());
+  for (std::uint64_t hash = 1; hash < 1ull << 62; hash *= 3) {
+    const auto place = summary_place::of(ranges, hash);
+    CHECK(place.block / 16 == ranges.block_of(hash));
+    CHECK(place.block < layout.blocks());
+    CHECK(place.remainder < 4'096);
+  }
+  CHECK(layout.row_of(1, lookup_kind::key, 0) ==
+        layout.row_of(0, lookup_kind::id, layout.blocks() - 1) + 1);
 }
