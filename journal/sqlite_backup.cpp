@@ -74,7 +74,7 @@ result<void> copy_pages(database& from, const std::string& to, const backup_opti
     }
   sqlite3_backup_finish(copy);
   if (code != SQLITE_DONE)
-    return sqlite_error(db->raw(), code, "copying the store");
+    return sqlite_error(db->raw(), code, "copying the store to " + to);
   return {};
 }
 
