@@ -166,6 +166,16 @@ result<void> check_chain(database& db, const high_water& mark) {
   return db.run("COMMIT");
 }
 
+result<void> require_chain(database& db) {
+  const auto version = db.number("PRAGMA user_version");
+  if (!version)
+    return version.error();
+  if (*version < version_with_chain)
+    return error{errc::store_version, "the store is from before there were checksums; start a node "
+                                      "on it once"};
+  return {};
+}
+
 result<high_water_mark> end_of_chain(database& db, const std::string& store_id) {
   const auto old = unchecked_rows::of(db);
   const auto last = db.number("SELECT max(no) FROM commits");

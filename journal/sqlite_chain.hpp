@@ -19,6 +19,9 @@ inline constexpr std::int64_t version_with_chain = 2;
 /// wrong and what to do, if not. `mark` after its read().
 result<void> check_chain(database& db, const high_water& mark);
 
+/// store_version if there is none, for who can do nothing without.
+result<void> require_chain(database& db);
+
 // Its parts, for a check of everything; `db` has a chain.
 
 result<std::string> store_id_of(database& db);
