@@ -54,7 +54,7 @@ sim_options draw_options(sim_random& dice) {
     return dice.chance(part) ? static_cast<std::uint32_t>(1 + dice.below(most)) : 0u;
   };
   drawn.nodes = dice.chance(0.15) ? static_cast<std::uint32_t>(2 + dice.below(2)) : 1;
-  drawn.sqlite = dice.chance(0.06);
+  drawn.sqlite = dice.chance(0.15);
   drawn.loops = static_cast<std::uint32_t>(1 + dice.below(3));
   drawn.keys = static_cast<std::uint32_t>(1 + dice.below(8));
   drawn.requests = static_cast<std::uint32_t>(10 + dice.below(50));
