@@ -26,28 +26,6 @@ constexpr std::size_t empty_events_max = 1'000'000;
 
 // ---- the parts, in processes of their own -----------------------------------------------------
 
-void publish_all(const plan& of) {
-  const auto node = start_part(of, held_agent());
-  const auto begin = steady::now();
-  const std::size_t refused = publish_windowed(node->api(), of);
-  const double seconds = seconds_since(begin);
-  const auto status = status_of(node->api());
-  tell({{"seconds", seconds},
-        {"per_s", static_cast<double>(of.events) / seconds},
-        {"refused", refused},
-        {"pending", status["ledger"]["pending"]},
-        {"event_bytes", make_batch(node->api(), of, of.events / 2, 1).front().body.size()}});
-  end_as_killed();
-}
-
-void start(const plan& of) {
-  const auto begin = steady::now();
-  const auto node = start_part(of, held_agent());
-  const double seconds = seconds_since(begin);
-  tell({{"seconds", seconds}, {"pending", status_of(node->api())["ledger"]["pending"]}});
-  end_as_killed();
-}
-
 void drain(const plan& of) {
   const auto opened = steady::now();
   const auto node = start_part(of, noop_agent());
@@ -117,17 +95,9 @@ void print_table(const nlohmann::json& of) {
 int main(int argc, char** argv) {
   plan defaults;
   defaults.events = 10'000'000;
-  const plan of = read_plan(argc, argv, defaults);
-  if (of.part == "publish")
-    publish_all(of);
-  else if (of.part == "start")
-    start(of);
-  else if (of.part == "drain")
-    drain(of);
-  else if (of.part == "empty")
-    empty(of);
-  else if (const auto figures = measure(of); of.json)
-    std::printf("%s\n", figures.dump().c_str());
-  else
-    print_table(figures);
+  return run_bench(
+      read_plan(argc, argv, defaults),
+      {{{"publish", publish_and_die}, {"start", start_and_die}, {"drain", drain}, {"empty", empty}},
+       measure,
+       print_table});
 }

@@ -1,6 +1,7 @@
 #include "bench/child.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace skein::bench {
@@ -98,6 +100,48 @@ nlohmann::json run_part(const plan& of, const std::string& part, const own_folde
 void tell(const nlohmann::json& figures) {
   std::printf("%s\n", figures.dump().c_str());
   std::fflush(stdout);
+}
+
+std::unique_ptr<load_node> start_and_tell(const plan& of, agent_settings agent) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto node = start_part(of, std::move(agent));
+  const double seconds = seconds_since(begin);
+  tell({{"seconds", seconds}, {"pending", status_of(node->api())["ledger"]["pending"]}});
+  return node;
+}
+
+void start_and_die(const plan& of) {
+  const auto node = start_and_tell(of, held_agent());
+  end_as_killed();
+}
+
+void publish_and_die(const plan& of) {
+  const auto node = start_part(of, held_agent());
+  const auto begin = std::chrono::steady_clock::now();
+  const std::size_t refused = publish_windowed(node->api(), of);
+  const double seconds = seconds_since(begin);
+  tell({{"seconds", seconds},
+        {"per_s", static_cast<double>(of.events) / seconds},
+        {"refused", refused},
+        {"pending", status_of(node->api())["ledger"]["pending"]},
+        {"event_bytes", make_batch(node->api(), of, of.events / 2, 1).front().body.size()}});
+  end_as_killed();
+}
+
+int run_bench(const plan& of, const parts_of_bench& with) {
+  if (!of.part.empty()) {
+    const auto found = with.parts.find(of.part);
+    if (found == with.parts.end())
+      die("there is no part " + of.part);
+    found->second(of);
+    return 0;
+  }
+  const auto figures = with.measure(of);
+  if (of.json)
+    std::printf("%s\n", figures.dump().c_str());
+  else
+    with.print_table(figures);
+  return 0;
 }
 
 void end_as_killed() {

@@ -6,8 +6,8 @@
 //   journal    accept a batch and finish the one before, in one commit
 //   journal 2  accept a batch in one commit, finish it in the next
 //   shuffled   journal 2, finished in an arbitrary order, as turns of many lanes end
+#include "bench/journal_load.hpp"
 #include "bench/load.hpp"
-#include "journal/journal.hpp"
 #include "nodes/bench/disk_limits.hpp"
 
 #include <algorithm>
@@ -15,7 +15,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -24,8 +23,7 @@ namespace {
 using namespace skein;
 using namespace skein::bench;
 
-constexpr std::size_t body_bytes = 200;
-constexpr std::size_t keys = 1'000;
+constexpr std::size_t body_bytes = journal_load_body_bytes;
 
 struct figure {
   std::string what;
@@ -52,107 +50,23 @@ figure sqlite_alone(const std::string& directory, std::size_t batch, std::size_t
                    must(sqlite_insert_delete(directory, batch, body_bytes, {events})));
 }
 
-class journal_run {
- public:
-  journal_run(const std::string& directory, std::size_t batch) : batch_{batch} {
-    auto opened = journal::open(directory, {.now = clock_, .seed = 1});
-    if (!opened)
-      die(to_string(opened.error()));
-    engine_ = std::move(*opened);
-    if (auto ready = engine_->recover([](const journal::pending_event&) {}); !ready)
-      die(to_string(ready.error()));
-    agent_ = *engine_->agent_number("agent");
-  }
-
-  /// The operations that accept events first..first+batch, as fast as may be: one encoded body a
-  /// key, with the identity of each event of its own.
-  void add_accepts(std::size_t first) {
-    if (models_.empty())
-      make_models();
-    for (std::size_t i = first; i < first + batch_; ++i) {
-      journal::accept_op op;
-      op.epoch = epoch_no{engine_->identity().boot};
-      op.event = models_[i % keys];
-      op.event.identity.low += i * 0x9e3779b97f4a7c15ull;
-      op.event.identity.high ^= i;
-      op.deliveries.add(agent_);
-      operations_.emplace_back(std::move(op));
-    }
-  }
-  void shuffle() { std::shuffle(accepted_.begin(), accepted_.end(), random_); }
-  void add_finishes() {
-    for (const event_id event : accepted_) {
-      journal::finish_op op;
-      op.epoch = epoch_no{engine_->identity().boot};
-      op.delivery = {event, 0};
-      op.agent = agent_;
-      op.attempt = 1;
-      op.started = op.finished = clock_;
-      operations_.emplace_back(std::move(op));
-    }
-    accepted_.clear();
-  }
-  void commit() {
-    clock_ += std::chrono::milliseconds{1};
-    const auto receipt = engine_->commit(operations_, clock_);
-    if (!receipt)
-      die(to_string(receipt.error()));
-    for (const auto& each : receipt->results) {
-      if (each.status != journal::op_status::applied)
-        die("an operation was refused");
-      if (each.event)
-        accepted_.push_back(each.event);
-    }
-    operations_.clear();
-  }
-
-  const journal::engine& engine() const { return *engine_; }
-
- private:
-  void make_models() {
-    for (std::size_t i = 0; i < keys; ++i) {
-      event model;
-      model.id = "event-" + std::to_string(i);
-      model.source = "bench";
-      model.type = "bench.event";
-      model.subject = "key-" + std::to_string(i);
-      model.kind = data_kind::text;
-      model.datacontenttype = "text/plain";
-      model.data.assign(body_bytes - 60, 'x');
-      auto offered = offer(model, engine_->identity().hash, {}, clock_);
-      if (!offered)
-        die(to_string(offered.error()));
-      models_.push_back(std::move(*offered));
-    }
-  }
-
-  std::size_t batch_;
-  instant clock_ = from_ns(1'700'000'000'000'000'000);
-  std::unique_ptr<journal::engine> engine_;
-  agent_no agent_{};
-  std::vector<offered_event> models_;
-  std::vector<journal::operation> operations_;
-  std::vector<event_id> accepted_;
-  std::mt19937_64 random_{1};
-};
-
 figure journal_alone(const std::string& url, const std::string& what, std::size_t batch,
                      std::size_t events, bool one_commit, bool shuffled = false) {
-  journal_run run{url, batch};
+  constexpr std::chrono::milliseconds pause{1};
+  journal_load run{url, {.now = from_ns(1'700'000'000'000'000'000)}, batch};
+  run.recover();
   const auto before = run.engine().counters();
-  const auto step = [&](std::size_t first) -> result<void> {
-    if (one_commit) {
+  const auto step = [&](std::size_t) -> result<void> {
+    if (one_commit)
       run.add_finishes();
-      run.add_accepts(first);
-      run.commit();
+    run.add_accepts();
+    run.commit(pause);
+    if (one_commit)
       return {};
-    }
-    run.add_accepts(first);
-    run.commit();
     if (shuffled)
       run.shuffle();
     run.add_finishes();
-    run.commit();
+    run.commit(pause);
     return {};
   };
   auto found = figure_of(what, batch, must(run_batches(batch, {events}, step)));

@@ -2,9 +2,9 @@
 //
 //   start      N pending events, closed or as after a kill; then opening and recover()
 //   retention  events accepted and finished in batches for so long, the upkeep between the commits
-//   as
-//              a node has it; without and with events that are old enough to go
-#include "journal/journal.hpp"
+//              as a node has it; without and with events that are old enough to go
+#include "bench/journal_load.hpp"
+#include "bench/load.hpp"
 #include "nodes/bench/process_time.hpp"
 
 #include <algorithm>
@@ -14,131 +14,37 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <vector>
 
 namespace {
 
 using namespace skein;
-using bench::cpu_now;
-using bench::seconds_now;
+using namespace skein::bench;
 
 constexpr std::size_t batch = 1'000;
-constexpr std::size_t keys = 1'000;
-constexpr std::size_t body_bytes = 200;
+constexpr std::chrono::milliseconds pause{10}; // of the store's time, from commit to commit
 
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "ranges_bench: %s\n", why.c_str());
-  std::exit(1);
-}
-
-class store {
- public:
-  store(const std::string& directory, journal::open_options how) {
-    how.now = clock;
-    how.seed = 1;
-    auto opened = journal::open(directory, how);
-    if (!opened)
-      die(to_string(opened.error()));
-    engine_ = std::move(*opened);
-  }
-
-  std::size_t recover() {
-    std::size_t found = 0;
-    if (auto done = engine_->recover([&](const journal::pending_event&) { ++found; }); !done)
-      die(to_string(done.error()));
-    agent_ = *engine_->agent_number("agent");
-    return found;
-  }
-  void add_accepts() {
-    if (models_.empty())
-      make_models();
-    for (std::size_t i = 0; i < batch; ++i, ++accepted_in_all_) {
-      journal::accept_op op;
-      op.epoch = epoch_no{engine_->identity().boot};
-      op.event = models_[i % keys];
-      op.event.identity.low += accepted_in_all_ * 0x9e3779b97f4a7c15ull;
-      op.event.identity.high ^= accepted_in_all_;
-      op.deliveries.add(agent_);
-      operations_.emplace_back(std::move(op));
-    }
-  }
-  void add_finishes() {
-    for (const event_id event : pending_) {
-      journal::finish_op op;
-      op.epoch = epoch_no{engine_->identity().boot};
-      op.delivery = {event, 0};
-      op.agent = agent_;
-      op.attempt = 1;
-      op.started = op.finished = clock;
-      operations_.emplace_back(std::move(op));
-    }
-    pending_.clear();
-  }
-  void commit() {
-    const auto receipt = engine_->commit(operations_, clock);
-    if (!receipt)
-      die(to_string(receipt.error()));
-    for (const auto& each : receipt->results)
-      if (each.event)
-        pending_.push_back(each.event);
-    operations_.clear();
-  }
-  void forget_pending() { pending_.clear(); }
-  bool upkeep() {
-    const auto more = engine_->upkeep(clock);
-    if (!more)
-      die(to_string(more.error()));
-    return *more;
-  }
-  journal::engine& engine() { return *engine_; }
-
-  static inline instant clock = from_ns(1'700'000'000'000'000'000);
-
- private:
-  void make_models() {
-    for (std::size_t i = 0; i < keys; ++i) {
-      event model;
-      model.id = "event-" + std::to_string(i);
-      model.source = "bench";
-      model.type = "bench.event";
-      model.subject = "key-" + std::to_string(i);
-      model.kind = data_kind::text;
-      model.datacontenttype = "text/plain";
-      model.data.assign(body_bytes - 60, 'x');
-      auto offered = offer(model, engine_->identity().hash, {}, clock);
-      if (!offered)
-        die(to_string(offered.error()));
-      models_.push_back(std::move(*offered));
-    }
-  }
-
-  std::unique_ptr<journal::engine> engine_;
-  agent_no agent_{};
-  std::vector<offered_event> models_;
-  std::vector<journal::operation> operations_;
-  std::vector<event_id> pending_;
-  std::uint64_t accepted_in_all_ = 0;
-};
+constexpr instant beginning = from_ns(1'700'000'000'000'000'000);
 
 /// A window of a second: the identities of the backlog are another matter.
-journal::open_options short_window() {
+journal::open_options short_window(instant now) {
   journal::open_options how;
+  how.now = now;
   how.dedupe_window = std::chrono::seconds{1};
   how.dedupe_entries_max = 100'000'000;
   return how;
 }
 
 void measure_start(const std::string& directory, std::size_t events, bool clean) {
+  instant now = beginning;
   {
-    store filled{directory, short_window()};
+    journal_load filled{directory, short_window(now), batch};
     filled.recover();
     double upkeep_at = seconds_now();
     for (std::size_t i = 0; i < events; i += batch) {
       filled.add_accepts();
-      store::clock += std::chrono::milliseconds{10};
-      filled.commit();
-      filled.forget_pending();
+      filled.commit(pause);
+      filled.forget();
       if (seconds_now() - upkeep_at > 1) {
         while (filled.upkeep())
           ;
@@ -149,11 +55,11 @@ void measure_start(const std::string& directory, std::size_t events, bool clean)
     if (clean && !filled.engine().close().ok())
       die("closing");
     std::printf("filled %zu, closed in %.3f s\n", events, seconds_now() - close_began);
+    now = filled.now() + std::chrono::seconds{10};
   }
-  store::clock += std::chrono::seconds{10};
   const double began = seconds_now();
   const double cpu_began = cpu_now();
-  store opened{directory, short_window()};
+  journal_load opened{directory, short_window(now), batch};
   const double at_open = seconds_now();
   const std::size_t found = opened.recover();
   std::printf("start %s: open %.3f s, recover %.3f s (%zu pending), CPU %.3f s\n",
@@ -166,9 +72,9 @@ void measure_start(const std::string& directory, std::size_t events, bool clean)
 
 /// Time goes on with the events, 100,000 a second. `retention`: what is older goes.
 void measure_retention(const std::string& directory, std::size_t events, duration retention) {
-  journal::open_options how = short_window();
+  journal::open_options how = short_window(beginning);
   how.retention = retention;
-  store filled{directory, how};
+  journal_load filled{directory, how, batch};
   filled.recover();
   std::vector<double> took;
   double longest_upkeep = 0;
@@ -181,9 +87,8 @@ void measure_retention(const std::string& directory, std::size_t events, duratio
   for (std::size_t i = 0; i < events; i += batch) {
     filled.add_finishes();
     filled.add_accepts();
-    store::clock += std::chrono::milliseconds{10};
     const double commit_began = seconds_now();
-    filled.commit();
+    filled.commit(pause);
     const double now = seconds_now();
     took.push_back(now - commit_began);
     if (now - upkeep_at < (more ? rest : 1.0))
@@ -217,10 +122,8 @@ int main(int argc, char** argv) {
     die("usage: ranges_bench start|kill|retention EVENTS; files go below $TMPDIR");
   const std::string_view what = argv[1];
   const std::size_t events = std::strtoull(argv[2], nullptr, 10);
-  const char* base = std::getenv("TMPDIR");
-  std::string directory = std::string{base == nullptr ? "/tmp" : base} + "/ranges-bench-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr)
-    die("making a directory for the files");
+  const own_folder folder;
+  const std::string& directory = folder.path();
   if (what == "retention") {
     measure_retention(directory + "/none", events, std::chrono::hours{1'000});
     std::filesystem::remove_all(directory + "/none");
@@ -228,5 +131,4 @@ int main(int argc, char** argv) {
   } else {
     measure_start(directory + "/start", events, what == "start");
   }
-  std::filesystem::remove_all(directory);
 }

@@ -9,7 +9,6 @@
 #include "bench/child.hpp"
 #include "bench/load.hpp"
 
-#include <chrono>
 #include <cstdio>
 
 namespace {
@@ -17,31 +16,8 @@ namespace {
 using namespace skein;
 using namespace skein::bench;
 
-void publish_all(const plan& of) {
-  const auto node = start_part(of, held_agent());
-  const std::size_t refused = publish_windowed(node->api(), of);
-  tell({{"refused", refused}});
-  end_as_killed();
-}
-
-nlohmann::json start_and_tell(const plan& of, std::unique_ptr<load_node>& node) {
-  const auto begin = std::chrono::steady_clock::now();
-  node = start_part(of, held_agent());
-  const double seconds = seconds_since(begin);
-  return {{"seconds", seconds}, {"pending", status_of(node->api())["ledger"]["pending"]}};
-}
-
 /// The next start finds a store that was closed.
-void start_and_stop(const plan& of) {
-  std::unique_ptr<load_node> node;
-  tell(start_and_tell(of, node));
-}
-
-void start_and_die(const plan& of) {
-  std::unique_ptr<load_node> node;
-  tell(start_and_tell(of, node));
-  end_as_killed();
-}
+void start_and_stop(const plan& of) { start_and_tell(of, held_agent()); }
 
 nlohmann::json measure(const plan& of) {
   const own_folder folder;
@@ -75,15 +51,9 @@ void print_table(const nlohmann::json& of) {
 int main(int argc, char** argv) {
   plan defaults;
   defaults.events = 10'000'000;
-  const plan of = read_plan(argc, argv, defaults);
-  if (of.part == "publish")
-    publish_all(of);
-  else if (of.part == "start and stop")
-    start_and_stop(of);
-  else if (of.part == "start and die")
-    start_and_die(of);
-  else if (const auto figures = measure(of); of.json)
-    std::printf("%s\n", figures.dump().c_str());
-  else
-    print_table(figures);
+  return run_bench(read_plan(argc, argv, defaults), {{{"publish", publish_and_die},
+                                                      {"start and stop", start_and_stop},
+                                                      {"start and die", start_and_die}},
+                                                     measure,
+                                                     print_table});
 }

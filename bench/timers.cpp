@@ -80,10 +80,7 @@ void publish_far(const plan& of) {
 }
 
 void start_far(const plan& of) {
-  const auto begin = std::chrono::steady_clock::now();
-  const auto node = start_part(of, noop_agent());
-  tell({{"seconds", seconds_since(begin)},
-        {"pending", status_of(node->api())["ledger"]["pending"]}});
+  const auto node = start_and_tell(of, noop_agent());
   end_as_killed();
 }
 
@@ -128,6 +125,10 @@ nlohmann::json measure_far(const plan& of) {
   return figures;
 }
 
+nlohmann::json measure(const plan& of) {
+  return {{"bench", "timers"}, {"near", measure_near(of)}, {"far", measure_far(of)}};
+}
+
 void print_table(const nlohmann::json& of) {
   const auto number = [](const nlohmann::json& value) { return value.get<double>(); };
   const auto& near = of["near"];
@@ -147,17 +148,8 @@ void print_table(const nlohmann::json& of) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const plan of = read_plan(argc, argv);
-  if (of.part == "near")
-    publish_near(of);
-  else if (of.part == "far")
-    publish_far(of);
-  else if (of.part == "start far")
-    start_far(of);
-  else if (const nlohmann::json figures{
-               {"bench", "timers"}, {"near", measure_near(of)}, {"far", measure_far(of)}};
-           of.json)
-    std::printf("%s\n", figures.dump().c_str());
-  else
-    print_table(figures);
+  return run_bench(read_plan(argc, argv),
+                   {{{"near", publish_near}, {"far", publish_far}, {"start far", start_far}},
+                    measure,
+                    print_table});
 }

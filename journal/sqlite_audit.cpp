@@ -176,12 +176,8 @@ class audit {
 result<audit_report> audit_sqlite(database& db) { return audit{db}.run(); }
 
 result<audit_report> audit_sqlite(const std::string& directory, const std::string& vfs) {
-  auto db = database::open(journal_file(directory), {.write = false, .vfs = vfs});
-  if (!db)
-    return db.error();
-  if (auto begun = db->run("BEGIN"); !begun)
-    return begun.error();
-  return audit_sqlite(*db);
+  auto db = open_as_of_now(journal_file(directory), vfs);
+  return db ? audit_sqlite(*db) : db.error();
 }
 
 } // namespace skein::journal

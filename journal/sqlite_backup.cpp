@@ -74,7 +74,7 @@ result<void> copy_pages(database& from, const std::string& to, const backup_opti
     }
   sqlite3_backup_finish(copy);
   if (code != SQLITE_DONE)
-    return sqlite_error(db->raw(), code, "copying the store");
+    return sqlite_error(db->raw(), code, "copying the store to " + to);
   return {};
 }
 
@@ -159,13 +159,9 @@ result<backup_report> check_backup(const std::string& file) {
 }
 
 result<backup_report> create_backup(const backup_options& options) {
-  auto from = database::open(journal_file(options.directory), {.write = false, .vfs = {}});
+  auto from = open_as_of_now(journal_file(options.directory));
   if (!from)
     return from.error();
-  if (auto begun = from->run("BEGIN"); !begun)
-    return begun.error();
-  if (auto ours = check_ours(*from); !ours)
-    return ours.error();
   if (auto fits = check_version(*from); !fits)
     return fits.error();
   auto file = choose_file(options, *from);

@@ -19,12 +19,15 @@ inline constexpr std::int64_t version_with_chain = 2;
 /// wrong and what to do, if not. `mark` after its read().
 result<void> check_chain(database& db, const high_water& mark);
 
+/// store_version if there is none, for who can do nothing without.
+result<void> require_chain(database& db);
+
 // Its parts, for a check of everything; `db` has a chain.
 
 result<std::string> store_id_of(database& db);
 /// Up to the mark nothing is missing: the mark, or, if none was ever made, where the chain begins.
 result<high_water_mark> check_mark(database& db, const high_water& mark, const unchecked_rows& old);
-/// The events end where the last commit says.
+/// The events end where the last commit says, or retention has swept up to there.
 result<void> check_end(database& db);
 
 /// The commit before the first that has a place in the chain, and its digest: what the chain walk

@@ -48,7 +48,9 @@ int system_errno(sqlite3* db, int code) {
   return known != 0 ? known : last_errno_of(db);
 }
 
-std::string_view advice(errc code) {
+std::string_view advice(errc code, int system = 0) {
+  if (system == EACCES || system == EPERM)
+    return "let this user read and write it (chown, chmod), or run as the user whose it is";
   switch (code) {
     case errc::disk_full:
       return "free some space";
@@ -77,7 +79,7 @@ error sqlite_error(sqlite3* db, int code, std::string_view doing) {
   detail += " (SQLite ";
   detail += std::to_string(code);
   detail += "); ";
-  detail += advice(meaning);
+  detail += advice(meaning, system);
   return {meaning, std::move(detail)};
 }
 

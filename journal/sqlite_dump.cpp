@@ -283,19 +283,11 @@ class dumping {
 } // namespace
 
 result<dump_summary> dump_sqlite(const dump_options& options, const dump_sink& show) {
-  auto db = database::open(journal_file(options.directory), {.write = false, .vfs = {}});
+  auto db = open_as_of_now(journal_file(options.directory));
   if (!db)
     return db.error();
-  if (auto begun = db->run("BEGIN"); !begun)
-    return begun.error();
-  if (auto ours = check_ours(*db); !ours)
-    return ours.error();
-  const auto version = db->number("PRAGMA user_version");
-  if (!version)
-    return version.error();
-  if (*version < version_with_chain)
-    return error{errc::store_version, "the store is from before there were checksums; start a node "
-                                      "on it once"};
+  if (auto there = require_chain(*db); !there)
+    return there.error();
   return dumping{std::move(*db), options, show}.run();
 }
 

@@ -1,5 +1,7 @@
 #include "journal/sqlite_file.hpp"
 
+#include "journal/sealed_tables.hpp"
+
 namespace skein::journal {
 
 std::string journal_file(const std::string& directory) { return directory + "/journal.db"; }
@@ -13,6 +15,19 @@ result<void> check_ours(database& db) {
     return error{errc::store_corrupt, "journal.db is an SQLite file, but not a journal; choose "
                                       "another directory or move the file away"};
   return {};
+}
+
+result<database> open_as_of_now(const std::string& file, const std::string& vfs) {
+  auto db = database::open(file, {.write = false, .vfs = vfs});
+  if (!db)
+    return db;
+  if (auto added = add_row_crc(*db); !added)
+    return added.error();
+  if (auto begun = db->run("BEGIN"); !begun)
+    return begun.error();
+  if (auto ours = check_ours(*db); !ours)
+    return ours.error();
+  return db;
 }
 
 } // namespace skein::journal

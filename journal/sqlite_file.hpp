@@ -16,4 +16,8 @@ std::string journal_file(const std::string& directory);
 /// store_corrupt if it is an SQLite file of something else. An empty one is ours to be made.
 result<void> check_ours(database& db);
 
+/// One of ours to be read as of this moment, beside a node too: what is committed from here on is
+/// not seen.
+result<database> open_as_of_now(const std::string& file, const std::string& vfs = {});
+
 } // namespace skein::journal

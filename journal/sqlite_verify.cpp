@@ -201,15 +201,9 @@ namespace {
 
 result<verify_report> verify_file(const std::string& file, high_water& mark,
                                   const std::string& vfs) {
-  auto db = database::open(file, {.write = false, .vfs = vfs});
+  auto db = open_as_of_now(file, vfs);
   if (!db)
     return db.error();
-  if (auto added = add_row_crc(*db); !added)
-    return added.error();
-  if (auto begun = db->run("BEGIN"); !begun)
-    return begun.error();
-  if (auto ours = check_ours(*db); !ours)
-    return ours.error();
   return verification{std::move(*db), mark}.run();
 }
 

@@ -340,21 +340,11 @@ result<export_counts> export_sqlite(const export_options& options, const line_si
   if (is_swap_begun(options.directory))
     return error{errc::store_corrupt, "a repair was stopped while it moved files; run 'skein "
                                       "journal repair' first"};
-  auto db = database::open(journal_file(options.directory), {.write = false, .vfs = {}});
+  auto db = open_as_of_now(journal_file(options.directory));
   if (!db)
     return db.error();
-  if (auto added = add_row_crc(*db); !added)
-    return added.error();
-  if (auto begun = db->run("BEGIN"); !begun)
-    return begun.error();
-  if (auto ours = check_ours(*db); !ours)
-    return ours.error();
-  const auto version = db->number("PRAGMA user_version");
-  if (!version)
-    return version.error();
-  if (*version < version_with_chain)
-    return error{errc::store_version, "the store is from before there were checksums; start a node "
-                                      "on it once"};
+  if (auto there = require_chain(*db); !there)
+    return there.error();
   return exporting{std::move(*db), options, write}.run();
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace skein::journal {
 
@@ -81,6 +82,10 @@ result<void> check_store_file(const std::string& path) {
                      "directory may be a link)"};
   if (auto owned = check_owner(path, found); !owned)
     return owned;
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno == EACCES)
+    return error{errc::store_read_only, path +
+                                            " may not be read and written by its own user (mode " +
+                                            octal(found.st_mode) + "); 'chmod u+rw " + path + "'"};
   if ((found.st_mode & read_by_others) != 0 && ::chmod(path.c_str(), 0600) != 0)
     return system_error(errno, "taking " + path + " from other readers");
   return {};

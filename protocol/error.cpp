@@ -78,7 +78,8 @@ constexpr std::array rows{
         "The data folder or a file in it is open to others or is not what it must be."},
     row{errc::store_gone, "store-gone",
         "A file of the store was removed, replaced or moved while it was open."},
-    row{errc::store_read_only, "store-read-only", "The store's file system takes no writes."},
+    row{errc::store_read_only, "store-read-only",
+        "The store's file system, or a file of it, takes no writes."},
 
     row{errc::agent_failed, "agent-failed", "The agent failed."},
     row{errc::agent_rejected, "agent-rejected", "The agent rejected the event for good."},

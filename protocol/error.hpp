@@ -64,7 +64,7 @@ enum class errc : std::uint16_t {
   already_terminal = 307, // it has ended before: whoever was first has won
   store_unsafe = 308,     // its folder or files are not the owner's alone
   store_gone = 309,       // a file of it was removed or replaced while it was open
-  store_read_only = 310,  // its file system takes no writes
+  store_read_only = 310,  // its file system or a file of it takes no writes
 
   // 4xx: agents
   agent_failed = 400,

@@ -1,5 +1,6 @@
 // skein journal export | import: a store as JSON Lines, and back.
 #include "journal/store_export.hpp"
+#include "journal/store_folder.hpp"
 #include "nodes/cli/commands.hpp"
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/offline.hpp"
@@ -12,8 +13,8 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -43,35 +44,40 @@ class export_file {
   export_file(const export_file&) = delete;
   export_file& operator=(const export_file&) = delete;
 
-  /// Empty, or why not.
-  std::string open() {
+  result<void> open() {
     if (::access(path_.c_str(), F_OK) == 0)
-      return path_ + " is there already";
+      return error{errc::state_conflict, path_ + " is there already"};
     fd_.reset(
         ::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    return fd_ ? std::string{} : unfinished_ + ": " + std::strerror(errno);
+    return fd_ ? result<void>{} : journal::system_error(errno, "making " + unfinished_);
   }
-  bool write(std::string_view bytes) {
+  result<void> write(std::string_view bytes) {
     buffer_ += bytes;
-    return buffer_.size() < buffer_bytes || flush();
+    return buffer_.size() < buffer_bytes ? result<void>{} : flush();
   }
-  std::string finish() {
-    if (!flush() || ::fsync(fd_.get()) != 0 || ::link(unfinished_.c_str(), path_.c_str()) != 0)
-      return path_ + ": " + std::strerror(errno);
-    return {};
+  result<void> finish() {
+    if (auto written = flush(); !written)
+      return written;
+    if (::fsync(fd_.get()) != 0)
+      return journal::system_error(errno, "syncing " + unfinished_);
+    if (::link(unfinished_.c_str(), path_.c_str()) != 0) // not a rename: what came in between stays
+      return errno == EEXIST ? error{errc::state_conflict, path_ + " is there already"}
+                             : journal::system_error(errno, "naming " + path_);
+    const auto parent = std::filesystem::path{path_}.parent_path().string();
+    return journal::sync_directory(parent.empty() ? "." : parent);
   }
 
  private:
   static constexpr std::size_t buffer_bytes = 1 << 20;
-  bool flush() {
+  result<void> flush() {
     for (std::string_view rest = buffer_; !rest.empty();) {
       const ssize_t done = ::write(fd_.get(), rest.data(), rest.size());
       if (done < 0)
-        return false;
+        return journal::system_error(errno, "writing " + unfinished_);
       rest.remove_prefix(static_cast<std::size_t>(done));
     }
     buffer_.clear();
-    return true;
+    return {};
   }
   std::string path_;
   std::string unfinished_;
@@ -79,17 +85,17 @@ class export_file {
   unique_fd fd_;
 };
 
-int not_written(context& at, const std::string& why) {
-  return complain(at, exit_code::failed,
-                  {"the export was not written", why, "name a new file with --out", "io-error"});
+int not_written(context& at, const error& why) {
+  return complain_of_store(at, "the export was not written", why, "name a new file with --out");
 }
 
 int export_store(context& at, const std::string& folder, const std::string& out) {
   std::optional<export_file> file;
   const bool to_file = out != standard && !at.global.dry_run;
   if (to_file)
-    if (const auto why = file.emplace(out).open(); !why.empty())
-      return not_written(at, why);
+    if (const auto opened = file.emplace(out).open(); !opened)
+      return not_written(at, opened.error());
+  result<void> written;
   progress_line progress{at, "exporting events"};
   const auto counts = journal::export_sqlite(
       {.directory = folder,
@@ -98,18 +104,24 @@ int export_store(context& at, const std::string& folder, const std::string& out)
       [&](std::string_view line) {
         if (at.global.dry_run)
           return true;
-        return to_file ? file->write(line) : static_cast<bool>(at.world.out << line);
+        if (to_file)
+          written = file->write(line);
+        else if (!(at.world.out << line))
+          written = error{errc::io_error, "standard output takes no more"};
+        return written.ok();
       });
   progress.end();
+  if (!written)
+    return not_written(at, written.error());
   if (!counts)
     return complain_of_store(
         at, fmt::format("the store in {} was not exported", folder), counts.error(),
         "name the folder of a store with --data; what a damaged one lost: skein journal repair");
   if (to_file)
-    if (const auto why = file->finish(); !why.empty())
-      return not_written(at, why);
+    if (const auto finished = file->finish(); !finished)
+      return not_written(at, finished.error());
   if (!at.world.out.flush())
-    return not_written(at, "standard output takes no more");
+    return not_written(at, {errc::io_error, "standard output takes no more"});
   say(at, counts_text(*counts));
   return exit_code::done;
 }
@@ -120,9 +132,10 @@ int import_store(context& at, const std::string& file, const std::string& folder
   if (file != standard) {
     from.open(file, std::ios::binary);
     if (!from)
-      return complain(at, exit_code::not_found,
-                      {fmt::format("{} cannot be read", file), std::strerror(errno),
-                       "name a file of 'skein journal export'", "not-found"});
+      return complain_of_store(at, fmt::format("{} cannot be read", file),
+                               errno == ENOENT ? error{errc::not_found, "there is no file " + file}
+                                               : journal::system_error(errno, "opening " + file),
+                               "name a file of 'skein journal export' that you may read");
   }
   const auto counts =
       journal::import_sqlite({.directory = folder, .shards = shards, .dry_run = at.global.dry_run},

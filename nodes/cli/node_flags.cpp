@@ -75,8 +75,8 @@ std::string advice_for(errc code) {
     case errc::clock_implausible:
       return "set the clock, or start once with --trust-clock if it is right";
     case errc::store_read_only:
-      return "mount the file system anew so that it can be written, or choose another folder with "
-             "--data";
+      return "make it writable (mount the file system anew, or chmod the file), or choose another "
+             "folder with --data";
     case errc::disk_full:
       return "free some space, or choose another folder with --data";
     case errc::io_error:

@@ -34,9 +34,11 @@ instant wall_now() { return from_ns(std::chrono::system_clock::now().time_since_
 
 int complain_of_store(context& at, const std::string& what, const error& problem,
                       const std::string& todo) {
-  return complain(at, exit_code_of(problem.code),
-                  {what, fmt::format("{} {}", sentence(problem.code), problem.detail), todo,
-                   std::string{slug(problem.code)}});
+  return complain(
+      at, exit_code_of(problem.code),
+      {what, fmt::format("{} {}", sentence(problem.code), problem.detail),
+       problem.code == errc::disk_full ? "free some space there, or use another place" : todo,
+       std::string{slug(problem.code)}});
 }
 
 progress_line::progress_line(context& at, std::string doing)

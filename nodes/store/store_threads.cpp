@@ -109,7 +109,13 @@ void store_threads::write_loop() {
     }
     // Under load what is left of it goes on in small steps between the commits.
     const duration since = clock_.now().boot - last_upkeep_;
+#ifdef SKEIN_BUG_UPKEEP_IN_EVERY_ROUND
+    const bool is_due = more_upkeep || since >= upkeep_every;
+#elif defined(SKEIN_BUG_UPKEEP_WHEN_IDLE_ALONE)
+    const bool is_due = !more_upkeep && since >= upkeep_every;
+#else
     const bool is_due = since >= (more_upkeep ? upkeep_rest_ : duration{upkeep_every});
+#endif
     if (broken_)
       more_upkeep = false;
     else if (is_idle || is_due)

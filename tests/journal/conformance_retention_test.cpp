@@ -157,6 +157,21 @@ TEST_CASE("the last commit stays, and a store goes on from it after a restart") 
   CHECK(store.events().balanced());
 }
 
+TEST_CASE("a store whose newest events are all gone is opened, and goes on with the next number") {
+  test_store store{GENERATE(from_range(all_engines())), short_retention()};
+  const event_id slow = store.add({.id = "slow"});
+  const auto gone = add_done(store, "gone", 4);
+  store.now += 1s;
+  store.one(store.finish(first_of(slow))); // alone in the last commit, which stays
+  store.now += 1h;
+  keep_up(store);
+  REQUIRE_FALSE(store.find(gone.back()));
+  store.reopen(GENERATE(true, false));
+  CHECK(store.find(slow));
+  CHECK(store.add({.id = "next"}).sequence == gone.back().sequence + 1);
+  CHECK(store.events().balanced());
+}
+
 TEST_CASE("a repeat within the dedupe window names an event that is there") {
   open_options options = short_retention();
   options.retention = options.dedupe_window;

@@ -71,6 +71,21 @@ bool checker::over(const event_id& event) const {
   return true;
 }
 
+/// Retention drops what was over for its time, but no dead letters.
+bool checker::may_be_gone(const event_id& event) const {
+  const auto found = events_.find(event);
+  if (found == events_.end() || kept_from_ == no_instant)
+    return false;
+  instant ended = found->second.as.at;
+  for (std::uint8_t i = 0; i < found->second.as.agents.size(); ++i) {
+    const auto& end = deliveries_.at({event, i}).end;
+    if (!end || end->state == delivery_state::dead)
+      return false;
+    ended = std::max(ended, end->at);
+  }
+  return ended <= kept_from_;
+}
+
 // ---- the process ------------------------------------------------------------------------------
 
 void checker::on(const booted& what) {
@@ -180,7 +195,7 @@ void checker::on(const cancel_answered& what) {
     break_rule("cancel", "answered before " + of + " was over");
   if (what.code == errc::already_terminal && !over(event))
     break_rule("cancel", "answered too late to cancel, but " + of + " is pending");
-  if (what.code == errc::not_found && events_.contains(event))
+  if (what.code == errc::not_found && events_.contains(event) && !may_be_gone(event))
     break_rule("cancel", of + " is in the store, but was not found");
 }
 
@@ -302,6 +317,10 @@ void checker::on(const start_marked& what) {
 }
 
 void checker::on(const commit_failed&) {}
+
+void checker::on(const kept_up& what) {
+  kept_from_ = std::max(kept_from_, what.at - of_.settings.retention);
+}
 
 void checker::judge_ledger(const journal::ledger& said, const journal::ledger& known,
                            const char* of_what) {
@@ -446,7 +465,7 @@ void checker::judge_end() {
     }
   if (read_back_)
     for (const auto& [event, each] : events_)
-      if (!each.found)
+      if (!each.found && !may_be_gone(event))
         break_rule("durable-ack",
                    "event " + skein::to_string(event) + " is not in the store any more");
 }

@@ -76,6 +76,7 @@ class checker {
   boot_time earliest_wake(const attempt_failed& what) const;
   void on(const start_marked& what);
   void on(const commit_failed& what);
+  void on(const kept_up& what);
   void on(const ledgers_read& what);
   void on(const found_event& what);
   void on(const turn_started& what);
@@ -90,6 +91,7 @@ class checker {
   void judge_end();
   void end_life(bool by_crash);
   bool over(const event_id& event) const;
+  bool may_be_gone(const event_id& event) const;
   void break_rule(const std::string& rule, std::string text, breach kind = breach::safety);
 
   const history& of_;
@@ -116,6 +118,7 @@ class checker {
   std::map<std::string, delivery_id> tokens_;
   journal::ledger event_totals_;
   journal::ledger delivery_totals_;
+  instant kept_from_ = no_instant; // what was over by then may be gone
   bool read_back_ = false;
 };
 

@@ -32,6 +32,11 @@ class story {
     told_.settings.dedupe_window = time;
     return *this;
   }
+  story& retention(duration time) {
+    told_.settings.retention = time;
+    return *this;
+  }
+  story& keep_up() { return tell(kept_up{now_.wall}); }
   story& wait(duration by) {
     now_.wall += by;
     now_.boot += by;
@@ -69,6 +74,7 @@ class story {
     made.state = state;
     made.code = code;
     made.attempt = attempt;
+    made.at = now_.wall;
     return tell(std::move(made));
   }
   story& whole(event_id event, std::uint64_t identity) {
@@ -168,6 +174,25 @@ TEST_CASE("an answer before the commit, for an event that is lost, or for a chan
                    .tell(found_event{e1, 99, {delivery_state::done}}),
                "durable-ack"));
   CHECK(breaks(story{}.offer(1, 5).whole(e1, 6).answer(1, durable(e1)), "durable-ack"));
+}
+
+TEST_CASE("what is not there any more although retention had to leave it is seen") {
+  const auto done = [] { return story{}.retention(60s).whole(e1, 5); };
+  const auto judged = [](story of) { // e2 alone is read back
+    return of.whole(e2, 6).tell(found_event{e2, 72, {delivery_state::done}});
+  };
+  CHECK(good(judged(done().wait(61s).keep_up())));
+  CHECK(breaks(judged(done().wait(61s)), "durable-ack"));
+  CHECK(breaks(judged(done().wait(59s).keep_up().wait(2s)), "durable-ack"));
+  CHECK(breaks(judged(story{}.retention(60s).store(e1, 5).wait(61s).keep_up().finish(d1)),
+               "durable-ack"));
+  CHECK(breaks(judged(story{}
+                          .retention(60s)
+                          .store(e1, 5)
+                          .finish(d1, delivery_state::dead, errc::agent_failed)
+                          .wait(61s)
+                          .keep_up()),
+               "durable-ack"));
 }
 
 TEST_CASE("a ledger that does not balance or differs from what happened is seen") {
@@ -306,6 +331,10 @@ TEST_CASE("a cancel that is answered early or untruly is seen") {
   CHECK(breaks(asked().tell(cancel_answered{9, errc::already_terminal}), "cancel"));
   CHECK(breaks(asked().tell(cancel_answered{9, errc::not_found}), "cancel"));
   CHECK(good(asked().finish(d1).tell(cancel_answered{9, errc::already_terminal})));
+  const auto old = [] { return story{}.retention(60s).whole(e1, 5).wait(61s); };
+  CHECK(good(old().keep_up().tell(cancel_asked{9, e1}).tell(cancel_answered{9, errc::not_found})));
+  CHECK(
+      breaks(old().tell(cancel_asked{9, e1}).tell(cancel_answered{9, errc::not_found}), "cancel"));
 }
 
 TEST_CASE("a retry before its time, or a lost count of attempts, is seen") {

@@ -66,6 +66,9 @@ struct teller {
   std::string operator()(const commit_failed& what) const {
     return fmt::format("commit: {}", slug(what.code));
   }
+  std::string operator()(const kept_up& what) const {
+    return fmt::format("upkeep at {}", format_rfc3339(what.at));
+  }
   std::string operator()(const ledgers_read& what) const {
     return fmt::format("ledger: {} events, {} pending; {} deliveries, {} pending",
                        what.events.accepted, what.events.pending, what.deliveries.accepted,

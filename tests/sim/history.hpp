@@ -74,6 +74,7 @@ struct finished {
   std::uint32_t attempt = 0;
   std::vector<event_id> emits{}; // also those that were there already
   bool refused = false;          // an emit conflicted: nothing of it happened
+  instant at = no_instant;       // of its commit
 };
 struct attempt_failed {
   delivery_id delivery;
@@ -87,6 +88,10 @@ struct start_marked {
 /// A commit came back with an error.
 struct commit_failed {
   errc code = errc::none;
+};
+/// A step of upkeep, which may drop what has been over for the retention time.
+struct kept_up {
+  instant at = no_instant;
 };
 struct ledgers_read {
   journal::ledger events;
@@ -121,7 +126,7 @@ struct settled {};
 using happening =
     std::variant<booted, crashed, drain_began, drain_ended, offered, answered, cancel_asked,
                  cancel_answered, accepted, finished, attempt_failed, start_marked, commit_failed,
-                 ledgers_read, found_event, turn_started, turn_ended, settled>;
+                 kept_up, ledgers_read, found_event, turn_started, turn_ended, settled>;
 
 struct record {
   moment at{};
@@ -134,6 +139,7 @@ struct history_settings {
   std::vector<bool> pure{};
   std::uint32_t loops = 1;
   duration dedupe_window = limits::dedupe_window;
+  duration retention = limits::retention;
 };
 struct history {
   history_settings settings;

@@ -14,10 +14,12 @@
 
 namespace skein::test {
 
-/// The dedupe window of a store.
-struct window_options {
-  duration time = limits::dedupe_window;
-  std::size_t entries_max = limits::dedupe_identities_max;
+/// What a store keeps, and for how long.
+struct kept_options {
+  duration window = limits::dedupe_window;
+  std::size_t identities_max = limits::dedupe_identities_max;
+  duration retention = limits::retention;
+  std::uint64_t range_events = limits::range_events;
 };
 
 class sim_journal {
@@ -25,7 +27,7 @@ class sim_journal {
   using operations = std::vector<journal::operation>;
   /// `committed` is told of each commit that is on disk, in order; also of one that was in doubt,
   /// when it is found.
-  sim_journal(std::string name, bool sqlite, std::uint64_t seed, window_options window,
+  sim_journal(std::string name, bool sqlite, std::uint64_t seed, kept_options kept,
               std::function<void(const operations&, const journal::commit_receipt&)> committed);
   ~sim_journal();
   sim_journal(const sim_journal&) = delete;
@@ -44,12 +46,16 @@ class sim_journal {
   /// A commit that comes back as unknown. Whether it happened is known after the next open().
   result<journal::commit_receipt> commit_in_doubt(const operations& batch, instant now,
                                                   sim_random& dice);
+  /// A step of it.
+  void upkeep(instant now);
+  /// One in the middle of which the power goes, if it does as much (power_gone).
+  void upkeep_in_doubt(instant now, sim_random& dice);
 
  private:
   journal::open_options how(instant now) const;
 
   std::uint64_t seed_;
-  window_options window_;
+  kept_options kept_;
   std::function<void(const operations&, const journal::commit_receipt&)> committed_;
   std::shared_ptr<journal::memory_store> memory_;
   std::unique_ptr<journal::engine> mirror_; // with SQLite

@@ -20,10 +20,11 @@ std::uint64_t digest(std::string_view bytes) {
 
 sim_node::sim_node(std::string name, sim_world& world, sim_options options, sim_random dice)
   : name_{std::move(name)}, world_{world}, options_{std::move(options)}, dice_{dice},
-    journal_{name_, options_.sqlite, dice_.next() | 1, options_.window,
+    journal_{name_, options_.sqlite, dice_.next() | 1, options_.kept,
              [this](const auto& batch, const auto& receipt) { record_commit(batch, receipt); }} {
   history_.settings.loops = options_.loops;
-  history_.settings.dedupe_window = options_.window.time;
+  history_.settings.dedupe_window = options_.kept.window;
+  history_.settings.retention = options_.kept.retention;
 }
 
 sim_node::~sim_node() {
@@ -73,6 +74,7 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
         record_accepted(*accept, verdict.event, receipt.at, std::nullopt);
     } else if (const auto* finish = std::get_if<journal::finish_op>(&batch[i])) {
       finished made{finish->delivery, finish->state, finish->code, finish->attempt};
+      made.at = receipt.at;
       made.refused = verdict.status == journal::op_status::emit_conflict;
       if (verdict.status == journal::op_status::dedupe_full)
         ++world_.seen["emit meets a full window"];
@@ -141,6 +143,8 @@ void sim_node::boot() {
     ++world_.seen["start with identities in files"];
   if (io.dedupe_remade > 0)
     ++world_.seen["start makes a file of identities anew"];
+  if (dropped_ > 0)
+    ++world_.seen[options_.sqlite ? "start of SQLite after retention" : "start after retention"];
   note(booted{!journal_.engine().identity().clean});
   auto reader = journal_.engine().new_reader();
   SKEIN_CHECK(reader.ok());
@@ -161,6 +165,7 @@ void sim_node::boot() {
   read_ledgers();
   attach_ports();
   engine_->start();
+  plan_upkeep();
 }
 
 engine_setup sim_node::make_setup() {
@@ -267,6 +272,38 @@ result<journal::commit_receipt> sim_node::commit(const std::vector<journal::oper
   if (++commits_ % 16 == 0)
     read_ledgers();
   return receipt;
+}
+
+/// Steps of the journal's upkeep, whatever else goes on.
+void sim_node::plan_upkeep() {
+  if (options_.upkeep_max == duration{0})
+    return;
+  world_.timeline.after(dice_.between(std::chrono::milliseconds{1}, options_.upkeep_max),
+                        [this, life = life_] {
+                          if (!engine_ || life != life_)
+                            return;
+                          keep_up();
+                          plan_upkeep();
+                        });
+}
+
+void sim_node::keep_up() {
+  disk_down_ = disk_down_ || journal_.power_gone();
+  if (dying() || disk_down_)
+    return;
+  const instant now = clock_->now().wall;
+  note(kept_up{now});
+  if (dice_.chance(options_.store.in_doubt))
+    journal_.upkeep_in_doubt(now, dice_);
+  else
+    journal_.upkeep(now);
+  if (journal_.power_gone()) {
+    ++world_.seen["power cut in upkeep"];
+    disk_down_ = dies_ = true;
+  }
+  const std::uint64_t dropped = journal_.engine().retention().dropped_events;
+  if (dropped > std::exchange(dropped_, dropped))
+    ++world_.seen["events dropped by retention"];
 }
 
 /// Those who wait are told first, as far as there is time: the process has a second.

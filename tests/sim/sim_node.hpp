@@ -81,6 +81,8 @@ class sim_node {
                        std::optional<delivery_id> cause);
   void end_process(bool orderly);
   void die_soon();
+  void plan_upkeep();
+  void keep_up();
   caf::scheduler::test_coordinator& jobs() const;
   bool dying() const { return dies_ || !engine_; }
 
@@ -93,6 +95,7 @@ class sim_node {
   sim_journal journal_;
   std::uint64_t life_ = 0;
   std::uint64_t commits_ = 0;
+  std::uint64_t dropped_ = 0; // events, by retention
   bool disk_down_ = false;
 
   // of the process

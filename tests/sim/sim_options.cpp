@@ -30,6 +30,19 @@ void draw_agents(sim_options& options, sim_random& dice) {
                     {"pure.*", "", "", "pure"}};
 }
 
+/// A store is kept up now and then; of some, what is over goes before the run is.
+void draw_upkeep(sim_options& options, sim_random& dice) {
+  if (!dice.chance(0.8))
+    return;
+  options.upkeep_max = dice.chance(0.5) ? dice.between(5ms, 200ms) : dice.between(200ms, 2s);
+  if (!dice.chance(options.sqlite ? 0.7 : 0.3))
+    return;
+  kept_options& kept = options.kept;
+  kept.window = std::min(kept.window, dice.between(1s, 10s));
+  kept.retention = kept.window + dice.between(0s, 5s);
+  kept.range_events = std::uint64_t{8} << dice.below(4);
+}
+
 } // namespace
 
 sim_options draw_options(sim_random& dice) {
@@ -41,7 +54,7 @@ sim_options draw_options(sim_random& dice) {
     return dice.chance(part) ? static_cast<std::uint32_t>(1 + dice.below(most)) : 0u;
   };
   drawn.nodes = dice.chance(0.15) ? static_cast<std::uint32_t>(2 + dice.below(2)) : 1;
-  drawn.sqlite = dice.chance(0.06);
+  drawn.sqlite = dice.chance(0.15);
   drawn.loops = static_cast<std::uint32_t>(1 + dice.below(3));
   drawn.keys = static_cast<std::uint32_t>(1 + dice.below(8));
   drawn.requests = static_cast<std::uint32_t>(10 + dice.below(50));
@@ -74,13 +87,15 @@ sim_options draw_options(sim_random& dice) {
   if (dice.chance(0.3))
     drawn.store.answer_max = dice.between(5ms, 500ms);
   if (dice.chance(0.1))
-    drawn.window = {dice.between(5s, 30s), static_cast<std::size_t>(20 + dice.below(100))};
+    drawn.kept = {.window = dice.between(5s, 30s),
+                  .identities_max = static_cast<std::size_t>(20 + dice.below(100))};
   if (dice.chance(0.6)) {
     drawn.in_memory.deliveries = 1 + dice.below(20);
     drawn.in_memory.of_agent = 1 + dice.below(8);
     drawn.in_memory.of_lane = 2 + dice.below(4);
     drawn.in_memory.ahead = dice.between(0ms, 3s);
   }
+  draw_upkeep(drawn, dice);
   return drawn;
 }
 
@@ -104,8 +119,10 @@ std::string to_string(const sim_options& of) {
       add("reorder", static_cast<int>(of.network.reorder));
   add_ms("delay_ms", of.network.delay_max), add_ms("sync_ms", of.store.sync_max),
       add_ms("read_ms", of.store.read_max), add("disk_full", of.store.disk_full);
-  add("refuse", of.network.refuse), add("identities", of.window.entries_max);
-  add_ms("window_ms", of.window.time), add_ms("answer_ms", of.store.answer_max);
+  add("refuse", of.network.refuse), add("identities", of.kept.identities_max);
+  add_ms("window_ms", of.kept.window), add_ms("retention_ms", of.kept.retention),
+      add("range", of.kept.range_events), add_ms("upkeep_ms", of.upkeep_max);
+  add_ms("answer_ms", of.store.answer_max);
   add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject),
       add("hang", of.agent.hang);
   add("emit", of.agent.emit), add("clash", of.agent.clash), add_ms("turn_ms", of.agent.turn_max);

@@ -39,7 +39,8 @@ struct sim_options {
   std::vector<route_settings> routes;
   network_faults network;
   store_faults store;
-  window_options window;
+  kept_options kept;
+  duration upkeep_max{0};    // between two steps of the journal's upkeep; 0 = there is none
   window_settings in_memory; // of pending deliveries
   agent_faults agent;
 };

@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -26,6 +27,12 @@ class faulty_journal final : public journal::engine {
   void fail_upkeep(std::initializer_list<errc> codes) {
     const std::lock_guard lock{mutex_};
     upkeep_codes_.insert(upkeep_codes_.end(), codes);
+  }
+  /// Called by whoever works; what the second one says is whether there is more upkeep to do. Set
+  /// before the first use.
+  void watch(std::function<void()> commit, std::function<bool()> upkeep) {
+    on_commit_ = std::move(commit);
+    on_upkeep_ = std::move(upkeep);
   }
   /// Commits wait from now on.
   void hold() {
@@ -69,6 +76,8 @@ class faulty_journal final : public journal::engine {
     }
     if (code != errc::none)
       return code;
+    if (on_commit_)
+      on_commit_();
     return behind_->commit(all, now);
   }
   result<void> close() override {
@@ -106,7 +115,8 @@ class faulty_journal final : public journal::engine {
           return code;
       }
     }
-    return behind_->upkeep(now);
+    const auto left = behind_->upkeep(now);
+    return left && on_upkeep_ ? result<bool>{on_upkeep_()} : left;
   }
   io_counters counters() const override { return behind_->counters(); }
   retention_facts retention() const override { return behind_->retention(); }
@@ -119,6 +129,8 @@ class faulty_journal final : public journal::engine {
   std::deque<errc> codes_;
   std::deque<errc> upkeep_codes_;
   std::vector<std::size_t> commits_;
+  std::function<void()> on_commit_;
+  std::function<bool()> on_upkeep_;
   bool held_ = false;
   bool waiting_ = false;
   bool closed_ = false;

@@ -70,6 +70,20 @@ libc = ctypes.CDLL(None, use_errno=True)
 MNT_DETACH = 2
 
 
+def detach(folder):
+    if libc.umount2(folder.encode(), MNT_DETACH) != 0:
+        raise OSError(ctypes.get_errno(), f"umount {folder}")
+
+
+def detach_all_below(folder):
+    """So that the folder can be removed."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounted = [line.split()[4] for line in file]
+    for each in sorted(mounted, reverse=True):  # what lies in another one before that one
+        if each.startswith(folder + "/"):
+            detach(each)
+
+
 class Disk:
     """An image that is mounted at a folder."""
 
@@ -90,8 +104,7 @@ class Disk:
 
     def detach(self):
         """Takes it out of sight, whoever uses it."""
-        if libc.umount2(self.folder.encode(), MNT_DETACH) != 0:
-            raise OSError(ctypes.get_errno(), f"umount {self.folder}")
+        detach(self.folder)
 
     def grow(self, mib):
         self.unmount()

@@ -209,7 +209,7 @@ agent = "slow"
         self.assertEqual(ended["started"], running["started"])
         self.assertGreaterEqual(ended["finished"], ended["started"])
 
-    def test_a_key_whose_turns_crash_the_program_delays_no_other(self):
+    def test_beside_a_key_whose_turns_crash_the_program_others_take_at_most_twice_their_time(self):
         program = os.path.join(self.folder, "bot.sh")
         with open(program, "w", encoding="utf-8") as file:
             file.write("""while read -r line; do
@@ -244,7 +244,8 @@ done
         support.say(f"p99 {usual * 1000:.1f} ms, beside a key that crashed the program {attempts} times "
                     f"{beside * 1000:.1f} ms")
         self.assertGreater(attempts, 10)
-        self.assertLess(beside, 2 * max(usual, 0.03), "a machine that is shared is slow at times")
+        # A time below 30 ms counts as 30: on a machine that is shared, one slow sync takes as long.
+        self.assertLess(beside, 2 * max(usual, 0.03))
 
     def delivery_in(self, client, number, state):
         found = client.look_up(number)["deliveries"][0]

@@ -12,6 +12,7 @@ import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from loop_disk import detach_all_below  # noqa: E402
 from node_process import BINARY, Node, TimeUp, patience, until  # noqa: E402,F401  (shared with the tests)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -196,6 +197,7 @@ class SystemTest(unittest.TestCase):
         if failed:
             print(f"kept for a look: {self.folder}", file=sys.stderr)
         else:
+            detach_all_below(self.folder)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def node(self, config=None, **how):

@@ -25,12 +25,6 @@ std::string_view name_of(std::string_view path) { return path.substr(path.rfind(
 
 bool is_source(std::string_view path) { return path.ends_with(".cpp") || path.ends_with(".hpp"); }
 
-std::size_t columns(std::string_view line) { // code points, not bytes
-  return static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0u) != 0x80u;
-  }));
-}
-
 std::string at(std::string_view path, std::size_t line, std::string_view what) {
   return std::string{path} + ":" + std::to_string(line) + ": " + std::string{what};
 }

@@ -31,13 +31,20 @@ problems check_tests(std::string_view path, std::string_view text);
 problems check_text(std::string_view path, std::string_view text);
 /// No path of one machine, no word about how the text came about.
 problems check_words(std::string_view path, std::string_view text);
+/// Lines of README.md and of docs/ have at most 140 columns, but for rows of tables, addresses and
+/// what is shown as it is.
+problems check_page_width(std::string_view path, std::string_view text);
 /// What a page links to is there: files, headings, and the paths it names in `code`.
 problems check_links(std::string_view path, const file_map& files,
                      const std::function<bool(const std::string&)>& exists);
 /// Every source is in the CMakeLists.txt of its folder, or in another one with its folder's name; a
 /// folder that has a CMakeLists.txt is added by the one above.
 problems check_built(const file_map& files);
-/// Every code of protocol/error.cpp is explained on the page.
+/// Every code of protocol/error.cpp is explained on the page, in a row `| when | code | what |`.
 problems check_error_codes(std::string_view error_source, std::string_view page);
+/// Every code that a page names in such a row, as a problem's `"code"`, or behind an HTTP status or
+/// an exit status, is one of protocol/error.cpp.
+problems check_named_codes(std::string_view error_source, std::string_view path,
+                           std::string_view page);
 
 } // namespace skein::tidy

@@ -13,6 +13,9 @@ std::string code_of(std::string_view source);
 
 std::vector<std::string_view> lines_of(std::string_view text);
 
+/// Code points, not bytes.
+std::size_t columns(std::string_view line);
+
 /// Whether `word` stands in `text` with no letter, digit or underscore beside it.
 bool has_word(std::string_view text, std::string_view word);
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <filesystem>
+#include <regex>
 
 namespace skein::tidy {
 
@@ -100,6 +101,27 @@ std::string inside_of(std::string_view page, std::string_view link) {
   return (folder / link).lexically_normal().generic_string();
 }
 
+/// Of all rows of the table but the first: no error.
+std::vector<std::string_view> codes_of(std::string_view error_source) {
+  auto found = between(error_source, "row{errc::", "\",");
+  for (std::string_view& each : found)
+    each.remove_prefix(each.rfind('"') + 1);
+  std::erase(found, "none");
+  return found;
+}
+
+/// Where a page says that something is an error's code: as a member of a problem, behind the status
+/// or the exit status that it comes with, in a table's column behind these or behind its place.
+std::vector<std::string> codes_named_in(std::string_view line) {
+  static const std::regex where{
+      "\"code\":\"([^\"]+)\"|(?:\\b[45]\\d\\d|\\bexit \\d+,|^\\| (?:turn|start|log|node)) "
+      "(?:\\| )?`([a-z-]+)`"};
+  std::vector<std::string> found;
+  for (std::cregex_iterator at{line.begin(), line.end(), where}, end; at != end; ++at)
+    found.push_back((*at)[1].matched ? (*at)[1] : (*at)[2]);
+  return found;
+}
+
 } // namespace
 
 problems check_text(std::string_view path, std::string_view text) {
@@ -187,12 +209,39 @@ problems check_built(const file_map& files) {
   return found;
 }
 
+problems check_page_width(std::string_view path, std::string_view text) {
+  constexpr std::size_t columns_max = 140;
+  problems found;
+  bool is_shown = false;
+  const auto lines = lines_of(text);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].starts_with("```"))
+      is_shown = !is_shown;
+    if (!is_shown && columns(lines[i]) > columns_max && !lines[i].starts_with("|") &&
+        lines[i].find("://") == std::string_view::npos)
+      found.push_back(at(path, i + 1, std::to_string(columns(lines[i])) + " columns"));
+  }
+  return found;
+}
+
 problems check_error_codes(std::string_view error_source, std::string_view page) {
   problems found;
-  for (const std::string_view row : between(error_source, "row{errc::", "\","))
-    if (const std::string_view code = row.substr(row.rfind('"') + 1); code != "none")
-      if (page.find("| `" + std::string{code} + "` |") == page.npos)
-        found.push_back(std::string{code} + ": not explained");
+  for (const std::string_view code : codes_of(error_source))
+    if (page.find("| `" + std::string{code} + "` |") == page.npos)
+      found.push_back(std::string{code} + ": not explained");
+  return found;
+}
+
+problems check_named_codes(std::string_view error_source, std::string_view path,
+                           std::string_view page) {
+  const auto codes = codes_of(error_source);
+  problems found;
+  const auto lines = lines_of(page);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    for (const std::string& code : codes_named_in(lines[i]))
+      if (std::find(codes.begin(), codes.end(), code) == codes.end())
+        found.push_back(at(path, i + 1, "no error has the code " + code));
+  }
   return found;
 }
 

@@ -83,6 +83,24 @@ TEST_CASE("every error has a row on the page of the HTTP API") {
         none);
 }
 
+TEST_CASE("every error that a page names is one") {
+  problems found;
+  for (const auto& [path, text] : files())
+    if (path.ends_with(".md"))
+      for (std::string& each : check_named_codes(files().at("protocol/error.cpp"), path, text))
+        found.push_back(std::move(each));
+  CHECK(found == none);
+}
+
+TEST_CASE("lines of the pages have a width") {
+  problems found;
+  for (const auto& [path, text] : files())
+    if (path == "README.md" || (path.starts_with("docs/") && path.ends_with(".md")))
+      for (std::string& each : check_page_width(path, text))
+        found.push_back(std::move(each));
+  CHECK(found == none);
+}
+
 TEST_CASE("what the pages link to is there") {
   const auto exists = [](const std::string& path) {
     return fs::exists(fs::path{SKEIN_ROOT} / path);
@@ -231,11 +249,35 @@ TEST_CASE("a source that nobody builds and a folder that nobody adds are seen") 
   CHECK(check_built(bad).size() == 3);
 }
 
+namespace {
+constexpr std::string_view two_errors =
+    "row{errc::none, \"none\", \"\"},\nrow{errc::not_found, \"not-found\", \"\"},"
+    "row{errc::internal, \"internal\",\n\"\"},";
+} // namespace
+
 TEST_CASE("an error that the page does not explain is seen") {
-  const std::string source =
-      "row{errc::none, \"none\", \"\"},\nrow{errc::not_found, \"not-found\", \"\"},"
-      "row{errc::internal, \"internal\",\n\"\"},";
+  const std::string_view source = two_errors;
   CHECK(check_error_codes(source, "| 404 | `not-found` | x |\n| 500 | `internal` | y |") == none);
   CHECK(check_error_codes(source, "| 404 | `not-found` | x |\n") ==
         problems{"internal: not explained"});
+}
+
+TEST_CASE("an error that a page names and that is none is seen") {
+  const std::string good = "| 404 | `not-found` | x |\n| start | `internal` | y |\n"
+                           "{\"code\":\"not-found\"} 500 `internal` and exit 1, `internal`\n"
+                           "| 1 | `people` | 200 `ready`, `other`\n";
+  CHECK(check_named_codes(two_errors, "a.md", good) == none);
+  for (const char* const bad :
+       {"| 404 | `gone` | x |\n", "| log | `gone` | x |\n", "{\"code\":\"gone\"}\n",
+        "it answers 503 `gone`\n", "exit 74, `gone`\n"})
+    CHECK(check_named_codes(two_errors, "a.md", bad) ==
+          problems{"a.md:1: no error has the code gone"});
+}
+
+TEST_CASE("a wide line of a page is seen, but for tables, addresses and what is shown") {
+  const std::string wide(141, 'x');
+  CHECK(check_page_width("a.md", "x\n" + wide + "\n") == problems{"a.md:2: 141 columns"});
+  CHECK(check_page_width("a.md", "|" + wide + "\nhttps://" + wide + "\n") == none);
+  CHECK(check_page_width("a.md", "```\n" + wide + "\n```\n") == none);
+  CHECK(check_page_width("a.md", "```\n```\n" + wide + "\n").size() == 1);
 }

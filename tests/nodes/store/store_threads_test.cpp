@@ -4,7 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <numeric>
@@ -22,18 +24,28 @@ namespace {
 constexpr auto patience = 60s;
 constexpr std::uint32_t loops = 2;
 
-class still_clock final : public clock_port {
+/// Stands still but for advance().
+class hand_clock final : public clock_port {
  public:
-  moment now() const override { return {from_ns(1'700'000'000'000'000'000), boot_time{}}; }
+  moment now() const override {
+    const duration passed{passed_.load()};
+    return {from_ns(1'700'000'000'000'000'000) + passed, boot_time{} + passed};
+  }
+  void advance(duration by) { passed_ += by.count(); }
   void wake_at(boot_time, std::function<void()>) override {}
   duration thread_cpu() const override { return {}; }
+
+ private:
+  std::atomic<duration::rep> passed_{0};
 };
 
 /// The store's threads over a journal in memory that fails to order. What they say is written down
 /// in one list, a line each.
 class store_world {
  public:
-  explicit store_world(disk_watch* disk = nullptr) {
+  /// `prepare` is called before the threads run.
+  explicit store_world(disk_watch* disk = nullptr,
+                       const std::function<void(store_world&)>& prepare = {}) {
     journal::open_options options;
     options.shards = 4;
     options.now = clock.now().wall;
@@ -56,6 +68,8 @@ class store_world {
           tell("loop " + std::to_string(loop) + " foreign " + to_string(each.event));
       });
     store->on_commit([this](commit_no number) { tell("commit " + std::to_string(raw(number))); });
+    if (prepare)
+      prepare(*this);
     store->start();
   }
 
@@ -114,7 +128,7 @@ class store_world {
     return std::exchange(lines_, {});
   }
 
-  still_clock clock;
+  hand_clock clock;
   std::unique_ptr<faulty_journal> journal;
   agent_no bot{};
   std::unique_ptr<store_threads> store;
@@ -126,6 +140,46 @@ class store_world {
 };
 
 using lines = std::vector<std::string>;
+
+/// What the writer does from the first commit on, a letter each: c a commit, u a step of upkeep.
+/// Each takes 50 ms.
+class writer_log {
+ public:
+  using calls = std::function<void()>;
+  /// `commit` and `upkeep` are called in the middle of one; there is `more` upkeep to do while it
+  /// says so.
+  writer_log(calls commit, calls upkeep, std::function<bool()> more)
+    : world_{nullptr, [&](store_world& made) {
+               made.journal->watch(
+                   [this, &made, commit] {
+                     write(made, 'c');
+                     commit();
+                   },
+                   [this, &made, upkeep, more] {
+                     if (letters_.empty())
+                       return false;
+                     write(made, 'u');
+                     upkeep();
+                     return more();
+                   });
+             }} {}
+
+  store_world& world() { return world_; }
+  /// The first ones of them; the writer ends with this.
+  std::string first(std::size_t count) {
+    REQUIRE(world_.store->close().ok());
+    return letters_.substr(0, count);
+  }
+
+ private:
+  void write(store_world& in, char letter) {
+    letters_ += letter;
+    in.clock.advance(50ms);
+  }
+
+  std::string letters_; // the writer's, until it ends
+  store_world world_;
+};
 
 } // namespace
 
@@ -316,6 +370,50 @@ TEST_CASE("upkeep that fails is fatal, and nothing is committed after it") {
   CHECK(world.lines(1) == lines{"loop 0 a: unknown with 1"});
   CHECK(world.journal->commits().empty());
   CHECK_FALSE(world.store->close().ok());
+}
+
+TEST_CASE("under load upkeep goes on between commits, for a quarter of the writer's time") {
+  constexpr std::size_t commits = 32;
+  std::size_t left = commits;
+  std::vector<journal::operation> load;
+  store_world* world = nullptr;
+  writer_log log{[&] { // the next one waits before this one is over
+                   if (--left > 0)
+                     world->submit(0, "load", load);
+                 },
+                 [] {}, [&] { return left > 0; }};
+  world = &log.world();
+  load = {world->accept(0, "1")};
+  world->submit(0, "load", load);
+  world->lines(2 * commits);
+  std::string expected(20, 'c'); // a second
+  for (int i = 0; i < 4; ++i)
+    expected += "uccc";
+  expected += 'u';
+  CHECK(log.first(expected.size()) == expected);
+}
+
+TEST_CASE("what waits is committed before upkeep goes on, one full commit after the other") {
+  std::vector<journal::operation> load;
+  std::size_t steps = 0;
+  store_world* world = nullptr;
+  writer_log log{[&] {
+                   if (steps == 0)
+                     world->clock.advance(1s);
+                 },
+                 [&] {
+                   if (++steps == 1)
+                     for (int i = 0; i < 3; ++i)
+                       world->submit(0, "load", load);
+                   else
+                     world->tell("upkeep goes on");
+                 },
+                 [&] { return steps == 1; }};
+  world = &log.world();
+  load.assign(limits::commit_operations_max, world->accept(0, "1"));
+  world->submit(0, "first", {world->accept(0, "1")});
+  world->lines(9); // four answers, four commits, upkeep
+  CHECK(log.first(6) == "cucccu");
 }
 
 TEST_CASE("close finishes what is queued, then closes the journal in order") {
