@@ -457,6 +457,7 @@ class engine {
     instant next = no_instant;   // when that one may go by its age
     std::uint64_t dropped_events = 0;
     std::uint64_t dropped_rows = 0; // since the opening
+    duration longest_step{};        // since the opening; part of a commit or of an upkeep
     std::uint64_t ranges = 0;       // that hold pending events
     std::uint64_t bytes_used = 0;   // of the file
     std::uint64_t bytes_free = 0;   // in the file, for what comes

@@ -30,7 +30,7 @@ sqlite_journal::sqlite_journal(sqlite_parts parts)
                                        parts_.identity.hash,
                                        {parts_.options.store.range_events},
                                        parts_.state->next_sequence()},
-    agents_saved_{parts_.agents.size()},
+    pace_{parts_.options.retention_join_events}, agents_saved_{parts_.agents.size()},
     last_commit_{raw(parts_.last_commit)}, dedupe_{parts_.state->window().counted()} {}
 
 result<void> sqlite_journal::prepare() {
@@ -142,7 +142,7 @@ result<void> sqlite_journal::write() {
   if (auto marked = parts_.mark->write(number, sealed_.digest()); !marked)
     return parts_.writer->stop(errc::io_error, marked.error());
 #endif
-  if (auto written = parts_.writer->write(sealed_); !written)
+  if (auto written = write_sealed(); !written)
     return written;
   // What is on disk in a file that nobody will find again is not durable.
   if (auto there = parts_.watch.check(); !there)
@@ -153,6 +153,56 @@ result<void> sqlite_journal::write() {
   parts_.last_digest = sealed_.digest();
   last_commit_ = raw(number);
   ++commits_;
+  return {};
+}
+
+/// With a step of retention if one is due. A commit is not refused for it: what held up the step is
+/// met again by that of the next upkeep, and told.
+result<void> sqlite_journal::write_sealed() {
+  const std::size_t events = parts_.state->staged().events.size();
+  if (!drops_along_)
+    return parts_.writer->write(sealed_);
+  const instant oldest = parts_.retention->oldest();
+  const duration wanted = parts_.options.store.retention;
+  const bool is_far_behind =
+      is_too_large_ ||
+      (oldest != no_instant &&
+       parts_.last_at - oldest > wanted + std::max<duration>(wanted / 4, limits::retention_lag));
+  const auto most = pace_.next(events, parts_.options.clock(), is_far_behind);
+  if (!most)
+    return parts_.writer->write(sealed_);
+  bool along_failed = false;
+  auto written = write_and_drop(*most, along_failed);
+  if (written || !(along_failed || written.error().code == errc::disk_full) ||
+      parts_.writer->stopped())
+    return written;
+  drops_along_ = false;
+  return parts_.writer->write(sealed_);
+}
+
+result<void> sqlite_journal::write_and_drop(const step_budget& most, bool& along_failed) {
+  sqlite_retention& retention = *parts_.retention;
+  sqlite_retention::rule how = what_is_old();
+  const std::uint64_t from = retention.kept().swept_to;
+  for (const finish_op* each : parts_.state->staged().outcomes)
+    if (each->delivery.event.sequence >= from)
+      how.events_below = std::min(how.events_below, each->delivery.event.sequence);
+  const auto due = retention.has_work(how);
+  if (!due || !*due) {
+    along_failed = !due;
+    return due ? parts_.writer->write(sealed_) : due.error();
+  }
+  auto written = parts_.writer->write(sealed_, [&]() -> result<void> {
+    auto dropped = retention.drop_along(how, parts_.state->pending(), most);
+    along_failed = !dropped;
+    // Rolled back as what a lock refused is: the commit alone may do well.
+    return dropped ? dropped : error{errc::store_locked, dropped.error().detail};
+  });
+  if (!written)
+    return written;
+  static_cast<void>(retention.keep());
+  has_dropped_along_ = true;
+  tell_dropped(from);
   return {};
 }
 
@@ -249,7 +299,7 @@ result<bool> sqlite_journal::upkeep(instant now) {
   commits_at_upkeep_ = commits_;
   const auto saved = save_ranges(now, is_idle);
   const auto marked = mark_high_water(now);
-  const auto dropped = drop_old();
+  const auto dropped = drop_old(is_idle);
   const auto indexed = keep_index();
   parts_.writer->checkpoint(is_idle);
   show_retention();
@@ -259,8 +309,8 @@ result<bool> sqlite_journal::upkeep(instant now) {
     return moved.error();
   if (parts_.writer->is_held_up())
     return error{errc::store_locked,
-                 "another program has journal.db open in a transaction that it "
-                 "does not end; end it, or the log grows with all that is written"};
+                 "a reader of journal.db does not end its transaction, a long look-up of this node "
+                 "or another program; until it ends, the log grows with all that is written"};
   for (const auto* each : {&marked, &removed, &saved})
     if (!*each)
       return each->error();
@@ -285,32 +335,49 @@ result<void> sqlite_journal::save_ranges(instant now, bool is_idle) {
   return parts_.ranges->save(*parts_.state, parts_.last_commit, parts_.options.range_save_bytes);
 }
 
-/// A step of retention. Commits stay that a start needs: those from the high-water mark on, those
-/// after the saved ranges, the last one.
-result<bool> sqlite_journal::drop_old() {
-  if (!recovered_ || parts_.writer->stopped())
-    return false;
-  sqlite_retention& retention = *parts_.retention;
+/// Commits stay that a start needs: those from the high-water mark on, those after the saved
+/// ranges, the last one.
+sqlite_retention::rule sqlite_journal::what_is_old() const {
   const open_options& options = parts_.options.store;
-  const auto bytes = retention.look_at_file();
-  if (!bytes)
-    return bytes.error();
   sqlite_retention::rule how{.before = parts_.last_at - options.retention,
                              .below = std::min({parts_.mark->mark().commit, parts_.last_commit,
                                                 commit_no{raw(parts_.ranges->upto()) + 1}})};
-  if (bytes->used > options.retention_bytes)
+  if (is_too_large_)
     how.before = std::max(how.before, parts_.last_at - options.dedupe_window);
 #ifdef SKEIN_BUG_RETENTION_BELOW_WINDOW
   how.before = std::max(how.before, parts_.last_at - options.dedupe_window / 2);
 #endif
+  return how;
+}
+
+/// A step of retention, unless those that go along with commits see to it.
+result<bool> sqlite_journal::drop_old(bool is_idle) {
+  if (!recovered_ || parts_.writer->stopped())
+    return false;
+  sqlite_retention& retention = *parts_.retention;
+  const auto bytes = retention.look_at_file();
+  if (!bytes)
+    return bytes.error();
+  is_too_large_ = bytes->used > parts_.options.store.retention_bytes;
+  if (std::exchange(has_dropped_along_, false) && !is_idle)
+    return false;
+  const sqlite_retention::rule how = what_is_old();
   const auto due = retention.has_work(how);
-  if (!due || !*due)
+  if (!due || !*due) {
+    drops_along_ = due.ok();
     return due;
+  }
   const std::uint64_t from = retention.kept().swept_to;
-  const auto more = retention.step(how, parts_.state->pending());
-  if (!more)
-    return more;
-  const std::uint64_t to = retention.kept().swept_to;
+  const auto more = retention.step(how, parts_.state->pending(), {});
+  drops_along_ = more.ok();
+  if (more)
+    tell_dropped(from);
+  return more;
+}
+
+/// After a step that began at this event.
+void sqlite_journal::tell_dropped(std::uint64_t from) {
+  const std::uint64_t to = parts_.retention->kept().swept_to;
   parts_.state->set_swept_to(to);
   const pending_set& pending = parts_.state->pending();
   for (std::uint64_t range = pending.range_of(from); range < pending.range_of(to); ++range)
@@ -320,7 +387,6 @@ result<bool> sqlite_journal::drop_old() {
                            std::to_string(pending.range_of(to) * pending.range_events() - 1) +
                            " are out of the retention time and gone, but for those that are "
                            "pending or dead letters");
-  return more;
 }
 
 void sqlite_journal::show_retention() {
@@ -332,6 +398,7 @@ void sqlite_journal::show_retention() {
       kept.oldest() == no_instant ? no_instant : kept.oldest() + parts_.options.store.retention;
   retention_facts_.dropped_events = kept.kept().dropped.events.accepted;
   retention_facts_.dropped_rows = kept.rows_dropped();
+  retention_facts_.longest_step = kept.longest_step();
   retention_facts_.ranges = parts_.state->pending().ranges_held();
   retention_facts_.bytes_max = parts_.options.store.retention_bytes;
   if (bytes) {

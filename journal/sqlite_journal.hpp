@@ -95,7 +95,11 @@ class sqlite_journal final : public engine, private past {
   result<void> write();
   result<void> mark_high_water(instant now);
   result<void> save_ranges(instant now, bool is_idle);
-  result<bool> drop_old();
+  sqlite_retention::rule what_is_old() const;
+  result<void> write_sealed();
+  result<void> write_and_drop(const step_budget& most, bool& along_failed);
+  result<bool> drop_old(bool is_idle);
+  void tell_dropped(std::uint64_t from);
   result<bool> keep_index();
   void show_retention();
   void close_buckets();
@@ -107,6 +111,10 @@ class sqlite_journal final : public engine, private past {
   timer_upkeep timers_;
   sealed_commit sealed_;
   lookup_index lookups_;
+  retention_pace pace_;
+  bool drops_along_ = false;            // steps of retention go with the commits
+  bool has_dropped_along_ = false;      // since the last upkeep
+  bool is_too_large_ = false;           // at the last upkeep
   std::set<std::uint64_t> ranges_gone_; // whose index is to go
   std::size_t agents_saved_;
   bool recovered_ = false;

@@ -4,6 +4,9 @@
 #include "journal/background_thread.hpp"
 #include "journal/journal.hpp"
 
+#include <chrono>
+#include <functional>
+
 namespace skein::journal {
 
 /// How long a start waits for the lock of a process that was killed and is not quite gone.
@@ -17,9 +20,14 @@ struct sqlite_options {
   std::size_t page_bytes = limits::journal_page_bytes; // of a new store
   std::size_t wal_bytes = limits::journal_wal_bytes;   // then a commit is followed by a checkpoint
   std::size_t range_save_bytes = limits::range_save_bytes; // of saved ranges in one upkeep
+  std::size_t retention_join_events = limits::retention_join_events;
   duration lock_patience = store_lock_patience;
   std::size_t dedupe_bucket = limits::dedupe_bucket_identities; // that many go into a file
   job_runner run{}; // what may take a while beside the writer; empty = on a thread of the engine's
+  /// By which steps of retention are bounded; goes steadily.
+  std::function<duration()> clock = [] {
+    return duration{std::chrono::steady_clock::now().time_since_epoch()};
+  };
   /// Of a new store that continues another one; else it gets one from store.seed.
   std::optional<store_identity> identity{};
 };

@@ -2,6 +2,7 @@
 
 #include "journal/chain.hpp"
 #include "journal/checked_rows.hpp"
+#include "protocol/check.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,31 +29,37 @@ error failed(statement& which, int code) {
 /// on disk.
 class sqlite_retention::dropping {
  public:
-  dropping(sqlite_retention& of, const rule& how, const pending_set& pending)
-    : of_{of}, how_{how}, pending_{pending}, kept{of.kept_} {}
+  dropping(sqlite_retention& of, const rule& how, const pending_set& pending,
+           const step_budget& most)
+    : of_{of}, how_{how}, pending_{pending}, most_{most}, began_{of.clock_()}, done{.kept =
+                                                                                        of.kept_} {}
 
   result<void> run_all() {
-    for (const auto part : {&dropping::drop_commits, &dropping::sweep, &dropping::drop_late})
-      if (auto done = (this->*part)(); !done)
-        return done;
-    return is_changed() ? kept.save(of_.writer_.db()) : result<void>{};
+    for (const auto part : {&dropping::drop_commits, &dropping::drop_late, &dropping::sweep})
+      if (auto made = (this->*part)(); !made)
+        return made;
+    auto saved = is_changed() ? done.kept.save(of_.writer_.db()) : result<void>{};
+    of_.longest_ = std::max(of_.longest_, of_.clock_() - began_);
+    return saved;
   }
-  bool is_changed() const { return commits_ != 0 || events_ != 0 || rows != 0; }
 
  private:
-  /// The oldest of them, up to the first that must stay.
+  bool is_changed() const { return commits_ != 0 || events_ != 0 || done.rows != 0; }
+  bool is_time_up() const { return of_.clock_() - began_ >= most_.time; }
+
+  /// The oldest of them, up to the first that must stay; none while there is enough to sweep.
   result<void> drop_commits() {
+    kept_part& kept = done.kept;
     statement& all = of_.commits_;
     const reset_at_end end{all};
     all.bind(1, raw(kept.first_commit));
-    std::uint64_t events = 0;
+    std::uint64_t events = of_.is_waiting_ ? 0 : kept.first_event - kept.swept_to;
     int code = SQLITE_OK;
     while ((code = all.step()) == SQLITE_ROW) {
-      oldest = all.time(1);
-      const bool goes = oldest <= how_.before && all.natural(0) < raw(how_.below);
-      if (!goes || events >= limits::retention_step_events ||
-          commits_ >= limits::retention_step_events) {
-        more = more || goes;
+      done.oldest = all.time(1);
+      const bool goes = done.oldest <= how_.before && all.natural(0) < raw(how_.below);
+      if (!goes || events >= most_.events || commits_ >= most_.events) {
+        done.more = done.more || goes;
         break;
       }
       // Commits from before the chain have no digest; it begins after them.
@@ -74,43 +81,67 @@ class sqlite_retention::dropping {
     return dropped;
   }
 
-  /// The next events before the oldest commit that is kept.
+  /// The next events before the oldest commit that is kept, stride by stride.
   result<void> sweep() {
-    const std::uint64_t from = kept.swept_to;
-    std::uint64_t to = std::min(kept.first_event, from + limits::retention_step_events);
-    if (from >= to)
-      return {};
+    const std::uint64_t from = done.kept.swept_to;
+#ifdef SKEIN_BUG_SWEEP_PASSES_ENDING
+    const std::uint64_t below = done.kept.first_event;
+#else
+    const std::uint64_t below = std::min(done.kept.first_event, how_.events_below);
+#endif
+    const std::uint64_t end = std::min(below, from + most_.events);
+    while (done.kept.swept_to < end && !done.is_waiting) {
+      const duration began = of_.clock_();
+      if (auto swept = sweep_stride(end); !swept)
+        return swept;
+      of_.stride_.took(of_.clock_() - began);
+#ifndef SKEIN_BUG_RETENTION_WITHOUT_CLOCK
+      if (is_time_up())
+        break;
+#endif
+    }
+    done.more = done.more || done.kept.swept_to < done.kept.first_event;
+    return {};
+  }
+
+  result<void> sweep_stride(std::uint64_t end) {
+    const std::uint64_t from = done.kept.swept_to;
+    std::uint64_t to = std::min<std::uint64_t>(end, from + of_.stride_.events());
     if (auto bounded = bound_by_size(from, to); !bounded)
       return bounded;
     outcome_cursor outcomes{of_.outcomes_, from, to};
     std::uint64_t run_from = from;
     for (std::uint64_t sequence = from; sequence < to; ++sequence) {
-      const auto goes = judge(sequence, outcomes);
-      if (!goes)
-        return goes.error();
-      if (*goes)
+      const auto judged = judge(sequence, outcomes);
+      if (!judged)
+        return judged.error();
+      done.is_waiting = *judged == fate::is_soon_over;
+      if (done.is_waiting)
+        to = sequence;
+      else if (outcomes.bytes > limits::retention_stride_bytes)
+        to = sequence + 1;
+      if (*judged != fate::stays)
         continue;
-      if (auto done = drop(run_from, sequence); !done)
-        return done;
+      if (auto dropped = drop(run_from, sequence); !dropped)
+        return dropped;
       run_from = sequence + 1;
     }
-    if (auto done = drop(run_from, to); !done)
-      return done;
+    if (auto dropped = drop(run_from, to); !dropped)
+      return dropped;
     events_ += to - from;
-    kept.swept_to = to;
-    more = more || to < kept.first_event;
+    done.kept.swept_to = to;
     return {};
   }
 
-  /// Ends before the event with which the payloads are more than a step may free.
+  /// Ends before the event with which the payloads are more than a stride may free.
   result<void> bound_by_size(std::uint64_t from, std::uint64_t& to) {
     const reset_at_end end{of_.sizes_};
-    of_.sizes_.bind(1, from).bind(2, to);
+    of_.sizes_.bind(1, from).bind(2, to).bind(3, std::uint64_t{limits::retention_small_bytes});
     std::uint64_t bytes = 0;
     int code = SQLITE_OK;
     while ((code = of_.sizes_.step()) == SQLITE_ROW) {
       bytes += of_.sizes_.natural(1);
-      if (bytes <= limits::retention_step_bytes || of_.sizes_.natural(0) == from)
+      if (bytes <= limits::retention_stride_bytes || of_.sizes_.natural(0) == from)
         continue;
       to = of_.sizes_.natural(0);
       return {};
@@ -122,6 +153,7 @@ class sqlite_retention::dropping {
   struct outcome_cursor {
     statement& rows;
     int code;
+    std::uint64_t bytes = 0; // of replies that were passed
     outcome_cursor(statement& of, std::uint64_t from, std::uint64_t to) : rows{of}, code{} {
       rows.bind(1, from * 16).bind(2, to * 16);
       code = rows.step();
@@ -141,6 +173,7 @@ class sqlite_retention::dropping {
     ending found;
     for (; from.code == SQLITE_ROW && from.rows.natural(0) / 16 <= sequence;
          from.code = from.rows.step()) {
+      from.bytes += from.rows.natural(3);
       if (from.rows.natural(0) / 16 < sequence || found.deliveries == found.states.size())
         continue;
       const auto state = static_cast<delivery_state>(from.rows.integer(1));
@@ -155,37 +188,41 @@ class sqlite_retention::dropping {
     return found;
   }
 
-  /// Whether the event goes now; one that only goes later is remembered.
-  result<bool> judge(std::uint64_t sequence, outcome_cursor& outcomes) {
+  enum class fate : std::uint8_t { goes, stays, is_soon_over };
+  /// One that only goes later is remembered, unless the sweep can wait for it.
+  result<fate> judge(std::uint64_t sequence, outcome_cursor& outcomes) {
     const auto end = read_end(sequence, outcomes);
     if (!end)
       return end.error();
 #ifndef SKEIN_BUG_RETENTION_DROPS_PENDING
     if (pending_.at(sequence).live != 0)
-      return false;
+      return fate::stays;
 #endif
 #ifndef SKEIN_BUG_RETENTION_DROPS_DEAD
     if (end->dead)
-      return false;
+      return fate::stays;
 #endif
 #ifndef SKEIN_BUG_RETENTION_DROPS_LATE
-    if (end->at >= oldest) { // its outcome is one of a commit that stays
+    if (end->at >= done.oldest) { // its outcome is one of a commit that stays
+      if (end->at - done.oldest < most_.patience)
+        return fate::is_soon_over;
       if (auto added = run(of_.add_late_.bind(1, end->at).bind(2, sequence)); !added)
         return added.error();
-      return false;
+      return fate::stays;
     }
 #endif
     count(*end);
-    return true;
+    return fate::goes;
   }
 
   void count(const ending& end) {
     const auto states = std::span{end.states}.first(end.deliveries);
-    ++kept.dropped.events.accepted;
-    count_terminal(kept.dropped.events, event_state(states));
-    kept.dropped.deliveries.accepted += states.size();
+    ledgers& dropped = done.kept.dropped;
+    ++dropped.events.accepted;
+    count_terminal(dropped.events, event_state(states));
+    dropped.deliveries.accepted += states.size();
     for (const delivery_state each : states)
-      count_terminal(kept.dropped.deliveries, each);
+      count_terminal(dropped.deliveries, each);
   }
 
   /// The rows of events [from, to), none of which stays.
@@ -195,54 +232,63 @@ class sqlite_retention::dropping {
     const std::pair<statement*, std::uint64_t> all[] = {
         {&of_.drop_events_, 1}, {&of_.drop_outcomes_, 16}, {&of_.drop_attempts_, 16}};
     for (const auto& [which, factor] : all) {
-      if (auto done = run(which->bind(1, from * factor).bind(2, to * factor)); !done)
-        return done;
-      rows += static_cast<std::uint64_t>(sqlite3_changes(of_.writer_.db().raw()));
+      if (auto dropped = run(which->bind(1, from * factor).bind(2, to * factor)); !dropped)
+        return dropped;
+      done.rows += static_cast<std::uint64_t>(sqlite3_changes(of_.writer_.db().raw()));
     }
     return {};
   }
 
-  /// Those that ended before the oldest commit that is kept.
+  /// Those that ended before the oldest commit that is kept; they leave the sweep half of the time.
   result<void> drop_late() {
     std::vector<std::pair<instant, std::uint64_t>> due;
     {
       const reset_at_end end{of_.late_};
-      of_.late_.bind(1, oldest).bind(2, std::uint64_t{limits::retention_step_events / 4});
+      of_.late_.bind(1, done.oldest).bind(2, std::uint64_t{late_max});
       int code = SQLITE_OK;
       while ((code = of_.late_.step()) == SQLITE_ROW)
         due.emplace_back(of_.late_.time(0), of_.late_.natural(1));
       if (code != SQLITE_DONE)
         return failed(of_.late_, code);
     }
+    done.more = done.more || due.size() == late_max;
     for (const auto& [ended, sequence] : due) {
-      if (auto done = run(of_.drop_late_.bind(1, ended).bind(2, sequence)); !done)
-        return done;
-      outcome_cursor outcomes{of_.outcomes_, sequence, sequence + 1};
-      const auto end = read_end(sequence, outcomes);
-      if (!end)
-        return end.error();
-      if (end->dead || pending_.at(sequence).live != 0)
+      if (auto dropped = drop_one_late(ended, sequence); !dropped)
+        return dropped;
+      ++done.rows;
+      if (of_.clock_() - began_ < most_.time / 2)
         continue;
-      count(*end);
-      if (auto done = drop(sequence, sequence + 1); !done)
-        return done;
+      done.more = true;
+      break;
     }
-    rows += due.size();
-    more = more || due.size() == limits::retention_step_events / 4;
     return {};
   }
+
+  result<void> drop_one_late(instant ended, std::uint64_t sequence) {
+    if (auto dropped = run(of_.drop_late_.bind(1, ended).bind(2, sequence)); !dropped)
+      return dropped;
+    outcome_cursor outcomes{of_.outcomes_, sequence, sequence + 1};
+    const auto end = read_end(sequence, outcomes);
+    if (!end)
+      return end.error();
+    if (end->dead || pending_.at(sequence).live != 0)
+      return {};
+    count(*end);
+    return drop(sequence, sequence + 1);
+  }
+
+  static constexpr std::size_t late_max = limits::retention_step_events / 4;
 
   sqlite_retention& of_;
   const rule& how_;
   const pending_set& pending_;
+  const step_budget& most_;
+  const duration began_;
   std::uint64_t commits_ = 0;
   std::uint64_t events_ = 0;
 
  public:
-  kept_part kept;
-  instant oldest = no_instant; // commit that stays
-  std::uint64_t rows = 0;
-  bool more = false;
+  changes done;
 };
 
 result<void> sqlite_retention::prepare() {
@@ -250,8 +296,10 @@ result<void> sqlite_retention::prepare() {
       {&commits_, "SELECT no, at, first_event, events, digest FROM commits WHERE no >= ? "
                   "ORDER BY no"},
       {&drop_commits_, "DELETE FROM commits WHERE no < ?"},
-      {&sizes_, "SELECT no, length(body) FROM event WHERE no >= ? AND no < ? ORDER BY no"},
-      {&outcomes_, "SELECT id, state, at FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
+      {&sizes_, "SELECT no, length(body) FROM event WHERE no >= ? AND no < ? AND "
+                "length(body) > ? ORDER BY no"},
+      {&outcomes_, "SELECT id, state, at, length(reply) FROM outcome WHERE id >= ? AND id < ? "
+                   "ORDER BY id"},
       {&drop_events_, "DELETE FROM event WHERE no >= ? AND no < ?"},
       {&drop_outcomes_, "DELETE FROM outcome WHERE id >= ? AND id < ?"},
       {&drop_attempts_, "DELETE FROM attempt WHERE id >= ? AND id < ?"},
@@ -298,15 +346,32 @@ result<bool> sqlite_retention::has_work(const rule& how) {
   return code == SQLITE_ROW;
 }
 
-result<bool> sqlite_retention::step(const rule& how, const pending_set& pending) {
-  dropping one{*this, how, pending};
-  auto done = writer_.transact([&] { return one.run_all(); });
+result<bool> sqlite_retention::step(const rule& how, const pending_set& pending,
+                                    const step_budget& most) {
+  auto done = writer_.transact([&] { return drop_along(how, pending, most); });
   if (!done)
     return done.error();
-  kept_ = one.kept;
-  oldest_ = one.oldest;
-  rows_ += one.rows;
-  return one.more;
+  return keep();
+}
+
+result<void> sqlite_retention::drop_along(const rule& how, const pending_set& pending,
+                                          const step_budget& most) {
+  along_.reset();
+  dropping one{*this, how, pending, most};
+  if (auto done = one.run_all(); !done)
+    return done;
+  along_ = std::move(one.done);
+  return {};
+}
+
+bool sqlite_retention::keep() {
+  SKEIN_CHECK(along_);
+  const changes made = *std::exchange(along_, std::nullopt);
+  kept_ = made.kept;
+  oldest_ = made.oldest;
+  is_waiting_ = made.is_waiting;
+  rows_ += made.rows;
+  return made.more;
 }
 
 result<sqlite_retention::file_bytes> sqlite_retention::look_at_file() {

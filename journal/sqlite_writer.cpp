@@ -9,6 +9,12 @@
 
 namespace skein::journal {
 
+namespace {
+
+int milliseconds_of(std::chrono::milliseconds time) { return static_cast<int>(time.count()); }
+
+} // namespace
+
 /// In the order of the columns of `event`.
 class sqlite_writer::event_rows final : public row_source {
  public:
@@ -224,7 +230,8 @@ result<void> sqlite_writer::run(statement& which, std::string_view doing) {
   return code == SQLITE_DONE ? result<void>{} : sqlite_error(db_.raw(), code, doing);
 }
 
-result<void> sqlite_writer::write(const sealed_commit& commit) {
+result<void> sqlite_writer::write(const sealed_commit& commit,
+                                  const std::function<result<void>()>& along) {
 #ifdef SKEIN_BUG_EFFECTS_TWO_TRANSACTIONS
   outcome_rows_->show(commit);
   if (auto first = transact([&] { return run(add_outcomes_, "writing outcomes"); }); !first)
@@ -234,7 +241,10 @@ result<void> sqlite_writer::write(const sealed_commit& commit) {
   if (auto first = transact([&] { return insert_states(*commit.rows().staged); }); !first)
     return first;
 #endif
-  auto written = transact([&] { return insert(commit); });
+  auto written = transact([&] {
+    auto before = along ? along() : result<void>{};
+    return before ? insert(commit) : before;
+  });
 #ifdef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
   if (written)
     for (const finish_op* each : commit.rows().staged->outcomes)
@@ -380,14 +390,26 @@ void sqlite_writer::checkpoint(bool always) {
     return;
   int in_log = 0;
   int moved = 0;
-  const int code =
-      sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+  // Readers that follow one another, our own among them, never all end by themselves at the moment
+  // at which the log could begin anew. Once it is large, they are waited for, shorter than a
+  // commit.
+  constexpr std::size_t patient_from = 4;
+  const bool waits = log_bytes() >= patient_from * wal_bytes_;
+  if (waits)
+    sqlite3_busy_timeout(db_.raw(), milliseconds_of(limits::journal_reader_patience));
+  const int code = sqlite3_wal_checkpoint_v2(
+      db_.raw(), nullptr, waits ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log,
+      &moved);
+  if (waits)
+    sqlite3_busy_timeout(db_.raw(), milliseconds_of(limits::journal_busy_timeout));
   ++checkpoints_;
   // A reader, a full disk or another program's lock can hold it up: the next try comes later.
   tried_pages_ = log_pages_;
-  all_moved_ = code == SQLITE_OK && moved == in_log;
-  checkpointed_ = code == SQLITE_OK ? result<void>{}
-                                    : sqlite_error(db_.raw(), code, "moving the log into the file");
+  waited_in_vain_ = waits && code == SQLITE_BUSY;
+  const bool is_done = code == SQLITE_OK || waited_in_vain_;
+  all_moved_ = is_done && moved == in_log;
+  checkpointed_ =
+      is_done ? result<void>{} : sqlite_error(db_.raw(), code, "moving the log into the file");
   if (!checkpointed_ && !is_refusal(checkpointed_.error().code))
     static_cast<void>(stop(errc::io_error, checkpointed_.error()));
 }

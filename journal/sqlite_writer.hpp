@@ -38,7 +38,8 @@ class sqlite_writer {
 
   /// `body` between BEGIN and COMMIT.
   result<void> transact(const std::function<result<void>()>& body);
-  result<void> write(const sealed_commit& commit);
+  /// `along` comes before the commit's rows, in its transaction; it may be empty.
+  result<void> write(const sealed_commit& commit, const std::function<result<void>()>& along = {});
   /// All of it but the commit's own row: what is kept of a time before the oldest commit.
   result<void> write_rows(const sealed_commit& commit);
 
@@ -49,11 +50,11 @@ class sqlite_writer {
   const result<void>& checkpointed() const noexcept { return checkpointed_; }
   /// The same, whole, and leaves the log empty.
   result<void> checkpoint_and_truncate();
-  /// A reader keeps checkpoints from moving the log, for so long that it became many times as large
-  /// as it should be.
+  /// A reader keeps the log from beginning anew, for so long that it became many times as large as
+  /// it should be, and has not ended when it was waited for.
   bool is_held_up() const noexcept {
     constexpr std::size_t times = 8;
-    return !all_moved_ && log_bytes() >= times * wal_bytes_;
+    return (!all_moved_ || waited_in_vain_) && log_bytes() >= times * wal_bytes_;
   }
 
   database& db() noexcept { return db_; }
@@ -96,6 +97,7 @@ class sqlite_writer {
   std::atomic<int> log_pages_ = 0; // in the log, told by SQLite after each commit
   int tried_pages_ = 0;            // of them, at the last checkpoint
   bool all_moved_ = true;          // that checkpoint moved them all
+  bool waited_in_vain_ = false;    // it waited for readers, and they did not end
   std::size_t page_bytes_ = 0;
   std::atomic<std::uint64_t> checkpoints_ = 0;
   result<void> checkpointed_;

@@ -117,12 +117,25 @@ inline constexpr std::size_t journal_page_bytes = 8'192;       // of the SQLite 
 inline constexpr std::size_t journal_cache_bytes = 16 << 20;   // pages the writer keeps
 inline constexpr std::size_t journal_wal_bytes = 8 << 20;      // then a checkpoint: about 20 ms
 inline constexpr std::chrono::seconds journal_busy_timeout{2}; // another program's lock
-inline constexpr std::uint64_t range_events = 262'144;         // sequences of a range
+/// For readers, by a checkpoint of a log that is far too large.
+inline constexpr std::chrono::milliseconds journal_reader_patience{10};
+inline constexpr std::uint64_t range_events = 262'144; // sequences of a range
 /// Of saved ranges in one upkeep, or one range.
 inline constexpr std::size_t range_save_bytes = 1 << 20;
-inline constexpr std::size_t retention_step_events = 2'048; // dropped in one upkeep
-/// Payloads dropped in one upkeep, or one event.
-inline constexpr std::size_t retention_step_bytes = 4 << 20;
+inline constexpr std::size_t retention_step_events = 2'048;            // dropped in one upkeep
+inline constexpr std::chrono::microseconds retention_step_time{5'000}; // or with one commit
+/// So many events come in before a step of retention goes along with a commit: its pages are then
+/// about as many as the commit's rows take.
+inline constexpr std::size_t retention_join_events = 512;
+inline constexpr std::chrono::seconds retention_patience{10}; // with an event that goes soon
+/// Behind by more, and by more than a quarter of the retention time, it gets more of the time.
+inline constexpr std::chrono::minutes retention_lag{1};
+inline constexpr std::size_t retention_joined_events = 8'192; // dropped with one commit
+inline constexpr std::size_t retention_stride_events = 256;   // between two looks at the clock
+/// Payloads and replies dropped between two looks at the clock, or of one event; smaller payloads
+/// than the second are not looked at.
+inline constexpr std::size_t retention_stride_bytes = 4 << 20;
+inline constexpr std::size_t retention_small_bytes = 16 << 10;
 inline constexpr std::uint64_t retention_bytes = std::uint64_t{10} << 30; // of a store, default
 /// Default of the configurable limit: identities of the dedupe window, 39 bytes on disk each.
 inline constexpr std::size_t dedupe_identities_max = 64'000'000;

@@ -1,0 +1,173 @@
+// Steps of retention that go along with commits: in their transaction, for a bounded time, past no
+// event whose end is under way, and never to the harm of the commit.
+#include "journal/sqlite_db.hpp"
+#include "journal/sqlite_verify.hpp"
+#include "tests/journal/store_fixture.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace skein;
+using namespace skein::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A store in a known place, whose steps go along with every commit that brings events.
+class stepping_store {
+ public:
+  temp_dir parent;
+  std::string path = parent.path() + "/store";
+  std::shared_ptr<duration> tick = std::make_shared<duration>(); // of each look at the clock
+  test_store store{{"sqlite", [this] { return std::make_unique<place>(path, tick); }}, options()};
+
+  /// Done events, a commit for all of them and one for their ends; both on disk and marked.
+  std::vector<event_id> add_old(int count) {
+    std::vector<event_id> all;
+    std::vector<operation> ends;
+    for (const op_result& each : store.commit(accepts("old", count)).results) {
+      all.push_back(each.event);
+      ends.emplace_back(store.finish(first_of(each.event)));
+    }
+    store.now += 1s;
+    store.commit(std::move(ends));
+    return all;
+  }
+  std::vector<operation> accepts(const std::string& name, int count) {
+    std::vector<operation> batch;
+    for (int i = 0; i < count; ++i)
+      batch.emplace_back(store.accept({.id = name + std::to_string(i)}));
+    return batch;
+  }
+  /// What there is becomes old enough to go, once a later commit is there too.
+  void let_it_age() {
+    store.now += 1s;
+    store.add({.id = "last"});
+    must(store->upkeep(store.now));
+    store.now += 100s;
+  }
+  bool is_there(event_id event) { return store.find(event).has_value(); }
+  database open_file(bool write) {
+    return must(database::open(path + "/journal.db", {.write = write, .vfs = {}}));
+  }
+  std::int64_t rows_of_late() { return must(open_file(false).number("SELECT count(*) FROM late")); }
+  void check_whole() {
+    for (const std::string& each : must(verify_sqlite(path, {})).problems)
+      FAIL_CHECK(each);
+    CHECK(store.events().balanced());
+    CHECK(store.deliveries().balanced());
+  }
+
+ private:
+  class place final : public store_place {
+   public:
+    place(std::string path, std::shared_ptr<duration> tick)
+      : path_{std::move(path)}, tick_{std::move(tick)} {}
+    result<std::unique_ptr<engine>> open(const open_options& options) override {
+      sqlite_options all{.directory = path_, .store = options};
+      all.retention_join_events = 1;
+      all.clock = [tick = tick_, now = duration{}]() mutable { return now += *tick; };
+      return open_sqlite(all);
+    }
+
+   private:
+    std::string path_;
+    std::shared_ptr<duration> tick_;
+  };
+
+  static open_options options() {
+    open_options how;
+    how.dedupe_window = 10s;
+    how.retention = 60s;
+    return how;
+  }
+};
+
+} // namespace
+
+TEST_CASE("a step goes along with a commit and costs no sync of its own") {
+  stepping_store one;
+  const auto old = one.add_old(50);
+  one.let_it_age();
+  const auto before = one.store->counters();
+  one.store.commit(one.accepts("new", 100));
+  const auto after = one.store->counters();
+  CHECK(after.syncs - before.syncs == 1);
+  for (const event_id each : old)
+    CHECK_FALSE(one.is_there(each));
+  one.check_whole();
+  const auto feed = must(one.store.reader().commits_after(commit_no{0}, 10));
+  CHECK(feed.reset);
+  one.store.reopen(GENERATE(true, false));
+  CHECK(one.store.events().accepted == 151);
+  CHECK(one.store.list({.limit = 200}).events.size() == 101);
+}
+
+TEST_CASE("a step ends when its time is up, and later ones go on") {
+  stepping_store one;
+  const auto old = one.add_old(40);
+  one.let_it_age();
+  *one.tick = 1ms;
+  int commits = 0;
+  for (; one.is_there(old.back()) && commits < 40; ++commits)
+    one.store.commit(one.accepts("new" + std::to_string(commits) + "-", 100));
+  CHECK(commits > 8); // or one step did all, or most of it
+  CHECK(commits < 40);
+  CHECK_FALSE(one.is_there(old.front()));
+  one.check_whole();
+}
+
+TEST_CASE("an event whose end is in the commit that a step goes along with stays for its time") {
+  stepping_store one;
+  const event_id slow = one.store.add({.id = "slow"});
+  const auto old = one.add_old(10);
+  one.let_it_age();
+  std::vector<operation> batch = one.accepts("new", 100);
+  batch.emplace_back(one.store.finish(first_of(slow)));
+  one.store.commit(std::move(batch));
+  REQUIRE(one.is_there(slow));
+  CHECK(one.store.find(slow)->state() == delivery_state::done);
+  one.check_whole();
+  one.store.commit(one.accepts("newer", 100));
+  CHECK_FALSE(one.is_there(old.back()));
+  CHECK(one.is_there(slow));
+  for (int i = 0; i < 3; ++i) {
+    one.store.now += 50s;
+    one.store.add({.id = "later" + std::to_string(i)});
+    for (int j = 0; j < 5; ++j)
+      must(one.store->upkeep(one.store.now += 1s));
+  }
+  CHECK_FALSE(one.is_there(slow));
+  one.check_whole();
+}
+
+TEST_CASE("a step waits at an event that goes soon, so that it need not come back for it") {
+  stepping_store one;
+  const event_id soon = one.store.add({.id = "soon"});
+  const auto old = one.add_old(10);
+  one.store.now += 3s;
+  one.store.one(one.store.finish(first_of(soon)));
+  one.let_it_age();
+  one.store.now -= 42s; // old enough: the commits up to that end, which is 1 s younger
+  one.store.commit(one.accepts("new", 100));
+  CHECK(one.is_there(soon));
+  CHECK(one.is_there(old.front()));
+  CHECK(one.rows_of_late() == 0);
+  one.store.now += 2s;
+  one.store.commit(one.accepts("newer", 100));
+  CHECK_FALSE(one.is_there(soon));
+  CHECK_FALSE(one.is_there(old.back()));
+  one.check_whole();
+}
+
+TEST_CASE("a commit is not refused for a step that meets damage; the next upkeep tells of it") {
+  stepping_store one;
+  const auto old = one.add_old(10);
+  one.let_it_age();
+  must(one.open_file(true).run("UPDATE outcome SET state = 1"));
+  const auto receipt = one.store.commit(one.accepts("new", 100));
+  CHECK(one.is_there(receipt.results.front().event));
+  one.store.commit(one.accepts("newer", 100));
+  const auto kept = one.store->upkeep(one.store.now);
+  REQUIRE_FALSE(kept.ok());
+  CHECK_FALSE(is_refusal(kept.error().code));
+  CHECK(kept.error().detail.find("is damaged") != std::string::npos);
+}
