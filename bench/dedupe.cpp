@@ -4,6 +4,9 @@
 //   (default)  journal::open and commits of events in batches: all that an accept costs
 //   --below    the window alone, without events and commits: as many identities as its files have
 //              room for, in a fraction of the time
+//   --fill=DIR a store whose window is full as of now, and no more: what pipeline --data=DIR does
+//   in
+//              it beside a new one is what the window costs a node
 #include "journal/dedupe_buckets.hpp"
 #include "journal/journal.hpp"
 #include "journal/store_folder.hpp"
@@ -59,16 +62,16 @@ struct settings {
   std::uint64_t batch = 1'000;
   bool below = false;
   bool json = false;
+  std::string fill; // the folder, if that is all
+  instant began = from_ns(1'700'000'000'000'000'000);
 };
-
-constexpr instant began = from_ns(1'700'000'000'000'000'000);
 
 /// The window is full when so many identities have come.
 instant time_of(std::uint64_t n, const settings& how) {
   const auto step =
       static_cast<std::int64_t>(std::chrono::nanoseconds{limits::dedupe_window}.count() /
                                 static_cast<std::int64_t>(how.identities));
-  return began + std::chrono::nanoseconds{step * static_cast<std::int64_t>(n)};
+  return how.began + std::chrono::nanoseconds{step * static_cast<std::int64_t>(n)};
 }
 
 void wait_a_little() { std::this_thread::sleep_for(std::chrono::milliseconds{1}); }
@@ -88,7 +91,8 @@ class window {
   virtual std::uint64_t add(std::uint64_t n, std::uint64_t count, instant at) = 0;
   /// Whether each of these events is known, by its own sequence.
   virtual std::uint64_t known(const std::vector<std::uint64_t>& events, instant at) = 0;
-  virtual void upkeep(instant now) = 0;
+  /// Whether there is more to do.
+  virtual bool upkeep(instant now) = 0;
   virtual counts counted() const = 0;
 };
 
@@ -145,9 +149,11 @@ class whole_journal final : public window {
                    : 0u;
     return found;
   }
-  void upkeep(instant now) override {
-    if (auto done = engine_->upkeep(now); !done)
-      die(to_string(done.error()));
+  bool upkeep(instant now) override {
+    const auto more = engine_->upkeep(now);
+    if (!more)
+      die(to_string(more.error()));
+    return *more;
   }
   counts counted() const override {
     const auto all = engine_->counters();
@@ -258,9 +264,10 @@ class window_alone final : public window {
       found += find(each, at) == each + 1 ? 1u : 0u;
     return found;
   }
-  void upkeep(instant now) override {
+  bool upkeep(instant now) override {
     if (auto done = ids_->upkeep(now); !done)
       die(to_string(done.error()));
+    return false;
   }
   counts counted() const override {
     const auto all = ids_->counted();
@@ -371,12 +378,20 @@ settings parse(int argc, char** argv) {
       how.json = true;
     else if (argument == "--below")
       how.below = true;
+    else if (argument.starts_with("--fill="))
+      how.fill = argument.substr(7);
     else if (argument.starts_with("--identities="))
       how.identities = std::strtoull(argv[i] + 13, nullptr, 10);
     else
-      die("usage: dedupe [--identities=N] [--below] [--json]; files go below $TMPDIR, not on a "
+      die("usage: dedupe [--identities=N] [--below|--fill=DIR] [--json]; files go below $TMPDIR, "
+          "not on a "
           "tmpfs");
   }
+  if (!how.fill.empty())
+    how.began =
+        from_ns(
+            std::chrono::nanoseconds{std::chrono::system_clock::now().time_since_epoch()}.count()) -
+        limits::dedupe_window;
   how.measured = std::min(how.measured, how.identities / 4);
   for (std::uint64_t* each : {&how.identities, &how.measured, &how.checked})
     *each = std::max(*each / how.batch, std::uint64_t{4}) * how.batch;
@@ -414,10 +429,24 @@ void print(const settings& how, const rate& empty, const rate& full, std::uint64
               number(at_end.reads), number(at_end.false_reads));
 }
 
+int fill(const settings& how) {
+  whole_journal store{how.fill, how};
+  store.open(how.began);
+  run all{store, how};
+  all.add(how.identities);
+  all.settle();
+  while (store.upkeep(time_of(all.next(), how))) // or the node that opens it has it to do
+    ;
+  store.close();
+  return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   const settings how = parse(argc, argv);
+  if (!how.fill.empty())
+    return fill(how);
   const char* base = std::getenv("TMPDIR");
   std::string directory = std::string{base == nullptr ? "/tmp" : base} + "/dedupe-bench-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr)
@@ -427,7 +456,7 @@ int main(int argc, char** argv) {
     measured = std::make_unique<window_alone>(directory + "/store", how);
   else
     measured = std::make_unique<whole_journal>(directory + "/store", how);
-  measured->open(began);
+  measured->open(how.began);
   run all{*measured, how};
   const rate empty = all.add(how.measured);
   all.add(how.identities - how.measured);
