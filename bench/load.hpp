@@ -22,6 +22,7 @@ struct plan : load {
   std::string worker;         // the program of the exec agent
   std::string data; // the store's folder; empty = a fresh one below $TMPDIR, removed afterwards
   std::size_t far = 10'000'000; // timers: events that are due in days
+  std::size_t retention = 0;    // seconds that events are kept; 0 = the default
   std::string part;             // what a benchmark's child process does; see child.hpp
   bool json = false;
 };

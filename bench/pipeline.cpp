@@ -3,7 +3,8 @@
 //
 //   pipeline [--via inproc|http] [--agent noop|echo|exec --worker PROGRAM] [--events N] [--keys K]
 //   [--payload B]
-//            [--window W] [--batch B] [--connections C] [--loops L] [--data DIR] [--json]
+//            [--window W] [--batch B] [--connections C] [--loops L] [--data DIR]
+//            [--retention SECONDS] [--json]
 //
 // The producers stand outside of the engine: what they offer goes through the gateway, the broker's
 // sockets, the dedupe window and the journal, and the clock stops when the completions are on disk.
@@ -73,6 +74,7 @@ int main(int argc, char** argv) {
       {"commits", difference(after, before, "store", "commits")},
       {"syncs_per_event", difference(after, before, "store", "syncs") / events},
       {"written_bytes_per_event", difference(after, before, "store", "bytes_written") / events},
+      {"dropped", difference(after, before, "retention", "dropped_events")},
       {"loops", after["loops"]}};
   std::printf("%s\n", figures.dump(of.json ? -1 : 2).c_str());
   return refused == 0 ? 0 : 1;

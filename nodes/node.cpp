@@ -118,7 +118,7 @@ void log_upkeep(const error& problem) {
     log(log_level::info, "store", "upkeep-resumed", "the store's upkeep goes on");
   else
     log(log_level::warn, "store", "upkeep-put-off",
-        "the log is not moved into the store's file and grows: " + to_string(problem));
+        "the log is not moved into the store's file and grows: " + problem.detail);
 }
 
 std::string disk_text(const disk_facts& facts) {

@@ -17,8 +17,10 @@ agent_settings noop_agent();
 /// goes.
 class load_node {
  public:
+  /// A retention shorter than the dedupe window shortens that, too.
   static result<std::unique_ptr<load_node>> start(const std::string& data, std::uint32_t loops,
-                                                  agent_settings agent);
+                                                  agent_settings agent,
+                                                  duration retention = limits::retention);
   ~load_node();
   load_node(const load_node&) = delete;
   load_node& operator=(const load_node&) = delete;
