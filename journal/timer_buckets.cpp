@@ -8,7 +8,6 @@ namespace skein::journal {
 
 namespace {
 
-constexpr int levels = 4;
 constexpr int level_shift = 48; // of a bucket's number: its level, then the second it begins at
 constexpr std::size_t rows_a_step = 2'048;
 constexpr std::chrono::seconds swept_every{60};
@@ -63,15 +62,16 @@ std::int64_t timer_bucket(instant at, instant now) noexcept {
   const std::int64_t second = second_of(at);
   const std::int64_t ahead = second - second_of(now);
   int level = 0;
-  while (level + 1 < levels && ahead >= width_s(level + 1))
+  while (level + 1 < timer_levels && ahead >= width_s(level + 1))
     ++level;
   return bucket_at(level, second);
 }
 
-bool timer_fits(std::int64_t bucket, instant at) noexcept {
-  const std::int64_t level = bucket >> level_shift;
-  return level >= 0 && level < levels &&
-         bucket == bucket_at(static_cast<int>(level), second_of(at));
+std::array<std::int64_t, timer_levels> timer_places(instant at) noexcept {
+  std::array<std::int64_t, timer_levels> places{};
+  for (int level = 0; level < timer_levels; ++level)
+    places[static_cast<std::size_t>(level)] = bucket_at(level, second_of(at));
+  return places;
 }
 
 // ---- reading ----------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ result<void> timer_reader::prepare(database& db) {
 result<timer_page> timer_reader::read(const timer_query& which) {
   timer_page found;
   auto& heap = found.timers;
-  for (int level = 0; level < levels; ++level) {
+  for (int level = 0; level < timer_levels; ++level) {
     const reset_at_end end{rows_};
     rows_.bind(1, bucket_at(level, second_of(which.after.at)));
     rows_.bind(2, level == 0 ? which.after.event.sequence : 0);
@@ -180,7 +180,7 @@ result<bool> timer_upkeep::step(sqlite_writer& writer, const pending_set& pendin
 
 /// One step of the first coarse bucket that begins within its own width from now.
 result<bool> timer_upkeep::split(sqlite_writer& writer, instant now) {
-  for (int level = 1; level < levels; ++level) {
+  for (int level = 1; level < timer_levels; ++level) {
     const reset_at_end end{next_coarse_};
     next_coarse_.bind(1, bucket_at(level, 0));
     next_coarse_.bind(2, bucket_at(level, second_of(now) + width_s(level)));

@@ -15,14 +15,16 @@
 #include "journal/pending_set.hpp"
 #include "journal/sqlite_writer.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace skein::journal {
 
 /// The number of the bucket in which a time belongs at `now`.
 std::int64_t timer_bucket(instant at, instant now) noexcept;
-/// Whether it is one that the time may stand in.
-bool timer_fits(std::int64_t bucket, instant at) noexcept;
+/// The buckets that a time may stand in, one a level.
+inline constexpr int timer_levels = 4;
+std::array<std::int64_t, timer_levels> timer_places(instant at) noexcept;
 
 /// Statements of a reading connection.
 class timer_reader {

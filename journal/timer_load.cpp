@@ -58,7 +58,8 @@ class timer_load {
     int code = SQLITE_OK;
     while ((code = rows->step()) == SQLITE_ROW) {
       const instant at = rows->time(3);
-      whole = whole && timer_fits(rows->integer(0), at);
+      const auto places = timer_places(at);
+      whole = whole && std::find(places.begin(), places.end(), rows->integer(0)) != places.end();
       if (rows->integer(2) != 0 || !pending_.at(rows->natural(1)).delayed())
         continue; // an expiry, or of an event that is over
       ++found;

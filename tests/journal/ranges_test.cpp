@@ -50,6 +50,10 @@ class ranged_store {
   }
 };
 
+std::vector<std::string> problems(const chained_store& of) {
+  return must(verify_sqlite(of.path, of.disk.name())).problems;
+}
+
 } // namespace
 
 TEST_CASE("a start knows the same from the saved ranges as from the rows, and says nothing") {
@@ -116,7 +120,11 @@ TEST_CASE("what is damaged of the times of pending events is made anew from the 
                                "UPDATE timer SET bucket = bucket + (9 << 48)", "DELETE FROM timer",
                                "DELETE FROM timer WHERE no = (SELECT max(no) FROM timer)");
   INFO(damage);
+  CHECK(problems(store.chained).empty());
   store.chained.sql(damage);
+  const auto told = problems(store.chained);
+  REQUIRE(!told.empty());
+  CHECK(told[0].find("the table 'timer' does not have when event") != std::string::npos);
   const started mended = store.start();
   CHECK(mended.pending == whole.pending);
   REQUIRE(mended.notes.size() == 1);
