@@ -154,12 +154,16 @@ publish_result scheduler_core::settle_accept(const journal::accept_op& op,
 }
 
 /// The whole submit failed. After an unknown outcome the process is about to stop (the store's
-/// owner sees to it), so the only duty is to claim nothing. With a full disk it was a definite no.
+/// owner sees to it), so the only duties are to claim nothing and to start nothing: it may have
+/// accepted what stands before. With a full disk it was a definite no.
 void scheduler_core::settle_failed_submit(committed_in& input,
                                           const std::vector<context>& contexts) {
   const errc why = input.receipt.error().code;
   const bool definite = journal::is_refusal(why);
   const bool known = definite && store_refuses_; // that it refuses; the metrics count how often
+#ifndef SKEIN_BUG_STARTS_IN_DOUBT
+  starting_ = starting_ && definite;
+#endif
   if (definite)
     refused_by_store();
   std::size_t at = 0;

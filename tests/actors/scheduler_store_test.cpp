@@ -242,6 +242,16 @@ TEST_CASE("a start or a failure kept through a full disk is dropped when a cance
   CHECK(world.running().size() == 10);
 }
 
+TEST_CASE("nothing starts after a commit of which nobody knows whether it is durable") {
+  loop_world world;
+  world.publish({.id = "1", .due = "+1s"});
+  world.fail_commits = errc::unknown_outcome;
+  world.publish({.id = "2"}); // it may be durable, and stands before 1 then
+  world.take();
+  world.wait(5s);
+  CHECK(world.running().empty());
+}
+
 TEST_CASE("an unknown outcome claims nothing") {
   loop_world world;
   world.publish({.id = "1"});
