@@ -195,8 +195,7 @@ result<void> sqlite_journal::write_and_drop(const step_budget& most, bool& along
   auto written = parts_.writer->write(sealed_, [&]() -> result<void> {
     auto dropped = retention.drop_along(how, parts_.state->pending(), most);
     along_failed = !dropped;
-    // Rolled back as what a lock refused is: the commit alone may do well.
-    return dropped ? dropped : error{errc::store_locked, dropped.error().detail};
+    return dropped;
   });
   if (!written)
     return written;

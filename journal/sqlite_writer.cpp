@@ -177,12 +177,22 @@ result<void> sqlite_writer::prepare_rows() {
 }
 
 result<void> sqlite_writer::transact(const std::function<result<void>()>& body) {
+  if (auto begun = begin(); !begun)
+    return begun;
+  if (auto done = body(); !done)
+    return undo(done.error());
+  return commit();
+}
+
+result<void> sqlite_writer::begin() {
   if (stopped())
     return stopped_error();
   if (const int code = begin_.run(); code != SQLITE_DONE)
     return undo(sqlite_error(db_.raw(), code, "beginning a commit"));
-  if (auto done = body(); !done)
-    return undo(done.error());
+  return {};
+}
+
+result<void> sqlite_writer::commit() {
   const int code = commit_.step();
   if (code == SQLITE_DONE) {
     commit_.reset();
@@ -208,11 +218,15 @@ error sqlite_writer::stopped_error() const {
 
 /// After an error before COMMIT.
 error sqlite_writer::undo(error why) {
+  const bool is_over = !is_refusal(why.code);
+  error undone = roll_back(std::move(why));
+  return is_over ? stop(undone.code, undone) : undone;
+}
+
+error sqlite_writer::roll_back(error why) {
   if (sqlite3_get_autocommit(db_.raw()) == 0 && rollback_.run() != SQLITE_DONE)
     return stop(errc::io_error, std::move(why));
-  if (is_refusal(why.code))
-    return why;
-  return stop(why.code, why);
+  return why;
 }
 
 error sqlite_writer::after_failed_commit(int code) {
@@ -230,24 +244,27 @@ result<void> sqlite_writer::run(statement& which, std::string_view doing) {
   return code == SQLITE_DONE ? result<void>{} : sqlite_error(db_.raw(), code, doing);
 }
 
-result<void> sqlite_writer::write(const sealed_commit& commit,
+result<void> sqlite_writer::write(const sealed_commit& sealed,
                                   const std::function<result<void>()>& along) {
 #ifdef SKEIN_BUG_EFFECTS_TWO_TRANSACTIONS
-  outcome_rows_->show(commit);
+  outcome_rows_->show(sealed);
   if (auto first = transact([&] { return run(add_outcomes_, "writing outcomes"); }); !first)
     return first;
 #endif
 #ifdef SKEIN_BUG_STATE_WITHOUT_COMPLETION
-  if (auto first = transact([&] { return insert_states(*commit.rows().staged); }); !first)
+  if (auto first = transact([&] { return insert_states(*sealed.rows().staged); }); !first)
     return first;
 #endif
-  auto written = transact([&] {
-    auto before = along ? along() : result<void>{};
-    return before ? insert(commit) : before;
-  });
+  if (auto begun = begin(); !begun)
+    return begun;
+  if (auto before = along ? along() : result<void>{}; !before)
+    return roll_back(before.error());
+  if (auto rows = insert(sealed); !rows)
+    return undo(rows.error());
+  auto written = commit();
 #ifdef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
   if (written)
-    for (const finish_op* each : commit.rows().staged->outcomes)
+    for (const finish_op* each : sealed.rows().staged->outcomes)
       if (each->state == delivery_state::dead)
         written = run(add_dead_.bind(1, row_of(each->delivery)), "writing dead letters");
 #endif

@@ -38,7 +38,8 @@ class sqlite_writer {
 
   /// `body` between BEGIN and COMMIT.
   result<void> transact(const std::function<result<void>()>& body);
-  /// `along` comes before the commit's rows, in its transaction; it may be empty.
+  /// `along` comes before the commit's rows, in its transaction; it may be empty. Whatever it fails
+  /// with is a definite no to the whole, and the writer goes on: the rows alone may do well.
   result<void> write(const sealed_commit& commit, const std::function<result<void>()>& along = {});
   /// All of it but the commit's own row: what is kept of a time before the oldest commit.
   result<void> write_rows(const sealed_commit& commit);
@@ -83,7 +84,10 @@ class sqlite_writer {
   result<void> insert_starts(const staged_batch& staged);
   result<void> insert_commit(const sealed_commit& commit);
   result<void> run(statement& which, std::string_view doing);
+  result<void> begin();
+  result<void> commit();
   error undo(error why);
+  error roll_back(error why);
   error after_failed_commit(int code);
 
   database db_;

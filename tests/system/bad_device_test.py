@@ -68,12 +68,13 @@ class Load(threading.Thread):
         self.acknowledged = {}
         self.other = None
         self.ended_at = None
+        self.is_over = False
         self.start()
 
     def run(self):
         client = Client(self.node)
         number = 0
-        while True:
+        while not self.is_over:
             number += 1
             id = f"{self.name_of_events}-{number}"
             try:
@@ -105,6 +106,15 @@ class BadDevice(support.SystemTest):
     def begin_load(self, node):
         self.loads = [Load(node, f"p{number}") for number in range(3)]
         until(lambda: all(len(each.acknowledged) > 10 for each in self.loads), 20, "acknowledgements")
+
+    def end_load(self, node):
+        """Everything that was accepted is done."""
+        for each in self.loads:
+            each.is_over = True
+            each.join(patience(30))
+        client = self.client(node)
+        client.idle()
+        client.close()
 
     def end_of_node(self, node, code, within=1.0):
         """After the first answer "unknown"; what the node said of its end."""
@@ -197,8 +207,13 @@ class BadDevice(support.SystemTest):
         disk = loop_disk.Disk(self.image, self.mounted_at)
         node = self.started()
         self.begin_load(node)
-        disk.remount("abort")  # as ext4 does by itself after an error of the device
+        self.end_load(node)
+        # As ext4 does by itself after an error of the device. Not while something is written: of a sync that is under
+        # way the kernel may say that it has been done (OPERATING.md).
+        disk.remount("abort")
+        before, self.loads = self.loads, [Load(node, f"after{number}") for number in range(3)]
         self.end_of_node(node, "unknown")
+        self.loads += before
         refused = support.skein("dev", "--config", node.config, "--data", node.data, "--port", "0")
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("store-read-only", refused.stderr)
