@@ -13,7 +13,7 @@ namespace skein::journal {
 namespace {
 
 constexpr std::string_view magic = "skein-id";
-constexpr std::uint64_t version = 1;
+constexpr std::uint64_t version = 2; // 1 had other positions in its filter
 constexpr std::size_t store_id_bytes = 16;
 constexpr std::size_t crc_bytes = 4;
 constexpr std::size_t covered = bucket_block_bytes - crc_bytes;

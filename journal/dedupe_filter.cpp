@@ -1,7 +1,6 @@
 #include "journal/dedupe_filter.hpp"
 
 #include <array>
-#include <atomic>
 #include <new>
 #include <sys/mman.h>
 
@@ -9,20 +8,14 @@ namespace skein::journal {
 
 namespace {
 
-constexpr unsigned positions_per_word = 4;
-static_assert(positions_per_word * filter_group::columns == 64);
-
 /// Bit 0 of each position of a word.
 constexpr std::uint64_t first_column = 0x0001'0001'0001'0001;
 
-/// How far ahead an identity's positions are asked for: behind four of them seldom any is looked
-/// at.
-constexpr unsigned prefetched_positions = 4;
-
+/// A word has four positions.
 constexpr std::array<std::uint64_t, 16> spread_nibbles() {
   std::array<std::uint64_t, 16> spread{};
   for (unsigned nibble = 0; nibble < 16; ++nibble)
-    for (unsigned bit = 0; bit < positions_per_word; ++bit)
+    for (unsigned bit = 0; bit < 4; ++bit)
       if ((nibble >> bit & 1) != 0)
         spread[nibble] |= std::uint64_t{1} << (bit * filter_group::columns);
   return spread;
@@ -49,14 +42,7 @@ void filter_group::unmap::operator()(std::uint64_t* memory) const noexcept {
 filter_group::filter_group(std::uint64_t size)
   : size_{size}, words_{(size + positions_per_word - 1) / positions_per_word},
     memory_{map_zeros(bytes()), unmap{bytes()}} {
-  SKEIN_CHECK(size > 0 && size % 8 == 0);
-}
-
-filter_group::mask filter_group::at(std::uint64_t position) const noexcept {
-  const std::atomic_ref word{memory_[position / positions_per_word]};
-  return static_cast<mask>(word.load(std::memory_order_relaxed) >>
-                           (position % positions_per_word * columns)) &
-         0xffffu;
+  SKEIN_CHECK(size > 0 && size % filter_block == 0);
 }
 
 void filter_group::fill(unsigned column, std::string_view bits) {
@@ -69,12 +55,6 @@ void filter_group::fill(unsigned column, std::string_view bits) {
     word.store((word.load(std::memory_order_relaxed) & others) | spread[nibble] << column,
                std::memory_order_relaxed);
   }
-}
-
-void filter_group::prefetch(const hash128& identity) const noexcept {
-  filter_probe probe{identity, size_};
-  for (unsigned i = 0; i < prefetched_positions; ++i)
-    __builtin_prefetch(&memory_[probe.next() / positions_per_word]);
 }
 
 } // namespace skein::journal

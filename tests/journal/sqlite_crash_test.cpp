@@ -224,63 +224,23 @@ std::uint64_t calls_of_a_run(std::uint64_t seed, const open_options& options = {
   return whole.disk().calls();
 }
 
-/// Sanitizers look for another kind of error, which takes fewer calls and five times the time.
+/// Of the calls of a run, each that many-th; which, depends on `turn`. The cases tagged "[.long]"
+/// go over every call. Sanitizers look for another kind of error, which takes fewer calls and five
+/// times the time.
 #ifdef SKEIN_SANITIZED
-constexpr std::uint64_t calls_apart = 5;
+constexpr std::uint64_t calls_apart = 7;
 #else
-constexpr std::uint64_t calls_apart = 1;
+constexpr std::uint64_t calls_apart = 2;
 #endif
 
-} // namespace
-
-TEST_CASE("whatever commit() returned survives a power cut at any write or sync") {
-  const std::uint64_t seed = GENERATE(1u, 2u, 3u);
-  const auto kept = GENERATE(sim_disk::kept::none, sim_disk::kept::all, sim_disk::kept::by_chance);
-  const std::uint64_t calls = calls_of_a_run(seed);
+/// The power goes at those calls; what is wrong afterwards fails the test.
+template <class Seen>
+void cut_power(std::uint64_t seed, sim_disk::kept kept, std::uint64_t apart,
+               const open_options& options, const Seen& seen) {
+  const std::uint64_t calls = calls_of_a_run(seed, options);
   REQUIRE(calls > 100);
-  for (std::uint64_t nth = 1 + seed % calls_apart; nth <= calls; nth += calls_apart) {
-    INFO("seed " << seed << ", call " << nth << " of " << calls << ", kept "
-                 << static_cast<int>(kept));
-    run one{seed};
-    one.disk().fail(nth, sim_disk::fault::power_cut);
-    REQUIRE_FALSE(one.work());
-    one.disk().crash(seed * 1'000 + nth, kept);
-    const std::string wrong = one.check();
-    if (!wrong.empty())
-      FAIL(wrong);
-  }
-}
-
-TEST_CASE("retention and the saved ranges survive a power cut at any write or sync") {
-  const std::uint64_t seed = GENERATE(4u, 5u);
-  const auto kept = GENERATE(sim_disk::kept::none, sim_disk::kept::by_chance);
-  const std::uint64_t calls = calls_of_a_run(seed, short_retention());
-  std::uint64_t dropped = 0;
-  for (std::uint64_t nth = 1 + seed % calls_apart; nth <= calls; nth += calls_apart) {
-    INFO("seed " << seed << ", call " << nth << " of " << calls << ", kept "
-                 << static_cast<int>(kept));
-    run one{seed, short_retention()};
-    one.disk().fail(nth, sim_disk::fault::power_cut);
-    REQUIRE_FALSE(one.work());
-    one.disk().crash(seed * 1'000 + nth, kept);
-    const std::string wrong = one.check();
-    if (!wrong.empty())
-      FAIL(wrong);
-    dropped = std::max(dropped, one.dropped());
-  }
-  CHECK(dropped > 5);
-}
-
-TEST_CASE("the index of look-ups and its summaries survive a power cut at every second call") {
-  constexpr std::uint64_t seed = 6;
-  open_options options;
-  options.range_events = 2;
-  run whole{seed, options};
-  REQUIRE(whole.work());
-  REQUIRE(whole.summaries() > 0);
-  const std::uint64_t calls = whole.disk().calls();
-  for (std::uint64_t nth = 1; nth <= calls; nth += 2) { // each of them takes long
-    const auto kept = nth % 4 == 1 ? sim_disk::kept::none : sim_disk::kept::by_chance;
+  const std::uint64_t turn = seed + static_cast<std::uint64_t>(kept);
+  for (std::uint64_t nth = 1 + turn % apart; nth <= calls; nth += apart) {
     INFO("seed " << seed << ", call " << nth << " of " << calls << ", kept "
                  << static_cast<int>(kept));
     run one{seed, options};
@@ -290,7 +250,60 @@ TEST_CASE("the index of look-ups and its summaries survive a power cut at every 
     const std::string wrong = one.check();
     if (!wrong.empty())
       FAIL(wrong);
+    seen(one);
   }
+}
+
+void cut_power_of_commits(std::uint64_t apart) {
+  const std::uint64_t seed = GENERATE(1u, 2u, 3u);
+  const auto kept = GENERATE(sim_disk::kept::none, sim_disk::kept::all, sim_disk::kept::by_chance);
+  cut_power(seed, kept, apart, {}, [](const run&) {});
+}
+
+void cut_power_of_retention(std::uint64_t apart) {
+  const std::uint64_t seed = GENERATE(4u, 5u);
+  const auto kept = GENERATE(sim_disk::kept::none, sim_disk::kept::by_chance);
+  std::uint64_t dropped = 0;
+  cut_power(seed, kept, apart, short_retention(),
+            [&](const run& one) { dropped = std::max(dropped, one.dropped()); });
+  CHECK(dropped > 5);
+}
+
+void cut_power_of_lookups(std::uint64_t apart) {
+  constexpr std::uint64_t seed = 6;
+  open_options options;
+  options.range_events = 2;
+  run whole{seed, options};
+  REQUIRE(whole.work());
+  REQUIRE(whole.summaries() > 0);
+  const auto kept = GENERATE(sim_disk::kept::none, sim_disk::kept::by_chance);
+  cut_power(seed, kept, apart, options, [](const run&) {});
+}
+
+} // namespace
+
+TEST_CASE("whatever commit() returned survives a power cut at any write or sync") {
+  cut_power_of_commits(calls_apart);
+}
+
+TEST_CASE("retention and the saved ranges survive a power cut at any write or sync") {
+  cut_power_of_retention(calls_apart);
+}
+
+TEST_CASE("the index of look-ups and its summaries survive a power cut at any write or sync") {
+  cut_power_of_lookups(calls_apart * 2); // each of them takes long
+}
+
+TEST_CASE("commits survive a power cut at every write and sync", "[.long]") {
+  cut_power_of_commits(1);
+}
+
+TEST_CASE("retention survives a power cut at every write and sync", "[.long]") {
+  cut_power_of_retention(1);
+}
+
+TEST_CASE("the index of look-ups survives a power cut at every write and sync", "[.long]") {
+  cut_power_of_lookups(1);
 }
 
 TEST_CASE("a power cut after the last call loses nothing") {

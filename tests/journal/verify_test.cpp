@@ -162,7 +162,11 @@ TEST_CASE("a changed byte anywhere is told, or changes no record") {
   const std::string rows = rows_of(file, chained.disk.name());
   REQUIRE_FALSE(rows.empty());
   const std::string whole = chained.disk.bytes(file);
+#ifdef SKEIN_SANITIZED
+  constexpr std::size_t stride = 307;
+#else
   constexpr std::size_t stride = 61; // odd, so that all places of a page have their turn
+#endif
   std::size_t told = 0;
   for (std::size_t at = 0; at < whole.size(); at += stride) {
     std::string& bytes = chained.disk.bytes(file);
