@@ -65,7 +65,7 @@ TEST_CASE("the header has these bytes") {
   const std::string bytes = write_header(header);
   REQUIRE(bytes.size() == 4'096);
   CHECK(hex(bytes.substr(0, 100)) == "736b65696e2d6964"                 // magic
-                                     "00000001"                         // version
+                                     "00000002"                         // version
                                      "30313233343536373839616263646566" // store id
                                      "0000000000100001"                 // first sequence
                                      "0000000000200000"                 // last
@@ -77,7 +77,7 @@ TEST_CASE("the header has these bytes") {
                                      "dddddddd"                         // CRC of the directory
                                      "ffffffff");                       // CRC of the filter
   CHECK(bytes.substr(100, 4'096 - 100 - 4) == std::string(4'096 - 100 - 4, '\0'));
-  CHECK(hex(bytes.substr(4'092)) == "611ba0f0");
+  CHECK(hex(bytes.substr(4'092)) == "6502ea5b");
   CHECK(read_header(bytes) == header);
 }
 
