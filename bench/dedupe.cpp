@@ -4,9 +4,9 @@
 //   (default)  journal::open and commits of events in batches: all that an accept costs
 //   --below    the window alone, without events and commits: as many identities as its files have
 //              room for, in a fraction of the time
-//   --fill=DIR a store whose window is full as of now, and no more: what pipeline --data=DIR does
-//   in
-//              it beside a new one is what the window costs a node
+//   --fill=DIR a store whose window is full as of now, and no more
+//   --over     with --fill: the same store, but nothing in it is within the window any more. What
+//              pipeline --data=DIR does in the one beside the other is what the window costs a node
 #include "journal/dedupe_buckets.hpp"
 #include "journal/journal.hpp"
 #include "journal/store_folder.hpp"
@@ -62,6 +62,7 @@ struct settings {
   std::uint64_t batch = 1'000;
   bool below = false;
   bool json = false;
+  bool over = false;
   std::string fill; // the folder, if that is all
   instant began = from_ns(1'700'000'000'000'000'000);
 };
@@ -378,20 +379,21 @@ settings parse(int argc, char** argv) {
       how.json = true;
     else if (argument == "--below")
       how.below = true;
+    else if (argument == "--over")
+      how.over = true;
     else if (argument.starts_with("--fill="))
       how.fill = argument.substr(7);
     else if (argument.starts_with("--identities="))
       how.identities = std::strtoull(argv[i] + 13, nullptr, 10);
     else
-      die("usage: dedupe [--identities=N] [--below|--fill=DIR] [--json]; files go below $TMPDIR, "
-          "not on a "
-          "tmpfs");
+      die("usage: dedupe [--identities=N] [--below|--fill=DIR [--over]] [--json]; files go below "
+          "$TMPDIR, not on a tmpfs");
   }
   if (!how.fill.empty())
     how.began =
         from_ns(
             std::chrono::nanoseconds{std::chrono::system_clock::now().time_since_epoch()}.count()) -
-        limits::dedupe_window;
+        limits::dedupe_window * (how.over ? 2 : 1);
   how.measured = std::min(how.measured, how.identities / 4);
   for (std::uint64_t* each : {&how.identities, &how.measured, &how.checked})
     *each = std::max(*each / how.batch, std::uint64_t{4}) * how.batch;

@@ -1,14 +1,14 @@
 // Which closed buckets may hold an identity: Bloom filters of 16 buckets side by side, so that one
 // look at a position tells of all of them.
 //
-//   a bucket's filter   20 bits an identity, 10 positions each: 0.016 % of the identities that a
+//   a bucket's filter   24 bits an identity, 11 positions each: 0.003 % of the identities that a
 //                       bucket does not have look as if it did
 //   positions           the first five in one block of 32 (Putze, Sanders, Singler: Cache-, hash-
 //                       and space-efficient Bloom filters, 2007), the others anywhere
 //   group               of each position 16 bits, one a bucket (its column): the bits at the
 //                       positions of an identity, ANDed, leave the buckets that may have it. A
 //                       block is a line of the processor's cache, and behind it no bucket is left
-//                       for two identities of three
+//                       for three identities of four
 #pragma once
 
 #include "protocol/check.hpp"
@@ -23,10 +23,10 @@
 
 namespace skein::journal {
 
-inline constexpr std::size_t filter_bits_per_identity = 20;
-/// 14 anywhere would give the fewest errors, but fill half of the bits: then more of them are
+inline constexpr std::size_t filter_bits_per_identity = 24;
+/// 17 anywhere would give the fewest errors, but fill half of the bits: then more of them are
 /// looked at until no bucket is left.
-inline constexpr unsigned filter_positions = 10;
+inline constexpr unsigned filter_positions = 11;
 inline constexpr unsigned filter_near_positions = 5; // of them, in one block
 inline constexpr unsigned filter_block_bits = 5;
 inline constexpr std::uint64_t filter_block = 1 << filter_block_bits; // positions
