@@ -18,20 +18,16 @@ error chain_walk::broken(const std::string& why) const {
 }
 
 result<void> chain_walk::prepare() {
-  const std::pair<statement*, std::string_view> all[] = {
-      {&commits_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no > ? ORDER BY no"},
-      {&events_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no >= ? AND no < ? "
-                 "ORDER BY no"},
-      {&outcome_, "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id = ?"},
-      {&attempt_, "SELECT " SKEIN_ATTEMPT_COLUMNS " FROM attempt WHERE id = ? AND attempt = ?"},
-      {&dead_, "SELECT id FROM dead WHERE id = ?"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db_.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
+  if (auto prepared = db_.prepare_all(
+          {{&commits_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no > ? ORDER BY no"},
+           {&events_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no >= ? AND no < ? "
+                      "ORDER BY no"},
+           {&outcome_, "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id = ?"},
+           {&attempt_,
+            "SELECT " SKEIN_ATTEMPT_COLUMNS " FROM attempt WHERE id = ? AND attempt = ?"},
+           {&dead_, "SELECT id FROM dead WHERE id = ?"}});
+      !prepared)
+    return prepared;
   commits_.bind(1, raw(last_));
   return {};
 }

@@ -65,19 +65,14 @@ void lookup_index::remove(std::uint64_t range) {
 /// Not at the start, which it would delay.
 result<void> lookup_index::begin() {
   database& db = writer_.db();
-  const std::pair<statement*, std::string_view> all[] = {
-      {&rows_, "SELECT no, key, body FROM event WHERE no >= ? AND no < ? ORDER BY no DESC"},
-      {&add_block_, "INSERT OR REPLACE INTO lookup VALUES(?, ?, ?)"},
-      {&add_range_, "INSERT OR REPLACE INTO lookup_range VALUES(?, ?)"},
-      {&forget_range_, "DELETE FROM lookup_range WHERE no = ?"},
-      {&drop_blocks_, "DELETE FROM lookup WHERE no >= ? AND no < ?"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
+  if (auto prepared = db.prepare_all(
+          {{&rows_, "SELECT no, key, body FROM event WHERE no >= ? AND no < ? ORDER BY no DESC"},
+           {&add_block_, "INSERT OR REPLACE INTO lookup VALUES(?, ?, ?)"},
+           {&add_range_, "INSERT OR REPLACE INTO lookup_range VALUES(?, ?)"},
+           {&forget_range_, "DELETE FROM lookup_range WHERE no = ?"},
+           {&drop_blocks_, "DELETE FROM lookup WHERE no >= ? AND no < ?"}});
+      !prepared)
+    return prepared;
   if (auto begun = summaries_.begin(db); !begun)
     return begun;
   const auto oldest = db.number("SELECT min(no) FROM event", static_cast<std::int64_t>(next_));

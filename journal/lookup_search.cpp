@@ -8,23 +8,15 @@
 namespace skein::journal {
 
 result<void> lookup_statements::prepare(database& db) {
-  const std::pair<statement*, std::string_view> all[] = {
-      {&rows,
-       "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ? AND no >= ? ORDER BY no DESC"},
-      {&find, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ?"},
-      {&indexed, "SELECT 1 FROM lookup_range WHERE no = ? AND size = ?"},
-      {&below, "SELECT no FROM lookup_range WHERE no < ? AND size = ? ORDER BY no DESC LIMIT 1"},
-      {&block, "SELECT entries, crc FROM lookup WHERE no = ?"},
-      {&group, "SELECT 1 FROM lookup_group WHERE no = ? AND size = ?"},
-      {&summary, "SELECT words, crc FROM lookup_summary WHERE no = ?"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
-  return {};
+  return db.prepare_all(
+      {{&rows,
+        "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ? AND no >= ? ORDER BY no DESC"},
+       {&find, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ?"},
+       {&indexed, "SELECT 1 FROM lookup_range WHERE no = ? AND size = ?"},
+       {&below, "SELECT no FROM lookup_range WHERE no < ? AND size = ? ORDER BY no DESC LIMIT 1"},
+       {&block, "SELECT entries, crc FROM lookup WHERE no = ?"},
+       {&group, "SELECT 1 FROM lookup_group WHERE no = ? AND size = ?"},
+       {&summary, "SELECT words, crc FROM lookup_summary WHERE no = ?"}});
 }
 
 lookup_walk::lookup_walk(lookup_statements& use, const lookup_view& view, lookup_tail::ranges tail,

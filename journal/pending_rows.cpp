@@ -69,22 +69,14 @@ result<pending_delivery> read_event(statement& row, const unchecked_rows& old) {
 } // namespace
 
 result<void> pending_rows::prepare(database& db) {
-  const std::pair<statement*, std::string_view> all[] = {
-      {&events_,
-       "SELECT " SKEIN_EVENT_COLUMNS_SMALL " FROM event WHERE no >= ? AND no <= ? ORDER BY no"},
-      {&outcomes_,
-       "SELECT " SKEIN_OUTCOME_COLUMNS_SMALL " FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
-      {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS
-                   " FROM attempt WHERE id >= ? AND id < ? ORDER BY id, attempt"},
-      {&starts_, "SELECT id, mark, crashes FROM start WHERE id >= ? AND id < ? ORDER BY id"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
-  return {};
+  return db.prepare_all(
+      {{&events_,
+        "SELECT " SKEIN_EVENT_COLUMNS_SMALL " FROM event WHERE no >= ? AND no <= ? ORDER BY no"},
+       {&outcomes_,
+        "SELECT " SKEIN_OUTCOME_COLUMNS_SMALL " FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
+       {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS
+                    " FROM attempt WHERE id >= ? AND id < ? ORDER BY id, attempt"},
+       {&starts_, "SELECT id, mark, crashes FROM start WHERE id >= ? AND id < ? ORDER BY id"}});
 }
 
 result<std::vector<pending_delivery>> pending_rows::read(std::span<const std::uint64_t> sequences,

@@ -20,21 +20,13 @@ error failed(statement& which, int code) {
 } // namespace
 
 result<void> pending_statements::prepare(database& db) {
-  const std::pair<statement*, std::string_view> all[] = {
-      {&saved, "SELECT " SKEIN_PENDING_SAVED_COLUMNS " FROM pending_saved"},
-      {&commits, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no >= ? ORDER BY no"},
-      {&range, "SELECT " SKEIN_PENDING_RANGE_COLUMNS " FROM pending_range WHERE no <= ? "
-               "ORDER BY no DESC LIMIT 1"},
-      {&route, "SELECT " SKEIN_ROUTE_COLUMNS " FROM route WHERE code = ?"},
-      {&deliveries, "SELECT deliveries FROM event WHERE no = ?"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
-  return {};
+  return db.prepare_all(
+      {{&saved, "SELECT " SKEIN_PENDING_SAVED_COLUMNS " FROM pending_saved"},
+       {&commits, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no >= ? ORDER BY no"},
+       {&range, "SELECT " SKEIN_PENDING_RANGE_COLUMNS " FROM pending_range WHERE no <= ? "
+                "ORDER BY no DESC LIMIT 1"},
+       {&route, "SELECT " SKEIN_ROUTE_COLUMNS " FROM route WHERE code = ?"},
+       {&deliveries, "SELECT deliveries FROM event WHERE no = ?"}});
 }
 
 result<bool> pending_view::open(const unchecked_rows& old) {

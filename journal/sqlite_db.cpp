@@ -172,6 +172,17 @@ result<statement> database::prepare(std::string_view sql) {
   return prepared;
 }
 
+result<void>
+database::prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all) {
+  for (const auto& [which, sql] : all) {
+    auto prepared = prepare(sql);
+    if (!prepared)
+      return prepared.error();
+    *which = std::move(*prepared);
+  }
+  return {};
+}
+
 result<std::int64_t> database::number(std::string_view sql, std::int64_t otherwise) {
   auto query = prepare(sql);
   if (!query)

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -82,6 +83,8 @@ class database {
 
   result<void> run(const std::string& sql);
   result<statement> prepare(std::string_view sql);
+  /// Each from its text; the first that fails ends it.
+  result<void> prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all);
   /// The first column of the first row; `otherwise` if there is no row or it is NULL.
   result<std::int64_t> number(std::string_view sql, std::int64_t otherwise = 0);
 

@@ -10,19 +10,11 @@
 namespace skein::journal {
 
 result<void> sqlite_identities::prepare() {
-  const std::pair<statement*, std::string_view> all[]{
-      {&last_, "SELECT max(no) FROM commits"},
-      {&place_, "SELECT at, first_event, events FROM commits WHERE no = ?"},
-      {&rows_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no >= ? ORDER BY no"},
-      {&seal_, "SELECT first_event, events, digest FROM commits WHERE no = ?"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db_.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
-  return {};
+  return db_.prepare_all(
+      {{&last_, "SELECT max(no) FROM commits"},
+       {&place_, "SELECT at, first_event, events FROM commits WHERE no = ?"},
+       {&rows_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no >= ? ORDER BY no"},
+       {&seal_, "SELECT first_event, events, digest FROM commits WHERE no = ?"}});
 }
 
 /// All that retention has left: one that is missing is found on the way.

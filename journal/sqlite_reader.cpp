@@ -120,27 +120,23 @@ class sqlite_reader final : public reader {
 };
 
 result<void> sqlite_reader::prepare() {
-  const std::pair<statement*, std::string_view> all[] = {
-      {&begin_, "BEGIN"},
-      {&commit_, "COMMIT"},
-      {&find_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ? AND shard = ?"},
-      {&dead_, "SELECT id FROM dead WHERE id < ? AND id >= ? ORDER BY id DESC"},
-      {&failed_, "SELECT id FROM attempt WHERE id < ? AND id >= ? ORDER BY id DESC"},
-      {&outcomes_,
-       "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
-      {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS
-                   " FROM attempt WHERE id >= ? AND id < ? ORDER BY id, attempt"},
-      {&state_, "SELECT value, crc FROM state WHERE agent = ? AND key = ?"},
-      {&commits_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no > ? ORDER BY no LIMIT ?"},
-      {&accepted_,
-       "SELECT " SKEIN_EVENT_COLUMNS_SMALL " FROM event WHERE no >= ? AND no < ? ORDER BY no"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db_.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
+  if (auto prepared = db_.prepare_all(
+          {{&begin_, "BEGIN"},
+           {&commit_, "COMMIT"},
+           {&find_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no = ? AND shard = ?"},
+           {&dead_, "SELECT id FROM dead WHERE id < ? AND id >= ? ORDER BY id DESC"},
+           {&failed_, "SELECT id FROM attempt WHERE id < ? AND id >= ? ORDER BY id DESC"},
+           {&outcomes_,
+            "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
+           {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS
+                        " FROM attempt WHERE id >= ? AND id < ? ORDER BY id, attempt"},
+           {&state_, "SELECT value, crc FROM state WHERE agent = ? AND key = ?"},
+           {&commits_,
+            "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no > ? ORDER BY no LIMIT ?"},
+           {&accepted_, "SELECT " SKEIN_EVENT_COLUMNS_SMALL
+                        " FROM event WHERE no >= ? AND no < ? ORDER BY no"}});
+      !prepared)
+    return prepared;
   auto old = unchecked_rows::of(db_);
   if (!old)
     return old.error();

@@ -65,13 +65,10 @@ class lane_order {
   lane_order(sqlite_parts& parts, const teller& each) : parts_{parts}, each_{each} {}
 
   result<void> run() {
-    for (const auto& [which, sql] :
-         {std::pair{&by_number_, by_number_sql}, std::pair{&accepted_, accepted_sql}}) {
-      auto prepared = parts_.writer->db().prepare(sql);
-      if (!prepared)
-        return prepared.error();
-      *which = std::move(*prepared);
-    }
+    if (auto prepared = parts_.writer->db().prepare_all(
+            {{&by_number_, by_number_sql}, {&accepted_, accepted_sql}});
+        !prepared)
+      return prepared;
     if (auto found = find_delayed(); !found)
       return found;
     if (auto placed = place_delayed(); !placed)

@@ -292,29 +292,24 @@ class sqlite_retention::dropping {
 };
 
 result<void> sqlite_retention::prepare() {
-  const std::pair<statement*, std::string_view> all[] = {
-      {&commits_, "SELECT no, at, first_event, events, digest FROM commits WHERE no >= ? "
-                  "ORDER BY no"},
-      {&drop_commits_, "DELETE FROM commits WHERE no < ?"},
-      {&sizes_, "SELECT no, length(body) FROM event WHERE no >= ? AND no < ? AND "
-                "length(body) > ? ORDER BY no"},
-      {&outcomes_, "SELECT id, state, at, length(reply) FROM outcome WHERE id >= ? AND id < ? "
-                   "ORDER BY id"},
-      {&drop_events_, "DELETE FROM event WHERE no >= ? AND no < ?"},
-      {&drop_outcomes_, "DELETE FROM outcome WHERE id >= ? AND id < ?"},
-      {&drop_attempts_, "DELETE FROM attempt WHERE id >= ? AND id < ?"},
-      {&add_late_, "INSERT INTO late VALUES (?, ?)"},
-      {&late_, "SELECT ended, no FROM late WHERE ended < ? ORDER BY ended, no LIMIT ?"},
-      {&drop_late_, "DELETE FROM late WHERE ended = ? AND no = ?"},
-      {&pages_, "PRAGMA page_count"},
-      {&free_pages_, "PRAGMA freelist_count"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = writer_.db().prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
+  if (auto prepared = writer_.db().prepare_all(
+          {{&commits_, "SELECT no, at, first_event, events, digest FROM commits WHERE no >= ? "
+                       "ORDER BY no"},
+           {&drop_commits_, "DELETE FROM commits WHERE no < ?"},
+           {&sizes_, "SELECT no, length(body) FROM event WHERE no >= ? AND no < ? AND "
+                     "length(body) > ? ORDER BY no"},
+           {&outcomes_, "SELECT id, state, at, length(reply) FROM outcome WHERE id >= ? AND id < ? "
+                        "ORDER BY id"},
+           {&drop_events_, "DELETE FROM event WHERE no >= ? AND no < ?"},
+           {&drop_outcomes_, "DELETE FROM outcome WHERE id >= ? AND id < ?"},
+           {&drop_attempts_, "DELETE FROM attempt WHERE id >= ? AND id < ?"},
+           {&add_late_, "INSERT INTO late VALUES (?, ?)"},
+           {&late_, "SELECT ended, no FROM late WHERE ended < ? ORDER BY ended, no LIMIT ?"},
+           {&drop_late_, "DELETE FROM late WHERE ended = ? AND no = ?"},
+           {&pages_, "PRAGMA page_count"},
+           {&free_pages_, "PRAGMA freelist_count"}});
+      !prepared)
+    return prepared;
   const auto page = writer_.db().number("PRAGMA page_size");
   if (!page)
     return page.error();

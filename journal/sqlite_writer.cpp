@@ -119,17 +119,6 @@ sqlite_writer::sqlite_writer(database db, guarded_vfs& guard, std::size_t wal_by
 
 sqlite_writer::~sqlite_writer() = default;
 
-result<void>
-sqlite_writer::prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all) {
-  for (const auto& [which, sql] : all) {
-    auto prepared = db_.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
-  return {};
-}
-
 result<void> sqlite_writer::prepare_transactions() {
   const auto page = db_.number("PRAGMA page_size");
   if (!page)
@@ -142,7 +131,7 @@ result<void> sqlite_writer::prepare_transactions() {
         return SQLITE_OK;
       },
       &log_pages_);
-  return prepare_all(
+  return db_.prepare_all(
       {{&begin_, "BEGIN IMMEDIATE"}, {&commit_, "COMMIT"}, {&rollback_, "ROLLBACK"}});
 }
 
@@ -159,7 +148,7 @@ result<void> sqlite_writer::prepare_rows() {
       !added)
     return added;
   // OR ROLLBACK: a statement that cannot be undone alone needs no journal of its own.
-  return prepare_all({
+  return db_.prepare_all({
       {&add_agent_, "INSERT INTO agent VALUES(?1, ?2, row_crc(?1, ?2))"},
       {&add_events_, "INSERT OR ROLLBACK INTO event SELECT * FROM new_event"},
       {&add_outcomes_, "INSERT OR ROLLBACK INTO outcome SELECT * FROM new_outcome"},

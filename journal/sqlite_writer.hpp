@@ -15,7 +15,6 @@
 
 #include <atomic>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -75,7 +74,6 @@ class sqlite_writer {
   class event_rows;
   class outcome_rows;
 
-  result<void> prepare_all(std::initializer_list<std::pair<statement*, std::string_view>> all);
   result<void> insert(const sealed_commit& commit);
   result<void> insert_rows(const sealed_commit& commit);
   result<void> insert_timers(const staged_batch& staged);

@@ -70,20 +70,16 @@ class exporting {
 
  private:
   result<void> prepare() {
-    const std::pair<statement*, std::string_view> all[] = {
-        {&events_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event ORDER BY no"},
-        {&outcome_, "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id = ?"},
-        {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS " FROM attempt WHERE id = ? ORDER BY attempt"},
-        {&start_, "SELECT crashes FROM start WHERE id = ?"},
-        {&states_, "SELECT value, crc, agent, key FROM state ORDER BY agent, key"},
-        {&names_, "SELECT no, name FROM agent ORDER BY no"},
-    };
-    for (const auto& [which, sql] : all) {
-      auto prepared = db_.prepare(sql);
-      if (!prepared)
-        return prepared.error();
-      *which = std::move(*prepared);
-    }
+    if (auto prepared = db_.prepare_all(
+            {{&events_, "SELECT " SKEIN_EVENT_COLUMNS " FROM event ORDER BY no"},
+             {&outcome_, "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id = ?"},
+             {&attempts_,
+              "SELECT " SKEIN_ATTEMPT_COLUMNS " FROM attempt WHERE id = ? ORDER BY attempt"},
+             {&start_, "SELECT crashes FROM start WHERE id = ?"},
+             {&states_, "SELECT value, crc, agent, key FROM state ORDER BY agent, key"},
+             {&names_, "SELECT no, name FROM agent ORDER BY no"}});
+        !prepared)
+      return prepared;
     auto old = unchecked_rows::of(db_);
     if (!old)
       return old.error();

@@ -149,23 +149,15 @@ result<instant> timer_reader::next_begin(int level, instant until) {
 // ---- upkeep -----------------------------------------------------------------------------------
 
 result<void> timer_upkeep::prepare(database& db) {
-  const std::pair<statement*, const char*> all[] = {
-      {&next_coarse_, "SELECT bucket FROM timer WHERE bucket >= ? AND bucket <= ? LIMIT 1"},
-      {&coarse_rows_, "SELECT bucket, no, kind, at, shard FROM timer WHERE bucket = ? "
-                      "ORDER BY no, kind LIMIT ?"},
-      {&add_, "INSERT OR REPLACE INTO timer VALUES(?, ?, ?, ?, ?)"},
-      {&remove_, "DELETE FROM timer WHERE bucket = ? AND no = ? AND kind = ?"},
-      {&passed_, "SELECT bucket, no, kind, at, shard FROM timer "
-                 "WHERE (bucket, no, kind) > (?, ?, ?) AND bucket <= ? "
-                 "ORDER BY bucket, no, kind LIMIT ?"},
-  };
-  for (const auto& [which, sql] : all) {
-    auto prepared = db.prepare(sql);
-    if (!prepared)
-      return prepared.error();
-    *which = std::move(*prepared);
-  }
-  return {};
+  return db.prepare_all(
+      {{&next_coarse_, "SELECT bucket FROM timer WHERE bucket >= ? AND bucket <= ? LIMIT 1"},
+       {&coarse_rows_, "SELECT bucket, no, kind, at, shard FROM timer WHERE bucket = ? "
+                       "ORDER BY no, kind LIMIT ?"},
+       {&add_, "INSERT OR REPLACE INTO timer VALUES(?, ?, ?, ?, ?)"},
+       {&remove_, "DELETE FROM timer WHERE bucket = ? AND no = ? AND kind = ?"},
+       {&passed_, "SELECT bucket, no, kind, at, shard FROM timer "
+                  "WHERE (bucket, no, kind) > (?, ?, ?) AND bucket <= ? "
+                  "ORDER BY bucket, no, kind LIMIT ?"}});
 }
 
 result<bool> timer_upkeep::step(sqlite_writer& writer, const pending_set& pending, instant now) {

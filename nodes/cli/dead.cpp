@@ -36,17 +36,6 @@ int list_dead(context& at, const list_options& options) {
   return exit_code::done;
 }
 
-int show_dead(context& at, const std::string& id) {
-  const auto answer = look_up(at, "/v1/dead/" + percent_encode(id));
-  if (!answer)
-    return answer.exit;
-  if (at.global.output == output_format::table)
-    print_event(at, answer.body);
-  else
-    print_json(at, answer.body);
-  return exit_code::done;
-}
-
 } // namespace
 
 handler define_dead_list(CLI::App& app) {
@@ -61,7 +50,7 @@ handler define_dead_list(CLI::App& app) {
 handler define_dead_show(CLI::App& app) {
   auto id = std::make_shared<std::string>();
   add_argument(app, "EVENT", *id, "number of the event, such as 17-42", check_event_id);
-  return [id](context& at) { return show_dead(at, *id); };
+  return [id](context& at) { return show_event(at, "/v1/dead/" + percent_encode(*id)); };
 }
 
 } // namespace skein::cli

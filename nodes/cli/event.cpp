@@ -42,17 +42,6 @@ int list_events(context& at, const list_options& options) {
   return exit_code::done;
 }
 
-int describe_event(context& at, const std::string& id) {
-  const auto answer = look_up(at, "/v1/events/" + percent_encode(id));
-  if (!answer)
-    return answer.exit;
-  if (at.global.output == output_format::table)
-    print_event(at, answer.body);
-  else
-    print_json(at, answer.body);
-  return exit_code::done;
-}
-
 /// One named event is cancelled as told; several are asked for, with their count.
 bool confirmed(context& at, std::size_t count, int& exit) {
   if (count == 1 || at.global.yes)
@@ -150,7 +139,7 @@ handler define_event_list(CLI::App& app) {
 handler define_event_describe(CLI::App& app) {
   auto id = std::make_shared<std::string>();
   add_argument(app, "EVENT", *id, "number of the event, such as 17-42", check_event_id);
-  return [id](context& at) { return describe_event(at, *id); };
+  return [id](context& at) { return show_event(at, "/v1/events/" + percent_encode(*id)); };
 }
 
 handler define_event_cancel(CLI::App& app) {

@@ -1,5 +1,7 @@
 #include "nodes/cli/event_page.hpp"
 
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/remote.hpp"
 #include "nodes/logging/log_line.hpp"
 #include "protocol/cloudevents.hpp"
 #include "protocol/raw_json.hpp"
@@ -79,6 +81,27 @@ void print_data(context& at, const json& event) {
   at.world.out << write_json(sent, 2) << '\n';
 }
 
+void print_page(context& at, const json& event) {
+  text_values head;
+  for (const char* name : {"event", "state", "outcome", "type", "source", "id", "key", "shard",
+                           "priority", "accepted", "due", "expires"})
+    head.add(name, event, name);
+  if (const std::string lane = lane_of(event); !lane.empty())
+    head.add("lane", lane);
+  for (const json& reply : replies_of(event))
+    head.add("reply", escape_controls(reply_text(reply)));
+  head.print(at);
+  if (const json deliveries = list_of(event, "deliveries"); !deliveries.empty()) {
+    print_heading(at, "DELIVERIES");
+    print_rows(at, deliveries, delivery_columns);
+  }
+  if (const json attempts = failed_attempts(event); !attempts.empty()) {
+    print_heading(at, "FAILED ATTEMPTS");
+    print_rows(at, attempts, attempt_columns);
+  }
+  print_data(at, event);
+}
+
 } // namespace
 
 void add_agents(json& rows) {
@@ -112,25 +135,15 @@ json dead_rows(const json& events, const std::optional<std::string>& agent) {
   return rows;
 }
 
-void print_event(context& at, const json& event) {
-  text_values head;
-  for (const char* name : {"event", "state", "outcome", "type", "source", "id", "key", "shard",
-                           "priority", "accepted", "due", "expires"})
-    head.add(name, event, name);
-  if (const std::string lane = lane_of(event); !lane.empty())
-    head.add("lane", lane);
-  for (const json& reply : replies_of(event))
-    head.add("reply", escape_controls(reply_text(reply)));
-  head.print(at);
-  if (const json deliveries = list_of(event, "deliveries"); !deliveries.empty()) {
-    print_heading(at, "DELIVERIES");
-    print_rows(at, deliveries, delivery_columns);
-  }
-  if (const json attempts = failed_attempts(event); !attempts.empty()) {
-    print_heading(at, "FAILED ATTEMPTS");
-    print_rows(at, attempts, attempt_columns);
-  }
-  print_data(at, event);
+int show_event(context& at, const std::string& target) {
+  const auto answer = look_up(at, target);
+  if (!answer)
+    return answer.exit;
+  if (at.global.output == output_format::table)
+    print_page(at, answer.body);
+  else
+    print_json(at, answer.body);
+  return exit_code::done;
 }
 
 std::vector<json> replies_of(const json& event) {

@@ -15,8 +15,8 @@ std::span<const column> event_columns();
 /// accepted. With an agent those of this agent alone: the events may have others beside it.
 json dead_rows(const json& events, const std::optional<std::string>& agent);
 
-/// The page of an event as the look-up gives it.
-void print_event(context& at, const json& event);
+/// Looks an event up by this request and prints its page, or its JSON. The exit code.
+int show_event(context& at, const std::string& target);
 
 /// Every reply of an event's deliveries, in their order; the event's own if it names no deliveries.
 std::vector<json> replies_of(const json& event);
