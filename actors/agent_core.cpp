@@ -310,10 +310,10 @@ void agent_core::complete_emits(const running_turn& entry, turn_report& report,
       each.id = delivery + "." + std::to_string(i);
     if (each.source.empty())
       each.source = "skein/agent/" + settings_.agent.name;
-    if (cause && !each.text_extension(attribute::partitionkey))
+    if (cause && !each.has_extension(attribute::partitionkey))
       each.set_extension(std::string{attribute::partitionkey}, std::string{cause->key()});
     for (const std::string_view trace : {attribute::traceparent, attribute::tracestate})
-      if (cause && !each.text_extension(trace))
+      if (cause && !each.has_extension(trace))
         if (const std::string* carried = cause->text_extension(trace))
           each.set_extension(std::string{trace}, *carried);
     each.set_extension(std::string{attribute::hops}, std::to_string(hops));

@@ -77,7 +77,6 @@ struct engine::impl {
     of.window = setup.window;
     of.opened_at = setup.opened_at;
     of.unclean = !setup.store.clean;
-    of.warn_unrouted = setup.warn_unrouted;
     of.tell_turns = setup.tell_turns;
     for (std::size_t number = 0; number < setup.agent_names.size(); ++number) {
       const agent_settings* agent = configured(setup.agent_names[number]);

@@ -36,7 +36,6 @@ struct engine_setup {
   log_sink log;
   /// Called once, when the drain has ended; on an actor's thread.
   std::function<void(finish_effect)> drained;
-  bool warn_unrouted = false;
   bool tell_turns = false; // a log line for each start and end
   bool testing = false;    // CAF's testing scheduler: nothing runs by itself
 };

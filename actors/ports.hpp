@@ -44,6 +44,7 @@ struct writer_facts {
   std::uint64_t operations = 0;      // decided, those that wrote nothing too
   std::uint64_t refused = 0;         // commits of which nothing was written
   std::size_t queued_operations = 0; // that wait for a commit
+  std::uint64_t unreadable = 0;      // reads that failed, or found damage
 };
 
 /// The disk that the store lies on, in bytes.

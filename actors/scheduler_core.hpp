@@ -22,6 +22,7 @@
 
 #include "actors/courier.hpp"
 #include "actors/lanes.hpp"
+#include "actors/log_pace.hpp"
 #include "actors/ports.hpp"
 #include "actors/retry_policy.hpp"
 #include "actors/route_table.hpp"
@@ -193,8 +194,7 @@ struct scheduler_settings {
   window_settings window;
   instant opened_at = no_instant; // what was due then is told by recover()
   bool unclean = false;           // the last process did not stop in order
-  bool warn_unrouted = false;
-  bool tell_turns = false; // a log line for each start and end
+  bool tell_turns = false;        // a log line for each start and end
 };
 
 class scheduler_core {
@@ -263,6 +263,7 @@ class scheduler_core {
   publish_result settle_accept(const journal::accept_op& op, const journal::op_result& verdict,
                                instant at);
   void settle_submit(committed_in& input, const std::vector<context>& contexts);
+  void tell_window_is_full();
   void settle_failed_submit(committed_in& input, const std::vector<context>& contexts);
   void remember_answer(const frame_header& request, slice answer);
   void take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries,
@@ -523,6 +524,7 @@ class scheduler_core {
   bool watched_ = false;
   std::optional<progress_effect> last_progress_;
   counters counted_;
+  log_pace unrouted_pace_, full_window_pace_;
   std::optional<boot_time> armed_;
   boot_time demand_told_{};
   boot_time started_{};                    // of this process's work

@@ -142,6 +142,7 @@ publish_result scheduler_core::settle_accept(const journal::accept_op& op,
       break;
     case journal::op_status::dedupe_full:
       member.code = errc::dedupe_full;
+      tell_window_is_full();
       break;
     case journal::op_status::expired:
       member.code = errc::invalid_time;
@@ -151,6 +152,14 @@ publish_result scheduler_core::settle_accept(const journal::accept_op& op,
       break;
   }
   return member;
+}
+
+void scheduler_core::tell_window_is_full() {
+  if (const auto more = full_window_pace_.next(now_.boot))
+    log(log_severity::warning, "dedupe-full",
+        "new events are refused: the window that finds duplicates has as many identities as "
+        "dedupe_identities allows within dedupe_window" +
+            *more);
 }
 
 /// The whole submit failed. After an unknown outcome the process is about to stop (the store's
@@ -213,12 +222,12 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
   arrived_to_ = std::max(arrived_to_, id.sequence);
   if (deliveries.empty()) {
     ++counted_.unrouted;
-    if (settings_.warn_unrouted)
+    if (const auto more = unrouted_pace_.next(now_.boot))
       out_->push_back(log_effect{
           log_severity::warning,
           "event-unrouted",
           "no route matches type '" + std::string{head.type} +
-              "': the event is done without any work; add a [[route]] if that is not meant",
+              "': the event is done without any work; add a [[route]] if that is not meant" + *more,
           to_string(id),
           {},
           std::string{head.key}});

@@ -225,6 +225,7 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
     return;
   }
   if (verdict.status == journal::op_status::dedupe_full) {
+    tell_window_is_full();
     defer(slot, std::move(op)); // no room for what it emits: the turn is not run again for that
     return;
   }

@@ -299,7 +299,8 @@ json lookups::status_view(const known_facts& known) const {
                    {"commits", known.facts->io.commits},
                    {"syncs", known.facts->io.syncs},
                    {"bytes_written", known.facts->io.bytes_written},
-                   {"dedupe_entries", known.facts->io.dedupe_entries}};
+                   {"dedupe_entries", known.facts->io.dedupe_entries},
+                   {"unreadable", known.facts->writer.unreadable}};
   body["retention"] = retention_view(known.facts->retention);
   if (const auto& disk = known.facts->disk)
     body["disk"] = {{"total", disk->total},       {"free", disk->free},

@@ -121,6 +121,12 @@ void log_upkeep(const error& problem) {
         "the log is not moved into the store's file and grows: " + problem.detail);
 }
 
+void log_unreadable(const error& why) {
+  log(log_level::error, "store", "store-unreadable",
+      to_string(why) + "; the node goes on with what it can read: keep a copy of the folder and "
+                       "look at all of it with skein journal verify");
+}
+
 std::string disk_text(const disk_facts& facts) {
   return size_text(facts.free) + " of " + size_text(facts.total) +
          " are free on the disk of the data folder; " + size_text(facts.mark) +
@@ -270,7 +276,7 @@ result<void> node::impl::open_store() {
       *store, store_threads::readers{*std::move(of_turns), *std::move(of_look_ups)}, *clock,
       options.settings.loops,
       store_threads::calls{[this](const error& problem) { store_broke(problem); }, log_upkeep,
-                           log_note},
+                           log_note, log_unreadable},
       disk.get());
   return {};
 }
@@ -309,7 +315,6 @@ result<void> node::impl::recover() {
   setup.clock = clock.get();
   setup.store_at = threads.get();
   setup.log = write_log;
-  setup.warn_unrouted = options.dev;
   setup.tell_turns = log_enabled(log_level::debug);
   setup.drained = [this](finish_effect effect) {
     {

@@ -101,6 +101,11 @@ const std::string* event::text_extension(std::string_view name) const {
                                                      : nullptr;
 }
 
+bool event::has_extension(std::string_view name) const {
+  const auto at = find_extension(extensions, name);
+  return at != extensions.end() && at->first == name;
+}
+
 void event::set_extension(std::string name, extension_value value) {
   const auto at = find_extension(extensions, name);
   if (at != extensions.end() && at->first == name)

@@ -48,6 +48,8 @@ struct event {
 
   /// The value of an extension that is a String; nullptr if absent or of another type.
   const std::string* text_extension(std::string_view name) const;
+  /// Of whatever type.
+  bool has_extension(std::string_view name) const;
   void set_extension(std::string name, extension_value value);
 
   /// partitionkey, else subject, else id.

@@ -44,7 +44,9 @@ constexpr std::array rules{
     problem_rule{errc::disk_full, 503, 30, later},
     problem_rule{errc::not_owner, 503, 1, later},
     problem_rule{errc::no_capacity, 503, 1, later},
-    problem_rule{errc::dedupe_full, 503, 30, later},
+    problem_rule{errc::dedupe_full, 503, 30,
+                 "Send it again later; the operator may raise dedupe_identities, or shorten "
+                 "dedupe_window."},
     problem_rule{errc::timed_out, 504, 1, later},
     problem_rule{errc::not_ready, 503, 1, later},
     problem_rule{errc::store_refuses, 503, 5, repair},

@@ -101,6 +101,8 @@ void put_store(page& out, const store_facts& store) {
   out.counter("skein_journal_refused_commits_total",
               "Commits of which nothing was written, as the disk was full or the file locked.")
       .value(number(store.writer.refused));
+  out.counter("skein_journal_unreadable_total", "Reads of the store that failed, or found damage.")
+      .value(number(store.writer.unreadable));
   out.histogram("skein_journal_commit_seconds", "Time that a commit took, with its sync.",
                 store.writer);
   out.gauge("skein_journal_queued_operations", "Operations that wait for the next commit.")

@@ -1,5 +1,7 @@
 #include "nodes/store/store_threads.hpp"
 
+#include "nodes/store/watched_reader.hpp"
+
 #include "journal/payload_bytes.hpp"
 #include "protocol/check.hpp"
 #include "protocol/limits.hpp"
@@ -21,9 +23,15 @@ constexpr int upkeep_share = 4;
 
 store_threads::store_threads(journal::engine& engine, readers opened, const clock_port& clock,
                              std::uint32_t loops, calls call, disk_watch* disk)
-  : engine_{engine}, turns_{"skein-reader", std::move(opened.of_turns)},
-    look_ups_{"skein-look-up", std::move(opened.of_look_ups)}, clock_{clock}, loops_{loops},
-    call_{std::move(call)}, disk_{disk} {}
+  : engine_{engine}, clock_{clock}, call_{std::move(call)}, turns_{"skein-reader",
+                                                                   watched(
+                                                                       std::move(opened.of_turns))},
+    look_ups_{"skein-look-up", watched(std::move(opened.of_look_ups))}, loops_{loops}, disk_{disk} {
+}
+
+std::unique_ptr<journal::reader> store_threads::watched(std::unique_ptr<journal::reader> of) {
+  return std::make_unique<watched_reader>(std::move(of), clock_, unreadable_, call_.unreadable);
+}
 
 store_threads::~store_threads() {
   if (writer_.joinable())
@@ -280,6 +288,7 @@ result<store_facts> store_threads::look_at_facts() {
                     done_,   engine_.last_commit(), engine_.retention()};
   if (disk_ != nullptr)
     found.disk = disk_->facts();
+  found.writer.unreadable = unreadable_;
   const std::lock_guard lock{write_mutex_};
   found.writer.queued_operations = queued_operations_;
   return found;

@@ -23,6 +23,7 @@
 #include "nodes/store/reading_thread.hpp"
 #include "protocol/limits.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -53,6 +54,8 @@ class store_threads final : public store_port {
     std::function<void(error)> upkeep;
     /// What the engine has to say, a sentence; may be empty.
     std::function<void(std::string)> note{};
+    /// What could not be read, as watched_reader tells it; on the thread that reads.
+    std::function<void(error)> unreadable{};
   };
 
   /// `engine` and `disk` are used by the writer alone from start() until close(). `loops`: a
@@ -101,12 +104,15 @@ class store_threads final : public store_port {
   bool keep_up();
   void tell_if_broken();
 
+  std::unique_ptr<journal::reader> watched(std::unique_ptr<journal::reader> of);
+
   journal::engine& engine_;
+  const clock_port& clock_;
+  calls call_;
+  std::atomic<std::uint64_t> unreadable_ = 0; // reads that failed
   reading_thread turns_;
   reading_thread look_ups_;
-  const clock_port& clock_;
   std::uint32_t loops_;
-  calls call_;
   disk_watch* disk_;
 
   std::mutex write_mutex_;

@@ -400,6 +400,21 @@ TEST_CASE("hops grow by one an emit, and an event that went around too often end
   CHECK(world.core.counted().rejected == 1);
 }
 
+TEST_CASE("an emitted event's key that is no text is refused, not taken from its cause") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  auto done = report(turn(1));
+  event with_number;
+  with_number.type = "reply";
+  with_number.set_extension("partitionkey", 5);
+  done.emits = {with_number};
+  world.step(ended({done}), 1);
+  const auto outcome = world.only_outcome();
+  CHECK(outcome.verdict == turn_verdict::rejected);
+  CHECK(outcome.code == errc::agent_output_invalid);
+  CHECK(outcome.error.find("partitionkey") != std::string::npos);
+}
+
 TEST_CASE("one emitted event that is none drops all effects of the turn") {
   agent_world world;
   world.dispatch_turns({dispatched(turn(1))}, 0);

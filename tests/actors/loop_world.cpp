@@ -71,7 +71,6 @@ void loop_world::open() {
   loop.unclean = !engine_->identity().clean;
   loop.window = settings_.window;
   loop.opened_at = engine_->last_commit_at();
-  loop.warn_unrouted = settings_.warn_unrouted;
   loop.tell_turns = settings_.tell_turns;
   const std::vector<agent_no> with_state = must(engine_->agents_with_state());
   std::vector<retry_settings> policies;

@@ -41,7 +41,6 @@ struct world_settings {
   std::uint32_t shards = 1;
   std::uint32_t loops = 1;
   std::size_t dedupe_entries_max = limits::dedupe_identities_max;
-  bool warn_unrouted = false;
   bool tell_turns = false;
   /// By default all is in memory.
   window_settings window{1'000'000, 1'000'000, 1'000'000, std::chrono::hours{1}};

@@ -115,7 +115,7 @@ TEST_CASE("an outcome whose emits find the dedupe window full is kept until ther
   world.publish_all({{.id = "1"}, {.id = "2"}});
   world.take();
   world.done("0-1.bot/1", world.emitting({{.id = "e", .key = "x"}}));
-  CHECK(world.take() == lines{"disk: done 0-1.bot/1 refused: dedupe full"});
+  CHECK(world.take() == lines{"disk: done 0-1.bot/1 refused: dedupe full", "log dedupe-full"});
   world.wait(5s);
   CHECK(world.core().pending_events() == 2);
   CHECK(world.running().empty()); // the lane waits, the turn is not run again

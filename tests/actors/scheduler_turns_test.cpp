@@ -272,13 +272,15 @@ TEST_CASE("each start and end of a turn is told where that is wanted") {
                               "log turn-started 0-2.bot", "start 0-2.bot/1"});
 }
 
-TEST_CASE("an event without a route is done at once, with a warning where that is wanted") {
-  loop_world world{{.routes = {{"other", "bot"}}, .warn_unrouted = true}};
+TEST_CASE("an event without a route is done at once, with a warning, one a minute at most") {
+  loop_world world{{.routes = {{"other", "bot"}}}};
   world.publish({});
   CHECK(world.take() ==
         lines{"disk: accepted 0-1", "log event-unrouted 0-1", "answer to publish 1: durable 0-1"});
-  CHECK(world.core().counted().unrouted == 1);
-  CHECK(world.store().events_ledger()->done == 1);
+  world.publish({.id = "2"});
+  CHECK(world.take() == lines{"disk: accepted 0-2", "answer to publish 2: durable 0-2"});
+  CHECK(world.core().counted().unrouted == 2);
+  CHECK(world.store().events_ledger()->done == 2);
 }
 
 TEST_CASE("a publish that matches too many routes is refused at once, member by member") {

@@ -154,7 +154,7 @@ class teller {
     world().done(command.at(1), std::move(outcome));
   }
 
-  world_settings settings_{.agents = {}, .routes = {}, .warn_unrouted = true};
+  world_settings settings_{.agents = {}, .routes = {}};
   std::optional<loop_world> world_;
 };
 

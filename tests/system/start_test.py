@@ -124,6 +124,12 @@ class Start(support.SystemTest):
         sequence = numbers[7].split("-")[1]
         self.assertIn(f"event {sequence} is damaged", damaged.stderr, "or its outcome, whose reply is the same")
         self.assertIn("code: store-corrupt", damaged.stderr)
+        node.start()
+        client = self.client(node)
+        self.assert_problem(client.get(f"/v1/events/{numbers[7]}"), 500, "store-corrupt")
+        self.assertEqual(client.look_up(numbers[8])["state"], "done")
+        until(lambda: "store-unreadable" in node.log(), 10, "the line for the operator")
+        self.assertEqual(client.status()["store"]["unreadable"], 1)
         nothing = skein("journal", "verify", "--data", os.path.join(self.folder, "nowhere"))
         self.assertEqual(nothing.returncode, 1)
         self.assertIn("cannot be checked", nothing.stderr)
