@@ -1,8 +1,7 @@
 """Skein's cron expressions against others': peers.py CRON_LINES [COUNT [SEED]]
 
 Generated expressions and zones, half of them near a change of the clocks, go to Skein and to croniter, croner and
-cron-parser. A difference must have an explanation that is checked: it goes away in UTC (then it is about a change of the
-clocks), or when both fields of days are not written together (then it is about how the two are joined), or the peer does
+cron-parser. A difference must have an explanation that is checked: it goes away in UTC and a change of the clocks is near, or when both fields of days are not written together (then it is about how the two are joined), or the peer does
 not read the expression. Anything else fails. Who is right is not judged here: see due_times_test.cpp. docs/cron.md has the
 table. Exit code 77 without the peers (apt: python3-croniter, nodejs, npm).
 """
@@ -156,7 +155,11 @@ def writing(name):
     return Expression.of_croniter if name == "croniter" else Expression.text
 
 
-def explain(name, peer, own, cases, answers):
+def last_of(answer):
+    return int(answer.split()[-1]) if answer and not answer.startswith("error") else 0
+
+
+def explain(name, peer, own, cases, answers, changes):
     """Each difference by the first explanation that holds; how often each does, and what is left."""
     counts, left = collections.Counter(), []
     write = writing(name)
@@ -176,7 +179,8 @@ def explain(name, peer, own, cases, answers):
     in_utc = agree([[("UTC", after, each)] for (zone, after, each), _, _ in read])
     apart = agree([[("UTC", after, each.without_day()), ("UTC", after, each.without_weekday())] for (_, after, each), _, _ in read])
     for (case, mine, theirs), utc, parts in zip(read, in_utc, apart):
-        if utc and case[0] != "UTC":
+        until = max(last_of(mine), last_of(theirs)) + 2 * 86400
+        if utc and any(case[1] - 2 * 86400 <= change <= until for change in changes[case[0]]):
             counts["only where the clocks change"] += 1
         elif parts and case[2].has_both_days():
             counts["both fields of days, one with a star and a step"] += 1
@@ -209,7 +213,7 @@ def main():
         for name, peer in known.items():
             write = writing(name)
             theirs = peer.ask([line(zone, after, write(each)) for zone, after, each in cases])
-            counts, left = explain(name, peer, own, cases, (mine, theirs))
+            counts, left = explain(name, peer, own, cases, (mine, theirs), changes)
             print(f"\n{name}")
             for what, times in counts.most_common():
                 print(f"  {times:6d}  {what}")
