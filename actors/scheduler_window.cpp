@@ -341,8 +341,8 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
 void scheduler_core::enter_row(journal::pending_delivery& row) {
   const std::uint32_t slot = bring_in(row);
   live_delivery& entering = lanes_.deliveries[slot];
-  const std::uint32_t lane_slot = lanes_.find_lane(row.agent, row.key);
-  const bool is_first = lane_slot == no_slot || lanes_.lanes[lane_slot].size == 0;
+  lanes_.enter(slot, row.key, entering.ready_at);
+  const bool is_first = entering.previous == no_slot; // what is closing stands behind it
   if (settings_.unclean && is_first && entering.suspected == suspicion::none &&
       row.delivery.event.sequence <= recovered_to_ && !lanes_.pure(row.agent))
 #ifndef SKEIN_BUG_SUSPECT_FROM_DISK_FORGOTTEN
@@ -352,7 +352,6 @@ void scheduler_core::enter_row(journal::pending_delivery& row) {
 #endif
   if (settings_.unclean && entering.crashes >= crashes_max)
     crashed_.push_back(row.delivery);
-  lanes_.enter(slot, row.key, entering.ready_at);
 }
 
 /// Whoever crashed the process so often while it ran alone is not run again.
@@ -475,6 +474,11 @@ void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
       if (slot == no_slot) {
         take_out(*row);
         slot = bring_in(*row);
+#ifndef SKEIN_BUG_LANE_PASSES_END_FROM_DISK
+        // Its end is not durable yet: till then it stands before what its list brings in.
+        if (row->due <= now_.wall)
+          lanes_.enter(slot, row->key, lanes_.deliveries[slot].ready_at);
+#endif
       }
       if (cancelled)
         end_by_word(slot, delivery_state::cancelled, "cancelled");

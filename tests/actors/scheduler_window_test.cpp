@@ -413,6 +413,23 @@ TEST_CASE("a row that was read before its event was cancelled does not bring it 
   CHECK(world.core().pending_events() == 0);
 }
 
+TEST_CASE("a lane goes on when the cancel of its event on disk is durable, not before") {
+  loop_world world{narrow(8, 8)};
+  world.publish_all(numbered(1, 8, ""));
+  world.publish_all(numbered(9, 10, "k")); // on disk
+  world.hold_commits = true;
+  for (int i = 1; i <= 4; ++i)
+    world.done("0-" + std::to_string(i) + ".bot/1");
+  world.ask(R"({"op":"cancel","event":"0-9"})");
+  while (world.submits_held() > 1)
+    world.commit(); // there is room for what is on disk
+  CHECK(world.store().events_ledger()->cancelled == 0);
+  CHECK_FALSE(world.running().contains("0-10.bot/1"));
+  world.commit();
+  CHECK(world.store().events_ledger()->cancelled == 1);
+  CHECK(world.running().contains("0-10.bot/1"));
+}
+
 TEST_CASE("whoever asks for an event that is over is told at once, though others are on disk") {
   loop_world world{narrow(2, 2, 1)};
   world.publish_all(numbered(1, 9, ""));
@@ -496,6 +513,25 @@ TEST_CASE(
   for (int i = 1; i <= 6; ++i)
     CHECK(std::count(trace.begin(), trace.end(), "disk: starting 0-" + std::to_string(i)) == 1);
   CHECK(world.store().events_ledger()->done == 6);
+}
+
+TEST_CASE(
+    "the first of a lane is a suspect although a later one from the disk is being cancelled") {
+  loop_world world{narrow(8, 8)};
+  world.publish_all(numbered(1, 8, ""));
+  world.publish_all(numbered(9, 10, "k")); // on disk
+  world.restart(false);
+  world.hold_commits = true;
+  for (const std::string& turn : world.running())
+    world.done(turn);
+  world.ask(R"({"op":"cancel","event":"0-10"})");
+  world.hold_commits = false;
+  world.commit_all();
+  const lines trace = world.take();
+  CHECK(std::count(trace.begin(), trace.end(), "disk: starting 0-9") == 1);
+  run_all(world);
+  CHECK(world.store().events_ledger()->cancelled == 1);
+  CHECK(world.store().events_ledger()->done == 9);
 }
 
 } // namespace skein::test

@@ -203,7 +203,9 @@ void checker::on(const cancel_answered& what) {
 
 void checker::on(const accepted& what) {
   known_identity& known = identities_[what.what.identity];
-  if (known.event != event_id{} && what.at - known.at < of_.settings.dedupe_window)
+  const bool is_in_window = what.at - known.at < of_.settings.dedupe_window &&
+                            (forgotten_to_ == no_instant || known.at > forgotten_to_);
+  if (known.event != event_id{} && is_in_window)
     return break_rule("duplicates", "events " + skein::to_string(known.event) + " and " +
                                         skein::to_string(what.event) + " have one identity");
   known.event = what.event;
@@ -287,6 +289,7 @@ void checker::on(const attempt_failed& what) {
   which.failures = what.attempt;
   which.next_due = what.next_due;
   which.wake_from = earliest_wake(what);
+  which.failed_in = life_;
   which.open_start_in = 0;
   which.marked_alone = false;
 }
@@ -307,12 +310,28 @@ boot_time checker::earliest_wake(const attempt_failed& what) const {
   return earliest;
 }
 
+/// A process that found it waiting counts by its own clocks, of some time since it began.
+bool checker::may_wake(const known_delivery& which) const {
+  if (now_.wall >= which.next_due || now_.boot >= which.wake_from)
+    return true;
+  for (std::size_t i = index_ + 1; which.failed_in < life_ && i-- > 0;) {
+    const record& each = of_.records[i];
+    if (now_.boot >= each.at.boot + (which.next_due - each.at.wall))
+      return true;
+    if (std::holds_alternative<booted>(each.what))
+      break;
+  }
+  return false;
+}
+
 void checker::on(const start_marked& what) {
   if (const auto found = deliveries_.find(what.delivery); found != deliveries_.end()) {
     found->second.marked_in = life_;
     found->second.marked_alone = what.alone;
     if (what.alone)
       found->second.open_start_in = life_;
+    if (what.alone && !alive_) // the process died before it knew: the next one counts a crash
+      ++found->second.crashes_alone;
   }
 }
 
@@ -320,6 +339,7 @@ void checker::on(const commit_failed&) {}
 
 void checker::on(const kept_up& what) {
   kept_from_ = std::max(kept_from_, what.at - of_.settings.retention);
+  forgotten_to_ = std::max(forgotten_to_, what.at - of_.settings.dedupe_window);
 }
 
 void checker::judge_ledger(const journal::ledger& said, const journal::ledger& known,
@@ -403,7 +423,7 @@ void checker::judge_time(const turn_started& what, const known_delivery& which) 
   if (what.turn.attempt != which.failures + 1)
     break_rule("retry", of + " ran after " + std::to_string(which.failures) + " failures");
   // Waited for by the wall or, if that was set back, by the time that passed.
-  if (which.failures > 0 && now_.wall < which.next_due && now_.boot < which.wake_from)
+  if (which.failures > 0 && !may_wake(which))
     break_rule("retry", of + " ran before its time");
 }
 

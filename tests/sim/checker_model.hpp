@@ -24,6 +24,7 @@ struct known_delivery {
   std::uint32_t failures = 0; // durable ones
   instant next_due = no_instant;
   boot_time wake_from; // no decision of the last failure can have had its retry wake earlier
+  std::uint32_t failed_in = 0;                  // life of the last failure
   std::map<std::uint32_t, known_turn> turns;    // by attempt
   std::map<std::uint32_t, std::size_t> emitted; // by attempt: what its turn asked for
   std::string token;
@@ -74,6 +75,7 @@ class checker {
   void on(const finished& what);
   void on(const attempt_failed& what);
   boot_time earliest_wake(const attempt_failed& what) const;
+  bool may_wake(const known_delivery& which) const;
   void on(const start_marked& what);
   void on(const commit_failed& what);
   void on(const kept_up& what);
@@ -119,6 +121,8 @@ class checker {
   journal::ledger event_totals_;
   journal::ledger delivery_totals_;
   instant kept_from_ = no_instant; // what was over by then may be gone
+  /// What was accepted by then may be forgotten, also if the clock was set back since.
+  instant forgotten_to_ = no_instant;
   bool read_back_ = false;
 };
 

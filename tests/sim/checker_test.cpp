@@ -42,6 +42,10 @@ class story {
     now_.boot += by;
     return *this;
   }
+  story& set_clock(duration by) {
+    now_.wall += by;
+    return *this;
+  }
   story& offer(std::uint64_t request, std::uint64_t identity, std::uint64_t content = 7) {
     return tell(offered{request, {{{0, identity}, content}}});
   }
@@ -155,6 +159,11 @@ TEST_CASE("good histories pass") {
                  .tell(cancel_answered{9, errc::none})));
   CHECK(good(story{}.store(e1, 5).crash_alone(d1).crash_alone(d1).crash_alone(d1).finish(
       d1, delivery_state::dead, errc::agent_crashed, 0)));
+  story told_late; // of the third start the process did not know whether it was durable
+  told_late.store(e1, 5).crash_alone(d1).crash_alone(d1).tell(crashed{}).tell(
+      start_marked{d1, true});
+  CHECK(
+      good(told_late.tell(booted{true}).finish(d1, delivery_state::dead, errc::agent_crashed, 0)));
 }
 
 TEST_CASE("an answer before the commit, for an event that is lost, or for a changed one is seen") {
@@ -284,6 +293,8 @@ TEST_CASE("an identity that names two events or other content is seen") {
 TEST_CASE("an identity may come again when the window is over, not before") {
   CHECK(good(story{}.window(10s).whole(e1, 5).wait(11s).whole(e2, 5)));
   CHECK(breaks(story{}.window(10s).whole(e1, 5).wait(9s).whole(e2, 5), "duplicates"));
+  CHECK(breaks(story{}.window(10s).whole(e1, 5).wait(9s).keep_up().whole(e2, 5), "duplicates"));
+  CHECK(good(story{}.window(10s).whole(e1, 5).wait(10s).keep_up().set_clock(-9s).whole(e2, 5)));
 }
 
 TEST_CASE("an event that nobody offered is seen") {
@@ -345,6 +356,11 @@ TEST_CASE("a retry before its time, or a lost count of attempts, is seen") {
   };
   CHECK(breaks(failed(5s).wait(1s).start(d1, 2), "retry"));
   CHECK(breaks(failed(5s).tell(crashed{}).tell(booted{}).start(d1, 2), "retry"));
+  const auto restarted_ahead = [&] {
+    return failed(5s).tell(crashed{}).set_clock(4s).tell(booted{}).set_clock(-3s);
+  };
+  CHECK(breaks(restarted_ahead().start(d1, 2), "retry"));
+  CHECK(good(restarted_ahead().wait(1s).start(d1, 2)));
   CHECK(breaks(failed(5s).wait(10s).tell(crashed{}).tell(booted{}).start(d1, 1), "retry"));
   CHECK(breaks(failed(0s).tell(attempt_failed{d1, 1, no_instant}), "retry"));
   CHECK(good(failed(5s).wait(6s).start(d1, 2)));

@@ -1,7 +1,9 @@
 #include "tests/sim/sim_journal.hpp"
 
+#include "journal/memory_store.hpp"
 #include "journal/sqlite_options.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -115,6 +117,7 @@ result<journal::commit_receipt> sim_journal::commit(const operations& batch, ins
   if (mirror_) {
     for (const std::string& name : engine_->agent_names())
       must(mirror_->agent_number(name));
+    forget_as_the_engine_did(batch, *receipt);
     const auto expected = must(mirror_->commit(batch, now));
     SKEIN_CHECK(expected.commit == receipt->commit && expected.at == receipt->at);
     for (std::size_t i = 0; i < batch.size(); ++i)
@@ -142,6 +145,7 @@ result<journal::commit_receipt> sim_journal::commit_in_doubt(const operations& b
     return errc::unknown_outcome;
   disk_->stop_failing();
   in_doubt_.clear();
+  forget_as_the_engine_did(batch, *receipt);
   static_cast<void>(must(mirror_->commit(batch, now)));
   committed_(batch, *receipt);
   return receipt;
@@ -150,11 +154,29 @@ result<journal::commit_receipt> sim_journal::commit_in_doubt(const operations& b
 // The mirror is not kept up: the time of a step is not on disk, so that what it made the mirror
 // forget would be there again in the engine after a crash and a clock that was set back. A commit
 // tells both the time.
-void sim_journal::upkeep(instant now) { static_cast<void>(must(engine_->upkeep(now))); }
+void sim_journal::upkeep(instant now) {
+  seen_ = std::max(seen_, now);
+  static_cast<void>(must(engine_->upkeep(now)));
+}
+
+/// What was out of the window in a step of upkeep may be gone for good, although the clock was set
+/// back before the next commit.
+void sim_journal::forget_as_the_engine_did(const operations& batch,
+                                           const journal::commit_receipt& receipt) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto* accept = std::get_if<journal::accept_op>(&batch[i]);
+    if (accept == nullptr || receipt.results[i].status != journal::op_status::applied)
+      continue;
+    const auto known = memory_->identities.find(accept->event.identity);
+    if (known != memory_->identities.end() && seen_ - known->second.at >= kept_.window)
+      memory_->identities.erase(known);
+  }
+}
 
 void sim_journal::upkeep_in_doubt(instant now, sim_random& dice) {
   if (!disk_)
     return upkeep(now);
+  seen_ = std::max(seen_, now);
   disk_->fail(1 + dice.below(12), sim_disk::fault::power_cut);
   const auto left = engine_->upkeep(now);
   SKEIN_CHECK(left.ok() || disk_->is_down());

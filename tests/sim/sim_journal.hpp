@@ -53,6 +53,7 @@ class sim_journal {
 
  private:
   journal::open_options how(instant now) const;
+  void forget_as_the_engine_did(const operations& batch, const journal::commit_receipt& receipt);
 
   std::uint64_t seed_;
   kept_options kept_;
@@ -64,6 +65,7 @@ class sim_journal {
   std::unique_ptr<journal::engine> engine_;
   operations in_doubt_;
   instant in_doubt_at_ = no_instant;
+  instant seen_ = no_instant; // the latest time of a step of upkeep
 };
 
 } // namespace skein::test
