@@ -9,12 +9,19 @@ One turn at a time. Reply, state and emitted events count together when handle r
 all. An exception fails the attempt, and Skein tries again.
 """
 import json
+import re
 import sys
 import traceback
 
 
 class Retry(Exception):
-    """Not now: raise Retry("the API is busy", "30s")."""
+    """Not now: raise Retry("the API is busy", "1m30s"); a number is seconds."""
+
+    def __init__(self, message="", after=""):
+        super().__init__(message)
+        self.after = after if isinstance(after, str) else f"{round(after * 1000)}ms"
+        if not re.fullmatch(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?", self.after, re.ASCII):
+            raise ValueError(f'Retry after {after!r}: write seconds, or a text such as "1m30s"')
 
 
 class Fail(Exception):
@@ -39,13 +46,12 @@ def answer(handle, turn):
     try:
         reply = handle(turn)
         effects = {"reply": reply, "state": turn.state, "emit": turn.emitted}
-        json.dumps(effects)  # what is no JSON fails this turn, not the program
+        json.dumps(effects, allow_nan=False)  # what is no JSON fails this turn, not the program
         return effects
     except Fail as problem:
         return {"error": {"kind": "fail", "message": str(problem)}}
     except Retry as problem:
-        message, after = (*map(str, problem.args), "", "")[:2]
-        return {"error": {"kind": "retry", "message": message, "after": after}}
+        return {"error": {"kind": "retry", "message": str(problem), "after": problem.after}}
     except Exception as problem:
         traceback.print_exc()  # standard error is Skein's log
         return {"error": {"kind": "retry", "message": f"{type(problem).__name__}: {problem}"}}

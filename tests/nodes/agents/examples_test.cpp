@@ -110,7 +110,11 @@ def handle(turn):
     print("seen", turn.data)
     if turn.data == "raise": raise KeyError("gone")
     if turn.data == "retry": raise skein_worker.Retry("busy", "30s")
+    if turn.data == "seconds": raise skein_worker.Retry("busy", 1.5)
+    if turn.data == "soon": raise skein_worker.Retry("busy", "soon")
+    if turn.data == "before": raise skein_worker.Retry("busy", -1)
     if turn.data == "later": raise skein_worker.Retry("busy")
+    if turn.data == "nan": return float("nan")
     if turn.data == "object": return object()
     return [turn.attempt, turn.token, turn.deadline]
 skein_worker.run(handle)
@@ -126,13 +130,26 @@ skein_worker.run(handle)
   report = f.ask("retry");
   CHECK(report.error == "busy");
   CHECK(report.retry_after == std::chrono::seconds{30});
+  report = f.ask("seconds");
+  CHECK(report.error == "busy");
+  CHECK(report.retry_after == std::chrono::milliseconds{1500});
+  report = f.ask("soon"); // the mistake is told, and the event is not lost for it
+  CHECK(report.verdict == turn_verdict::failed);
+  CHECK(report.error ==
+        R"(ValueError: Retry after 'soon': write seconds, or a text such as "1m30s")");
+  report = f.ask("before");
+  CHECK(report.verdict == turn_verdict::failed);
+  CHECK(report.error == R"(ValueError: Retry after -1: write seconds, or a text such as "1m30s")");
   report = f.ask("later");
   CHECK(report.verdict == turn_verdict::failed);
   CHECK(report.retry_after == duration{0});
   report = f.ask("object");
   CHECK(report.verdict == turn_verdict::failed);
   CHECK(report.error == "TypeError: Object of type object is not JSON serializable");
-  CHECK(f.ask("fine").reply == R"([1, "token-5", "2023-11-14T22:14:20Z"])");
+  report = f.ask("nan"); // Python writes it, but JSON has none
+  CHECK(report.verdict == turn_verdict::failed);
+  CHECK_THAT(report.error, Catch::StartsWith("ValueError: Out of range float values"));
+  CHECK(f.ask("fine").reply == R"([1, "token-9", "2023-11-14T22:14:20Z"])");
 }
 
 TEST_CASE("example shell: uppercase.sh replies with the data in capitals") {
