@@ -1,3 +1,4 @@
+#include "actors/route_table.hpp"
 #include "nodes/config/config_rules.hpp"
 #include "nodes/config/nearest.hpp"
 
@@ -67,6 +68,45 @@ void warn_of_idle_agents(const config_values& values, const cluster_config& out,
   }
 }
 
+route_table table_of(const std::vector<route_settings>& routes) {
+  std::map<std::string_view, agent_no> numbers;
+  std::vector<route_table::route> table;
+  for (const route_settings& each : routes) {
+    const agent_no next{static_cast<std::uint16_t>(numbers.size())};
+    const agent_no agent = numbers.emplace(each.agent, next).first->second;
+    table.push_back({each.type, each.source, each.key, agent});
+  }
+  return route_table{std::move(table)};
+}
+
+/// Its own texts are an event that the route matches, wildcards too: each stands for itself.
+event_head matched_by(const route_settings& route) {
+  const auto or_any = [](std::string_view text, std::string_view any) {
+    return text.empty() || text == "*" ? any : text;
+  };
+  return {"1", or_any(route.source, "/any"), or_any(route.type, "skein.message"),
+          or_any(route.key, "any")};
+}
+
+/// An event that goes to more agents than it may have deliveries is refused each time.
+void check_counts(const config_values& values, const config_surroundings& around,
+                  const cluster_config& out, config_problems& problems) {
+  route_table table = table_of(out.routes);
+  auto route = out.routes.begin();
+  for (const configured_section& section : values) {
+    if (section.section->name != "route" || table.match(matched_by(*route++)).ok())
+      continue;
+    rule_context{section, around, problems}.error(
+        "agent",
+        fmt::format("events that this route matches go to more than {} agents, and so are refused",
+                    limits::deliveries_per_event_max),
+        fmt::format("legal are {} agents an event; let fewer routes match the same, or let an "
+                    "agent emit an event for the others",
+                    limits::deliveries_per_event_max));
+    return; // what mends it may mend the routes behind it, too
+  }
+}
+
 } // namespace
 
 void check_routes(const config_values& values, const config_surroundings& around,
@@ -89,8 +129,10 @@ void check_routes(const config_values& values, const config_surroundings& around
                       "an agent gets an event once, however many routes match");
     out.routes.push_back(route);
   }
-  if (!has_errors(problems)) // else what is wrong may be the reason
-    warn_of_idle_agents(values, out, problems);
+  if (has_errors(problems)) // what is wrong may be the reason of what is found below
+    return;
+  warn_of_idle_agents(values, out, problems);
+  check_counts(values, around, out, problems);
 }
 
 } // namespace skein

@@ -4,6 +4,7 @@
 #include "protocol/limits.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -302,6 +303,28 @@ TEST_CASE("routes that do nothing are warned of") {
         "unrouted\n");
   CHECK(problems_of(echo_and_route + "[agent.idle]\nkind = \"noop\"\n") ==
         "c.toml:5:8: warning: [agent.idle]: no route names it; it gets no events\n");
+}
+
+TEST_CASE("routes that give one event to more agents than it may have are refused") {
+  const auto routes = [](std::size_t count, std::string_view first, std::string_view others) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i)
+      text += fmt::format("[agent.a{0}]\nkind = \"echo\"\n[[route]]\nagent = \"a{0}\"\n{1}\n", i,
+                          i == 0 ? first : others);
+    return problems_of(text);
+  };
+  const std::size_t most = limits::deliveries_per_event_max;
+  CHECK(routes(most, "", "") == "");
+  CHECK(routes(most + 1, "", "") ==
+        "c.toml:4:9: error: [[route]] agent: events that this route matches go to more than 16 "
+        "agents, and so are refused; legal are 16 agents an event; let fewer routes match the "
+        "same, or let an agent emit an event for the others\n");
+  CHECK_THAT(routes(most + 1, "type = \"order.paid\"", "type = \"order.*\""),
+             Catch::StartsWith("c.toml:4:9: error: [[route]] agent: events that this route"));
+  CHECK(routes(most + 1, "type = \"order.paid\"", "type = \"bill.*\"") == "");
+  CHECK(routes(most + 1, "type = \"skein.reply\"", "") == ""); // wildcards never match it
+  CHECK_THAT(routes(most + 1, "source = \"/shop/?\"\nkey = \"order-*\"", "source = \"/shop*\""),
+             Catch::StartsWith("c.toml:4:9: error: [[route]] agent: events that this route"));
 }
 
 TEST_CASE("keys of programs are refused for agents that run none") {
