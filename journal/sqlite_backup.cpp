@@ -159,7 +159,7 @@ result<backup_report> check_backup(const std::string& file) {
 }
 
 result<backup_report> create_backup(const backup_options& options) {
-  auto from = open_as_of_now(journal_file(options.directory));
+  auto from = open_store_as_of_now(options.directory);
   if (!from)
     return from.error();
   if (auto fits = check_version(*from); !fits)

@@ -283,7 +283,7 @@ class dumping {
 } // namespace
 
 result<dump_summary> dump_sqlite(const dump_options& options, const dump_sink& show) {
-  auto db = open_as_of_now(journal_file(options.directory));
+  auto db = open_store_as_of_now(options.directory);
   if (!db)
     return db.error();
   if (auto there = require_chain(*db); !there)

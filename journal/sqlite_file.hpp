@@ -2,6 +2,7 @@
 #pragma once
 
 #include "journal/sqlite_db.hpp"
+#include "protocol/ids.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,8 +17,17 @@ std::string journal_file(const std::string& directory);
 /// store_corrupt if it is an SQLite file of something else. An empty one is ours to be made.
 result<void> check_ours(database& db);
 
+/// store_corrupt: journal.db is not there, but a mark says that this commit of it was on disk.
+error lost_file(const std::string& directory, commit_no marked);
+
+/// Whether there is a store to be read. not_found if the directory has none; store_corrupt if it
+/// has only the mark of one, or a repair was stopped while it moved files. Changes nothing.
+result<void> require_store(const std::string& directory);
+
 /// One of ours to be read as of this moment, beside a node too: what is committed from here on is
 /// not seen.
 result<database> open_as_of_now(const std::string& file, const std::string& vfs = {});
+/// The same of a directory's store, if it has one.
+result<database> open_store_as_of_now(const std::string& directory);
 
 } // namespace skein::journal

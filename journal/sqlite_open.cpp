@@ -35,11 +35,7 @@ result<void> read_mark(high_water& mark, const std::string& directory, const gua
   if (code != SQLITE_OK)
     return sqlite_error(nullptr, code, "looking for " + path);
   if (*found && is_there == 0)
-    return error{errc::store_corrupt,
-                 path + " is missing or empty, but commit " +
-                     std::to_string(raw((*found)->commit)) +
-                     " of it was on disk (high-water); restore a backup, or move the file "
-                     "high-water away to begin a new store"};
+    return lost_file(directory, (*found)->commit);
   return {};
 }
 

@@ -549,8 +549,9 @@ result<void> take_its_place(const repair_options& options, repair_report& report
 
 result<repair_report> repair_sqlite(const repair_options& options) {
   const std::string& directory = options.directory;
-  if (!std::filesystem::exists(directory + "/journal.db") && !is_swap_begun(directory))
-    return error{errc::io_error, "there is no journal.db in " + directory};
+  if (!is_swap_begun(directory)) // else this ends it
+    if (auto there = require_store(directory); !there)
+      return there.error();
   if (auto safe = check_store_files(directory); !safe)
     return safe.error();
   auto lock = store_lock::take(directory, store_lock_patience);

@@ -10,7 +10,6 @@
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_file.hpp"
 #include "journal/sqlite_vfs.hpp"
-#include "journal/store_swap.hpp"
 #include "journal/timer_check.hpp"
 
 #include <utility>
@@ -228,10 +227,9 @@ result<verify_report> verify_file(const std::string& file, high_water& mark,
 } // namespace
 
 result<verify_report> verify_sqlite(const std::string& directory, const std::string& vfs) {
-  if (is_swap_begun(directory))
-    return error{errc::store_corrupt, "a repair of " + directory +
-                                          " was stopped while it moved files; the next start of a "
-                                          "node or 'skein journal repair' ends it"};
+  if (vfs.empty()) // else the file lies in the VFS, not in the directory
+    if (auto there = require_store(directory); !there)
+      return there.error();
   guarded_vfs guard{vfs};
   high_water mark{directory, guard};
   // Before the file: a node that runs marks only what is there already.

@@ -31,8 +31,8 @@ struct verify_report {
 };
 
 /// Reads everything: the time grows with the store. While a node writes to it, its write-ahead log
-/// grows until this ends. Errors: io_error if there is no store or it cannot be read, store_corrupt
-/// if it is none, store_version.
+/// grows until this ends. Errors: those of require_store(), io_error if it cannot be read,
+/// store_corrupt if it is none, store_version.
 result<verify_report> verify_sqlite(const std::string& directory, const std::string& vfs = {});
 /// The same of a copy in one file, which has no mark.
 result<verify_report> verify_copy(const std::string& file);

@@ -7,7 +7,6 @@
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
-#include "journal/store_swap.hpp"
 #include "protocol/cloudevents.hpp"
 #include "protocol/text.hpp"
 #include "protocol/utf8.hpp"
@@ -333,10 +332,7 @@ class exporting {
 } // namespace
 
 result<export_counts> export_sqlite(const export_options& options, const line_sink& write) {
-  if (is_swap_begun(options.directory))
-    return error{errc::store_corrupt, "a repair was stopped while it moved files; run 'skein "
-                                      "journal repair' first"};
-  auto db = open_as_of_now(journal_file(options.directory));
+  auto db = open_store_as_of_now(options.directory);
   if (!db)
     return db.error();
   if (auto there = require_chain(*db); !there)

@@ -3,6 +3,7 @@
 #include "journal/sqlite_verify.hpp"
 #include "nodes/cli/commands.hpp"
 #include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
 #include "nodes/config/node_options.hpp"
@@ -66,11 +67,8 @@ void print_report(context& at, const std::string& folder, const journal::verify_
 int verify(context& at, const std::string& folder) {
   const auto report = journal::verify_sqlite(folder);
   if (!report)
-    return complain(at, exit_code::failed,
-                    {fmt::format("the store in {} cannot be checked", folder),
-                     fmt::format("{} {}", sentence(report.error().code), report.error().detail),
-                     "name the folder of a store with --data",
-                     std::string{slug(report.error().code)}});
+    return complain_of_store(at, fmt::format("the store in {} cannot be checked", folder),
+                             report.error(), "name the folder of a store with --data");
   if (at.global.output == output_format::table)
     print_report(at, folder, *report);
   else

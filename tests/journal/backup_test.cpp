@@ -1,11 +1,13 @@
 // Backups and exports: what comes out of them is the store that went in, or they are refused.
 #include "journal/sqlite_backup.hpp"
 #include "journal/sqlite_dump.hpp"
+#include "journal/sqlite_repair.hpp"
 #include "journal/store_export.hpp"
 #include "tests/journal/damaged_files.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -85,6 +87,11 @@ std::vector<timer> timers_of(const std::string& path) {
 std::string without_header(const std::string& text) { return text.substr(text.find('\n')); }
 std::string without_end(const std::string& text) { return text.substr(0, text.rfind("{\"end\"")); }
 
+template <class T>
+result<void> forget(const result<T>& of) {
+  return of.ok() ? result<void>{} : result<void>{of.error()};
+}
+
 } // namespace
 
 TEST_CASE("a backup is the store, and a restored one goes on from there") {
@@ -161,6 +168,36 @@ TEST_CASE("a store that is not whole gives no backup and no export") {
   lay_files(store.path, files);
   CHECK_FALSE(store.back_up().ok());
   CHECK_FALSE(std::filesystem::exists(store.file));
+}
+
+TEST_CASE("where there is no store, and where it is lost, all who read one say the same") {
+  const some_store store;
+  const auto told = [&](const std::string& path) {
+    const auto verified = verify_sqlite(path);
+    REQUIRE_FALSE(verified.ok());
+    const error why = verified.error();
+    const std::array<result<void>, 4> others{
+        forget(create_backup({.directory = path, .file = store.file, .now = noon})),
+        forget(dump_sqlite({.directory = path}, [](const dump_record&) { return true; })),
+        forget(
+            export_sqlite({.directory = path, .now = noon}, [](std::string_view) { return true; })),
+        forget(repair_sqlite({.directory = path, .write_report = {}}))};
+    for (const auto& each : others) {
+      REQUIRE_FALSE(each.ok());
+      CHECK(each.error().code == why.code);
+      CHECK(each.error().detail == why.detail);
+    }
+    CHECK_FALSE(std::filesystem::exists(store.file));
+    return why;
+  };
+  const error absent = told(store.copy);
+  CHECK(absent.code == errc::not_found);
+  CHECK(absent.detail == "there is no store in " + store.copy);
+  CHECK_FALSE(std::filesystem::exists(store.copy));
+  std::filesystem::remove(store.path + "/journal.db");
+  const error lost = told(store.path);
+  CHECK(lost.code == errc::store_corrupt);
+  CHECK_THAT(lost.detail, Catch::StartsWith(store.path + "/journal.db is missing or empty, but"));
 }
 
 TEST_CASE("an export comes back as the same store") {

@@ -144,7 +144,7 @@ TEST_CASE("what is no store is not checked") {
   temp_dir parent;
   const auto nothing = verify_sqlite(parent.path());
   REQUIRE_FALSE(nothing.ok());
-  CHECK(nothing.error().code == errc::io_error);
+  CHECK(nothing.error().code == errc::not_found);
   CHECK(std::filesystem::is_empty(parent.path()));
   sqlite3* db = nullptr;
   REQUIRE(sqlite3_open((parent.path() + "/journal.db").c_str(), &db) == SQLITE_OK);

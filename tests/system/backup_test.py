@@ -175,7 +175,7 @@ class Backup(SystemTest):
         nothing = self.path("nothing")
         os.mkdir(nothing, 0o700)
         for command in (["journal", "dump"], ["journal", "repair"], ["journal", "export"], ["backup", "create"]):
-            ended = self.done(*command, "--data", nothing, status=1)
+            ended = self.done(*command, "--data", nothing, status=3)
             self.assertIn("error:", ended.stderr)
             self.assertEqual(os.listdir(nothing), [])
         other = self.path("other")

@@ -131,8 +131,8 @@ class Start(support.SystemTest):
         until(lambda: "store-unreadable" in node.log(), 10, "the line for the operator")
         self.assertEqual(client.status()["store"]["unreadable"], 1)
         nothing = skein("journal", "verify", "--data", os.path.join(self.folder, "nowhere"))
-        self.assertEqual(nothing.returncode, 1)
-        self.assertIn("cannot be checked", nothing.stderr)
+        self.assertEqual(nothing.returncode, 3)
+        self.assertIn("there is no store in " + os.path.join(self.folder, "nowhere"), nothing.stderr)
 
     def test_an_ephemeral_node_keeps_nothing(self):
         node = self.node(arguments=["--ephemeral"])
