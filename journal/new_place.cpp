@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace skein::journal {
@@ -23,12 +24,16 @@ new_place::new_place(const std::string& directory)
   : directory_{directory}, folder_{directory + "/unfinished"} {}
 
 new_place::new_place(new_place&& other) noexcept
-  : directory_{std::move(other.directory_)}, folder_{std::exchange(other.folder_, {})} {}
+  : directory_{std::move(other.directory_)}, folder_{std::exchange(other.folder_, {})},
+    is_new_{other.is_new_} {}
 
 new_place::~new_place() {
+  if (folder_.empty())
+    return;
   std::error_code ignored;
-  if (!folder_.empty())
-    std::filesystem::remove_all(folder_, ignored);
+  std::filesystem::remove_all(folder_, ignored);
+  if (is_new_)
+    ::rmdir(directory_.c_str()); // not if somebody has put something into it
 }
 
 result<void> new_place::check(const std::string& directory) {
@@ -55,10 +60,12 @@ result<void> new_place::check(const std::string& directory) {
 result<new_place> new_place::make(const std::string& directory) {
   if (auto fits = check(directory); !fits)
     return fits.error();
+  std::error_code problem;
+  const bool is_new = !std::filesystem::exists(directory, problem);
   if (auto made = make_private_directory(directory); !made)
     return made.error();
   new_place place{directory};
-  std::error_code problem;
+  place.is_new_ = is_new;
   std::filesystem::remove(directory + "/high-water", problem);
   if (!problem)
     std::filesystem::remove_all(place.folder_, problem);

@@ -15,7 +15,7 @@ class new_place {
   static result<new_place> make(const std::string& directory);
   /// Only looks whether make() would do.
   static result<void> check(const std::string& directory);
-  /// What was made and not settled is removed.
+  /// What was made and not settled is removed, the directory too.
   ~new_place();
   new_place(new_place&& other) noexcept;
   new_place& operator=(new_place&&) = delete;
@@ -29,6 +29,7 @@ class new_place {
   explicit new_place(const std::string& directory);
   std::string directory_;
   std::string folder_;
+  bool is_new_ = false; // the directory, made here
 };
 
 } // namespace skein::journal

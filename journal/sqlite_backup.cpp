@@ -8,6 +8,7 @@
 #include "journal/new_place.hpp"
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_file.hpp"
+#include "journal/store_export.hpp"
 #include "journal/store_folder.hpp"
 #include "protocol/unique_fd.hpp"
 
@@ -15,6 +16,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,6 +120,20 @@ error not_whole(const std::string& file, const std::string& why) {
   return {errc::store_corrupt, file + " is no whole backup: " + why};
 }
 
+/// By its first bytes, so that a wrong file is not told as a damaged store.
+result<void> check_kind(const std::string& file) {
+  std::string head(64, '\0');
+  std::ifstream from{file, std::ios::binary};
+  from.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(from.gcount()));
+  if (from.bad() || !from.is_open() || head.starts_with(sqlite_head))
+    return {}; // what cannot be read is told by who opens it
+  if (head.starts_with(export_head))
+    return error{errc::invalid_argument,
+                 file + " is no backup but an export: use 'skein journal import'"};
+  return error{errc::invalid_argument, file + " does not begin as a backup does"};
+}
+
 } // namespace
 
 result<backup_report> check_backup(const std::string& file) {
@@ -125,6 +141,8 @@ result<backup_report> check_backup(const std::string& file) {
   const std::uint64_t bytes = std::filesystem::file_size(file, absent);
   if (absent)
     return error{errc::not_found, "there is no file " + file};
+  if (auto known = check_kind(file); !known)
+    return known.error();
   auto db = database::open(file, {.write = false, .vfs = {}});
   if (!db)
     return db.error();

@@ -30,7 +30,8 @@ struct backup_options {
 /// of it.
 result<backup_report> create_backup(const backup_options& options);
 
-/// Whether a file is a backup and whole; store_corrupt if not.
+/// Whether a file is a backup and whole; store_corrupt if not, invalid_argument if it does not even
+/// begin as one.
 result<backup_report> check_backup(const std::string& file);
 
 /// Into a folder that is empty or absent. The new store is of the same id, has the same events, and

@@ -6,11 +6,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace skein::journal {
 
 /// "Skei", so that `file` and others can tell what journal.db is.
 inline constexpr std::int64_t application_id = 0x536b6569;
+
+/// The first bytes of each file of SQLite.
+inline constexpr std::string_view sqlite_head{"SQLite format 3\0", 16};
 
 std::string journal_file(const std::string& directory);
 

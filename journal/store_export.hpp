@@ -13,6 +13,8 @@
 namespace skein::journal {
 
 inline constexpr int export_version = 1;
+/// Its first bytes.
+inline constexpr std::string_view export_head = "{\"skein_export\":";
 
 struct export_counts {
   std::uint64_t events = 0;

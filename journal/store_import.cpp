@@ -5,6 +5,7 @@
 #include "journal/kept_part.hpp"
 #include "journal/new_place.hpp"
 #include "journal/sqlite_codec.hpp"
+#include "journal/sqlite_file.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "journal/store_export.hpp"
 #include "journal/store_identity.hpp"
@@ -135,6 +136,10 @@ class importing {
   }
 
   result<void> read_header(std::string_view line) {
+    if (line.starts_with(sqlite_head))
+      return error{errc::invalid_argument,
+                   "this is no export but a file of SQLite, as a backup is: use 'skein backup "
+                   "restore'"};
     line_reader reader{line};
     std::uint64_t version = 0;
     identity_.hash.shards = 0;

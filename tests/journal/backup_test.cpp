@@ -294,5 +294,30 @@ TEST_CASE("a cut or changed export is refused, by its line, and nothing is made"
   REQUIRE_FALSE(refused.ok());
   INFO(to_string(refused.error()));
   CHECK(refused.error().code == errc::invalid_argument);
-  CHECK_FALSE(std::filesystem::exists(store.copy + "/journal.db"));
+  CHECK_FALSE(std::filesystem::exists(store.copy)); // the folder was made for it
+  std::filesystem::create_directory(store.copy);
+  std::istringstream again{text};
+  REQUIRE_FALSE(import_sqlite({.directory = store.copy}, again).ok());
+  CHECK(std::filesystem::is_empty(store.copy)); // this one was there
+}
+
+TEST_CASE("a file of another kind is not told as a damaged store, and the right command is named") {
+  some_store store;
+  must(store.back_up());
+  const std::string backup = bytes_of(store.file);
+  std::istringstream from{backup};
+  const auto imported = import_sqlite({.directory = store.copy}, from);
+  REQUIRE_FALSE(imported.ok());
+  CHECK(imported.error().code == errc::invalid_argument);
+  CHECK_THAT(imported.error().detail, Catch::Contains("use 'skein backup restore'"));
+  const std::string text = GENERATE(as<std::string>{}, "export", "# Skein\n", "");
+  std::ofstream{store.file, std::ios::binary | std::ios::trunc}
+      << (text == "export" ? export_of(store.path) : text);
+  const auto restored = store.restore();
+  REQUIRE_FALSE(restored.ok());
+  CHECK(restored.error().code == errc::invalid_argument);
+  CHECK_THAT(restored.error().detail,
+             Catch::Contains(text == "export" ? "use 'skein journal import'"
+                                              : "does not begin as a backup does"));
+  CHECK_FALSE(std::filesystem::exists(store.copy));
 }
