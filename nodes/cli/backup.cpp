@@ -41,6 +41,11 @@ void print_report(context& at, const journal::backup_report& report, std::string
 }
 
 int create(context& at, const std::string& folder, const std::string& file) {
+  if (file == "-")
+    return complain(at, exit_code::usage,
+                    {"a backup is not written to standard output", "it needs a file of its own",
+                     "--out FILE; or write a stream with: skein journal export",
+                     std::string{slug(errc::invalid_argument)}});
   progress_line progress{at, "copying pages"};
   const auto report = journal::create_backup(
       {.directory = folder,

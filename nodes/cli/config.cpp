@@ -3,12 +3,15 @@
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
+#include "nodes/config/byte_size.hpp"
 #include "nodes/config/load_config.hpp"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <memory>
 #include <ostream>
+#include <variant>
 
 namespace skein::cli {
 
@@ -65,12 +68,38 @@ int check(context& at, const std::string& file) {
   return exit_code::done;
 }
 
-json view_value(const loaded_config& loaded, const configured_section& section,
+/// What the file would have, as JSON: a duration or a size is the text that it is there.
+json json_of(const config_value& value, value_kind kind) {
+  struct visitor {
+    value_kind kind;
+    json operator()(const std::string& text) const { return text; }
+    json operator()(bool flag) const { return flag; }
+    json operator()(std::int64_t number) const {
+      return kind == value_kind::bytes ? json(format_byte_size(number)) : json(number);
+    }
+    json operator()(double number) const { return number; }
+    json operator()(duration span) const { return format_duration(span); }
+    json operator()(const text_list& list) const { return list; }
+    json operator()(const skein::text_table& table) const {
+      json members = json::object();
+      for (const auto& [name, text] : table)
+        members[name] = text;
+      return members;
+    }
+  };
+  return std::visit(visitor{kind}, value);
+}
+
+json view_value(context& at, const loaded_config& loaded, const configured_section& section,
                 const configured& value) {
   const bool hidden = value.key->secret && value.given;
+  const json shown = hidden ? json("(hidden)")
+                     : at.global.output == output_format::table
+                         ? json(to_toml(value.value, value.key->kind))
+                         : json_of(value.value, value.key->kind);
   return {{"section", section.title()},
           {"key", value.key->name},
-          {"value", hidden ? "(hidden)" : to_toml(value.value, value.key->kind)},
+          {"value", shown},
           {"origin", value.given ? fmt::format("{}:{}", loaded.file, value.at.line) : "default"},
           {"effect", to_string(value.key->effect)}};
 }
@@ -86,7 +115,7 @@ int show(context& at, const std::string& file) {
   json rows = json::array();
   for (const configured_section& section : loaded.values)
     for (const configured& each : section.values)
-      rows.push_back(view_value(loaded, section, each));
+      rows.push_back(view_value(at, loaded, section, each));
   print_list(at, {{"config", rows}}, "config", columns, "");
   return exit_code::done;
 }

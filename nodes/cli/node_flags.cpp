@@ -20,7 +20,7 @@ constexpr std::uint32_t loops_max = 256; // as of the key `loops`
 std::optional<node_options> from_file(context& at, const node_flags& flags, int& exit) {
   const loaded_config loaded = load_config_file(*flags.config);
   const bool as_json = at.global.output != output_format::table;
-  if (!as_json)
+  if (!as_json || loaded.ok()) // warnings are talk; errors are within the one object
     at.world.err << problem_lines(loaded);
   if (!loaded.ok()) {
     exit =

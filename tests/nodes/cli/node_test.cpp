@@ -190,6 +190,11 @@ TEST_CASE("--dry-run says what would run and runs nothing") {
                    "\n");
   CHECK(cli({"dev", "--dry-run"}) == 0);
   CHECK(cli.err == "not checked: whether the port is free and the data folder can be used\n");
+  const config_file idle{"[agent.bot]\nkind = \"noop\"\n"};
+  for (const char* form : {"table", "json", "jsonl"}) {
+    CHECK(cli({"dev", "--dry-run", "--config", idle.path, "-o", form}) == 0);
+    CHECK_THAT(cli.err, Catch::Contains("warning: [agent.bot]: no route names it"));
+  }
   const config_file wrong{"[cluster]\nshards = 0\n"};
   CHECK(cli({"dev", "--dry-run", "--config", wrong.path}) == exit_code::failed);
   CHECK(cli.started.empty());
@@ -224,4 +229,13 @@ TEST_CASE("config show tells where each value comes from and hides secrets") {
   CHECK_THAT(cli.out, !Catch::Contains("hunter2"));
   CHECK(cli({"config", "show", file.path, "-o", "json"}) == exit_code::done);
   CHECK_THAT(cli.out, !Catch::Contains("hunter2"));
+  const config_file typed{"[agent.bot]\nkind = \"exec\"\ncommand = [\"a\", \"b\"]\npure = false\n"
+                          "retry_factor = 1.5\n"};
+  CHECK(cli({"config", "show", typed.path, "-o", "jsonl"}) == exit_code::done);
+  for (const char* each :
+       {R"("key":"command","value":["a","b"])", R"("key":"pure","value":false)",
+        R"("key":"retry_factor","value":1.5)", R"("key":"environment","value":{})",
+        R"("key":"shards","value":256)", R"("key":"retention","value":"7d")",
+        R"("key":"retention_bytes","value":"10GiB")", R"("key":"name","value":"skein")"})
+    CHECK_THAT(cli.out, Catch::Contains(each));
 }
