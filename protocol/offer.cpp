@@ -42,6 +42,17 @@ std::optional<instant> read_instant(std::string_view text, instant now) {
   return from_acceptance(*wait);
 }
 
+error wrong_time(std::string_view name, std::string_view text) {
+  const bool waits = text.starts_with('+');
+  if (waits ? parse_duration(text.substr(1)) || is_far_duration(text.substr(1))
+            : is_far_rfc3339(text))
+    return {errc::invalid_time,
+            std::string{name} + " is too far away; the times there are end with the year 2261."};
+  return {errc::invalid_time, std::string{name} +
+                                  " must be RFC 3339, such as 2026-01-31T12:00:00Z, or + and a "
+                                  "duration, such as +10s or +1h30m."};
+}
+
 /// The attribute's time as an offered event keeps it; `absent` says whether there was none, since
 /// "+0s" reads as no_instant too.
 result<instant> read_time(const event& value, std::string_view name, instant now, bool& absent) {
@@ -53,11 +64,17 @@ result<instant> read_time(const event& value, std::string_view name, instant now
     return no_instant;
   const auto at = read_instant(**text, now);
   if (!at)
-    return error{errc::invalid_time,
-                 std::string{name} + " must be RFC 3339, such as 2026-01-31T12:00:00Z, or + and a "
-                                     "duration, such as +10s or +1h30m."};
+    return wrong_time(name, **text);
   // An absolute time before 1970 would read as one from acceptance on.
   return (**text).starts_with('+') ? *at : std::max(*at, no_instant);
+}
+
+/// Whether such an event never runs. A repeat of one that is due so long after its acceptance, but
+/// expires at a time of its own, may come close to that: it is not refused where it may be one.
+bool ends_before_due(instant due, instant expires, instant now, late_event late) {
+  if (late == late_event::keep && due < no_instant && expires >= no_instant)
+    return false;
+  return resolved(due, now) > now && resolved(expires, now) <= resolved(due, now);
 }
 
 result<void> read_times(const event& value, instant now, late_event late, offered_event& offered) {
@@ -76,6 +93,10 @@ result<void> read_times(const event& value, instant now, late_event late, offere
     return error{errc::invalid_time, "expires lies in the past (" + format_rfc3339(at) +
                                          ", now it is " + format_rfc3339(now) +
                                          "); it must be later than now."};
+  if (!absent && ends_before_due(*due, *expires, now, late))
+    return error{errc::invalid_time,
+                 "expires is not after due (" + format_rfc3339(resolved(*expires, now)) + " and " +
+                     format_rfc3339(resolved(*due, now)) + "), so that the event would never run."};
   offered.expires = *expires;
   return {};
 }

@@ -178,7 +178,23 @@ std::string format_rfc3339(instant at) {
   return text += 'Z';
 }
 
-std::optional<instant> parse_rfc3339(std::string_view text) {
+namespace {
+
+/// Seconds since 1970 of RFC 3339 of any year, and the fraction.
+struct civil_instant {
+  std::int64_t second = 0;
+  std::int64_t fraction_ns = 0;
+
+  bool is_far() const {
+    const auto seconds_at = [](int year) {
+      return std::int64_t{std::chrono::sys_days{date_of(year, 1, 1)}.time_since_epoch().count()} *
+             86'400;
+    };
+    return second < seconds_at(first_year) || second >= seconds_at(last_year + 1);
+  }
+};
+
+std::optional<civil_instant> read_rfc3339(std::string_view text) {
   text_reader in{text};
   civil_time at;
   if (!read_civil(in, at))
@@ -190,45 +206,68 @@ std::optional<instant> parse_rfc3339(std::string_view text) {
   const std::int64_t day = std::chrono::sys_days{date}.time_since_epoch().count();
   const std::int64_t minute = day * 1'440 + at.hour * 60 + at.minute - at.offset_minutes;
   const std::int64_t second = minute * 60 + at.second;
-  const auto seconds_at = [](int year) {
-    return std::int64_t{std::chrono::sys_days{date_of(year, 1, 1)}.time_since_epoch().count()} *
-           86'400;
-  };
-  if (second < seconds_at(first_year) || second >= seconds_at(last_year + 1))
-    return std::nullopt;
-
   if (at.second == 60) { // UTC has leap seconds only before the first of a month
     const auto next = std::chrono::floor<std::chrono::days>(std::chrono::seconds{second});
     const std::chrono::year_month_day next_date{std::chrono::sys_days{next}};
     if (next != std::chrono::seconds{second} || next_date.day() != std::chrono::day{1})
       return std::nullopt;
   }
-  return from_ns(second * ns_per_second + at.fraction_ns);
+  return civil_instant{second, at.fraction_ns};
 }
 
-std::optional<duration> parse_duration(std::string_view text) {
+struct read_span {
+  std::int64_t ns = 0;
+  bool is_far = false; // beyond 64 bits; ns means nothing then
+};
+
+std::optional<read_span> read_duration(std::string_view text) {
   text_reader in{text};
   if (in.done())
     return std::nullopt;
-  std::int64_t sum = 0;
+  read_span sum;
   std::size_t next_unit = 0; // units come large to small, each once
   while (!in.done()) {
     if (!in.next_is_digit())
       return std::nullopt;
     std::int64_t count = 0;
-    while (in.next_is_digit())
-      if (__builtin_mul_overflow(count, 10, &count) ||
-          __builtin_add_overflow(count, in.digit(), &count))
-        return std::nullopt;
+    while (in.next_is_digit()) {
+      const int digit = in.digit();
+      if (__builtin_mul_overflow(count, 10, &count) || __builtin_add_overflow(count, digit, &count))
+        sum.is_far = true;
+    }
     const std::size_t index = take_unit(in);
     if (index < next_unit || index == units.size())
       return std::nullopt;
     next_unit = index + 1;
     if (__builtin_mul_overflow(count, units[index].ns, &count) ||
-        __builtin_add_overflow(sum, count, &sum))
-      return std::nullopt;
+        __builtin_add_overflow(sum.ns, count, &sum.ns))
+      sum.is_far = true;
   }
-  return duration{sum};
+  return sum;
+}
+
+} // namespace
+
+std::optional<instant> parse_rfc3339(std::string_view text) {
+  const auto at = read_rfc3339(text);
+  if (!at || at->is_far())
+    return std::nullopt;
+  return from_ns(at->second * ns_per_second + at->fraction_ns);
+}
+
+bool is_far_rfc3339(std::string_view text) {
+  const auto at = read_rfc3339(text);
+  return at && at->is_far();
+}
+
+std::optional<duration> parse_duration(std::string_view text) {
+  const auto span = read_duration(text);
+  return span && !span->is_far ? std::optional{duration{span->ns}} : std::nullopt;
+}
+
+bool is_far_duration(std::string_view text) {
+  const auto span = read_duration(text);
+  return span && span->is_far;
 }
 
 std::optional<instant> parse_time(std::string_view text, instant now) {

@@ -58,8 +58,14 @@ std::string format_rfc3339(instant at);
 /// second). Empty when the text is not RFC 3339 or lies outside 1678..2261.
 std::optional<instant> parse_rfc3339(std::string_view text);
 
+/// Whether it is RFC 3339, but of a time outside these years.
+bool is_far_rfc3339(std::string_view text);
+
 /// Reads "250ms", "10s", "5m", "2h", "7d" or a sum of such ("1h30m"). No sign, no fraction.
 std::optional<duration> parse_duration(std::string_view text);
+
+/// Whether it is such a sum, but longer than a duration can be.
+bool is_far_duration(std::string_view text);
 
 /// RFC 3339, or a duration back from `now`: "-1h30m". `now` is not before 1970.
 std::optional<instant> parse_time(std::string_view text, instant now);

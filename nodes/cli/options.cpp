@@ -31,9 +31,10 @@ std::string check_duration(const std::string& text, duration most) {
   const auto value = parse_duration(text);
   if (value && *value > duration{0} && *value <= most)
     return {};
-  if (value)
+  const auto number = parse_number(text);
+  if (value || number == 0)
     return fmt::format("\"{}\" is not above 0s and at most {}", text, format_duration(most));
-  if (parse_number(text))
+  if (number)
     return fmt::format("\"{0}\" has no unit; write {0}s, or {0} and one of ms, m, h, d", text);
   return fmt::format("\"{}\" is no duration; write 250ms, 10s, 5m, 2h or 1h30m, at most {}", text,
                      format_duration(most));

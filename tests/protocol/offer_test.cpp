@@ -183,14 +183,55 @@ TEST_CASE("an event whose absolute time is over is kept for the journal to judge
 
 TEST_CASE("a due or expires that is no time is an error that shows how to write one") {
   for (const auto* name : {"due", "expires"})
-    for (const auto* text :
-         {"soon", "10s", "+", "+10", "+-1s", "+1.5s", "2026-07-28", "+106751d", "++1s"}) {
+    for (const auto* text : {"soon", "10s", "+", "+10", "+-1s", "+1.5s", "2026-07-28", "++1s",
+                             "+1d99999999999999999999"}) {
       CAPTURE(name, text);
       const error problem = refused(extension(name, text));
       CHECK(problem.code == errc::invalid_time);
       CHECK_THAT(problem.detail, Catch::StartsWith(name));
       CHECK_THAT(problem.detail, Catch::Contains("+10s"));
     }
+}
+
+TEST_CASE("a time that is written well but too far away is told so") {
+  for (const auto* name : {"due", "expires"})
+    for (const auto* text : {"9999-01-01T00:00:00Z", "2261-12-31T23:59:59-01:00", "+106751d",
+                             "+100000d", "+200000d1s", "+99999999999999999999d"}) {
+      CAPTURE(name, text);
+      const error problem = refused(extension(name, text));
+      CHECK(problem.code == errc::invalid_time);
+      CHECK(problem.detail ==
+            std::string{name} + " is too far away; the times there are end with the year 2261.");
+    }
+}
+
+TEST_CASE("an event that would expire before it is due is refused") {
+  const auto with = [](const char* due, const char* expires, late_event late) {
+    event value = valid_event();
+    value.set_extension("due", std::string{due});
+    value.set_extension("expires", std::string{expires});
+    const auto offered = offer(value, hash, {}, now, late);
+    return offered ? std::string{} : offered.error().detail;
+  };
+  const char* const in_10s = "2026-07-28T12:00:10Z";
+  const char* const in_20s = "2026-07-28T12:00:20Z";
+  for (const late_event late : {late_event::refuse, late_event::keep}) {
+    for (const auto& [due, expires] : {std::pair{in_20s, in_10s},
+                                       {in_20s, in_20s},
+                                       {"+20s", "+10s"},
+                                       {"+10s", "+10s"},
+                                       {in_20s, "+10s"}})
+      CHECK_THAT(with(due, expires, late), Catch::StartsWith("expires is not after due"));
+    for (const auto& [due, expires] : {std::pair{in_10s, in_20s},
+                                       {"+10s", "+20s"},
+                                       {in_10s, "+20s"},
+                                       {"+10s", in_20s},
+                                       {"1999-01-01T00:00:00Z", "+1s"},
+                                       {"+0s", in_10s}})
+      CHECK(with(due, expires, late) == "");
+  }
+  CHECK(with("+20s", in_10s, late_event::refuse) != "");
+  CHECK(with("+20s", in_10s, late_event::keep) == ""); // one that was accepted 10 s ago
 }
 
 TEST_CASE("priority is one of the five classes") {

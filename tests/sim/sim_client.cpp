@@ -46,12 +46,17 @@ event sim_client::make_event() {
                      "k" + std::to_string(dice_.below(how.keys)));
   made.kind = data_kind::text;
   made.data = "say " + std::to_string(dice_.below(1000));
-  if (dice_.chance(how.due))
-    made.set_extension(std::string{attribute::due},
-                       "+" + std::to_string(100 + dice_.below(8'000)) + "ms");
-  if (dice_.chance(how.expires))
+  const auto in_ms = [](std::uint64_t wait) { return "+" + std::to_string(wait) + "ms"; };
+  std::uint64_t due = 0;
+  if (dice_.chance(how.due)) {
+    due = 100 + dice_.below(8'000);
+    made.set_extension(std::string{attribute::due}, in_ms(due));
+  }
+  if (dice_.chance(how.expires)) {
+    const std::uint64_t expires = 500 + dice_.below(12'000);
     made.set_extension(std::string{attribute::expires},
-                       "+" + std::to_string(500 + dice_.below(12'000)) + "ms");
+                       in_ms(expires > due ? expires : due + expires)); // else it is refused
+  }
   if (dice_.chance(0.2))
     made.set_extension(std::string{attribute::priority},
                        dice_.chance(0.5) ? "people" : "background");
