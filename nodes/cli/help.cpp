@@ -144,6 +144,14 @@ std::string help_of_topic(std::string_view topic) {
 
 namespace {
 
+/// How many of the words, from the first on, have a page.
+std::size_t words_with_page(const std::vector<std::string>& words) {
+  if (words.size() > 1 && find_command(words[0], words[1]) != nullptr)
+    return 2;
+  const bool has_page = find_command(words[0], "") != nullptr || !help_of_topic(words[0]).empty();
+  return has_page ? 1 : 0;
+}
+
 int show_help(context& at, const std::vector<std::string>& words) {
   std::string page;
   if (words.empty())
@@ -156,6 +164,14 @@ int show_help(context& at, const std::vector<std::string>& words) {
       found != nullptr)
     page = help_of_command(*found);
   if (page.empty()) {
+    if (const std::size_t known = words_with_page(words); known > 0)
+      return complain(
+          at, exit_code::usage,
+          {fmt::format("\"{}\" is one word too many", words[known]), "",
+           fmt::format(
+               "skein help {}",
+               fmt::join(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(known), " ")),
+           "invalid-argument"});
     if (words.size() > 1 && !verbs_of(words[0]).empty())
       return complain_of_word(at, fmt::format("{} has no verb \"{}\"", words[0], words[1]),
                               words[1], verbs_of(words[0]), fmt::format("skein help {}", words[0]));

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace skein::cli {
 
@@ -222,6 +223,11 @@ std::vector<option_row> option_rows_of(const option_adder& define) {
 
 namespace {
 
+/// `command` is empty where there is none.
+std::string help_on(std::string_view command) {
+  return fmt::format("skein help{}{}", command.empty() ? "" : " ", command);
+}
+
 std::string without_argument(std::string_view option) {
   return std::string{option.substr(0, option.find('='))};
 }
@@ -236,22 +242,35 @@ int complain_of_option(context& at, const CLI::App& app, const std::string& opti
   const auto near = nearest(option, known);
   return complain(at, exit_code::usage,
                   {fmt::format("there is no option {}", option),
-                   near ? fmt::format("did you mean {}?", *near) : "",
-                   fmt::format("skein help {}", command), "unknown-option"});
+                   near ? fmt::format("did you mean {}?", *near) : "", help_on(command),
+                   "unknown-option"});
+}
+
+/// What an argument too many may have been meant as.
+std::string where_it_belongs(const CLI::App& app) {
+  std::string where;
+  for (const auto& [option, what] :
+       {std::pair{"--config", "a configuration is named with --config"},
+        std::pair{"--data", "a folder is named with --data"}})
+    if (app.get_option_no_throw(option) != nullptr)
+      where.append(where.empty() ? "" : ", ").append(what);
+  return where.empty() ? "a text with spaces needs quotes around it" : where;
 }
 
 /// Arguments that no option or position took.
 int complain_of_rest(context& at, const CLI::App& app, std::string_view command) {
-  const auto rest = app.remaining();
-  const auto option = std::find_if(rest.begin(), rest.end(), [](const std::string& each) {
+  auto rest = app.remaining();
+  const auto dashes = std::find(rest.begin(), rest.end(), "--"); // behind them is no option
+  const auto option = std::find_if(rest.begin(), dashes, [](const std::string& each) {
     return each.size() > 1 && each[0] == '-';
   });
-  if (option != rest.end())
+  if (option != dashes)
     return complain_of_option(at, app, without_argument(*option), command);
+  if (dashes != rest.end())
+    rest.erase(dashes);
   return complain(at, exit_code::usage,
                   {fmt::format("\"{}\" is one argument too many", rest.empty() ? "" : rest[0]),
-                   "a text with spaces needs quotes around it",
-                   fmt::format("skein help {}", command), "invalid-argument"});
+                   where_it_belongs(app), help_on(command), "invalid-argument"});
 }
 
 /// The option that takes one value and was given several times; nullptr if there is none.
@@ -266,8 +285,7 @@ const CLI::Option* repeated_option(const CLI::App& app) {
 int complain_of_repeat(context& at, const CLI::Option& option, std::string_view command) {
   return complain(at, exit_code::usage,
                   {fmt::format("{} was given {} times", option.get_name(), option.count()),
-                   "it takes one value", fmt::format("skein help {}", command),
-                   "invalid-argument"});
+                   "it takes one value", help_on(command), "invalid-argument"});
 }
 
 /// "--wait" when it is followed by "5s" as a word of its own; empty if there is no such pair.
@@ -305,7 +323,7 @@ int parse_options(context& at, const option_adder& define, std::string_view comm
     const bool empty = dynamic_cast<const CLI::ArgumentMismatch*>(&problem) != nullptr;
     return complain(at, exit_code::usage,
                     {empty ? what.substr(0, what.find(':')) + " needs a value" : what, "",
-                     fmt::format("skein help {}", command), "invalid-argument"});
+                     help_on(command), "invalid-argument"});
   }
   if (const CLI::Option* repeated = repeated_option(app))
     return complain_of_repeat(at, *repeated, command);

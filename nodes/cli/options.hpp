@@ -85,7 +85,7 @@ struct option_row {
 std::vector<option_row> option_rows_of(const option_adder& define);
 
 /// Reads the words behind a command into where its options say. What is wrong with them is told,
-/// with the command's name for its help page; the exit status then is not 0.
+/// with the command's name, if there is one, for its help page; the exit status then is not 0.
 int parse_options(context& at, const option_adder& define, std::string_view command,
                   std::vector<std::string> words);
 

@@ -76,9 +76,13 @@ int dispatch(context& at, const command_words& words) {
   if (words.version) // a command's own options mean nothing to it
     return run_command(at, *find_command("version", ""),
                        words.noun.empty() ? words.rest : std::vector<std::string>{});
-  if ((words.help && (known || words.noun.empty())) ||
-      (words.noun.empty() && words.early_option.empty()))
+  if (words.help && (known || words.noun.empty()))
     return show_help(at, words);
+  if (words.noun.empty() && words.early_option.empty()) {
+    const auto define = [&](CLI::App& app) { add_globals(app, at.global); };
+    const int exit = parse_options(at, define, "", words.rest);
+    return exit == exit_code::done ? show_help(at, words) : exit;
+  }
   if (found == nullptr || !words.early_option.empty())
     return complain_of_words(at, words);
   return run_command(at, *found, words.rest);
