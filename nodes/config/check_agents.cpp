@@ -123,7 +123,7 @@ agent_settings check_agent(rule_context context) {
   agent_settings agent;
   agent.name = section.label;
   if (!is_legal_name(agent.name))
-    context.error("kind", "the agent's name has other characters", std::string{legal_name_text()});
+    context.error("the agent's name has other characters", std::string{legal_name_text()});
   agent.pure = section.get<bool>("pure");
   agent.concurrency = static_cast<std::uint32_t>(section.get<std::int64_t>("concurrency"));
   agent.timeout = section.get<duration>("timeout");

@@ -17,7 +17,10 @@ void check_glob(rule_context& context, std::string_view key) {
   if (!context.usable(key))
     return;
   const auto& glob = context.section().get<std::string>(key);
-  if (glob.size() > limits::id_bytes_max)
+  if (glob.empty() && context.given(key))
+    context.warning(key, "an empty glob matches everything",
+                    "write \"*\" for that, or leave the key out");
+  else if (glob.size() > limits::id_bytes_max)
     context.error(key, fmt::format("read a glob of {} bytes", glob.size()),
                   fmt::format("legal are {} bytes, as no {} is longer", limits::id_bytes_max, key));
   else if (std::any_of(glob.begin(), glob.end(), is_control))

@@ -28,6 +28,11 @@ class rule_context {
   void error(std::string_view key, std::string what, std::string legal) {
     add(problem_level::error, key, std::move(what), std::move(legal));
   }
+  /// Of the section itself.
+  void error(std::string what, std::string legal) {
+    problems_.push_back(
+        {problem_level::error, section_.at, section_.title(), std::move(what), std::move(legal)});
+  }
   void warning(std::string_view key, std::string what, std::string legal) {
     add(problem_level::warning, key, std::move(what), std::move(legal));
   }

@@ -51,13 +51,15 @@ class section_check {
       return;
     }
     into.wrong = true;
+    const wrong_part part = wrong_part_of(*key, member.value);
 #ifdef SKEIN_BUG_SECRET_IN_ERROR_TEXT
-    const std::string read = described(member.value);
+    const std::string read = described(part.value);
 #else
-    const std::string read = key->secret ? "a value that is not shown" : described(member.value);
+    const std::string read = key->secret ? "a value that is not shown" : described(part.value);
 #endif
-    problems_.push_back({problem_level::error, member.value.at, where(member.name),
-                         fmt::format("read {}", read),
+    problems_.push_back({problem_level::error, part.value.at, where(member.name),
+                         part.name.empty() ? fmt::format("read {}", read)
+                                           : fmt::format("read {} as {}", read, part.name),
                          fmt::format("legal is {}", legal_values(*key))});
   }
 

@@ -172,7 +172,11 @@ std::string described(const raw_value& value) {
   struct visitor {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
-    std::string operator()(double number) const { return fmt::format("{}", number); }
+    std::string operator()(double number) const {
+      const std::string text =
+          fmt::format("{}", number); // 3.0 is no 3: the form may be the mistake
+      return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+    }
     std::string operator()(const std::string& text) const {
       constexpr std::size_t shown_max = 60;
       const std::string_view shown = cut_utf8(text, shown_max);

@@ -1,6 +1,7 @@
 #include "nodes/config/read_value.hpp"
 
 #include "nodes/config/byte_size.hpp"
+#include "nodes/logging/log_line.hpp"
 
 #include <fmt/format.h>
 
@@ -155,6 +156,21 @@ result<config_value> read_value(const config_key& key, const raw_value& raw) {
       return read_table(raw);
   }
   return errc::invalid_config;
+}
+
+wrong_part wrong_part_of(const config_key& key, const raw_value& raw) {
+  if (const auto* list = std::get_if<std::vector<raw_value>>(&raw.value);
+      list != nullptr && key.kind == value_kind::text_list) {
+    for (std::size_t i = 0; i < list->size(); ++i)
+      if (text_of((*list)[i]) == nullptr)
+        return {(*list)[i], fmt::format("item {}", i + 1)};
+  } else if (const auto* table = std::get_if<std::vector<raw_member>>(&raw.value);
+             table != nullptr && key.kind == value_kind::text_table) {
+    for (const raw_member& each : *table)
+      if (text_of(each.value) == nullptr)
+        return {each.value, escape_controls(each.name)};
+  }
+  return {raw, ""};
 }
 
 std::string legal_values(const config_key& key) {

@@ -134,6 +134,12 @@ TEST_CASE("every kind of value is checked for its type and bounds") {
       "c.toml:2:10: error: [cluster] shards: read 65537; legal is a whole number from 1 to 65536");
   CHECK(one("[cluster]", "shards = 2.5") ==
         "c.toml:2:10: error: [cluster] shards: read 2.5; legal is a whole number from 1 to 65536");
+  CHECK(one("[cluster]", "shards = 3.0") ==
+        "c.toml:2:10: error: [cluster] shards: read 3.0; legal is a whole number from 1 to 65536");
+  CHECK_THAT(
+      one("[agent.a]\nkind = \"exec\"\ncommand = [\"sh\"]", "environment = {A = \"1\", X = 1}"),
+      Catch::StartsWith("c.toml:4:29: error: [agent.a] environment: read a value that is "
+                        "not shown as X; legal is a table of texts"));
   CHECK(one("[cluster]", "dedupe_window = 24") ==
         "c.toml:2:17: error: [cluster] dedupe_window: read 24; legal is a duration from 1s to 30d, "
         "such as \"2d\"");
@@ -162,9 +168,10 @@ TEST_CASE("every kind of value is checked for its type and bounds") {
   CHECK(one("[agent.a]\nkind = \"exec\"", "command = \"bot.py\"") ==
         "c.toml:3:11: error: [agent.a] command: read \"bot.py\"; legal is a list of texts, such as "
         "[\"python3\", \"bot.py\"]");
-  CHECK(one("[agent.a]\nkind = \"exec\"", "command = [\"a\", 1]") ==
-        "c.toml:3:11: error: [agent.a] command: read a list; legal is a list of texts, such as "
-        "[\"python3\", \"bot.py\"]");
+  CHECK(
+      one("[agent.a]\nkind = \"exec\"", "command = [\"a\", 1]") ==
+      "c.toml:3:17: error: [agent.a] command: read 1 as item 2; legal is a list of texts, such as "
+      "[\"python3\", \"bot.py\"]");
 }
 
 TEST_CASE("a whole number is accepted where a fraction may stand") {
@@ -192,7 +199,7 @@ TEST_CASE("names with other characters are refused") {
       problems_of("[[node]]\nname = \"n/1\"\n"),
       Catch::StartsWith("c.toml:2:8: error: [[node]] name: read \"n/1\"; legal is a letter"));
   CHECK_THAT(problems_of("[agent.\"a b\"]\nkind = \"echo\"\n[[route]]\nagent = \"a b\"\n"),
-             Catch::StartsWith("c.toml:2:8: error: [agent.a b] kind: the agent's name has other"));
+             Catch::StartsWith("c.toml:1:8: error: [agent.a b]: the agent's name has other"));
 }
 
 TEST_CASE("an address that other machines can reach is refused with the reason") {
@@ -290,7 +297,9 @@ TEST_CASE("globs that cannot be meant are refused") {
         "c.toml:5:8: error: [[route]] type: read \"skein.*\"; a wildcard never matches Skein's own "
         "types; legal is the type by name, such as \"skein.message\" or \"skein.reply\"\n");
   CHECK(with("type = \"skein.reply\"") == "");
-  CHECK(with("type = \"\"") == "");
+  CHECK(with("type = \"\"") ==
+        "c.toml:5:8: warning: [[route]] type: an empty glob matches everything; write \"*\" for "
+        "that, or leave the key out\n");
 }
 
 TEST_CASE("routes that do nothing are warned of") {
