@@ -75,9 +75,9 @@ void print_figures(context& at, const machine_figures& of) {
   table.add(
       {"sqlite single", rate(of.sqlite_commits_per_s), "commits/s", "transactions of one row"});
   table.add({"sqlite batch", rate(of.sqlite_events_per_s), "events/s",
-             "rows inserted and deleted, 512 a time: the limit of the store"});
+             "rows inserted and deleted again, 512 a time, by SQLite alone"});
   table.add({"accepted", rate(of.accepted_per_s), "events/s",
-             "events of 200 bytes acknowledged, each on disk before"});
+             "events of 200 bytes acknowledged, each on disk before; no row is deleted for it"});
   table.add({"done", rate(of.done_per_s), "events/s",
              "the same events through an agent that does nothing, its outcomes on disk"});
   table.add({"written", rate(of.written_bytes_per_event), "bytes/event",
