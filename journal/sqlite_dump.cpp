@@ -8,6 +8,7 @@
 #include "protocol/utf8.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace skein::journal {
@@ -39,6 +40,7 @@ class dumping {
       old_ = *old;
     else
       damaged("", without_advice(old.error().detail));
+    read_names();
     number_range all = options_.events.value_or(number_range{});
     if (options_.commits || (!options_.events && !options_.key))
       walk("commits",
@@ -60,6 +62,22 @@ class dumping {
     ++summary_.records;
     go_on_ = go_on_ && sink_(record);
   }
+  /// Without them agents are told by their numbers.
+  void read_names() {
+    auto query = db_.prepare("SELECT no, name FROM agent");
+    if (!query)
+      return damaged("agent", query.error().detail);
+    int code = SQLITE_OK;
+    while ((code = query->step()) == SQLITE_ROW)
+      names_.insert_or_assign(query->integer(0), std::string{query->text(1)});
+    if (code != SQLITE_DONE)
+      damaged("agent", "names of agents cannot be read");
+  }
+  std::string name_of(std::int64_t agent) const {
+    const auto found = names_.find(agent);
+    return found == names_.end() ? std::to_string(agent) : found->second;
+  }
+
   void damaged(std::string_view where, const std::string& what) {
     ++summary_.damaged;
     dump_record record{"damaged"};
@@ -162,7 +180,11 @@ class dumping {
     add(record, "source", head.source);
     add(record, "id", head.id);
     add(record, "type", head.type);
-    add(record, "agents", event->deliveries);
+    const auto agents = read_deliveries(event->deliveries);
+    std::string names;
+    for (std::uint8_t i = 0; agents && i < agents->size(); ++i)
+      names.append(i == 0 ? "" : ",").append(name_of(raw((*agents)[i])));
+    add(record, "agents", std::string_view{names});
     add(record, "body_bytes", static_cast<std::int64_t>(event->body.size()));
     if (options_.payload) {
       const auto value = decode_event(event->body);
@@ -171,7 +193,6 @@ class dumping {
       else
         add(record, "body", event->body);
     }
-    const auto agents = read_deliveries(event->deliveries);
     show(record);
     for (std::uint8_t i = 0; agents && i < agents->size(); ++i) {
       show_attempts({number, i});
@@ -233,10 +254,10 @@ class dumping {
       damaged("attempt", "attempts of event " + to_string(each.event) + " cannot be read");
   }
 
-  static void add_delivery(dump_record& record, const delivery_id& each, std::int64_t agent) {
+  void add_delivery(dump_record& record, const delivery_id& each, std::int64_t agent) {
     add(record, "event", std::string_view{to_string(each.event)});
     add(record, "delivery", std::int64_t{each.index});
-    add(record, "agent", agent);
+    add(record, "agent", std::string_view{name_of(agent)});
   }
   static void add_error(dump_record& record, std::int64_t code, std::string_view text) {
     if (code != 0)
@@ -259,7 +280,7 @@ class dumping {
         continue;
       }
       dump_record record{"state"};
-      add(record, "agent", query->integer(2));
+      add(record, "agent", std::string_view{name_of(query->integer(2))});
       add(record, "key", query->text(3));
       add(record, "value_bytes", static_cast<std::int64_t>(value->size()));
       if (options_.payload)
@@ -275,6 +296,7 @@ class dumping {
   const dump_sink& sink_;
   unchecked_rows old_;
   dump_summary summary_;
+  std::map<std::int64_t, std::string> names_; // of agents
   bool go_on_ = true;
   std::uint64_t from_ = number_range{}.last; // events of the chosen commits
   std::uint64_t to_ = 0;

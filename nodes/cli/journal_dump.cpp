@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <ostream>
@@ -64,6 +65,13 @@ std::string row_text(const journal::dump_record& record) {
   return text;
 }
 
+/// Another shard's: records are looked for by the number behind the dash alone.
+bool is_of_other(const journal::dump_record& record, const std::string& event) {
+  return std::any_of(record.values.begin(), record.values.end(), [&](const auto& each) {
+    return each.first == "event" && std::get<std::string>(each.second) != event;
+  });
+}
+
 int dump(context& at, const dump_flags& flags) {
   journal::dump_options options{.directory = flags.data.value_or(node_options{}.data_dir)};
   options.payload = flags.payload;
@@ -90,6 +98,8 @@ int dump(context& at, const dump_flags& flags) {
   if (is_array)
     at.world.out << '[';
   const auto summary = journal::dump_sqlite(options, [&](const journal::dump_record& record) {
+    if (flags.event && is_of_other(record, *flags.event))
+      return true;
     if (at.global.output == output_format::table)
       at.world.out << record.kind << '\t' << row_text(record) << '\n';
     else
@@ -112,6 +122,11 @@ int dump(context& at, const dump_flags& flags) {
                                  summary->damaged),
                      "look at what is lost with: skein journal repair",
                      std::string{slug(errc::store_corrupt)}});
+  if (shown == 0 && flags.event)
+    return complain_of_store(
+        at, fmt::format("event {} is not shown", *flags.event),
+        {errc::not_found, fmt::format("it is not in the store in {}", options.directory)},
+        "it may be older than what retention keeps; see: skein journal dump --commits 1..");
   if (shown == 0)
     say(at, "no record is so; leave an option out to see more");
   return exit_code::done;

@@ -1,5 +1,6 @@
 #include "nodes/http/http_server.hpp"
 
+#include "nodes/config/http_address.hpp"
 #include "nodes/http/http_connection.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -93,7 +94,7 @@ result<void> http_server::impl::start() {
   accept();
   thread_ = start_thread([this] { run(); });
   core_->log(http_log_level::info, "http-listening",
-             "http://" + core_->settings.address + ":" + std::to_string(port()));
+             "http://" + to_string(http_address{core_->settings.address, port()}));
   return {};
 }
 
@@ -123,8 +124,9 @@ result<void> http_server::impl::listen() {
 error http_server::impl::cannot_listen(const error_code& problem) const {
   const bool taken = problem == asio::error::address_in_use;
   return {taken ? errc::port_in_use : errc::invalid_config,
-          "Cannot listen on " + core_->settings.address + ":" +
-              std::to_string(core_->settings.port) + ": " + problem.message() + "."};
+          "Cannot listen on " +
+              to_string(http_address{core_->settings.address, core_->settings.port}) + ": " +
+              problem.message() + "."};
 }
 
 void http_server::impl::run() {

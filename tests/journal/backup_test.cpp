@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <variant>
 
 using namespace skein;
 using namespace skein::test;
@@ -86,6 +88,11 @@ std::vector<timer> timers_of(const std::string& path) {
 /// Without the line that says when and up to which commit.
 std::string without_header(const std::string& text) { return text.substr(text.find('\n')); }
 std::string without_end(const std::string& text) { return text.substr(0, text.rfind("{\"end\"")); }
+
+bool is_one_of_the_agents(const std::string& name) {
+  const auto all = workload_agents();
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
 
 template <class T>
 result<void> forget(const result<T>& of) {
@@ -214,6 +221,11 @@ TEST_CASE("a dump shows each record that is there once") {
   std::map<std::string, std::size_t> shown;
   const auto summary = must(dump_sqlite({.directory = store.path}, [&](const dump_record& each) {
     ++shown[each.kind];
+    for (const auto& [name, value] : each.values)
+      if (name == "agent") {
+        INFO(each.kind);
+        CHECK(is_one_of_the_agents(std::get<std::string>(value)));
+      }
     return true;
   }));
   CHECK(summary.damaged == 0);

@@ -115,6 +115,14 @@ class Start(support.SystemTest):
         whole = skein("journal", "verify", "--data", node.data)
         self.assertEqual((whole.returncode, whole.stderr), (0, "the store is whole\n"))
         self.assertIn("50 accepted, 50 done", whole.stdout)
+        shown = skein("journal", "dump", "--data", node.data, "--event", numbers[7])
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        self.assertRegex(shown.stdout, f"event\tevent={numbers[7]} .* agents=echo ")
+        absent = skein("journal", "dump", "--data", node.data, "--event", "17-4711")
+        self.assertEqual((absent.returncode, absent.stdout), (3, ""))
+        self.assertIn("event 17-4711 is not shown", absent.stderr)
+        other = str((int(numbers[7].split("-")[0]) + 1) % 256) + "-" + numbers[7].split("-")[1]
+        self.assertEqual(skein("journal", "dump", "--data", node.data, "--event", other).returncode, 3)
         with open(os.path.join(node.data, "journal.db"), "r+b") as file:
             place = file.read().index(b"the data of 7")
             file.seek(place)

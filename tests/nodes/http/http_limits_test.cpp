@@ -360,4 +360,8 @@ TEST_CASE("a server that cannot listen says why") {
   settings.address = "localhost";
   http_server third{settings, node};
   CHECK(third.start().error().code == errc::invalid_config);
+  settings.address = "2001:db8::1"; // of documentation: no machine has it
+  settings.port = 7411;
+  http_server fourth{settings, node};
+  CHECK(fourth.start().error().detail.starts_with("Cannot listen on [2001:db8::1]:7411: "));
 }
