@@ -114,7 +114,7 @@ TEST_CASE(
   one.write();
   auto file = one.open();
   REQUIRE(file);
-  REQUIRE(file->take_filter().size() == 150'000);
+  REQUIRE(file->take_filter().size() == 180'000);
   must(file->check());
   for (std::size_t i = 0; i < one.identities.size(); i += 7)
     REQUIRE(must(file->find(one.identities[i].identity))->sequence == 1 + i);
@@ -165,7 +165,7 @@ TEST_CASE("damage to any byte of a file is found") {
   bucket one;
   one.fill(1);
   one.write();
-  REQUIRE(one.bytes().size() == 4'096 * 2 + 8 + 64 * 20 / 8);
+  REQUIRE(one.bytes().size() == 4'096 * 2 + 8 + 64 * 24 / 8);
   for (std::size_t at = 0; at < one.bytes().size(); ++at)
     for (const char change : {'\x01', '\x80'}) {
       one.bytes()[at] = static_cast<char>(one.bytes()[at] ^ change);

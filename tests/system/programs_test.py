@@ -273,9 +273,10 @@ done
         node.configure('[agent.echo]\nkind = "echo"\n[[route]]\nagent = "echo"\n')
         node.start()
         client = self.client(node)
-        rows = {row["name"]: row for row in client.get("/v1/agents").json()["agents"]}
-        self.assertEqual((rows["bot"]["configured"], rows["bot"]["state"], rows["bot"]["waiting"]),
-                         (False, "not-configured", 3))
+        # A node is ready before its loops have told what waits for whom.
+        row = until(lambda: next((each for each in client.get("/v1/agents").json()["agents"]
+                                  if each["name"] == "bot" and each["waiting"] == 3), None), 10, "what waits for the agent")
+        self.assertEqual((row["configured"], row["state"]), (False, "not-configured"))
         self.assertEqual(client.get("/v1/agents/bot").json()["waiting"], 3)
         self.assertIn("not configured", client.look_up(numbers[0])["deliveries"][0]["waits_for"])
         told = [line for line in node.log().splitlines() if "agent-not-configured" in line]
