@@ -181,12 +181,18 @@ class cron_parser {
     return {};
   }
 
-  template <class Bits>
-  static result<void> plain(const field& in, std::string_view text, Bits& bits) {
+  /// `add` takes each item of the list.
+  template <class Add>
+  static result<void> each_item(std::string_view text, const Add& add) {
     for (const std::string_view item : split(text, ","))
-      if (auto added = add_item(in, item, bits); !added)
+      if (auto added = add(item); !added)
         return added;
     return {};
+  }
+
+  template <class Bits>
+  static result<void> plain(const field& in, std::string_view text, Bits& bits) {
+    return each_item(text, [&](std::string_view item) { return add_item(in, item, bits); });
   }
 
   result<void> hours(std::string_view text) {
@@ -196,12 +202,8 @@ class cron_parser {
   result<void> months(std::string_view text) { return plain(month_field, text, found_.months_); }
 
   result<void> month_days(std::string_view text) {
-    if (text == "?")
-      text = "*";
-    for (const std::string_view item : split(text, ","))
-      if (auto added = add_month_day(item); !added)
-        return added;
-    return {};
+    return each_item(text == "?" ? "*" : text,
+                     [&](std::string_view item) { return add_month_day(item); });
   }
 
   result<void> add_month_day(std::string_view item) {
@@ -226,13 +228,10 @@ class cron_parser {
   }
 
   result<void> weekdays(std::string_view text) {
-    if (text == "?")
-      text = "*";
-    for (const std::string_view item : split(text, ","))
-      if (auto added = add_weekday(item); !added)
-        return added;
+    auto added = each_item(text == "?" ? "*" : text,
+                           [&](std::string_view item) { return add_weekday(item); });
     found_.weekdays_ |= found_.weekdays_ >> 7 & 1;
-    return {};
+    return added;
   }
 
   result<void> add_weekday(std::string_view item) {
