@@ -105,6 +105,8 @@ agent = "stuck"
 """ + ECHO, arguments=["--loops", "2"])
         client = self.client(node)
         client.accept([event(n, f"k{n % 30}", "test.stuck") for n in range(60)])
+        until(lambda: any(each["running"] for each in client.get("/v1/lanes", limit=30).json()["lanes"]), 30,
+              "the start of a turn")
         seen, after, pages = [], {}, 0
         while True:
             page = client.get("/v1/lanes", limit=7, **after)
