@@ -246,6 +246,10 @@ class window_alone final : public window {
   }
   std::uint64_t add(std::uint64_t n, std::uint64_t count, instant at) override {
     std::uint64_t fresh = 0;
+    ahead_.clear();
+    for (std::uint64_t i = 0; i < count; ++i)
+      ahead_.push_back(identity_of(n + i));
+    ids_->look_ahead(ahead_);
     for (std::uint64_t i = 0; i < count; ++i) {
       ids_->prefetch(identity_of(n + i + 8));
       if (find(n + i, at))
@@ -297,6 +301,7 @@ class window_alone final : public window {
   settings how_;
   imagined_log log_;
   std::unique_ptr<journal::background_thread> thread_;
+  std::vector<hash128> ahead_;
   std::unique_ptr<journal::dedupe_buckets> ids_;
 };
 

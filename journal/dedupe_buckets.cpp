@@ -6,6 +6,13 @@
 
 namespace skein::journal {
 
+namespace {
+
+/// Identities between asking the memory and looking: what it takes to answer.
+constexpr std::size_t memory_ahead = 8;
+
+} // namespace
+
 dedupe_buckets::dedupe_buckets(settings how, identity_log& log) : how_{std::move(how)}, log_{log} {
   SKEIN_CHECK(how_.place.size > 0 && how_.place.size <= limits::dedupe_bucket_identities);
 }
@@ -32,21 +39,64 @@ result<std::optional<dedupe_buckets::known>> dedupe_buckets::find(const hash128&
     break;
 #endif
   }
-  for (const auto& group : filters_)
-    for (auto left = group->bits->ask(identity, group->asked); left != 0; left &= left - 1) {
-      auto found =
-          ask(*group->owners[static_cast<unsigned>(std::countr_zero(left))], identity, now);
+  const filter_group::mask* const known_left = looked_up(identity);
+  for (std::size_t g = 0; g < filters_.size(); ++g) {
+    const filters& group = *filters_[g];
+    auto left = known_left != nullptr ? known_left[g] : group.bits->ask(identity, group.asked);
+    for (; left != 0; left &= left - 1) {
+      auto found = ask(group.owner_of(left), identity, now);
       if (!found || *found)
         return found;
     }
+  }
   return std::optional<known>{};
 }
 
 void dedupe_buckets::prefetch(const hash128& identity) const noexcept {
   if (!memory_.empty())
     memory_.back().ids->prefetch(identity);
-  for (const auto& group : filters_)
-    group->bits->prefetch(identity);
+}
+
+void dedupe_buckets::look_ahead(std::span<const hash128> identities) {
+  ahead_.clear();
+  if (filters_.empty())
+    return;
+  ahead_.identities.assign(identities.begin(), identities.end());
+  ahead_.left.resize(identities.size() * filters_.size());
+  for (std::size_t i = 0; i < identities.size() + memory_ahead; ++i) {
+    if (i < identities.size())
+      for (const auto& group : filters_)
+        group->bits->prefetch(identities[i]);
+    if (i >= memory_ahead)
+      look_near(i - memory_ahead);
+  }
+  for (const std::size_t each : ahead_.candidates)
+    look_far(each);
+}
+
+void dedupe_buckets::look_near(std::size_t number) {
+  for (std::size_t g = 0; g < filters_.size(); ++g) {
+    const std::size_t place = number * filters_.size() + g;
+    ahead_.left[place] = filters_[g]->bits->ask_near(ahead_.identities[number], filters_[g]->asked);
+    if (ahead_.left[place] != 0)
+      ahead_.candidates.push_back(place);
+  }
+}
+
+void dedupe_buckets::look_far(std::size_t place) noexcept {
+  const hash128& identity = ahead_.identities[place / filters_.size()];
+  const filters& group = *filters_[place % filters_.size()];
+  ahead_.left[place] = group.bits->ask_far(identity, ahead_.left[place]);
+  for (auto left = ahead_.left[place]; left != 0; left &= left - 1)
+    group.owner_of(left).file.will_find(identity);
+}
+
+/// What look_ahead() has found, if it was told of this one.
+const filter_group::mask* dedupe_buckets::looked_up(const hash128& identity) noexcept {
+  while (ahead_.next < ahead_.identities.size())
+    if (const std::size_t number = ahead_.next++; ahead_.identities[number] == identity)
+      return &ahead_.left[number * filters_.size()];
+  return nullptr;
 }
 
 result<std::optional<dedupe_buckets::known>>

@@ -26,6 +26,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -79,7 +80,11 @@ class dedupe_buckets {
 
   /// The event that has this identity, unless it is out of the window at `now`.
   result<std::optional<known>> find(const hash128& identity, instant now);
-  /// Asks the memory for what find() will look at.
+  /// find() will be asked for these, in this order, before anything is kept: looks at the filters
+  /// for all of them together, and lets the disk begin with what find() will read. One by one each
+  /// would wait for the memory several times, and some for the disk.
+  void look_ahead(std::span<const hash128> identities);
+  /// Asks the memory for what find() looks at among the newest identities.
   void prefetch(const hash128& identity) const noexcept;
 
   /// Sequences follow each other without gaps; `at` does not go back. False at the budget, or if
@@ -113,10 +118,27 @@ class dedupe_buckets {
     filter_group::mask asked = 0;
     filter_group::mask taken = 0; // or being filled
     std::array<closed_bucket*, filter_group::columns> owners{};
+    /// Of the first of these columns.
+    closed_bucket& owner_of(filter_group::mask which) const noexcept {
+      return *owners[static_cast<unsigned>(std::countr_zero(which))];
+    }
   };
   struct column {
     filters* of = nullptr;
     unsigned number = 0;
+  };
+  /// What look_ahead() has found; void once a column changes.
+  struct found_ahead {
+    std::vector<hash128> identities;
+    std::vector<filter_group::mask> left; // of each identity, a mask a group
+    std::vector<std::size_t> candidates;  // of `left`, those with a column
+    std::size_t next = 0;                 // to be asked for
+    void clear() noexcept {
+      identities.clear();
+      left.clear();
+      candidates.clear();
+      next = 0;
+    }
   };
   struct closed_bucket {
     bucket_file file;
@@ -133,6 +155,9 @@ class dedupe_buckets {
   std::size_t in_memory() const noexcept;
 
   // find
+  void look_near(std::size_t number);
+  void look_far(std::size_t place) noexcept;
+  const filter_group::mask* looked_up(const hash128& identity) noexcept;
   result<std::optional<known>> ask(closed_bucket& bucket, const hash128& identity, instant now);
   result<void> heal(closed_bucket& bucket);
 
@@ -157,6 +182,7 @@ class dedupe_buckets {
   std::deque<memory_bucket> memory_; // oldest first; the last one is open
   std::deque<closed_bucket> closed_; // oldest first
   std::vector<std::unique_ptr<filters>> filters_;
+  found_ahead ahead_;
   std::shared_ptr<build> build_; // of memory_.front()
   bool refused_ = false;         // the last one was; it is tried again in upkeep
   counts counts_;

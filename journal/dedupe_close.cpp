@@ -94,10 +94,12 @@ void dedupe_buckets::add_closed(bucket_file file, column filter) {
   closed_.push_back({std::move(file), filter});
   filter.of->owners[filter.number] = &closed_.back();
   filter.of->asked |= 1u << filter.number;
+  ahead_.clear();
 }
 
 dedupe_buckets::column dedupe_buckets::take_column() {
   constexpr filter_group::mask all = (1u << filter_group::columns) - 1;
+  ahead_.clear();
   for (const auto& each : filters_)
     if (each->taken != all) {
       const auto number = static_cast<unsigned>(std::countr_one(each->taken));
@@ -112,6 +114,7 @@ dedupe_buckets::column dedupe_buckets::take_column() {
 
 void dedupe_buckets::release(column which) {
   const filter_group::mask bit = 1u << which.number;
+  ahead_.clear();
   which.of->asked &= ~bit;
   which.of->taken &= ~bit;
   if (which.of->taken == 0)

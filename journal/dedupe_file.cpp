@@ -24,6 +24,10 @@ std::uint64_t blocks_of(std::uint64_t identities) noexcept {
   return (identities + bucket_block_entries - 1) / bucket_block_entries;
 }
 
+constexpr std::uint64_t block_at(std::size_t number) noexcept {
+  return (1 + number) * bucket_block_bytes;
+}
+
 std::string bytes_of(const hash128& identity) {
   std::string bytes;
   append_word(bytes, identity.high);
@@ -140,7 +144,7 @@ std::size_t bucket_file::entries_of(std::size_t block) const noexcept {
 
 result<void> bucket_file::read_block(std::size_t number, std::string& bytes) {
   bytes.resize(bucket_block_bytes);
-  if (auto done = file_->read(bytes.data(), bytes.size(), (1 + number) * bucket_block_bytes); !done)
+  if (auto done = file_->read(bytes.data(), bytes.size(), block_at(number)); !done)
     return done;
   const std::string_view all{bytes};
   return read_number(all.substr(covered), crc_bytes) ==
@@ -150,11 +154,19 @@ result<void> bucket_file::read_block(std::size_t number, std::string& bytes) {
                      place_.path() + ": block " + std::to_string(number) + " is damaged"};
 }
 
+std::size_t bucket_file::first_block_of(const hash128& identity) const noexcept {
+  const auto behind = std::lower_bound(directory_.begin(), directory_.end(), identity.high);
+  const auto number = static_cast<std::size_t>(behind - directory_.begin());
+  return number > 0 ? number - 1 : 0; // the block before may end with it
+}
+
+void bucket_file::will_find(const hash128& identity) noexcept {
+  file_->will_read(bucket_block_bytes, block_at(first_block_of(identity)));
+}
+
 result<std::optional<bucket_file::entry>> bucket_file::find(const hash128& identity) {
   std::optional<entry> newest;
-  const auto behind = std::lower_bound(directory_.begin(), directory_.end(), identity.high);
-  auto number = static_cast<std::size_t>(behind - directory_.begin());
-  number -= number > 0 ? 1 : 0; // the block before may end with it
+  std::size_t number = first_block_of(identity);
   const std::string wanted = bytes_of(identity);
   for (; number < directory_.size() && directory_[number] <= identity.high; ++number) {
     if (auto read = read_block(number, block_); !read)

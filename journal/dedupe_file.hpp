@@ -83,6 +83,9 @@ class bucket_file {
   /// The newest entry of this identity. store_corrupt: its block is damaged.
   result<std::optional<entry>> find(const hash128& identity);
 
+  /// find() will be asked for this: lets the system begin to read its block.
+  void will_find(const hash128& identity) noexcept;
+
   /// Every block.
   result<void> check();
 
@@ -95,6 +98,7 @@ class bucket_file {
   bucket_file() = default;
   result<void> read_block(std::size_t number, std::string& bytes);
   std::size_t entries_of(std::size_t block) const noexcept;
+  std::size_t first_block_of(const hash128& identity) const noexcept;
 
   bucket_place place_;
   bucket_header header_;

@@ -104,16 +104,26 @@ class filter_group {
 
   /// Which of these columns may have it.
   mask ask(const hash128& identity, mask among) const noexcept {
+    return ask_far(identity, ask_near(identity, among));
+  }
+  /// The same in three steps, for who has many to ask for: each asks the memory for what the next
+  /// one begins with.
+  void prefetch(const hash128& identity) const noexcept {
+    prefetch(filter_probe{identity, size_}.block());
+  }
+  mask ask_near(const hash128& identity, mask among) const noexcept {
     filter_probe probe{identity, size_};
     for (unsigned i = 0; i < filter_near_positions; ++i)
       among &= at(probe.next_near());
+    if (among != 0)
+      prefetch(probe.next_far());
+    return among;
+  }
+  mask ask_far(const hash128& identity, mask among) const noexcept {
+    filter_probe probe{identity, size_};
     for (unsigned i = filter_near_positions; i < filter_positions && among != 0; ++i)
       among &= at(probe.next_far());
     return among;
-  }
-  /// The block that ask() looks at first.
-  void prefetch(const hash128& identity) const noexcept {
-    __builtin_prefetch(&memory_[filter_probe{identity, size_}.block() / positions_per_word]);
   }
 
   std::size_t bytes() const noexcept { return words_ * sizeof(std::uint64_t); }
@@ -123,6 +133,9 @@ class filter_group {
     std::size_t bytes;
     void operator()(std::uint64_t* memory) const noexcept;
   };
+  void prefetch(std::uint64_t position) const noexcept {
+    __builtin_prefetch(&memory_[position / positions_per_word]);
+  }
   mask at(std::uint64_t position) const noexcept {
     const std::atomic_ref word{memory_[position / positions_per_word]};
     return static_cast<mask>(word.load(std::memory_order_relaxed) >>

@@ -85,6 +85,7 @@ result<void> sqlite_journal::recover_if_needed() {
 
 result<void> sqlite_journal::judge(batches all, std::vector<op_result>& results) {
   results.reserve(count_operations(all));
+  parts_.state->look_ahead(all);
   for (const auto& batch : all)
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (i + prefetch_ahead < batch.size())

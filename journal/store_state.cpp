@@ -71,6 +71,18 @@ result<op_result> store_state::judge(const operation& op, past& disk) {
   return judge(std::get<start_op>(op), disk);
 }
 
+void store_state::look_ahead(batches all) {
+  ahead_.clear();
+  for (const auto& batch : all)
+    for (const operation& op : batch)
+      if (const auto* accepted = std::get_if<accept_op>(&op))
+        ahead_.push_back(accepted->event.identity);
+      else if (const auto* finished = std::get_if<finish_op>(&op))
+        for (const accept_op& emit : finished->emits)
+          ahead_.push_back(emit.event.identity);
+  window_->look_ahead(ahead_);
+}
+
 void store_state::prefetch(const operation& op) const noexcept {
   if (const auto* accepted = std::get_if<accept_op>(&op))
     window_->prefetch(accepted->event.identity);

@@ -85,7 +85,9 @@ class store_state {
   // One batch: begin, judge each, then keep or undo.
   void begin(instant at, std::size_t agents);
   result<op_result> judge(const operation& op, past& disk);
-  /// Asks the memory for what judge() will look at.
+  /// These will be judged: lets memory and disk begin with what that looks at.
+  void look_ahead(batches all);
+  /// Asks the memory for what judge() will look at next.
   void prefetch(const operation& op) const noexcept;
   const staged_batch& staged() const noexcept { return staged_; }
   void keep();
@@ -115,6 +117,7 @@ class store_state {
 
   std::vector<epoch_no> epochs_; // index = shard
   std::unique_ptr<dedupe_buckets> window_;
+  std::vector<hash128> ahead_; // of look_ahead(); its room is used again
   pending_set pending_;
   route_book routes_;
   std::uint64_t swept_to_ = 0;

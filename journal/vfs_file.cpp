@@ -3,7 +3,9 @@
 #include "journal/sqlite_db.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <new>
+#include <unistd.h>
 
 namespace skein::journal {
 
@@ -30,6 +32,8 @@ vfs_file::vfs_file(sqlite3_vfs* vfs, std::string path)
 vfs_file::~vfs_file() {
   if (raw_->pMethods != nullptr)
     raw_->pMethods->xClose(raw_);
+  if (own_ >= 0)
+    ::close(own_);
   ::operator delete(raw_);
   sqlite3_free_filename(name_);
 }
@@ -72,6 +76,13 @@ result<void> vfs_file::read(char* bytes, std::size_t size, std::uint64_t at) {
       return sqlite_error(nullptr, code, "reading " + path_);
   }
   return {};
+}
+
+void vfs_file::will_read(std::size_t size, std::uint64_t at) noexcept {
+  if (own_ == not_opened)
+    own_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); // of a simulated disk: none
+  if (own_ >= 0)
+    ::posix_fadvise(own_, static_cast<off_t>(at), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
 }
 
 result<void> vfs_file::write(std::string_view bytes, std::uint64_t at) {

@@ -32,6 +32,8 @@ class vfs_file {
 
   /// Fills `bytes`; what lies behind the end reads as zeros.
   result<void> read(char* bytes, std::size_t size, std::uint64_t at);
+  /// A read of this will come: the system may begin with it. Nothing but time depends on it.
+  void will_read(std::size_t size, std::uint64_t at) noexcept;
   result<void> write(std::string_view bytes, std::uint64_t at);
   result<void> truncate(std::uint64_t size);
   result<void> sync();
@@ -44,6 +46,9 @@ class vfs_file {
   const char* name_; // SQLite's, which must stay as long as the file is open
   sqlite3_vfs* vfs_;
   sqlite3_file* raw_;
+  int own_ = not_opened; // the same file without the VFS, which has no word for it
+
+  static constexpr int not_opened = -2;
 };
 
 } // namespace skein::journal

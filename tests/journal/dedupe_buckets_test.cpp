@@ -457,3 +457,43 @@ TEST_CASE("the window agrees with a simple model over random work, restarts and 
   }
   CHECK(one.ids->counted().healed == 0);
 }
+
+TEST_CASE("what was looked for ahead is found as if it was not") {
+  world one;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    one.add(1 + i * bucket, bucket);
+  const auto ahead = [&](std::initializer_list<std::uint64_t> numbers) {
+    std::vector<hash128> identities;
+    for (const std::uint64_t each : numbers)
+      identities.push_back(identity(each));
+    one.ids->look_ahead(identities);
+  };
+  SECTION("in the order that was told") {
+    ahead({5, 1'000, 30, 31, 2'000, 160});
+    CHECK(one.find(5) == 5);
+    CHECK(one.find(1'000) == std::nullopt);
+    CHECK(one.find(30) == 30);
+    CHECK(one.find(31) == 31);
+    CHECK(one.find(2'000) == std::nullopt);
+    CHECK(one.find(160) == 160);
+  }
+  SECTION("some are not asked for, others were not told of") {
+    ahead({5, 1'000, 30, 30, 2'000});
+    CHECK(one.find(30) == 30);
+    CHECK(one.find(7) == 7);
+    CHECK(one.find(5) == 5);
+    CHECK(one.find(2'000) == std::nullopt);
+  }
+  SECTION("and buckets change meanwhile") {
+    ahead({5, 200, 150});
+    CHECK(one.find(5) == 5);
+    one.add(200, 4 * bucket);
+    CHECK(one.find(200) == 161);
+    CHECK(one.find(150) == 150);
+    ahead({5, 200, 150});
+    one.now += window;
+    must(one.ids->upkeep(one.now));
+    CHECK(one.find(5) == std::nullopt);
+    CHECK(one.find(200) == std::nullopt);
+  }
+}
