@@ -170,6 +170,30 @@ inline constexpr std::chrono::seconds drain_deadline{25};
 inline constexpr std::chrono::seconds cancel_grace{2};    // told -> terminated
 inline constexpr std::chrono::seconds terminate_grace{3}; // terminated -> killed
 
+// Jobs
+inline constexpr std::chrono::seconds job_period_min{1};
+inline constexpr std::chrono::hours job_period_max{366 * 24};
+inline constexpr std::chrono::hours job_catch_up_max{366 * 24}; // how late an instant may run
+inline constexpr std::uint32_t job_catch_up_runs_max = 10'000;  // of one job, after one pause
+inline constexpr std::size_t job_upstreams_max = 64;
+inline constexpr std::size_t job_data_bytes_max = 128 << 10;
+inline constexpr std::size_t jobs_max = 10'000;
+inline constexpr std::size_t job_queue_max = 1'000;     // instants that wait for a run to end
+inline constexpr std::size_t job_running_max = 1'000;   // runs of one job at once
+inline constexpr std::uint64_t job_records_max = 10'000; // of each job, the newest
+inline constexpr std::size_t job_changes_max = 20;      // of a definition that are told
+inline constexpr std::size_t job_output_bytes_max = 64 << 10; // handed on to a job behind it
+inline constexpr std::size_t job_backfill_max = 10'000; // instants of one command
+/// Instants of one job that are decided in one step; then others have their turn.
+inline constexpr std::size_t job_instants_a_step = 100'000;
+/// An instant that is no later runs as if it were in time.
+inline constexpr std::chrono::seconds job_on_time_min{1};
+inline constexpr std::chrono::seconds job_on_time_max{10};
+inline constexpr std::chrono::hours job_late_max{1}; // that one runs nevertheless, by default
+/// Unclean ends within this time after which nothing is caught up.
+inline constexpr std::size_t job_breaker_crashes = 3;
+inline constexpr std::chrono::minutes job_breaker_time{10};
+
 // The operator's side
 inline constexpr std::size_t log_value_bytes_max = 1'024; // of a sentence or a field of the log
 inline constexpr std::size_t config_file_bytes_max = 1 << 20;
@@ -191,6 +215,7 @@ static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max,
 static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");
 static_assert(http_connections_reserved < http_connections_max);
 static_assert(http_trailer_bytes_max <= http_header_bytes_max);
+static_assert(job_data_bytes_max < state_bytes_max, "a definition is a state");
 static_assert((range_events & (range_events - 1)) == 0, "a range's blocks are a power of two");
 
 } // namespace skein::limits

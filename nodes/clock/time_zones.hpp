@@ -2,7 +2,7 @@
 // newer tzdata counts from the next start on.
 #pragma once
 
-#include "actors/zone_rules.hpp"
+#include "actors/jobs/zone_rules.hpp"
 #include "protocol/result.hpp"
 
 #include <string>

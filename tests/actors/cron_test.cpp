@@ -1,6 +1,6 @@
 // Cron expressions: what is read, what is refused and with which words, and the local times that
 // match, against a walk over every minute.
-#include "actors/cron.hpp"
+#include "actors/jobs/cron.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 // Answers lines "ZONE|AFTER|COUNT|EXPRESSION" with the next instants, as seconds since 1970, or
 // with "error TEXT": for peers.py, which asks others the same.
-#include "actors/due_times.hpp"
+#include "actors/jobs/due_times.hpp"
 #include "nodes/clock/time_zones.hpp"
 
 #include <cstdlib>

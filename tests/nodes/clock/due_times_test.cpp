@@ -1,6 +1,6 @@
 // Cron expressions over the changes of the clocks of real zones: examples that a person can check,
 // and all zones and all changes of 1970 to 2037 against a walk over every minute.
-#include "actors/due_times.hpp"
+#include "actors/jobs/due_times.hpp"
 #include "nodes/clock/time_zones.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-#include "actors/cron.hpp"
+#include "actors/jobs/cron.hpp"
 #include "protocol/text.hpp"
 
 #include <algorithm>

@@ -9,8 +9,8 @@
 // day has it once.
 #pragma once
 
-#include "actors/cron.hpp"
-#include "actors/zone_rules.hpp"
+#include "actors/jobs/cron.hpp"
+#include "actors/jobs/zone_rules.hpp"
 
 #include <optional>
 

@@ -1,4 +1,4 @@
-#include "actors/due_times.hpp"
+#include "actors/jobs/due_times.hpp"
 
 #include <algorithm>
 

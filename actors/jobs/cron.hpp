@@ -13,7 +13,7 @@
 //   macros      @yearly @annually @monthly @weekly @daily @midnight @hourly
 #pragma once
 
-#include "actors/zone_rules.hpp"
+#include "actors/jobs/zone_rules.hpp"
 #include "protocol/result.hpp"
 
 #include <array>

@@ -1,0 +1,258 @@
+#include "actors/jobs/job_core.hpp"
+
+#include "protocol/raw_json.hpp"
+
+#include <algorithm>
+
+namespace skein {
+
+using nlohmann::json;
+
+namespace {
+
+std::string name_in(const json& words) {
+  const auto found = words.find("job");
+  return found != words.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+std::string by_in(const json& words) { return words.value("by", std::string{"api"}); }
+
+} // namespace
+
+void job_core::command(const job_command_in& input) {
+  const json words = read_json<json>(input.arguments.empty() ? "{}" : input.arguments);
+  const std::string name = name_in(words);
+  if (input.operation == "job.create" || input.operation == "job.edit")
+    return create(input, words);
+  if (find(name) == nullptr)
+    return fail(input.ticket, errc::not_found, "there is no job " + name);
+  if (input.operation == "job.delete")
+    return remove(input, words);
+  if (input.operation == "job.pause" || input.operation == "job.resume")
+    return set_pause(input, words, input.operation == "job.pause");
+  if (input.operation == "job.trigger")
+    return trigger(input, words);
+  backfill(input, words);
+}
+
+/// Creates a job, or puts another definition in the place of the one there is.
+void job_core::create(const job_command_in& input, const json& words) {
+  auto checked = checked_definition(input, words);
+  if (!checked)
+    return fail(input.ticket, checked.error().code, checked.error().detail);
+  const std::string name = checked->name;
+  define(name, *std::move(checked), owner::people, by_in(words));
+  open_->answers.emplace_back(input.ticket, write_json(page_of(jobs_.at(name))));
+}
+
+/// The definition of a create or an edit, if it may be.
+result<job_definition> job_core::checked_definition(const job_command_in& input,
+                                                    const json& words) {
+  const std::string name = name_in(words);
+  const bool is_new = input.operation == "job.create";
+  const kept_job* const there = find(name);
+  if (is_new && there != nullptr)
+    return error{errc::state_conflict, "there is a job " + name + " already"};
+  if (!is_new && there == nullptr)
+    return error{errc::not_found, "there is no job " + name};
+  if (there != nullptr && there->of == owner::file)
+    return error{errc::state_conflict,
+                 "the configuration owns job " + name + ": change it there, and start the node again"};
+  if (is_new && jobs_.size() >= limits::jobs_max)
+    return error{errc::overloaded,
+                 "there are " + std::to_string(limits::jobs_max) + " jobs, and that is the most"};
+  job_reading read =
+      read_job(name, words.contains("definition") ? words["definition"] : json::object(),
+               settings_.around);
+  if (!read.problems.empty())
+    return job_error(read.problems);
+  if (auto fits = check_chain(read.job); !fits)
+    return fits.error();
+  if (auto comes = check_future(read.job); !comes)
+    return comes.error();
+  return std::move(read.job);
+}
+
+/// A job that will never run is a mistake.
+result<void> job_core::check_future(const job_definition& definition) const {
+  if (std::holds_alternative<after_schedule>(definition.schedule))
+    return {};
+  const job_schedule schedule{definition, *settings_.around.find_zone(definition.zone)};
+  if (schedule.next(now_.wall))
+    return {};
+  return error{errc::invalid_argument, "it would never run: its times are over"};
+}
+
+void job_core::define(const std::string& name, job_definition definition, owner of,
+                      const std::string& by) {
+  kept_job* which = find(name);
+  const bool is_new = which == nullptr;
+  if (is_new) {
+    open_->before.try_emplace(name, std::nullopt);
+    which = &jobs_[name];
+    which->created = which->through = now_.wall;
+  } else {
+    begin(*which);
+    decide_all(*which); // by the old definition up to now
+    which->through = std::max(which->through, now_.wall - offset_of(*which));
+  }
+  which->definition = std::move(definition);
+  which->definition.name = name;
+  which->unreadable.clear();
+  which->of = of;
+  ++which->revision;
+  which->changes.push_back({now_.wall, by, is_new ? "created" : "edited"});
+  if (which->changes.size() > limits::job_changes_max)
+    which->changes.erase(which->changes.begin());
+  which->schedule = nullptr;
+  which->inputs.clear();
+  if (!std::holds_alternative<after_schedule>(which->definition.schedule))
+    which->schedule = std::make_shared<const job_schedule>(
+        which->definition, *settings_.around.find_zone(which->definition.zone));
+  open_->definitions.insert(name);
+  open_->gone.erase(name);
+  place(*which);
+}
+
+void job_core::remove(const job_command_in& input, const json& words) {
+  const std::string name = name_in(words);
+  kept_job& which = *find(name);
+  if (which.of == owner::file)
+    return fail(input.ticket, errc::state_conflict,
+                "the configuration owns job " + name + ": remove it there, and start the node again");
+  for (const auto& [other, each] : jobs_)
+    if (const auto* after = std::get_if<after_schedule>(&each.definition.schedule))
+      for (const auto& up : after->jobs)
+        if (up.job == name)
+          return fail(input.ticket, errc::state_conflict,
+                      "job " + other + " comes after it: delete or edit that one before");
+  erase(which);
+  log(log_severity::info, "job-deleted", "deleted by " + by_in(words), name);
+  open_->answers.emplace_back(input.ticket, json{{"job", name}, {"deleted", true}}.dump());
+}
+
+/// With its records.
+void job_core::erase(kept_job& which) {
+  const std::string name = which.definition.name;
+  begin(which);
+  unplace(which);
+  const std::uint64_t first = which.next_record > limits::job_records_max
+                                  ? which.next_record - limits::job_records_max
+                                  : 1;
+  for (std::uint64_t number = first; number < which.next_record; ++number)
+    open_->records.push_back({settings_.records_agent, {record_key(name, number), true, {}}});
+  open_->gone.insert(name);
+  open_->definitions.erase(name);
+  jobs_.erase(name);
+}
+
+void job_core::set_pause(const job_command_in& input, const json& words, bool paused) {
+  kept_job& which = *find(name_in(words));
+  if (paused == which.paused.has_value()) {
+    open_->answers.emplace_back(input.ticket, write_json(page_of(which)));
+    return;
+  }
+  begin(which);
+  decide_all(which); // up to now, as it was until now
+  if (paused)
+    which.paused = pause{now_.wall, by_in(words), words.value("why", std::string{})};
+  else
+    which.paused.reset();
+  which.failures = paused ? which.failures : 0;
+  which.changes.push_back({now_.wall, by_in(words), paused ? "paused" : "resumed"});
+  if (which.changes.size() > limits::job_changes_max)
+    which.changes.erase(which.changes.begin());
+  open_->definitions.insert(which.definition.name);
+  start_waiting(which);
+  place(which);
+  open_->answers.emplace_back(input.ticket, write_json(page_of(which)));
+}
+
+/// Now, beside the schedule.
+void job_core::trigger(const job_command_in& input, const json& words) {
+  kept_job& which = *find(name_in(words));
+  if (!which.unreadable.empty())
+    return fail(input.ticket, errc::state_conflict, "it cannot run: " + which.unreadable);
+  if (which.definition.overlap == overlap_rule::skip && !which.running.empty())
+    return fail(input.ticket, errc::state_conflict,
+                "the run of " + format_rfc3339(which.running.front().due) +
+                    " is still going on (overlap = skip)");
+  begin(which);
+  const std::size_t before = open_->runs.size();
+  want_run(which, {record_kind::triggered, now_.wall, by_in(words), {}});
+  json body{{"job", which.definition.name}, {"waits", open_->runs.size() == before}};
+  if (open_->runs.size() > before) {
+    body["id"] = open_->runs.back().second;
+    body["source"] = job_source(which.definition.name);
+  }
+  open_->answers.emplace_back(input.ticket, body.dump());
+}
+
+/// The instants from `from` to `to`, once more or for the first time, in order.
+void job_core::backfill(const job_command_in& input, const json& words) {
+  kept_job& which = *find(name_in(words));
+  if (!which.schedule)
+    return fail(input.ticket, errc::invalid_argument,
+                which.unreadable.empty() ? "a job that comes after others has no instants of its own"
+                                         : "it cannot run: " + which.unreadable);
+  const auto time = [&](const char* key) {
+    return parse_zone_time(words.value(key, std::string{}), which.schedule->zone());
+  };
+  const auto from = time("from"), to = time("to");
+  if (!from || !to || *from > *to)
+    return fail(input.ticket, errc::invalid_argument,
+                "from and to must be times, such as 2026-08-16T09:00:00Z, or of the job's zone, and "
+                "to not before from");
+  if (*to > now_.wall)
+    return fail(input.ticket, errc::invalid_argument, "to lies in the future");
+  const auto all = which.schedule->between(*from - duration{1}, *to, limits::job_queue_max + 1);
+  const std::uint64_t count = all ? all->count : 0;
+  const bool beside = which.definition.overlap == overlap_rule::allow;
+  const std::size_t room = beside ? limits::job_running_max - which.running.size()
+                                  : limits::job_queue_max - which.queue.size();
+  if (count > room)
+    return fail(input.ticket, errc::invalid_argument,
+                "that is more than " + std::to_string(room) +
+                    " instants: take a part of it, and the next when these have run");
+  begin(which);
+  auto due = all ? std::optional{all->first} : std::nullopt;
+  for (std::uint64_t i = 0; i < count; ++i, due = which.schedule->next(*due))
+    want_run(which, {record_kind::backfilled, *due, by_in(words), {}});
+  open_->answers.emplace_back(input.ticket,
+                              json{{"job", which.definition.name}, {"instants", count}}.dump());
+}
+
+// ---- those of the configuration -----------------------------------------------------------------
+
+/// At the start: what the file says is what is there, but for jobs that people own.
+void job_core::put_of_file() {
+  for (const auto& [name, text] : settings_.of_file)
+    adopt(name, text);
+  std::vector<std::string> gone;
+  for (const auto& [name, each] : jobs_)
+    if (each.of == owner::file && !settings_.of_file.contains(name))
+      gone.push_back(name);
+  for (const std::string& name : gone) {
+    log(log_severity::info, "job-deleted", "it is no longer in the configuration", name);
+    erase(jobs_.at(name));
+  }
+}
+
+void job_core::adopt(const std::string& name, const std::string& text) {
+  const kept_job* const there = find(name);
+  if (there != nullptr && there->of == owner::people)
+    return log(log_severity::warning, "job-owned-by-cli",
+               "it was made by a command, so the one of the configuration has no effect: delete it "
+               "with `skein job delete " +
+                   name + "` and start again, or take it out of the file",
+               name);
+  job_reading read = read_job(name, read_json<json>(text), settings_.around);
+  if (!read.problems.empty()) // nodes/config has checked it
+    return log(log_severity::error, "job-unreadable", job_error(read.problems).detail, name);
+  if (there != nullptr && there->unreadable.empty() &&
+      write_json(job_words(there->definition)) == write_json(job_words(read.job)))
+    return;
+  define(name, std::move(read.job), owner::file, "file");
+}
+
+} // namespace skein

@@ -1,0 +1,295 @@
+// The keeper of the jobs: knows when each is due, publishes its events, and writes down what became
+// of every instant, in one commit with the event.
+//
+//   due --> verdict (misfire, overlap, pause) --> one commit: event, record, where the job stands
+//   run ended --> the next that waits, jobs that come after it, a pause after too many failures
+//
+// Pure: step(input, now) appends effects; the shell (jobs_actor) carries them out.
+//
+// What must hold
+//   - Each due instant is in exactly one record. `through` of a job says up to where that is so; it
+//     moves in the commit that has the records. An instant that waits for a run to end is in its
+//     queue instead, which is in the same commit.
+//   - The id of an event is made of job and instant: what else failed, the journal drops a second.
+//   - One commit is under way at a time. Until it is answered the state here is ahead of the disk,
+//     and what comes in waits; a refused one is undone here, and decided again later.
+//   - Nothing fires before its time by the engine's clock, which never goes back.
+#pragma once
+
+#include "actors/api.hpp"
+#include "actors/jobs/job_record.hpp"
+#include "actors/route_table.hpp"
+#include "actors/scheduler_core.hpp"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace skein {
+
+// ---- inputs -------------------------------------------------------------------------------------
+
+/// A command or a question: docs/http-api.md has the operations and their arguments.
+struct job_command_in {
+  std::uint64_t ticket = 0;
+  std::string operation; // "job.create"
+  std::string arguments; // JSON
+};
+/// A run is over.
+struct job_ended_in {
+  std::string job;
+  std::string id; // of its event
+  delivery_state state = delivery_state::done;
+  std::string reply; // JSON or text of its first delivery that has one
+  bool reply_is_json = false;
+};
+struct job_records_in {
+  std::uint64_t read = 0; // of the effect
+  result<std::vector<job_record>> records = errc::internal;
+  std::map<std::string, std::pair<event_id, delivery_state>> events; // by id, those that are found
+};
+using job_input = std::variant<job_command_in, committed_in, job_ended_in, job_records_in, tick_in,
+                               stop_starting_in>;
+
+// ---- effects ------------------------------------------------------------------------------------
+
+struct job_answer_effect {
+  std::uint64_t ticket = 0;
+  api_answer answer;
+};
+/// Tell when this event has ended; by its number if that is known, else by source and id.
+struct watch_run_effect {
+  std::string job;
+  std::string id;
+  std::optional<event_id> event;
+};
+struct cancel_run_effect {
+  std::string job;
+  std::string id;
+  std::optional<event_id> event;
+};
+/// The records numbered first to before last, or of them the page that has `around`.
+struct read_records_effect {
+  std::uint64_t read = 0;
+  std::string job;
+  std::uint64_t first = 0, last = 0;
+  std::size_t limit = 0; // the newest so many, or those nearest to `around`
+  std::optional<instant> around;
+};
+using job_effect = std::variant<submit_effect, job_answer_effect, watch_run_effect,
+                                cancel_run_effect, read_records_effect, wake_effect, log_effect>;
+
+// ---- the core -----------------------------------------------------------------------------------
+
+struct job_settings {
+  epoch_no epoch{};
+  hash_settings hash;
+  event_limits bounds;
+  std::vector<std::string> agent_names; // by number
+  std::vector<route_table::route> routes;
+  job_surroundings around;
+  agent_no jobs_agent{}, states_agent{}, records_agent{};
+  /// Those of the configuration: by name, what stands there.
+  std::map<std::string, std::string> of_file; // JSON
+  bool unclean = false;                       // the last process did not stop in order
+};
+
+class job_core {
+ public:
+  explicit job_core(job_settings settings);
+
+  /// Before the first step: what the journal has of each job. A definition that cannot be read any
+  /// more (its zone or agent has gone) stays, does not run, and says why.
+  void recover(const std::string& name, std::string_view definition, std::string_view state);
+  /// The starts before, as the journal has them (state of "!node").
+  void recover_starts(std::string_view state);
+  void start(moment now, std::vector<job_effect>& out);
+
+  void step(job_input input, moment now, std::vector<job_effect>& out);
+
+  struct counters {
+    std::uint64_t fired = 0, caught_up = 0, merged = 0, skipped = 0;
+  };
+  const counters& counted() const noexcept { return counted_; }
+  std::size_t jobs() const noexcept { return jobs_.size(); }
+
+ private:
+  enum class owner : std::uint8_t { file, people };
+  struct pause {
+    instant at;
+    std::string by, why;
+  };
+  struct waiting_run {
+    record_kind kind = record_kind::fired;
+    instant due;
+    std::string by{};   // of those asked for by hand
+    std::string data{}; // JSON, instead of the definition's: what upstreams hand on
+  };
+  struct running_run {
+    instant due;
+    std::string id;
+    std::optional<event_id> event; // once its commit was answered
+  };
+  /// A run of an upstream that has ended.
+  struct upstream_end {
+    instant due;
+    bool succeeded = false;
+    std::string id;
+    std::string reply; // JSON
+  };
+  struct change {
+    instant at;
+    std::string by, what;
+  };
+  /// All that is kept of a job; copied before each change, so that it can be undone.
+  struct kept_job {
+    job_definition definition;
+    std::string unreadable; // why it cannot run; else empty
+    std::string words;      // as kept, if it cannot be read
+    owner of = owner::people;
+    std::uint64_t revision = 0;
+    std::vector<change> changes;
+    std::optional<pause> paused;
+    // where it stands
+    instant created;
+    instant through;
+    std::uint64_t next_record = 1;
+    std::optional<job_record> open; // the newest record, which may still grow
+    std::deque<waiting_run> queue;
+    std::vector<running_run> running;
+    std::uint32_t failures = 0; // one after the other
+    std::map<std::string, std::deque<upstream_end>> inputs;
+    // derived
+    std::shared_ptr<const job_schedule> schedule; // null: it cannot run, or comes after others
+    std::optional<instant> next;                  // behind through
+    std::optional<instant> fires;                 // its place in due_
+    std::set<std::string> impossible;             // ids that the journal refused
+  };
+  /// One commit.
+  struct transaction {
+    std::map<std::string, std::optional<kept_job>> before; // by name; empty: it was not there
+    std::set<std::string> definitions;                // changed
+    std::set<std::string> gone;                       // deleted
+    std::vector<journal::keep_op::kept> records;
+    std::vector<journal::accept_op> emits;
+    std::vector<std::pair<std::string, std::string>> runs; // job and id, of each emit
+    std::vector<std::pair<std::uint64_t, std::string>> answers; // ticket, body
+    std::vector<cancel_run_effect> cancels;
+    std::vector<job_input> ends; // taken into account; again if it is undone
+    bool starts = false; // the list of unclean starts has changed
+    bool empty() const noexcept { return before.empty() && !starts; }
+  };
+  struct reading {
+    std::uint64_t ticket = 0;
+    std::string job;
+    std::optional<instant> explained;
+    std::size_t limit = 0;
+  };
+
+  // job_core.cpp
+  void on(job_command_in& input);
+  void on(committed_in& input);
+  void on(job_ended_in& input);
+  void on(job_records_in& input);
+  void on(tick_in&) {}
+  void on(stop_starting_in&) { stopping_ = true; }
+  void take_waiting();
+  void fire_due();
+  bool decide(kept_job& which);
+  void decide_all(kept_job& which);
+  void begin(kept_job& which);
+  void submit();
+  void settle(const journal::op_result& verdict);
+  void undo(const error& why, bool try_again);
+  void arm();
+  void read_definition(kept_job& which);
+  void place(kept_job& which);
+  void unplace(kept_job& which);
+  void log(log_severity severity, std::string_view id, std::string text, const std::string& name);
+  bool has_crashed_often() const;
+
+  // job_runs.cpp
+  void want_run(kept_job& which, waiting_run run);
+  void start_run(kept_job& which, waiting_run run);
+  void start_waiting(kept_job& which);
+  result<journal::accept_op> make_event(const kept_job& which, const waiting_run& run,
+                                        const std::string& id);
+  void add_record(kept_job& which, job_record record);
+  void write_record(kept_job& which, const job_record& record);
+  void skip(kept_job& which, instant due, std::string why);
+  void end_run(kept_job& which, const job_ended_in& end);
+
+  // job_chains.cpp
+  void tell_downstream(const kept_job& ended, const upstream_end& end);
+  void try_chain(kept_job& which);
+  bool meets_by_instant(const kept_job& which) const;
+  std::set<std::string> roots_of(const std::string& name) const;
+  void run_chain(kept_job& which, const std::vector<upstream_end>& ends);
+  result<void> check_chain(const job_definition& definition) const;
+  std::string cycle_through(const job_definition& definition) const;
+
+  // job_commands.cpp
+  void command(const job_command_in& input);
+  void create(const job_command_in& input, const nlohmann::json& words);
+  result<job_definition> checked_definition(const job_command_in& input,
+                                            const nlohmann::json& words);
+  result<void> check_future(const job_definition& definition) const;
+  void remove(const job_command_in& input, const nlohmann::json& words);
+  void erase(kept_job& which);
+  void set_pause(const job_command_in& input, const nlohmann::json& words, bool paused);
+  void trigger(const job_command_in& input, const nlohmann::json& words);
+  void backfill(const job_command_in& input, const nlohmann::json& words);
+  void put_of_file();
+  void adopt(const std::string& name, const std::string& text);
+  void define(const std::string& name, job_definition definition, owner of, const std::string& by);
+  kept_job* find(const std::string& name);
+
+  // job_views.cpp
+  void question(const job_command_in& input, const nlohmann::json& words);
+  nlohmann::json row_of(const kept_job& which) const;
+  nlohmann::json page_of(const kept_job& which) const;
+  nlohmann::json next_of(const kept_job& which, std::size_t count) const;
+  nlohmann::json policies_of(const kept_job& which) const;
+  nlohmann::json graph() const;
+  void dry_run(const job_command_in& input, const nlohmann::json& words);
+  std::uint64_t first_record(const kept_job& which) const;
+  void explain(const job_command_in& input, const kept_job& which, const nlohmann::json& words);
+  nlohmann::json record_view(const kept_job& which, const job_record& record,
+                             const job_records_in& found) const;
+  nlohmann::json explanation(const kept_job& which, instant asked, const job_records_in& found) const;
+  std::string explain_due(const kept_job& which, instant due, const job_records_in& found) const;
+  std::string explain_record(const kept_job& which, const job_record& record, const std::string& at,
+                             const job_records_in& found) const;
+  void answer(std::uint64_t ticket, const nlohmann::json& body);
+  void fail(std::uint64_t ticket, errc code, std::string why);
+
+  // job_state.cpp
+  std::string definition_text(const kept_job& which) const;
+  std::string state_text(const kept_job& which) const;
+  void read_state(kept_job& which, std::string_view text) const;
+  duration offset_of(const kept_job& which) const;
+
+  job_settings settings_;
+  route_table routes_;
+  std::map<std::string, kept_job> jobs_; // by name, in order: what is due at once fires in that order
+  std::set<std::pair<instant, std::string>> due_; // when the next instant of a job fires
+  std::vector<instant> crashes_;                  // unclean starts, the newest ones
+  std::optional<transaction> open_;               // being made
+  std::optional<transaction> sent_;               // with the journal
+  std::deque<job_input> waiting_;                 // behind it: commands and ends
+  std::map<std::uint64_t, reading> readings_;
+  std::uint64_t reads_ = 0;
+  std::optional<boot_time> not_before_; // the journal refused: nothing is decided before
+  std::optional<boot_time> armed_;
+  instant started_;
+  bool stopping_ = false;
+  counters counted_;
+  moment now_{};
+  std::vector<job_effect>* out_ = nullptr;
+};
+
+} // namespace skein

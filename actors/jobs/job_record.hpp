@@ -1,0 +1,59 @@
+// The ledger of a job: what was decided about its due instants. Each of them is in one record; a run
+// of instants with one verdict shares one. Runs that people asked for have records of their own
+// kinds.
+#pragma once
+
+#include "actors/jobs/job_schedule.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace skein {
+
+enum class record_kind : std::uint8_t {
+  fired,
+  caught_up,
+  merged,
+  skipped,
+  triggered,  // by hand
+  backfilled, // by hand, for an instant of the past
+};
+constexpr record_kind kind_of(verdict what) noexcept { return static_cast<record_kind>(what); }
+/// Whether it is about a due instant of the schedule.
+constexpr bool is_due_record(record_kind kind) noexcept { return kind <= record_kind::skipped; }
+/// Whether an event stands behind it.
+constexpr bool is_run_record(record_kind kind) noexcept {
+  return kind != record_kind::merged && kind != record_kind::skipped;
+}
+
+struct job_record {
+  record_kind kind = record_kind::fired;
+  instant from, to;
+  std::uint64_t count = 1;
+  instant decided;
+  std::string id;  // of the event, if there is one; its source is that of the job
+  std::string why; // of merged and skipped; who asked, of the last two
+  friend bool operator==(const job_record&, const job_record&) = default;
+};
+
+std::string_view to_text(record_kind kind);
+nlohmann::json record_words(const job_record& record);
+/// Empty for what is no record.
+std::optional<job_record> read_record(std::string_view text);
+
+/// The state keys of a job's records: in their order, by number.
+std::string record_key(const std::string& job, std::uint64_t number);
+
+/// "skein/job/NAME"
+std::string job_source(const std::string& job);
+
+// The agents whose states these are: none that a configuration can name.
+inline constexpr std::string_view jobs_agent = "!jobs";           // definitions, by name
+inline constexpr std::string_view job_states_agent = "!job-states"; // where each stands, by name
+inline constexpr std::string_view job_records_agent = "!job-records";
+
+} // namespace skein

@@ -1,0 +1,181 @@
+#include "actors/jobs/job_core.hpp"
+
+#include "protocol/raw_json.hpp"
+
+#include <algorithm>
+
+namespace skein {
+
+using nlohmann::json;
+
+/// A run that is to be: it starts, waits or is left out, as the job's overlap rule says.
+void job_core::want_run(kept_job& which, waiting_run run) {
+  const job_definition& job = which.definition;
+  const bool is_free = which.running.empty() && which.queue.empty();
+  if (job.overlap == overlap_rule::allow ? which.running.size() < limits::job_running_max : is_free)
+    return start_run(which, std::move(run));
+  // What was asked for, or is caught up one by one, is not left out because of its own kind.
+  const bool waits = job.overlap != overlap_rule::skip || run.kind == record_kind::backfilled ||
+                     (run.kind == record_kind::caught_up && job.misfire == misfire_rule::all);
+  if (!waits)
+    return skip(which, run.due,
+                which.running.empty()
+                    ? "another run was waiting (overlap = skip)"
+                    : "the run of " + format_rfc3339(which.running.front().due) +
+                          " was still going on (overlap = skip)");
+  if (job.overlap == overlap_rule::cancel) {
+    for (const running_run& each : which.running)
+      open_->cancels.push_back({job.name, each.id, each.event});
+    for (const waiting_run& each : std::exchange(which.queue, {}))
+      skip(which, each.due, "a later one came before it could run (overlap = cancel)");
+  }
+  if (which.queue.size() >= limits::job_queue_max)
+    return skip(which, run.due,
+                std::to_string(limits::job_queue_max) + " instants were waiting already");
+  which.queue.push_back(std::move(run));
+}
+
+void job_core::start_run(kept_job& which, waiting_run run) {
+  std::string id = which.definition.name + "@" + format_rfc3339(run.due);
+  if (!is_due_record(run.kind))
+    id += (run.kind == record_kind::triggered ? ".t" : ".b") + std::to_string(to_ns(now_.wall));
+  auto made = which.impossible.contains(id)
+                  ? result<journal::accept_op>{error{errc::identity_conflict,
+                                                     "another event has the id " + id}}
+                  : make_event(which, run, id);
+  if (!made) {
+    log(log_severity::error, "job-event-refused", to_string(made.error()), which.definition.name);
+    return skip(which, run.due, "its event was refused: " + to_string(made.error()));
+  }
+  add_record(which, {run.kind, run.due, run.due, 1, now_.wall, id, run.by});
+  which.running.push_back({run.due, id, std::nullopt});
+  open_->emits.push_back(*std::move(made));
+  open_->runs.emplace_back(which.definition.name, std::move(id));
+}
+
+result<journal::accept_op> job_core::make_event(const kept_job& which, const waiting_run& run,
+                                                const std::string& id) {
+  const job_definition& job = which.definition;
+  event made;
+  made.id = id;
+  made.source = job_source(job.name);
+  made.type = job.type;
+  made.subject = job.name;
+  made.time = format_rfc3339(run.due);
+  made.set_extension(std::string{attribute::partitionkey}, job.key);
+  made.set_extension(std::string{attribute::priority}, std::string{to_string(job.priority)});
+  if (job.timeout > duration{0})
+    made.set_extension(std::string{attribute::expires}, "+" + format_duration(job.timeout));
+  made.kind = job.data.empty() ? data_kind::none
+              : job.data_is_text ? data_kind::text
+                                 : data_kind::json;
+  made.data = job.data;
+  if (!run.data.empty()) {
+    made.kind = data_kind::json;
+    made.data = run.data;
+  }
+  if (made.kind != data_kind::none)
+    made.datacontenttype =
+        made.kind == data_kind::text ? "text/plain; charset=utf-8" : "application/json";
+  auto offered = offer(made, settings_.hash, settings_.bounds, now_.wall);
+  if (!offered)
+    return offered.error();
+  journal::accept_op op;
+  op.epoch = settings_.epoch;
+  op.event = *std::move(offered);
+  if (job.agent.empty()) {
+    auto matched = routes_.match(op.event.head());
+    if (!matched)
+      return matched.error();
+    op.deliveries = *matched;
+    return op;
+  }
+  const auto& names = settings_.agent_names;
+  const auto found = std::find(names.begin(), names.end(), job.agent);
+  if (found == names.end())
+    return error{errc::agent_unknown, job.agent};
+  op.deliveries.add(static_cast<agent_no>(found - names.begin()));
+  return op;
+}
+
+void job_core::start_waiting(kept_job& which) {
+  while (!which.queue.empty() && which.running.empty() && !which.paused) {
+    waiting_run next = std::move(which.queue.front());
+    which.queue.pop_front();
+    start_run(which, std::move(next));
+  }
+}
+
+// ---- records ------------------------------------------------------------------------------------
+
+void job_core::skip(kept_job& which, instant due, std::string why) {
+  add_record(which, {record_kind::skipped, due, due, 1, now_.wall, {}, std::move(why)});
+}
+
+/// A record without an event stays open: the next instant of the same verdict joins it.
+void job_core::add_record(kept_job& which, job_record record) {
+  switch (record.kind) {
+    case record_kind::fired: ++counted_.fired; break;
+    case record_kind::caught_up: ++counted_.caught_up; break;
+    case record_kind::merged: counted_.merged += record.count; break;
+    case record_kind::skipped: counted_.skipped += record.count; break;
+    case record_kind::triggered:
+    case record_kind::backfilled: break;
+  }
+  if (which.open && which.open->kind == record.kind && which.open->why == record.why &&
+      record.from > which.open->to && !is_run_record(record.kind)) {
+    which.open->to = record.to;
+    which.open->count += record.count;
+    return;
+  }
+  if (which.open)
+    write_record(which, *std::exchange(which.open, std::nullopt));
+  if (is_run_record(record.kind))
+    write_record(which, record);
+  else
+    which.open = std::move(record);
+}
+
+/// The newest limits::job_records_max of a job are kept.
+void job_core::write_record(kept_job& which, const job_record& record) {
+  const std::string& name = which.definition.name;
+  const std::uint64_t number = which.next_record++;
+  open_->records.push_back({settings_.records_agent,
+                            {record_key(name, number), false, slice{record_words(record).dump()}}});
+  if (number > limits::job_records_max)
+    open_->records.push_back({settings_.records_agent,
+                              {record_key(name, number - limits::job_records_max), true, {}}});
+}
+
+// ---- the end of a run ---------------------------------------------------------------------------
+
+void job_core::end_run(kept_job& which, const job_ended_in& end) {
+  const auto run = std::find_if(which.running.begin(), which.running.end(),
+                                [&](const running_run& each) { return each.id == end.id; });
+  if (run == which.running.end())
+    return;
+  begin(which);
+  open_->ends.emplace_back(end);
+  const instant due = run->due;
+  which.running.erase(run);
+  const bool succeeded = end.state == delivery_state::done;
+  if (succeeded)
+    which.failures = 0;
+  else if (end.state == delivery_state::dead || end.state == delivery_state::expired)
+    ++which.failures;
+  const std::uint32_t bound = which.definition.pause_after;
+  if (bound > 0 && which.failures >= bound && !which.paused) {
+    which.paused = pause{now_.wall, "pause_after",
+                         std::to_string(which.failures) + " runs failed one after the other"};
+    which.changes.push_back({now_.wall, "pause_after", "paused: " + which.paused->why});
+    open_->definitions.insert(which.definition.name);
+    log(log_severity::warning, "job-paused", which.paused->why, which.definition.name);
+  }
+  start_waiting(which);
+  upstream_end told{due, succeeded, end.id, {}};
+  if (end.reply.size() <= limits::job_output_bytes_max)
+    told.reply = end.reply_is_json || end.reply.empty() ? end.reply : json(end.reply).dump();
+  tell_downstream(which, told);
+}
+
+} // namespace skein
