@@ -276,6 +276,7 @@ result<void> history_writer::seal() {
   accepted_.clear();
   ended_.clear();
   failed_.clear();
+  states_.clear();
   bytes_ = 0;
   staged_ = {};
   return {};
@@ -368,7 +369,8 @@ result<void> history_writer::add_state(agent_no agent, std::string key, slice va
   if (auto done = write_events(); !done)
     return done;
   staged_.at = written_at_;
-  staged_.states.push_back({agent, {std::move(key), false, std::move(value)}});
+  states_.push_back({std::move(key), false, std::move(value)});
+  staged_.states.push_back({agent, &states_.back()});
   return staged_.states.size() < states_max ? result<void>{} : seal();
 }
 

@@ -113,6 +113,7 @@ class history_writer {
   std::deque<accept_op> accepted_;
   std::deque<finish_op> ended_;
   std::deque<attempt_op> failed_;
+  std::deque<state_change> states_;
   std::vector<std::pair<delivery_id, std::optional<start_row>>> starts_;
 };
 

@@ -55,4 +55,12 @@ void count_terminal(ledger& totals, delivery_state state) {
   }
 }
 
+std::span<const accept_op> emits_of(const operation& op) noexcept {
+  if (const auto* finish = std::get_if<finish_op>(&op))
+    return finish->emits;
+  if (const auto* keep = std::get_if<keep_op>(&op))
+    return keep->emits;
+  return {};
+}
+
 } // namespace skein::journal

@@ -39,7 +39,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -132,7 +134,25 @@ struct start_op {
   bool alone = false; // no other accused delivery runs on this node
 };
 
-using operation = std::variant<accept_op, finish_op, attempt_op, start_op>;
+/// States of several keys, and new events, in one commit: what an actor of ours keeps beside
+/// deliveries. No delivery is behind it. Of several states of one (agent, key) the last one wins,
+/// as of several operations of a batch. The caller bounds values (limits::state_bytes_max) and how
+/// many there are.
+struct keep_op {
+  epoch_no epoch{};
+  shard_id shard{}; // whose epoch is meant
+  struct kept {
+    agent_no agent{};
+    state_change state;
+  };
+  std::vector<kept> states;
+  std::vector<accept_op> emits; // for shards of this store
+};
+
+using operation = std::variant<accept_op, finish_op, attempt_op, start_op, keep_op>;
+
+/// What an operation emits; nothing unless it is a finish_op or a keep_op.
+std::span<const accept_op> emits_of(const operation& op) noexcept;
 
 enum class op_status : std::uint8_t {
   applied,
@@ -141,9 +161,9 @@ enum class op_status : std::uint8_t {
   already_terminal, // finish, attempt, start: `actual` is the state that won
   not_found,        // finish, attempt, start: no such delivery
   fenced,           // the epoch is old
-  emit_conflict,    // finish: emit number `emit` has a known identity with other content; nothing
-                    // applied
-  dedupe_full,      // accept, emit number `emit` of finish: the window's budget is used up
+  emit_conflict,    // finish, keep: emit number `emit` has a known identity with other content;
+                    // nothing applied
+  dedupe_full,      // accept, emit number `emit` of finish or keep: the window's budget is used up
   expired,          // accept, of no emit: not known yet, and its time to live is over
 };
 
@@ -151,10 +171,10 @@ struct op_result {
   op_status status = op_status::applied;
   event_id event;                                  // accept
   delivery_state actual = delivery_state::pending; // already_terminal
-  std::uint32_t emit = 0;                          // emit_conflict
+  std::uint32_t emit = 0;                          // emit_conflict, dedupe_full of an emit
   /// finish, applied: how its event ended, if this was its last delivery; else pending.
   delivery_state event_end = delivery_state::pending;
-  /// finish: per emit its event, and whether it was there already.
+  /// finish, keep, applied: per emit its event, and whether it was there already.
   struct emitted {
     event_id event;
     bool duplicate = false;
@@ -167,7 +187,8 @@ struct commit_receipt {
   instant at = no_instant;        // the accepted time of every event in it
   std::vector<op_result> results; // one per operation, in order
 
-  /// Not for an empty batch, nor for duplicates alone: nothing was written for those.
+  /// Not for an empty batch, nor for duplicates alone: nothing was written for those. (A keep_op
+  /// without states whose emits were all there is applied, though nothing was written.)
   bool wrote() const noexcept {
     return std::any_of(results.begin(), results.end(),
                        [](const op_result& each) { return each.status == op_status::applied; });
@@ -368,6 +389,15 @@ class reader {
   virtual result<timer_page> timers(const timer_query& which) = 0;
   /// Empty if (agent, key) has no state.
   virtual result<std::optional<slice>> state_of(agent_no agent, std::string_view key) = 0;
+  struct state_page {
+    std::vector<std::pair<std::string, slice>> states; // key and value
+    bool more = false;                                 // the limit ended it, or its bytes did
+  };
+  /// States of an agent in the order of their keys (bytewise), behind `after`, at most `limit`, and
+  /// before `before` if that is not empty. A page ends early with the state that makes it 8 MiB;
+  /// who goes on asks behind its last one. A state of the empty key is behind nothing.
+  virtual result<state_page> states(agent_no agent, std::string_view after, std::string_view before,
+                                    std::size_t limit) = 0;
   /// Commits after `after`, oldest first, at most `limit`. `reset` when `after` is older than what
   /// is kept.
   struct feed {

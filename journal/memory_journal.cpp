@@ -294,7 +294,7 @@ class memory_engine final : public engine {
     return nullptr;
   }
 
-  /// Undoes what the emits of a refused finish did: everything after `events_before`.
+  /// Undoes what the emits of a refused operation did: everything after `events_before`.
   void take_back(std::size_t events_before, std::size_t items_before, const ledgers& totals) {
     while (store_->events.size() > events_before) {
       store_->identities.erase(store_->identities_by_time.back().second);
@@ -309,13 +309,13 @@ class memory_engine final : public engine {
   }
 
   /// Accepts all emits, or none and says why.
-  bool accept_emits(const finish_op& op, op_result& judged) {
+  bool accept_emits(std::span<const accept_op> emits, op_result& judged) {
     const bool changed_before = changed_;
     const auto events_before = store_->events.size();
     const auto items_before = current_.items.size();
     const ledgers totals_before = store_->totals;
-    for (std::size_t i = 0; i < op.emits.size(); ++i) {
-      const op_result one = judge(op.emits[i], true);
+    for (std::size_t i = 0; i < emits.size(); ++i) {
+      const op_result one = judge(emits[i], true);
       if (one.status == op_status::applied || one.status == op_status::duplicate) {
         judged.emits.push_back({one.event, one.status == op_status::duplicate});
         continue;
@@ -334,7 +334,7 @@ class memory_engine final : public engine {
   op_result judge(const finish_op& op) {
     op_result judged;
     SKEIN_CHECK(is_terminal(op.state));
-    if (live(op.epoch, op.delivery, judged) == nullptr || !accept_emits(op, judged))
+    if (live(op.epoch, op.delivery, judged) == nullptr || !accept_emits(op.emits, judged))
       return judged;
     memory_event* event = store_->at(op.delivery.event); // emits may have moved it
     delivery_record& record = event->record.deliveries[op.delivery.index];
@@ -392,6 +392,23 @@ class memory_engine final : public engine {
       event->starts[op.delivery.index].mark = op.alone ? start_mark::alone : start_mark::started;
       changed_ = true;
     }
+    return judged;
+  }
+
+  op_result judge(const keep_op& op) {
+    op_result judged;
+    SKEIN_CHECK(raw(op.shard) < identity_.hash.shards);
+    if (op.epoch != epoch_of(op.shard)) {
+      judged.status = op_status::fenced;
+      return judged;
+    }
+    if (!accept_emits(op.emits, judged))
+      return judged;
+    for (const keep_op::kept& each : op.states) {
+      SKEIN_CHECK(raw(each.agent) < store_->agents.size());
+      set_state(each.agent, each.state);
+    }
+    changed_ = changed_ || !op.states.empty();
     return judged;
   }
 

@@ -159,6 +159,25 @@ class memory_reader final : public reader {
     return found == store_->states.end() ? std::nullopt : std::optional{found->second};
   }
 
+  result<state_page> states(agent_no agent, std::string_view after, std::string_view before,
+                            std::size_t limit) override {
+    const std::scoped_lock hold{store_->mutex};
+    state_page page;
+    std::size_t bytes = 0;
+    auto at = store_->states.upper_bound({agent, std::string{after}});
+    for (; at != store_->states.end() && at->first.first == agent; ++at) {
+      const std::string& key = at->first.second;
+      if (!before.empty() && key >= before)
+        break;
+      page.more = page.states.size() >= limit || bytes >= page_bytes_max;
+      if (page.more)
+        break;
+      bytes += key.size() + at->second.size();
+      page.states.emplace_back(key, at->second);
+    }
+    return page;
+  }
+
   result<feed> commits_after(commit_no after, std::size_t limit) override {
     const std::scoped_lock hold{store_->mutex};
     feed found;

@@ -3,15 +3,16 @@
 namespace skein::journal {
 
 std::size_t payload_bytes(const operation& op) {
+  std::size_t bytes = 0;
   if (const auto* accept = std::get_if<accept_op>(&op))
-    return accept->event.body.size();
-  const auto* finish = std::get_if<finish_op>(&op);
-  if (finish == nullptr)
-    return 0;
-  std::size_t bytes = finish->reply.size();
-  if (finish->state_of_key)
-    bytes += finish->state_of_key->value.size();
-  for (const accept_op& each : finish->emits)
+    bytes = accept->event.body.size();
+  else if (const auto* finish = std::get_if<finish_op>(&op))
+    bytes = finish->reply.size() +
+            (finish->state_of_key ? finish->state_of_key->value.size() : std::size_t{0});
+  else if (const auto* keep = std::get_if<keep_op>(&op))
+    for (const keep_op::kept& each : keep->states)
+      bytes += each.state.key.size() + each.state.value.size();
+  for (const accept_op& each : emits_of(op))
     bytes += each.event.body.size();
   return bytes;
 }

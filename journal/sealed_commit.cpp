@@ -94,17 +94,17 @@ std::uint32_t sealed_commit::crc_of_unnumbered() const {
   std::string words;
   for (const std::string& each : rows_.new_agents)
     crc = crc32c(each, crc);
-  rows_.staged->for_states([&](agent_no agent, const state_change& change) {
+  for (const auto& [agent, change] : rows_.staged->states) {
     words.clear();
-    append_number(words, change.erase ? 1 : 0, 1);
+    append_number(words, change->erase ? 1 : 0, 1);
     append_number(
         words,
         crc_of(state_columns{.agent = std::int64_t{raw(agent)},
-                             .key = change.key,
-                             .value = change.erase ? std::string_view{} : change.value.view()}),
+                             .key = change->key,
+                             .value = change->erase ? std::string_view{} : change->value.view()}),
         4);
     crc = crc32c(words, crc);
-  });
+  }
   for (const auto& [delivery, row] : rows_.staged->starts) {
     words.clear();
     append_word(words, static_cast<std::uint64_t>(row_of(delivery)));

@@ -82,6 +82,8 @@ class sqlite_reader final : public reader {
   result<std::vector<pending_delivery>> pending(std::span<const std::uint64_t> sequences) override;
   result<timer_page> timers(const timer_query& which) override;
   result<std::optional<slice>> state_of(agent_no agent, std::string_view key) override;
+  result<state_page> states(agent_no agent, std::string_view after, std::string_view before,
+                            std::size_t limit) override;
   result<feed> commits_after(commit_no after, std::size_t limit) override;
 
  private:
@@ -110,7 +112,7 @@ class sqlite_reader final : public reader {
 
   database db_;
   statement begin_, commit_;
-  statement find_, dead_, failed_, outcomes_, attempts_, state_, commits_, accepted_;
+  statement find_, dead_, failed_, outcomes_, attempts_, state_, states_, commits_, accepted_;
   lookup_view lookups_;
   lookup_statements search_;
   pending_rows pending_;
@@ -131,6 +133,7 @@ result<void> sqlite_reader::prepare() {
            {&attempts_, "SELECT " SKEIN_ATTEMPT_COLUMNS
                         " FROM attempt WHERE id >= ? AND id < ? ORDER BY id, attempt"},
            {&state_, "SELECT value, crc FROM state WHERE agent = ? AND key = ?"},
+           {&states_, "SELECT value, crc, key FROM state WHERE agent = ? AND key > ? ORDER BY key"},
            {&commits_,
             "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no > ? ORDER BY no LIMIT ?"},
            {&accepted_, "SELECT " SKEIN_EVENT_COLUMNS_SMALL
@@ -404,6 +407,31 @@ result<std::optional<slice>> sqlite_reader::state_of(agent_no agent, std::string
   if (!value)
     return value.error();
   return std::optional{copy(*value)};
+}
+
+result<reader::state_page> sqlite_reader::states(agent_no agent, std::string_view after,
+                                                 std::string_view before, std::size_t limit) {
+  const reset_at_end end{states_};
+  states_.bind(1, std::int64_t{raw(agent)}).bind_text(2, after);
+  state_page page;
+  std::size_t bytes = 0;
+  int code = SQLITE_OK;
+  while ((code = states_.step()) == SQLITE_ROW) {
+    const std::string_view key = states_.text(2);
+    if (!before.empty() && key >= before)
+      return page;
+    page.more = page.states.size() >= limit || bytes >= page_bytes_max;
+    if (page.more) // what cannot be read is for the next page to tell
+      return page;
+    const auto value = state_at(states_, std::int64_t{raw(agent)}, key, old_);
+    if (!value)
+      return value.error();
+    bytes += key.size() + value->size();
+    page.states.emplace_back(key, copy(*value));
+  }
+  if (code != SQLITE_DONE)
+    return failed(code);
+  return page;
 }
 
 result<void> sqlite_reader::read_accepted(std::int64_t first, std::int64_t count,

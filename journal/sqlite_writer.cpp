@@ -328,20 +328,18 @@ result<void> sqlite_writer::insert_timers(const staged_batch& staged) {
 }
 
 result<void> sqlite_writer::insert_states(const staged_batch& staged) {
-  result<void> done;
-  staged.for_states([&](agent_no agent, const state_change& change) {
-    if (!done)
-      return;
-    statement& which = change.erase ? erase_state_ : set_state_;
-    which.bind(1, std::int64_t{raw(agent)}).bind_text(2, change.key);
-    if (!change.erase) {
+  for (const auto& [agent, change] : staged.states) {
+    statement& which = change->erase ? erase_state_ : set_state_;
+    which.bind(1, std::int64_t{raw(agent)}).bind_text(2, change->key);
+    if (!change->erase) {
       const state_columns row{
-          .agent = std::int64_t{raw(agent)}, .key = change.key, .value = change.value.view()};
+          .agent = std::int64_t{raw(agent)}, .key = change->key, .value = change->value.view()};
       which.bind_blob(3, row.value).bind(4, stored_crc(crc_of(row)));
     }
-    done = run(which, "writing state");
-  });
-  return done;
+    if (auto done = run(which, "writing state"); !done)
+      return done;
+  }
+  return {};
 }
 
 result<void> sqlite_writer::insert_attempts(const sealed_commit& commit) {

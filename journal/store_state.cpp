@@ -68,6 +68,8 @@ result<op_result> store_state::judge(const operation& op, past& disk) {
     return judge(*finished, disk);
   if (const auto* failed = std::get_if<attempt_op>(&op))
     return judge(*failed, disk);
+  if (const auto* kept = std::get_if<keep_op>(&op))
+    return judge(*kept);
   return judge(std::get<start_op>(op), disk);
 }
 
@@ -77,8 +79,8 @@ void store_state::look_ahead(batches all) {
     for (const operation& op : batch)
       if (const auto* accepted = std::get_if<accept_op>(&op))
         ahead_.push_back(accepted->event.identity);
-      else if (const auto* finished = std::get_if<finish_op>(&op))
-        for (const accept_op& emit : finished->emits)
+      else
+        for (const accept_op& emit : emits_of(op))
           ahead_.push_back(emit.event.identity);
   window_->look_ahead(ahead_);
 }
@@ -160,12 +162,12 @@ void store_state::take_back(std::size_t events_before, const ledgers& totals_bef
 }
 
 /// All emits, or none: then `judged` says why.
-result<bool> store_state::accept_emits(const finish_op& op, op_result& judged) {
+result<bool> store_state::accept_emits(std::span<const accept_op> emits, op_result& judged) {
   const std::size_t events_before = staged_.events.size();
   const ledgers totals_before = totals_;
-  judged.emits.reserve(op.emits.size());
-  for (std::size_t i = 0; i < op.emits.size(); ++i) {
-    const auto emitted = judge(op.emits[i], true);
+  judged.emits.reserve(emits.size());
+  for (std::size_t i = 0; i < emits.size(); ++i) {
+    const auto emitted = judge(emits[i], true);
     if (!emitted)
       return emitted.error();
     const op_result& one = *emitted;
@@ -217,12 +219,14 @@ result<op_result> store_state::judge(const finish_op& op, past& disk) {
   if (*no)
     return **no;
   op_result judged;
-  const auto accepted = accept_emits(op, judged);
+  const auto accepted = accept_emits(op.emits, judged);
   if (!accepted)
     return accepted.error();
   if (!*accepted)
     return judged;
   staged_.outcomes.push_back(&op);
+  if (op.state_of_key)
+    staged_.states.push_back({op.agent, &*op.state_of_key});
   count_terminal(totals_.deliveries, op.state);
   const pending_mark left = pending_.remove(op.delivery);
   tags_before_.push_back(left.tag);
@@ -274,6 +278,22 @@ result<op_result> store_state::judge(const start_op& op, past& disk) {
   return op_result{};
 }
 
+result<op_result> store_state::judge(const keep_op& op) {
+  if (op.epoch != epoch_of(op.shard))
+    return refused(op_status::fenced);
+  op_result judged;
+  const auto accepted = accept_emits(op.emits, judged);
+  if (!accepted)
+    return accepted.error();
+  if (!*accepted)
+    return judged;
+  for (const keep_op::kept& each : op.states) {
+    SKEIN_CHECK(raw(each.agent) < agents_);
+    staged_.states.push_back({each.agent, &each.state});
+  }
+  return judged;
+}
+
 void store_state::stage_start(const delivery_id& delivery, std::optional<start_row> row) {
   starts_before_.emplace_back(delivery, start_of(delivery));
   staged_.starts.emplace_back(delivery, row);
@@ -285,11 +305,17 @@ void store_state::stage_start(const delivery_id& delivery, std::optional<start_r
 
 void store_state::keep() {
   window_->sweep(staged_.at, staged_.events.size() * sweep_per_event);
+  forget_batch();
+}
+
+/// Of the batch that is over; its room is used again.
+void store_state::forget_batch() {
   staged_.events.clear();
   staged_.outcomes.clear();
   staged_.attempts.clear();
   staged_.starts.clear();
   staged_.late.clear();
+  staged_.states.clear();
   attempts_.clear();
   starts_before_.clear();
   tags_before_.clear();
@@ -306,14 +332,7 @@ void store_state::undo() {
     pending_.restore(staged_.outcomes[i]->delivery, tags_before_[i]);
   take_back(0, totals_before_);
   SKEIN_CHECK(next_ == next_before_);
-  staged_.events.clear();
-  staged_.outcomes.clear();
-  staged_.attempts.clear();
-  staged_.starts.clear();
-  staged_.late.clear();
-  attempts_.clear();
-  starts_before_.clear();
-  tags_before_.clear();
+  forget_batch();
 }
 
 ledgers store_state::counted() const {

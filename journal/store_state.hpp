@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -44,25 +45,17 @@ struct staged_batch {
   std::vector<std::pair<delivery_id, std::optional<start_row>>> starts; // empty = its row goes
   /// Events that retention left as pending and that are over now, not dead.
   std::vector<std::uint64_t> late;
-  /// Of another store: a state whose outcome need not be there any more. An engine has none.
-  struct kept_state {
+  /// Set or erased, in this order: of one (agent, key) the last one wins. By outcomes, by keep_op,
+  /// or of another store, where the outcome need not be there any more.
+  struct new_state {
     agent_no agent{};
-    state_change change;
+    const state_change* change = nullptr;
   };
-  std::vector<kept_state> states;
+  std::vector<new_state> states;
 
   bool empty() const {
     return events.empty() && outcomes.empty() && attempts.empty() && starts.empty() &&
            states.empty();
-  }
-  /// Every state that the batch sets or erases: `each(agent, change)`.
-  template <class Each>
-  void for_states(const Each& each) const {
-    for (const finish_op* outcome : outcomes)
-      if (outcome->state_of_key)
-        each(outcome->agent, *outcome->state_of_key);
-    for (const kept_state& kept : states)
-      each(kept.agent, kept.change);
   }
 };
 
@@ -106,11 +99,13 @@ class store_state {
   result<op_result> judge(const finish_op& op, past& disk);
   result<op_result> judge(const attempt_op& op, past& disk);
   result<op_result> judge(const start_op& op, past& disk);
+  result<op_result> judge(const keep_op& op);
   /// Empty if the delivery can still change; else the answer to the operation.
   result<std::optional<op_result>> refusal(epoch_no epoch, const delivery_id& delivery, past& disk);
   void accept(const accept_op& op, event_id event);
-  result<bool> accept_emits(const finish_op& op, op_result& judged);
+  result<bool> accept_emits(std::span<const accept_op> emits, op_result& judged);
   void take_back(std::size_t events_before, const ledgers& totals_before);
+  void forget_batch();
   void stage_start(const delivery_id& delivery, std::optional<start_row> row);
   result<delivery_state> event_end(const finish_op& op, past& disk) const;
   const finish_op* staged_end(const delivery_id& delivery) const;

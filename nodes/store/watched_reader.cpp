@@ -50,6 +50,12 @@ result<std::optional<slice>> watched_reader::state_of(agent_no agent, std::strin
   return seen(reader_->state_of(agent, key));
 }
 
+result<journal::reader::state_page> watched_reader::states(agent_no agent, std::string_view after,
+                                                           std::string_view before,
+                                                           std::size_t limit) {
+  return seen(reader_->states(agent, after, before, limit));
+}
+
 result<journal::reader::feed> watched_reader::commits_after(commit_no after, std::size_t limit) {
   return seen(reader_->commits_after(after, limit));
 }

@@ -26,6 +26,8 @@ class watched_reader final : public journal::reader {
   pending(std::span<const std::uint64_t> sequences) override;
   result<journal::timer_page> timers(const journal::timer_query& which) override;
   result<std::optional<slice>> state_of(agent_no agent, std::string_view key) override;
+  result<state_page> states(agent_no agent, std::string_view after, std::string_view before,
+                            std::size_t limit) override;
   result<feed> commits_after(commit_no after, std::size_t limit) override;
 
  private:

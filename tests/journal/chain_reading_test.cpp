@@ -71,6 +71,8 @@ TEST_CASE("a changed state is found before a turn gets it") {
   store.change("state-of-k");
   store.open();
   check_corrupt(store.view->state_of(agent_no{0}, "k"), "a state of agent 0");
+  check_corrupt(store.view->states(agent_no{0}, {}, {}, 1), "a state of agent 0");
+  CHECK(must(store.view->states(agent_no{0}, {}, {}, 0)).more); // it is not looked at for that
 }
 
 TEST_CASE("a changed row of a commit is found by the feed and by the window of identities") {

@@ -4,7 +4,7 @@ namespace skein::test {
 
 using namespace std::chrono_literals;
 
-std::vector<std::string> workload_agents() { return {"bot", "log", "mail", "x"}; }
+std::vector<std::string> workload_agents() { return {"bot", "log", "mail", "!own"}; }
 
 duration random_workload::pause() {
   switch (number(8)) {
@@ -67,9 +67,23 @@ finish_op random_workload::make_finish(const hash_settings& hash, instant now) {
   if (op.reply_kind != data_kind::none)
     op.reply = slice{std::string(number(30), 'r')};
   if (number(3) == 0)
-    op.state_of_key = state_change{"key" + std::to_string(number(5)), number(3) == 0,
-                                   slice{std::string(number(40), 's')}};
+    op.state_of_key = make_state();
   for (std::uint64_t i = number(4) == 0 ? number(4) : 0; i > 0; --i)
+    op.emits.push_back(make_accept(hash, now));
+  return op;
+}
+
+state_change random_workload::make_state() {
+  return {"key" + std::to_string(number(5)), number(3) == 0, slice{std::string(number(40), 's')}};
+}
+
+/// Of the agents of deliveries too, so that turns and this change the same states.
+keep_op random_workload::make_keep(const hash_settings& hash, instant now) {
+  keep_op op;
+  op.shard = shard_id{static_cast<std::uint32_t>(number(256))};
+  for (std::uint64_t i = number(5); i > 0; --i)
+    op.states.push_back({agent_no{static_cast<std::uint16_t>(number(4))}, make_state()});
+  for (std::uint64_t i = number(2) == 0 ? number(3) : 0; i > 0; --i)
     op.emits.push_back(make_accept(hash, now));
   return op;
 }
@@ -77,7 +91,7 @@ finish_op random_workload::make_finish(const hash_settings& hash, instant now) {
 std::vector<operation> random_workload::next(const hash_settings& hash, instant now) {
   std::vector<operation> batch;
   for (std::uint64_t i = 1 + number(12); i > 0; --i) {
-    switch (number(10)) {
+    switch (number(11)) {
       case 0: {
         attempt_op op;
         op.delivery = some_delivery();
@@ -98,6 +112,9 @@ std::vector<operation> random_workload::next(const hash_settings& hash, instant 
       case 3:
       case 4:
         batch.emplace_back(make_finish(hash, now));
+        break;
+      case 5:
+        batch.emplace_back(make_keep(hash, now));
         break;
       default:
         batch.emplace_back(make_accept(hash, now));
@@ -120,20 +137,23 @@ void random_workload::committed(const std::vector<operation>& batch,
       continue;
     if (const auto* accepted = std::get_if<accept_op>(&batch[i]))
       remember(*accepted, judged.event);
-    if (const auto* finished = std::get_if<finish_op>(&batch[i]))
-      for (std::size_t e = 0; e < finished->emits.size(); ++e)
-        if (!judged.emits[e].duplicate)
-          remember(finished->emits[e], judged.emits[e].event);
+    const auto emits = emits_of(batch[i]);
+    for (std::size_t e = 0; e < emits.size(); ++e)
+      if (!judged.emits[e].duplicate)
+        remember(emits[e], judged.emits[e].event);
   }
 }
 
 void set_epoch(std::vector<operation>& batch, epoch_no epoch) {
   for (operation& each : batch)
-    std::visit([&](auto& op) { op.epoch = epoch; }, each);
-  for (operation& each : batch)
-    if (auto* finished = std::get_if<finish_op>(&each))
-      for (accept_op& emit : finished->emits)
-        emit.epoch = epoch;
+    std::visit(
+        [&](auto& op) {
+          op.epoch = epoch;
+          if constexpr (requires { op.emits; })
+            for (accept_op& emit : op.emits)
+              emit.epoch = epoch;
+        },
+        each);
 }
 
 } // namespace skein::test

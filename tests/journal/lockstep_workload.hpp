@@ -28,6 +28,8 @@ class random_workload {
   accept_op make_accept(const hash_settings& hash, instant now);
   delivery_id some_delivery();
   finish_op make_finish(const hash_settings& hash, instant now);
+  keep_op make_keep(const hash_settings& hash, instant now);
+  state_change make_state();
   void remember(const accept_op& op, event_id event);
 
   std::mt19937_64 random_;

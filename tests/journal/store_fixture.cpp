@@ -222,6 +222,23 @@ std::string describe(const op_result& judged) {
   return out.str();
 }
 
+/// Of all agents, in small pages.
+void describe_states(std::ostream& out, engine& store, reader& view) {
+  for (const agent_no each : must(store.agents_with_state())) {
+    out << "states of " << raw(each);
+    bool more = true;
+    for (std::string after; more;) {
+      const auto page = must(view.states(each, after, {}, 2));
+      for (const auto& [key, value] : page.states)
+        out << " '" << key << "': '" << value.view() << '\'';
+      more = page.more;
+      if (more)
+        after = page.states.at(1).first;
+    }
+    out << '\n';
+  }
+}
+
 std::string describe(engine& store, reader& view) {
   std::ostringstream out;
   out << "last commit " << raw(store.last_commit()) << "\nevents "
@@ -229,10 +246,8 @@ std::string describe(engine& store, reader& view) {
       << show(must(store.deliveries_ledger())) << "\nagents";
   for (const std::string& name : store.agent_names())
     out << ' ' << name;
-  out << "\nwith state";
-  for (const agent_no each : must(store.agents_with_state()))
-    out << ' ' << raw(each);
   out << '\n';
+  describe_states(out, store, view);
   event_filter filter;
   filter.limit = 7;
   do {

@@ -45,6 +45,10 @@ class sim_reader final : public journal::reader {
   result<std::optional<slice>> state_of(agent_no agent, std::string_view key) override {
     return from_->state_of(agent, key);
   }
+  result<state_page> states(agent_no agent, std::string_view after, std::string_view before,
+                            std::size_t limit) override {
+    return from_->states(agent, after, before, limit);
+  }
   result<feed> commits_after(commit_no after, std::size_t limit) override {
     return from_->commits_after(after, limit);
   }
