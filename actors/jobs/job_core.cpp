@@ -184,7 +184,7 @@ void job_core::submit() {
     return;
   }
   journal::keep_op op;
-  op.epoch = settings_.epoch;
+  op.epoch = settings_.epoch; // on one node all shards have the same
   const auto put = [&](agent_no agent, const std::string& key, std::string text) {
     op.states.push_back({agent, {key, false, slice{std::move(text)}}});
   };

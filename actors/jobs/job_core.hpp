@@ -219,6 +219,7 @@ class job_core {
   result<journal::accept_op> make_event(const kept_job& which, const waiting_run& run,
                                         const std::string& id);
   void add_record(kept_job& which, job_record record);
+  void close_record(kept_job& which);
   void write_record(kept_job& which, const job_record& record);
   void skip(kept_job& which, instant due, std::string why);
   void end_run(kept_job& which, const job_ended_in& end);
@@ -255,7 +256,7 @@ class job_core {
   nlohmann::json next_of(const kept_job& which, std::size_t count) const;
   nlohmann::json policies_of(const kept_job& which) const;
   nlohmann::json graph() const;
-  void dry_run(const job_command_in& input, const nlohmann::json& words);
+  void dry_run(const job_command_in& input);
   std::uint64_t first_record(const kept_job& which) const;
   void explain(const job_command_in& input, const kept_job& which, const nlohmann::json& words);
   nlohmann::json record_view(const kept_job& which, const job_record& record,

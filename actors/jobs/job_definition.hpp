@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/jobs/due_times.hpp"
+#include "protocol/delivery_state.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/result.hpp"
 

@@ -32,6 +32,7 @@ void job_core::want_run(kept_job& which, waiting_run run) {
   if (which.queue.size() >= limits::job_queue_max)
     return skip(which, run.due,
                 std::to_string(limits::job_queue_max) + " instants were waiting already");
+  close_record(which); // its instants follow one another without gaps
   which.queue.push_back(std::move(run));
 }
 
@@ -128,12 +129,16 @@ void job_core::add_record(kept_job& which, job_record record) {
     which.open->count += record.count;
     return;
   }
-  if (which.open)
-    write_record(which, *std::exchange(which.open, std::nullopt));
+  close_record(which);
   if (is_run_record(record.kind))
     write_record(which, record);
   else
     which.open = std::move(record);
+}
+
+void job_core::close_record(kept_job& which) {
+  if (which.open)
+    write_record(which, *std::exchange(which.open, std::nullopt));
 }
 
 /// The newest limits::job_records_max of a job are kept.

@@ -111,7 +111,8 @@ void job_core::read_state(kept_job& which, std::string_view text) const {
   for (const json& each : words.value("running", json::array()))
     which.running.push_back({time_in(each, "due"), each.value("id", ""), std::nullopt});
   which.failures = words.value("failures", 0u);
-  for (const auto& [name, ends] : words.value("inputs", json::object()).items())
+  const json inputs = words.value("inputs", json::object());
+  for (const auto& [name, ends] : inputs.items())
     for (const json& each : ends)
       which.inputs[name].push_back({time_in(each, "due"), each.value("ok", false),
                                     each.value("id", ""), each.value("reply", "")});

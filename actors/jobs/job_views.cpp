@@ -77,7 +77,7 @@ void job_core::question(const job_command_in& input, const json& words) {
   if (input.operation == "job.graph")
     return answer(input.ticket, graph());
   if (words.value("dry_run", false))
-    return dry_run(input, words);
+    return dry_run(input);
   const kept_job* const which = find(words.value("job", std::string{}));
   if (which == nullptr)
     return fail(input.ticket, errc::not_found,
@@ -101,7 +101,7 @@ void job_core::question(const job_command_in& input, const json& words) {
 }
 
 /// Checks what a create or an edit would do, and shows it.
-void job_core::dry_run(const job_command_in& input, const json& words) {
+void job_core::dry_run(const job_command_in& input) {
   if (input.operation != "job.create" && input.operation != "job.edit")
     return fail(input.ticket, errc::invalid_argument, "only create and edit have a dry run");
   const json exact = read_json<json>(input.arguments);

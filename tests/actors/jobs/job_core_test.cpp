@@ -1,0 +1,391 @@
+// What becomes of each instant of a job: in order, after misses, beside runs that go on, over
+// restarts, crashes and refused commits.
+#include "tests/actors/jobs/job_world.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace skein;
+using namespace skein::test;
+using namespace std::chrono_literals;
+using nlohmann::json;
+using lines = std::vector<std::string>;
+
+namespace {
+
+json every(const char* period, json more = json::object()) {
+  more["every"] = period;
+  more["agent"] = "bot";
+  return more;
+}
+
+job_schedule schedule_of(const json& definition) {
+  auto read = read_job("j", definition, job_world::around());
+  REQUIRE(read.problems.empty());
+  return {read.job, *job_world::zone(read.job.zone)};
+}
+
+} // namespace
+
+TEST_CASE("a job fires at each of its instants, once, with its event") {
+  job_world one;
+  const json made = one.create("tick", every("1m", {{"data", {{"n", 1}}}, {"key", "room-1"}}));
+  CHECK(made["next"].size() == 5);
+  CHECK(made["next"][0]["utc"] == "2026-11-29T09:00:00Z");
+  one.run_until(job_world::at("11-29T08:59:59"));
+  CHECK(one.events("tick").empty());
+  for (int i = 0; i < 3; ++i) {
+    one.run_for(60s);
+    one.end_all();
+  }
+  CHECK(one.events("tick") == lines{"tick@2026-11-29T09:00:00Z", "tick@2026-11-29T09:01:00Z",
+                                    "tick@2026-11-29T09:02:00Z"});
+  CHECK(one.records("tick") == lines{"fired 09:00:00", "fired 09:01:00", "fired 09:02:00"});
+  const event made_event = one.event_of("tick@2026-11-29T09:01:00Z");
+  CHECK(made_event.source == "skein/job/tick");
+  CHECK(made_event.type == "skein.job");
+  CHECK(made_event.key() == "room-1");
+  CHECK(made_event.time == "2026-11-29T09:01:00Z");
+  CHECK(made_event.data == R"({"n":1})");
+}
+
+TEST_CASE("never before its time, also with jitter, which is the same each time") {
+  job_world one;
+  one.create("j", every("1m", {{"jitter", "30s"}}));
+  const std::string told = one.ask("job.describe", {{"job", "j"}})["jitter"];
+  const auto offset = parse_duration(told);
+  REQUIRE(offset);
+  REQUIRE(*offset > 0s);
+  REQUIRE(*offset < 30s);
+  const instant fires = job_world::at("11-29T09:00:00") + *offset;
+  one.run_until(fires - 1ms);
+  CHECK(one.events("j").empty());
+  one.run_until(fires + 1ms);
+  CHECK(one.events("j") == lines{"j@2026-11-29T09:00:00Z"});
+  one.end_all();
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "j"}})["jitter"] == told);
+}
+
+TEST_CASE("missed instants: the misfire rule says which of them run") {
+  job_world one;
+  SECTION("once: the newest if it is not late by more than half of the period; one record the rest") {
+    one.create("j", every("1m"));
+    one.jump(10min); // 09:09:30
+    CHECK(one.records("j") ==
+          lines{"merged 09:00:00..09:08:00 x9: missed; one run stands for all of them",
+                "caught-up 09:09:00"});
+    one.end_all();
+    one.jump(10min + 5s); // 09:19:35
+    CHECK(one.records("j").back() == "skipped 09:10:00..09:19:00 x10: missed by more than 30s");
+    CHECK(one.events("j").size() == 1);
+  }
+  SECTION("once, with a bound of its own") {
+    one.create("j", every("1m", {{"catch_up", "50s"}}));
+    one.jump(10min + 15s);
+    CHECK(one.records("j").back() == "caught-up 09:09:00");
+  }
+  SECTION("skip: none") {
+    one.create("j", every("1m", {{"misfire", "skip"}}));
+    one.jump(10min);
+    CHECK(one.records("j") == lines{"skipped 09:00:00..09:09:00 x10: missed, and misfire = skip"});
+    CHECK(one.events("j").empty());
+  }
+  SECTION("all: each, in order, one after the other, up to its bounds") {
+    one.create("j", every("1m", {{"misfire", "all"}, {"catch_up_max", 3}}));
+    one.jump(10min);
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(one.running("j").size() == 1);
+      one.end(one.running("j").front());
+    }
+    CHECK(one.records("j") ==
+          lines{"skipped 09:00:00..09:06:00 x7: missed by more than 1d, or by more than 3 instants",
+                "caught-up 09:07:00", "caught-up 09:08:00", "caught-up 09:09:00"});
+  }
+  SECTION("a month of seconds is one record") {
+    one.create("j", every("1s"));
+    one.jump(30 * 24h);
+    one.run_for(1s);
+    one.end_all();
+    const auto all = one.ledger("j");
+    std::uint64_t instants = 0;
+    for (const auto& each : all)
+      instants += each.count;
+    CHECK(instants >= 30 * 24 * 3'600);
+    CHECK(all.size() < 6);
+  }
+  SECTION("a small delay is no miss") {
+    one.create("j", every("1m", {{"misfire", "skip"}}));
+    one.jump(35s); // 5 s late
+    CHECK(one.records("j") == lines{"fired 09:00:00"});
+  }
+}
+
+TEST_CASE("an instant that comes while a run goes on") {
+  job_world one;
+  SECTION("skip: is left out, and the record says whose run was in the way") {
+    one.create("j", every("1m"));
+    one.run_until(job_world::at("11-29T09:03:10"));
+    one.end_all();
+    one.run_until(job_world::at("11-29T09:04:10"));
+    CHECK(one.records("j") == lines{"fired 09:00:00",
+                                    "skipped 09:01:00..09:03:00 x3: the run of 2026-11-29T09:00:00Z "
+                                    "was still going on (overlap = skip)",
+                                    "fired 09:04:00"});
+  }
+  SECTION("queue: waits, over a restart too") {
+    one.create("j", every("1m", {{"overlap", "queue"}}));
+    one.run_until(job_world::at("11-29T09:02:10"));
+    CHECK(one.records("j") == lines{"fired 09:00:00"});
+    one.restart(false);
+    CHECK(one.running("j") == lines{"j@2026-11-29T09:00:00Z"});
+    one.end_all();
+    CHECK(one.records("j") == lines{"fired 09:00:00", "fired 09:01:00", "fired 09:02:00"});
+  }
+  SECTION("cancel: ends it, and runs when it has ended; what had waited is left out") {
+    one.create("j", every("1m", {{"overlap", "cancel"}}));
+    one.run_until(job_world::at("11-29T09:02:10"));
+    CHECK(one.cancelled == lines{"j@2026-11-29T09:00:00Z", "j@2026-11-29T09:00:00Z"});
+    one.end("j@2026-11-29T09:00:00Z", delivery_state::cancelled);
+    CHECK(one.records("j") ==
+          lines{"fired 09:00:00",
+                "skipped 09:01:00: a later one came before it could run (overlap = cancel)",
+                "fired 09:02:00"});
+  }
+  SECTION("allow: both run") {
+    one.create("j", every("1m", {{"overlap", "allow"}}));
+    one.run_until(job_world::at("11-29T09:02:10"));
+    CHECK(one.running("j").size() == 3);
+  }
+}
+
+TEST_CASE("a paused job leaves its instants out and says who paused it") {
+  job_world one;
+  one.create("j", every("1m"));
+  one.ask("job.pause", {{"job", "j"}, {"by", "ann"}, {"why", "holidays"}});
+  one.run_until(job_world::at("11-29T09:04:10"));
+  one.restart();
+  one.ask("job.resume", {{"job", "j"}, {"by", "bob"}});
+  one.run_until(job_world::at("11-29T09:05:10"));
+  CHECK(one.records("j") == lines{"skipped 09:00:00..09:04:00 x5: paused by ann", "fired 09:05:00"});
+  const json page = one.ask("job.describe", {{"job", "j"}});
+  CHECK(page["changes"].size() == 3);
+  CHECK(page["changes"][2]["by"] == "bob");
+}
+
+TEST_CASE("it is paused after so many failures one after the other") {
+  job_world one;
+  one.create("j", every("1m", {{"pause_after", 2}}));
+  one.run_for(60s);
+  one.end("j@2026-11-29T09:00:00Z", delivery_state::dead);
+  one.run_for(60s);
+  one.end("j@2026-11-29T09:01:00Z");
+  for (const char* minute : {"02", "03"}) {
+    one.run_for(60s);
+    one.end("j@2026-11-29T09:" + std::string{minute} + ":00Z", delivery_state::dead);
+  }
+  CHECK(one.ask("job.describe", {{"job", "j"}})["state"] == "paused");
+  one.run_for(10min);
+  CHECK(one.events("j").size() == 4);
+  one.ask("job.resume", {{"job", "j"}});
+  one.run_for(60s);
+  CHECK(one.events("j").size() == 5);
+}
+
+TEST_CASE("every instant is in exactly one record, over crashes, jumps and refused commits") {
+  const json definition = every("7s", {{"misfire", GENERATE("skip", "once", "all")},
+                                       {"overlap", GENERATE("skip", "queue", "allow")}});
+  const auto schedule = schedule_of(definition);
+  job_world one;
+  one.create("j", definition);
+  const instant begin = one.now();
+  std::uint64_t dice = 7;
+  for (int step = 0; step < 400; ++step) {
+    dice = dice * 6364136223846793005ull + 1442695040888963407ull;
+    const auto roll = dice >> 33;
+    switch (roll % 8) {
+      case 0:
+        one.jump(std::chrono::seconds{roll / 8 % 90});
+        break;
+      case 1:
+        one.restart(false);
+        break;
+      case 2: // a crash while a commit is under way: it may or may not be there
+        one.holds_commits = true;
+        one.run_for(std::chrono::seconds{roll / 8 % 20});
+        one.holds_commits = false;
+        one.restart(false);
+        break;
+      case 3:
+        one.refuses = errc::disk_full;
+        one.run_for(std::chrono::seconds{roll / 8 % 20});
+        one.refuses = errc::none;
+        break;
+      case 4:
+        one.end_all();
+        break;
+      default:
+        one.run_for(std::chrono::seconds{roll / 8 % 10});
+    }
+  }
+  one.run_for(3s);
+  one.end_all();
+  for (int i = 0; i < 3'000 && !one.running("j").empty(); ++i)
+    one.end_all();
+  std::size_t expected = 0;
+  for (auto due = schedule.next(begin); due && *due <= one.now(); due = schedule.next(*due))
+    ++expected;
+  CHECK(one.instants_in_ledger("j", schedule, begin, one.now()) == expected);
+  CHECK(expected > 100);
+  // One event for each run of the ledger, and no other.
+  lines runs;
+  for (const job_record& each : one.ledger("j"))
+    if (is_run_record(each.kind))
+      runs.push_back(each.id);
+  CHECK(one.events("j") == runs);
+}
+
+TEST_CASE("a node that keeps crashing does not catch up") {
+  job_world one;
+  one.create("j", every("1m"));
+  for (int i = 0; i < 3; ++i) {
+    one.jump(30s);
+    one.restart(false);
+  }
+  one.end_all();
+  const std::size_t before = one.events("j").size();
+  // The node is away over an instant, late by less than the bound.
+  one.holds_commits = true;
+  one.jump(80s);
+  one.holds_commits = false;
+  one.restart(false);
+  CHECK(one.events("j").size() == before);
+  CHECK(one.records("j").back().find("several times") != std::string::npos);
+}
+
+TEST_CASE("at runs once; a job that would never run is refused") {
+  job_world one;
+  one.create("j", {{"at", "2026-11-29T10:00"}, {"zone", "Europe/Berlin"}, {"agent", "bot"}});
+  one.run_for(5min);
+  CHECK(one.events("j") == lines{"j@2026-11-29T09:00:00Z"});
+  CHECK(one.ask("job.describe", {{"job", "j"}})["next"].empty());
+  CHECK(one.create("k", {{"at", "2026-11-29T08:00:00Z"}, {"agent", "bot"}})["code"] ==
+        "invalid-argument");
+}
+
+TEST_CASE("the jobs of the configuration and those of people do not fight") {
+  job_world one;
+  one.of_file({{"a", every("1m").dump()}, {"b", every("1m").dump()}});
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "a"}})["owner"] == "file");
+  CHECK(one.ask("job.edit", {{"job", "a"}, {"definition", every("2m")}})["code"] ==
+        "state-conflict");
+  CHECK(one.ask("job.delete", {{"job", "a"}})["code"] == "state-conflict");
+  one.create("c", every("1m"));
+  one.of_file({{"a", every("3m").dump()}, {"c", every("5m").dump()}});
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "a"}})["schedule"] == "every 3m");
+  CHECK(one.ask("job.describe", {{"job", "a"}})["revision"] == 2);
+  CHECK(one.ask("job.describe", {{"job", "b"}})["code"] == "not-found");
+  CHECK(one.ask("job.describe", {{"job", "c"}})["schedule"] == "every 1m");
+  CHECK(std::any_of(one.log.begin(), one.log.end(), [](const std::string& line) {
+    return line.starts_with("job-owned-by-cli");
+  }));
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "a"}})["revision"] == 2);
+}
+
+TEST_CASE("by hand: trigger and backfill, beside the records of the schedule") {
+  job_world one;
+  one.create("j", every("1m", {{"misfire", "skip"}}));
+  one.jump(5min);
+  CHECK(one.records("j") == lines{"skipped 09:00:00..09:04:00 x5: missed, and misfire = skip"});
+  one.ask("job.trigger", {{"job", "j"}, {"by", "ann"}});
+  CHECK(one.ask("job.trigger", {{"job", "j"}})["code"] == "state-conflict");
+  one.end_all();
+  const json told = one.ask("job.backfill", {{"job", "j"},
+                                             {"by", "ann"},
+                                             {"from", "2026-11-29T09:01:00Z"},
+                                             {"to", "2026-11-29T09:02:30Z"}});
+  CHECK(told["instants"] == 2);
+  one.end_all();
+  CHECK(one.records("j") ==
+        lines{"skipped 09:00:00..09:04:00 x5: missed, and misfire = skip", "triggered 09:04:30: ann",
+              "backfilled 09:01:00: ann", "backfilled 09:02:00: ann"});
+  CHECK(one.ask("job.backfill", {{"job", "j"}, {"from", "2026-11-29T09:01:00Z"},
+                                 {"to", "2026-11-30T09:01:00Z"}})["code"] == "invalid-argument");
+}
+
+TEST_CASE("chains: a run of each job before it, of the same instant, and what they answered") {
+  job_world one;
+  one.create("root", every("1m"));
+  one.create("a", {{"after", {"root"}}, {"agent", "bot"}});
+  one.create("b", {{"after", {"root:any"}}, {"agent", "bot"}});
+  one.create("c", {{"after", {"a:success", "b:any"}}, {"agent", "bot"}, {"data", "sum"}});
+  CHECK(one.create("x", {{"after", {"nobody"}}, {"agent", "bot"}})["detail"] ==
+        "after: there is no job nobody");
+  const json cycle =
+      one.ask("job.edit", {{"job", "a"}, {"definition", {{"after", {"c"}}, {"agent", "bot"}}}});
+  CHECK(cycle["detail"] == "after: it would come after itself: a -> c -> a");
+  one.run_for(60s);
+  one.end("root@2026-11-29T09:00:00Z");
+  one.end("a@2026-11-29T09:00:00Z", delivery_state::done, R"({"sum":4})");
+  CHECK(one.events("c").empty());
+  one.restart(false); // what a has told is kept
+  one.end("b@2026-11-29T09:00:00Z", delivery_state::dead);
+  CHECK(one.events("c") == lines{"c@2026-11-29T09:00:00Z"});
+  const json data = json::parse(one.event_of("c@2026-11-29T09:00:00Z").data);
+  CHECK(data["data"] == "sum");
+  CHECK(data["after"]["a"]["reply"]["sum"] == 4);
+  CHECK(data["after"]["b"]["succeeded"] == false);
+  one.end("c@2026-11-29T09:00:00Z");
+  one.run_for(60s);
+  one.end("root@2026-11-29T09:01:00Z", delivery_state::dead);
+  CHECK(one.records("a").back() == "skipped 09:01:00: root failed (wanted success)");
+  one.end("b@2026-11-29T09:01:00Z");
+  one.run_for(60s);
+  one.end("root@2026-11-29T09:02:00Z");
+  one.end("a@2026-11-29T09:02:00Z");
+  one.end("b@2026-11-29T09:02:00Z");
+  CHECK(one.records("c") ==
+        lines{"fired 09:00:00",
+              "skipped 09:01:00: not all of the jobs before it had a run for this instant",
+              "fired 09:02:00"});
+  CHECK(one.ask("job.graph", json::object())["edges"].size() == 4);
+}
+
+TEST_CASE("explain tells in plain words why it did or did not run") {
+  job_world one;
+  one.create("j", every("1m"));
+  const auto explained = [&](const char* at) {
+    const json told = one.ask("job.explain", {{"job", "j"}, {"at", at}});
+    INFO(told.dump());
+    REQUIRE(told.contains("explanation"));
+    std::string all;
+    for (const json& each : told["explanation"])
+      all += each.get<std::string>();
+    return all;
+  };
+  one.run_until(job_world::at("11-29T09:01:10"));
+  CHECK(explained("2026-11-29T09:00") ==
+        "It ran for 2026-11-29T09:00:00+00:00, 0s late, as event " +
+            one.ask("job.history", {{"job", "j"}})["records"].back()["event"].get<std::string>() +
+            ", which is pending.");
+  CHECK(explained("2026-11-29T09:01").find("was still going on") != std::string::npos);
+  CHECK(explained("2026-11-29T08:00").find("no such job yet") != std::string::npos);
+  CHECK(explained("2026-11-29T09:02").find("in 50s") != std::string::npos);
+  CHECK(explained("2026-11-29T09:00:30").find("It was not due") != std::string::npos);
+}
+
+TEST_CASE("a commit that is refused is made again, and a command that met it is told") {
+  job_world one;
+  one.create("j", every("1m"));
+  one.refuses = errc::disk_full;
+  CHECK(one.create("k", every("1m"))["code"] == "disk-full");
+  CHECK(one.ask("job.describe", {{"job", "k"}})["code"] == "not-found");
+  one.run_until(job_world::at("11-29T09:00:05"));
+  CHECK(one.events("j").empty());
+  one.refuses = errc::none;
+  one.run_for(3s);
+  CHECK(one.records("j") == lines{"fired 09:00:00"});
+  CHECK(one.events("j").size() == 1);
+}
