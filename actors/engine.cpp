@@ -1,6 +1,7 @@
 #include "actors/engine.hpp"
 
 #include "actors/interfaces.hpp"
+#include "actors/jobs/job_reading.hpp"
 #include "actors/lookups.hpp"
 #include "actors/reply_event.hpp"
 #include "actors/stream_hub.hpp"
@@ -27,6 +28,15 @@ struct actor_config : caf::actor_system_config {
 
 } // namespace
 
+std::vector<std::string> agent_names_of(const engine_settings& settings) {
+  std::vector<std::string> names;
+  for (const agent_settings& each : settings.agents)
+    names.push_back(each.name);
+  for (const std::string_view each : {jobs_agent, job_states_agent, job_records_agent})
+    names.emplace_back(each);
+  return names;
+}
+
 std::vector<std::string> link_names(const engine_settings& settings) {
   std::vector<std::string> names{"gateway", "agents"};
   for (std::uint32_t i = 0; i < settings.loops; ++i)
@@ -43,6 +53,7 @@ struct engine::impl {
       cores.push_back(std::make_unique<scheduler_core>(scheduler_settings_of(i)));
       loop_boards.push_back(std::make_shared<board<loop_facts>>());
     }
+    jobs_core = std::make_unique<job_core>(job_settings_of());
     for (std::size_t i = 0; i < setup.settings.agents.size(); ++i)
       agent_boards.push_back(std::make_shared<board<agent_facts>>());
     hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit,
@@ -86,13 +97,40 @@ struct engine::impl {
       of.agents.push_back({setup.agent_names[number], agent != nullptr,
                            agent != nullptr && agent->pure, has_state});
     }
-    for (const route_settings& each : setup.settings.routes) {
-      const auto found = std::find(setup.agent_names.begin(), setup.agent_names.end(), each.agent);
-      SKEIN_CHECK(found != setup.agent_names.end());
-      of.routes.push_back({each.type, each.source, each.key,
-                           static_cast<agent_no>(found - setup.agent_names.begin())});
-    }
+    of.routes = routes();
     return of;
+  }
+
+  job_settings job_settings_of() const {
+    job_settings of;
+    of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.hash = setup.store.hash;
+    of.bounds = setup.settings.events;
+    of.agent_names = setup.agent_names;
+    of.routes = routes();
+    of.around.find_zone = setup.find_zone;
+    of.around.default_zone = setup.settings.timezone;
+    for (const agent_settings& each : setup.settings.agents)
+      of.around.agents.push_back(each.name);
+    of.jobs_agent = number_of(jobs_agent);
+    of.states_agent = number_of(job_states_agent);
+    of.records_agent = number_of(job_records_agent);
+    of.of_file = setup.settings.jobs;
+    of.unclean = !setup.store.clean;
+    return of;
+  }
+
+  std::vector<route_table::route> routes() const {
+    std::vector<route_table::route> all;
+    for (const route_settings& each : setup.settings.routes)
+      all.push_back({each.type, each.source, each.key, number_of(each.agent)});
+    return all;
+  }
+
+  agent_no number_of(std::string_view agent) const {
+    const auto found = std::find(setup.agent_names.begin(), setup.agent_names.end(), agent);
+    SKEIN_CHECK(found != setup.agent_names.end());
+    return static_cast<agent_no>(found - setup.agent_names.begin());
   }
 
   bus_port* bus(const std::string& link) const {
@@ -102,15 +140,17 @@ struct engine::impl {
   }
 
   void warn_of_unconfigured() const;
-  void spawn_all();
+  void spawn_all(engine& owner);
   void spawn_loops();
   void spawn_agents();
+  void spawn_jobs(engine& owner);
   std::shared_ptr<lookups> make_lookups(engine& owner);
 
   engine_setup setup;
   actor_config config;
   caf::actor_system system;
   std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
+  std::unique_ptr<job_core> jobs_core;                // until start()
   std::vector<std::size_t> recovered;                 // deliveries, by agent number
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
@@ -126,6 +166,7 @@ struct engine::impl {
   std::vector<std::pair<std::string, runner_news>> early_news; // told before there were agents
   caf::actor gateway;
   caf::actor shutdown;
+  caf::actor jobs;
   std::vector<caf::actor> schedulers;
   std::vector<caf::actor> retries;
   std::map<std::string, caf::actor> agents;
@@ -154,7 +195,7 @@ void engine::impl::warn_of_unconfigured() const {
   }
 }
 
-void engine::impl::spawn_all() {
+void engine::impl::spawn_all(engine& owner) {
   auto drain = std::make_shared<shutdown_parts>();
   drain->core = std::make_unique<shutdown_core>(
       shutdown_settings{setup.settings.loops, setup.settings.drain_deadline});
@@ -176,6 +217,8 @@ void engine::impl::spawn_all() {
   gateway = system.spawn(gateway_actor, front);
   spawn_loops();
   spawn_agents();
+  spawn_jobs(owner);
+  drain->jobs = caf::actor_cast<caf::weak_actor_ptr>(jobs);
   drain->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
   for (const auto& each : schedulers)
     drain->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
@@ -233,6 +276,23 @@ void engine::impl::spawn_agents() {
   }
 }
 
+void engine::impl::spawn_jobs(engine& owner) {
+  auto parts = std::make_shared<jobs_parts>();
+  parts->core = std::move(jobs_core);
+  parts->as = static_cast<loop_no>(setup.settings.loops);
+  parts->records_agent = number_of(job_records_agent);
+  parts->clock = setup.clock;
+  parts->store = setup.store_at;
+  parts->log = setup.log;
+  parts->await = [&owner](event_id event, duration timeout, std::function<void(bool)> done) {
+    owner.await_event(event, timeout, std::move(done));
+  };
+  parts->cancel = [&owner](event_id event) {
+    owner.ask("event.cancel", R"({"event":")" + to_string(event) + R"("})", [](api_answer) {});
+  };
+  jobs = system.spawn(jobs_actor, parts);
+}
+
 std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
   lookup_sources from;
   from.settings = setup.settings;
@@ -277,7 +337,8 @@ result<void> engine::load(journal::reader& from) {
           return found.error();
         core->take_first({each.number, std::move(found)}, now);
       }
-  return {};
+  return recover_jobs(from, impl_->number_of(jobs_agent), impl_->number_of(job_states_agent),
+                      *impl_->jobs_core);
 }
 
 void engine::attach_bus(const std::string& link, bus_port& bus) { impl_->buses[link] = &bus; }
@@ -289,7 +350,7 @@ void engine::start() {
   impl_->hub->listen();
   impl_->warn_of_unconfigured();
   const std::unique_lock lock{impl_->wiring};
-  impl_->spawn_all();
+  impl_->spawn_all(*this);
   impl_->spawned = true;
   impl_->tell_intake();
   for (auto& [agent, news] : std::exchange(impl_->early_news, {}))
@@ -360,6 +421,7 @@ void engine::stop() {
     each = nullptr;
   };
   end(impl_->gateway);
+  end(impl_->jobs);
   end(impl_->shutdown);
   for (auto* group : {&impl_->schedulers, &impl_->retries}) {
     for (caf::actor& each : *group)
@@ -413,7 +475,10 @@ void engine::await_event(event_id event, duration timeout, std::function<void(bo
 
 void engine::ask(std::string operation, std::string arguments_json,
                  std::function<void(api_answer)> done) {
-  if (const auto look = impl_->look)
+  if (operation.starts_with("job.") && impl_->serving.load())
+    caf::anon_send(impl_->jobs, make_parcel(job_call{std::move(operation),
+                                                     std::move(arguments_json), std::move(done)}));
+  else if (const auto look = impl_->look)
     look->ask(operation, arguments_json, std::move(done));
   else
     done({errc::not_ready, "the node is not started"});

@@ -26,7 +26,7 @@ struct engine_setup {
   std::string version;
   journal::store_identity store;
   std::vector<std::string>
-      agent_names; // by number, from the journal; every configured agent is among them
+      agent_names; // by number, from the journal; those of agent_names_of() are among them
   std::vector<agent_no> agents_with_state;
   commit_no last_commit{};
   instant opened_at = no_instant; // the store's last_commit_at() before recover()
@@ -34,11 +34,16 @@ struct engine_setup {
   clock_port* clock = nullptr; // the ports outlive the engine
   store_port* store_at = nullptr;
   log_sink log;
+  /// A time zone by its name; nullptr: there is none.
+  std::function<const zone_rules*(std::string_view)> find_zone;
   /// Called once, when the drain has ended; on an actor's thread.
   std::function<void(finish_effect)> drained;
   bool tell_turns = false; // a log line for each start and end
   bool testing = false;    // CAF's testing scheduler: nothing runs by itself
 };
+
+/// The names of agents that an engine needs the numbers of: the configured ones, and its own.
+std::vector<std::string> agent_names_of(const engine_settings& settings);
 
 /// The names of the links that a node's engine needs, in order: "gateway", "agents", "loop/0", ...
 std::vector<std::string> link_names(const engine_settings& settings);

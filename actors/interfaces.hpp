@@ -12,6 +12,9 @@
 //                                                 decided, |  | failed, armed
 //                                                      due |  v
 //                                                         retry (one a loop)
+//
+// The jobs (one a node) submit to the Store by themselves; the loops are told of their events as of
+// those that another loop's turns emit.
 #pragma once
 
 #include "actors/board.hpp"
@@ -96,10 +99,31 @@ struct gateway_state {
 caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self,
                             std::shared_ptr<gateway_parts> parts);
 
+struct jobs_parts {
+  std::unique_ptr<job_core> core;
+  loop_no as{}; // what it submits by: no loop has this number, so that each is told of its events
+  agent_no records_agent{};
+  clock_port* clock = nullptr;
+  store_port* store = nullptr;
+  log_sink log;
+  /// As node_api has them.
+  std::function<void(event_id, duration, std::function<void(bool)>)> await;
+  std::function<void(event_id)> cancel;
+};
+struct jobs_state {
+  static inline const char* name = "jobs";
+  std::shared_ptr<jobs_parts> parts;
+  std::vector<job_effect> effects;
+  std::uint64_t last_ticket = 0;
+  std::map<std::uint64_t, std::function<void(api_answer)>> asked;
+};
+caf::behavior jobs_actor(caf::stateful_actor<jobs_state>* self, std::shared_ptr<jobs_parts> parts);
+
 struct shutdown_parts {
   std::unique_ptr<shutdown_core> core;
   clock_port* clock = nullptr;
   caf::weak_actor_ptr gateway; // these are set by the engine once all exist
+  caf::weak_actor_ptr jobs;
   std::vector<caf::weak_actor_ptr> schedulers;
   std::vector<caf::weak_actor_ptr> agents;
   std::function<void(finish_effect)> finished;

@@ -6,6 +6,7 @@
 #include "protocol/time.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ struct engine_settings {
   event_limits events;
   duration drain_deadline = limits::drain_deadline;
   std::uint64_t seed = 0; // for jitter; the composition root draws it
+  std::string timezone = "UTC";            // of jobs that name none
+  std::map<std::string, std::string> jobs; // of the configuration: by name, the definition as JSON
 };
 
 } // namespace skein

@@ -7,6 +7,7 @@
 
 #include "actors/agent_core.hpp"
 #include "actors/gateway_core.hpp"
+#include "actors/jobs/job_core.hpp"
 #include "actors/retry_core.hpp"
 #include "actors/scheduler_core.hpp"
 #include "actors/shutdown_core.hpp"
@@ -37,6 +38,13 @@ struct gateway_call {
   std::function<void(std::vector<answer>)> answered;
 };
 
+/// A command or a question for the jobs, with the caller's callback.
+struct job_call {
+  std::string operation;
+  std::string arguments; // JSON
+  std::function<void(api_answer)> answered;
+};
+
 } // namespace skein
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::burst_end)
@@ -45,3 +53,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::retry_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::agent_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::gateway_call>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::shutdown_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_call>)

@@ -8,6 +8,7 @@
 #include "nodes/broker/broker.hpp"
 #include "nodes/broker/zmq_frames.hpp"
 #include "nodes/clock/real_clock.hpp"
+#include "nodes/clock/time_zones.hpp"
 #include "nodes/config/version.hpp"
 #include "nodes/http/admission.hpp"
 #include "nodes/http/http_server.hpp"
@@ -302,8 +303,8 @@ result<void> node::impl::recover() {
   setup.settings = options.settings;
   setup.version = version();
   setup.store = store->identity();
-  for (const agent_settings& agent : options.settings.agents)
-    if (auto number = store->agent_number(agent.name); !number)
+  for (const std::string& agent : agent_names_of(options.settings))
+    if (auto number = store->agent_number(agent); !number)
       return number.error();
   auto with_state = store->agents_with_state();
   if (!with_state)
@@ -315,6 +316,10 @@ result<void> node::impl::recover() {
   setup.clock = clock.get();
   setup.store_at = threads.get();
   setup.log = write_log;
+  setup.find_zone = [](std::string_view name) {
+    const auto zone = find_zone(name);
+    return zone ? *zone : nullptr;
+  };
   setup.tell_turns = log_enabled(log_level::debug);
   setup.drained = [this](finish_effect effect) {
     {

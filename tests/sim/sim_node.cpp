@@ -185,6 +185,8 @@ engine_setup sim_node::make_setup() {
     history_.settings.concurrency.push_back(agent.concurrency);
     history_.settings.pure.push_back(agent.pure);
   }
+  for (const std::string& each : agent_names_of(setup.settings))
+    SKEIN_CHECK(journal_.engine().agent_number(each).ok());
   auto with_state = journal_.engine().agents_with_state();
   SKEIN_CHECK(with_state.ok());
   setup.agents_with_state = std::move(with_state).value();

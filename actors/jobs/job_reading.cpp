@@ -1,0 +1,79 @@
+#include "actors/jobs/job_reading.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace skein {
+
+result<void> each_state(journal::reader& reader, agent_no agent, std::string after,
+                        const std::string& before,
+                        const std::function<void(const std::string&, const slice&)>& take) {
+  for (bool more = true; more;) {
+    auto page = reader.states(agent, after, before, limits::page_rows_max);
+    if (!page)
+      return page.error();
+    for (const auto& [key, value] : page->states)
+      take(key, value);
+    more = page->more;
+    if (!page->states.empty())
+      after = page->states.back().first;
+  }
+  return {};
+}
+
+result<void> recover_jobs(journal::reader& reader, agent_no jobs, agent_no states,
+                          job_core& core) {
+  std::map<std::string, slice> stands;
+  auto done = each_state(reader, states, {}, {}, [&](const std::string& name, const slice& state) {
+    stands.emplace(name, state);
+  });
+  if (!done)
+    return done;
+  core.recover_starts(stands["!node"].view());
+  return each_state(reader, jobs, {}, {}, [&](const std::string& name, const slice& definition) {
+    core.recover(name, definition.view(), stands[name].view());
+  });
+}
+
+result<std::optional<journal::event_record>> find_run(journal::reader& reader,
+                                                      const std::string& job, const std::string& id,
+                                                      const std::optional<event_id>& event) {
+  if (event)
+    return reader.find(*event);
+  auto page = reader.list({.source = job_source(job), .id = id, .limit = 1});
+  if (!page)
+    return page.error();
+  std::optional<journal::event_record> found;
+  if (!page->events.empty())
+    found = std::move(page->events.front());
+  return found;
+}
+
+job_records_in read_job_records(journal::reader& reader, agent_no records,
+                                const read_records_effect& which) {
+  job_records_in read;
+  read.read = which.read;
+  std::uint64_t first = which.first;
+  if (!which.around)
+    first = std::max(first, which.last - std::min<std::uint64_t>(which.last, which.limit));
+  std::vector<job_record> found;
+  const auto take = [&](const std::string&, const slice& value) {
+    if (auto record = read_record(value.view()))
+      if (!which.around || (record->from <= *which.around && *which.around <= record->to))
+        found.push_back(*std::move(record));
+  };
+  auto done = each_state(reader, records, record_key(which.job, first - std::min<std::uint64_t>(first, 1)),
+                         record_key(which.job, which.last), take);
+  if (!done) {
+    read.records = done.error();
+    return read;
+  }
+  for (const job_record& each : found)
+    if (is_run_record(each.kind))
+      if (const auto run = find_run(reader, which.job, each.id, std::nullopt); run && *run)
+        read.events[each.id] = {(**run).event, (**run).state()};
+  read.records = std::move(found);
+  return read;
+}
+
+} // namespace skein

@@ -1,0 +1,31 @@
+// What the journal has of jobs: definitions and states at a start, records and runs later. For the
+// threads that read the store.
+#pragma once
+
+#include "actors/jobs/job_core.hpp"
+#include "journal/journal.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace skein {
+
+/// Every state of an agent whose key is behind `after` and before `before` (empty: no end), in
+/// order.
+result<void> each_state(journal::reader& reader, agent_no agent, std::string after,
+                        const std::string& before,
+                        const std::function<void(const std::string& key, const slice& value)>& take);
+
+/// Into a new core, before its start.
+result<void> recover_jobs(journal::reader& reader, agent_no jobs, agent_no states, job_core& core);
+
+/// The event of a run, by its number if that is known.
+result<std::optional<journal::event_record>> find_run(journal::reader& reader,
+                                                      const std::string& job, const std::string& id,
+                                                      const std::optional<event_id>& event);
+
+job_records_in read_job_records(journal::reader& reader, agent_no records,
+                                const read_records_effect& which);
+
+} // namespace skein

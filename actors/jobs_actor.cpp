@@ -1,0 +1,143 @@
+#include "actors/interfaces.hpp"
+
+#include "actors/event_view.hpp"
+#include "actors/jobs/job_reading.hpp"
+
+namespace skein {
+
+namespace {
+
+using self_ptr = caf::stateful_actor<jobs_state>*;
+
+/// A run is waited for in pieces of this length.
+constexpr std::chrono::minutes wait_piece{10};
+
+job_ended_in ended(const std::string& job, const std::string& id,
+                   const journal::event_record& found) {
+  job_ended_in end{job, id, found.state(), {}, false};
+  for (const journal::delivery_record& each : found.deliveries)
+    if (each.reply_kind == data_kind::json || each.reply_kind == data_kind::text) {
+      end.reply = std::string{each.reply.view()};
+      end.reply_is_json = each.reply_kind == data_kind::json;
+      break;
+    }
+  return end;
+}
+
+/// Waits until a run's event has ended, wherever it is by now, and tells the jobs.
+class run_watch : public std::enable_shared_from_this<run_watch> {
+ public:
+  run_watch(std::shared_ptr<jobs_parts> parts, caf::weak_actor_ptr jobs, watch_run_effect which)
+    : parts_{std::move(parts)}, jobs_{std::move(jobs)}, which_{std::move(which)} {}
+
+  void look() {
+    parts_->store->look_up([self = shared_from_this()](journal::reader& reader) {
+      auto found = find_run(reader, self->which_.job, self->which_.id, self->which_.event);
+      if (!found) {
+        // Not readable now: it is asked for again when the wait, which then has no event, is over.
+        self->which_.event ? self->wait() : self->tell_gone();
+      } else if (!*found) {
+        self->tell_gone();
+      } else if (is_terminal((**found).state())) {
+        send_input(self->jobs_, job_input{ended(self->which_.job, self->which_.id, **found)});
+      } else {
+        self->which_.event = (**found).event;
+        self->wait();
+      }
+    });
+  }
+  void wait() {
+    parts_->await(*which_.event, wait_piece,
+                  [self = shared_from_this()](bool) { self->look_later(); });
+  }
+
+ private:
+  /// Not at once: on a drain nobody waits, and the answer comes at once.
+  void look_later() {
+    const boot_time at = parts_->clock->now().boot + std::chrono::milliseconds{1};
+    parts_->clock->wake_at(at, [self = shared_from_this()] { self->look(); });
+  }
+  /// Retention has dropped it, with what became of it.
+  void tell_gone() {
+    send_input(jobs_, job_input{job_ended_in{which_.job, which_.id, delivery_state::purged, {}, false}});
+  }
+
+  std::shared_ptr<jobs_parts> parts_;
+  caf::weak_actor_ptr jobs_;
+  watch_run_effect which_;
+};
+
+struct performer {
+  self_ptr self;
+  jobs_parts& parts;
+
+  caf::weak_actor_ptr me() const { return caf::weak_actor_ptr{self->ctrl()}; }
+
+  void operator()(submit_effect& effect) const {
+    parts.store->submit(parts.as, std::move(effect.batch),
+                        [to = me()](result<journal::commit_receipt> receipt,
+                                    std::vector<journal::operation> batch) {
+                          send_input(to, job_input{committed_in{std::move(receipt),
+                                                                std::move(batch)}});
+                        });
+  }
+  void operator()(job_answer_effect& effect) const {
+    const auto asked = self->state.asked.extract(effect.ticket);
+    if (!asked.empty())
+      asked.mapped()(std::move(effect.answer));
+  }
+  void operator()(watch_run_effect& effect) const {
+    const auto watch = std::make_shared<run_watch>(self->state.parts, me(), std::move(effect));
+    watch->look();
+  }
+  void operator()(cancel_run_effect& effect) const {
+    parts.store->look_up([parts = self->state.parts, effect = std::move(effect)](
+                             journal::reader& reader) {
+      const auto found = find_run(reader, effect.job, effect.id, effect.event);
+      if (found && *found)
+        parts->cancel((**found).event);
+    });
+  }
+  void operator()(read_records_effect& effect) const {
+    parts.store->look_up(
+        [to = me(), records = parts.records_agent, effect](journal::reader& reader) {
+          send_input(to, job_input{read_job_records(reader, records, effect)});
+        });
+  }
+  void operator()(wake_effect& effect) const {
+    parts.clock->wake_at(effect.at, [to = me()] { send_input(to, job_input{tick_in{}}); });
+  }
+  void operator()(log_effect& effect) const { parts.log("jobs", effect); }
+};
+
+void perform(self_ptr self) {
+  auto& state = self->state;
+  for (job_effect& effect : state.effects)
+    std::visit(performer{self, *state.parts}, effect);
+  state.effects.clear();
+}
+
+} // namespace
+
+caf::behavior jobs_actor(self_ptr self, std::shared_ptr<jobs_parts> parts) {
+  self->state.parts = std::move(parts);
+  self->state.parts->core->start(self->state.parts->clock->now(), self->state.effects);
+  perform(self);
+  return {
+      [self](const parcel<job_input>& input) {
+        auto& state = self->state;
+        state.parts->core->step(std::move(*input.value), state.parts->clock->now(), state.effects);
+        perform(self);
+      },
+      [self](const parcel<job_call>& call) {
+        auto& state = self->state;
+        job_command_in asked{++state.last_ticket, std::move(call.value->operation),
+                             std::move(call.value->arguments)};
+        state.asked.emplace(asked.ticket, std::move(call.value->answered));
+        state.parts->core->step(std::move(asked), state.parts->clock->now(), state.effects);
+        perform(self);
+      },
+  };
+}
+
+} // namespace skein
