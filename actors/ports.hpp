@@ -68,7 +68,8 @@ struct store_facts {
   std::optional<disk_facts> disk = std::nullopt; // of one that lies on a disk
 };
 
-/// An event that one loop's commit brought into being on a shard of another loop of this node.
+/// An event that came into being on a shard of a loop of this node by the commit of another loop,
+/// or of one that is no loop.
 struct foreign_event {
   event_id event;
   offered_event offered;
@@ -85,7 +86,9 @@ class store_port {
   virtual ~store_port() = default;
 
   /// The outcome of a whole submit: a receipt for exactly these operations, or the error for all.
-  /// The operations come back, so that the submitter need not keep them.
+  /// The operations come back, so that the submitter need not keep them. `loop`: who submits; who
+  /// is no loop has the number behind the last one, and all of its events are told to their owners
+  /// before its answer.
   using committed =
       std::function<void(result<journal::commit_receipt>, std::vector<journal::operation>)>;
   virtual void submit(loop_no loop, std::vector<journal::operation> batch, committed done) = 0;

@@ -208,8 +208,10 @@ void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
     settle_finish(slot, *finish, verdict, at);
   else if (const auto* attempt = std::get_if<journal::attempt_op>(&op))
     settle_attempt(slot, *attempt, verdict);
-  else
+  else {
+    SKEIN_CHECK(std::holds_alternative<journal::start_op>(op)); // a loop submits nothing else
     settle_start(slot, verdict);
+  }
 }
 
 void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
