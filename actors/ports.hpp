@@ -86,11 +86,11 @@ class store_port {
   virtual ~store_port() = default;
 
   /// The outcome of a whole submit: a receipt for exactly these operations, or the error for all.
-  /// The operations come back, so that the submitter need not keep them. `loop`: who submits; who
-  /// is no loop has the number behind the last one, and all of its events are told to their owners
-  /// before its answer.
+  /// The operations come back, so that the submitter need not keep them.
   using committed =
       std::function<void(result<journal::commit_receipt>, std::vector<journal::operation>)>;
+  /// `loop` submits. Who is no loop has the number behind the last one's: all of its events are
+  /// told to the loops that own them, before its answer.
   virtual void submit(loop_no loop, std::vector<journal::operation> batch, committed done) = 0;
 
   /// Where the loop's foreign events go, in commit order with its own answers. Set before the first

@@ -204,14 +204,13 @@ void scheduler_core::stop_turn(std::uint32_t slot) {
 
 void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
                                     const journal::op_result& verdict, instant at) {
+  SKEIN_CHECK(!std::holds_alternative<journal::keep_op>(op)); // no loop submits one
   if (auto* finish = std::get_if<journal::finish_op>(&op))
     settle_finish(slot, *finish, verdict, at);
   else if (const auto* attempt = std::get_if<journal::attempt_op>(&op))
     settle_attempt(slot, *attempt, verdict);
-  else {
-    SKEIN_CHECK(std::holds_alternative<journal::start_op>(op)); // a loop submits nothing else
+  else
     settle_start(slot, verdict);
-  }
 }
 
 void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
