@@ -68,7 +68,8 @@ struct store_facts {
   std::optional<disk_facts> disk = std::nullopt; // of one that lies on a disk
 };
 
-/// An event that one loop's commit brought into being on a shard of another loop of this node.
+/// An event that came into being on a shard of a loop of this node by the commit of another loop,
+/// or of one that is no loop.
 struct foreign_event {
   event_id event;
   offered_event offered;
@@ -88,6 +89,8 @@ class store_port {
   /// The operations come back, so that the submitter need not keep them.
   using committed =
       std::function<void(result<journal::commit_receipt>, std::vector<journal::operation>)>;
+  /// `loop` submits. Who is no loop has the number behind the last one's: all of its events are
+  /// told to the loops that own them, before its answer.
   virtual void submit(loop_no loop, std::vector<journal::operation> batch, committed done) = 0;
 
   /// Where the loop's foreign events go, in commit order with its own answers. Set before the first

@@ -204,6 +204,7 @@ void scheduler_core::stop_turn(std::uint32_t slot) {
 
 void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
                                     const journal::op_result& verdict, instant at) {
+  SKEIN_CHECK(!std::holds_alternative<journal::keep_op>(op)); // no loop submits one
   if (auto* finish = std::get_if<journal::finish_op>(&op))
     settle_finish(slot, *finish, verdict, at);
   else if (const auto* attempt = std::get_if<journal::attempt_op>(&op))

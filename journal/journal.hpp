@@ -171,7 +171,7 @@ struct op_result {
   op_status status = op_status::applied;
   event_id event;                                  // accept
   delivery_state actual = delivery_state::pending; // already_terminal
-  std::uint32_t emit = 0;                          // emit_conflict, dedupe_full of an emit
+  std::uint32_t emit = 0;                          // of the emit that it was refused for
   /// finish, applied: how its event ended, if this was its last delivery; else pending.
   delivery_state event_end = delivery_state::pending;
   /// finish, keep, applied: per emit its event, and whether it was there already.

@@ -2,6 +2,7 @@
 
 #include "nodes/store/watched_reader.hpp"
 
+#include "actors/foreign_events.hpp"
 #include "journal/payload_bytes.hpp"
 #include "protocol/check.hpp"
 #include "protocol/limits.hpp"
@@ -257,22 +258,7 @@ void store_threads::tell_if_broken() {
 
 void store_threads::tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
                                  const journal::commit_receipt& receipt) {
-  std::map<loop_no, foreign_events> told;
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    const auto* finish = std::get_if<journal::finish_op>(&operations[i]);
-    if (finish == nullptr)
-      continue;
-    for (std::size_t emit = 0; emit < receipt.results[i].emits.size(); ++emit) {
-      const auto& made = receipt.results[i].emits[emit];
-      const auto owner = static_cast<loop_no>(raw(made.event.shard) % loops_);
-      if (made.duplicate || owner == by)
-        continue;
-      told[owner].events.push_back(
-          {made.event, finish->emits[emit].event, finish->emits[emit].deliveries});
-    }
-  }
-  for (auto& [owner, events] : told) {
-    events.at = receipt.at;
+  for (auto& [owner, events] : foreign_events_of(by, loops_, operations, receipt)) {
     const auto found = foreign_.find(owner);
     SKEIN_CHECK(found != foreign_.end());
     found->second(std::move(events));

@@ -189,7 +189,8 @@ TEST_CASE("rows that cannot be are found when what is pending is read") {
     fill(*opened, 1, 20);
     must(opened->close());
   }
-  store.sql("UPDATE event SET deliveries = 'x' WHERE no = (SELECT max(no) FROM event)");
+  store.sql("UPDATE event SET deliveries = 'x' WHERE no = (SELECT max(no) FROM event "
+            "WHERE deliveries <> '[]' AND no NOT IN (SELECT id / 16 FROM outcome))");
   auto opened = must(store.open());
   std::vector<std::uint64_t> pending;
   must(opened->recover([&](const pending_event& each) { pending.push_back(each.event.sequence); }));
@@ -321,7 +322,7 @@ TEST_CASE("one commit is one sync") {
   auto opened = must(store.open());
   fill(*opened, 1, 3);
   const auto before = opened->counters();
-  fill(*opened, 2, 1);
+  fill(*opened, 3, 1);
   const auto after = opened->counters();
   CHECK(after.commits - before.commits == 1);
   CHECK(after.syncs - before.syncs == 1);

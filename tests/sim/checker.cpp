@@ -213,14 +213,15 @@ void checker::on(const accepted& what) {
   known.content = what.what.content;
   known.contents.insert(known.content);
   // Only where the history has its clients' side at all.
-  if (!what.cause && !offered_.empty() && !offered_.contains(what.what.identity))
+  if (!what.cause && !what.kept && !offered_.empty() && !offered_.contains(what.what.identity))
     break_rule("invention", "event " + skein::to_string(what.event) + " was offered by nobody");
   if (!events_.emplace(what.event, known_event{what, false}).second)
     return break_rule("duplicates",
                       "the number " + skein::to_string(what.event) + " is used twice");
   ++event_totals_.accepted;
-  if (what.cause) {
+  if (what.cause || what.kept)
     known.excused = true;
+  if (what.cause) {
     const auto cause = deliveries_.find(*what.cause);
     if (cause == deliveries_.end() || cause->second.end)
       break_rule("effects-once", "event " + skein::to_string(what.event) +

@@ -4,7 +4,7 @@
 //
 //   durable-ack   1   answered "durable" only after the commit; in the store at the end, unchanged
 //   ledger        2   the running totals agree with the pending set and with what was committed
-//   invention     2   what is stored was offered by a client or emitted by a turn
+//   invention     2   what is stored was offered by a client, emitted by a turn or made by ours
 //   terminal      L1  every event reaches an end once the faults are over (liveness)
 //   effects-once  3   one end a delivery; emits exist once, with their cause; one run a turn
 //   lane-order    4   first come, first served in a lane

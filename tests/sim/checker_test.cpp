@@ -53,8 +53,9 @@ class story {
     return tell(answered{request, {said}});
   }
   story& store(event_id event, std::uint64_t identity, instant due = no_instant,
-               const char* key = "k") {
+               const char* key = "k", bool kept = false) {
     accepted made;
+    made.kept = kept;
     made.event = event;
     made.what = {{0, identity}, 7};
     made.key = key;
@@ -299,6 +300,13 @@ TEST_CASE("an identity may come again when the window is over, not before") {
 
 TEST_CASE("an event that nobody offered is seen") {
   CHECK(breaks(story{}.offer(1, 5).store(e1, 6), "invention"));
+}
+
+TEST_CASE("an event that came with states of ours was offered by nobody, and need not be") {
+  CHECK(good(story{}.offer(1, 5).store(e1, 6, no_instant, "k", true)));
+  const story refused = story{}.offer(1, 5).answer(1, said(errc::disk_full));
+  CHECK(good(story{refused}.store(e1, 5, no_instant, "k", true)));
+  CHECK(breaks(story{refused}.store(e1, 5), "unknown"));
 }
 
 TEST_CASE("more turns of an agent than configured are seen") {

@@ -55,7 +55,8 @@ struct cancel_answered {
 
 // ---- the store --------------------------------------------------------------------------------
 
-/// A new event. `cause`: the delivery whose turn emitted it.
+/// A new event. `cause`: the delivery whose turn emitted it; `kept`: it came with states of ours,
+/// without a delivery.
 struct accepted {
   event_id event;
   offered_member what;
@@ -66,6 +67,7 @@ struct accepted {
   instant due = no_instant;
   instant expires = no_instant;
   std::optional<delivery_id> cause{};
+  bool kept = false;
 };
 struct finished {
   delivery_id delivery;

@@ -163,13 +163,20 @@ void sim_journal::upkeep(instant now) {
 /// back before the next commit.
 void sim_journal::forget_as_the_engine_did(const operations& batch,
                                            const journal::commit_receipt& receipt) {
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const auto* accept = std::get_if<journal::accept_op>(&batch[i]);
-    if (accept == nullptr || receipt.results[i].status != journal::op_status::applied)
-      continue;
-    const auto known = memory_->identities.find(accept->event.identity);
+  const auto was_new = [this](const journal::accept_op& op) {
+    const auto known = memory_->identities.find(op.event.identity);
     if (known != memory_->identities.end() && seen_ - known->second.at >= kept_.window)
       memory_->identities.erase(known);
+  };
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const journal::op_result& result = receipt.results[i];
+    const auto* accept = std::get_if<journal::accept_op>(&batch[i]);
+    if (accept != nullptr && result.status == journal::op_status::applied)
+      was_new(*accept);
+    const auto emits = journal::emits_of(batch[i]);
+    for (std::size_t emit = 0; emit < result.emits.size(); ++emit)
+      if (!result.emits[emit].duplicate)
+        was_new(emits[emit]);
   }
 }
 

@@ -48,7 +48,7 @@ void sim_node::note(happening what) {
 }
 
 void sim_node::record_accepted(const journal::accept_op& op, event_id event, instant at,
-                               std::optional<delivery_id> cause) {
+                               std::optional<delivery_id> cause, bool kept) {
   accepted made;
   made.event = event;
   made.what = {op.event.identity, op.event.content};
@@ -59,6 +59,7 @@ void sim_node::record_accepted(const journal::accept_op& op, event_id event, ins
   made.due = resolved(op.event.due, at);
   made.expires = resolved(op.event.expires, at);
   made.cause = cause;
+  made.kept = kept;
   if (made.agents.empty())
     ++world_.seen["unrouted"];
   note(std::move(made));
@@ -96,6 +97,12 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
     } else if (const auto* start = std::get_if<journal::start_op>(&batch[i])) {
       if (applied)
         note(start_marked{start->delivery, start->alone});
+    } else {
+      const auto& keep = std::get<journal::keep_op>(batch[i]);
+      for (std::size_t emit = 0; emit < verdict.emits.size(); ++emit)
+        if (!verdict.emits[emit].duplicate)
+          record_accepted(keep.emits[emit], verdict.emits[emit].event, receipt.at, std::nullopt,
+                          true);
     }
   }
 }

@@ -78,7 +78,7 @@ class sim_node {
   void record_commit(const std::vector<journal::operation>& batch,
                      const journal::commit_receipt& receipt);
   void record_accepted(const journal::accept_op& op, event_id event, instant at,
-                       std::optional<delivery_id> cause);
+                       std::optional<delivery_id> cause, bool kept = false);
   void end_process(bool orderly);
   void die_soon();
   void plan_upkeep();

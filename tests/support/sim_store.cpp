@@ -1,5 +1,7 @@
 #include "tests/support/sim_store.hpp"
 
+#include "actors/foreign_events.hpp"
+
 #include <algorithm>
 #include <iterator>
 
@@ -77,20 +79,8 @@ void sim_store::answer(under_way& commit) {
 
 void sim_store::tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
                              const journal::commit_receipt& receipt) {
-  std::map<loop_no, foreign_events> told;
-  for (std::size_t i = 0; i < operations.size(); ++i)
-    if (const auto* finish = std::get_if<journal::finish_op>(&operations[i]))
-      for (std::size_t emit = 0; emit < receipt.results[i].emits.size(); ++emit) {
-        const auto& made = receipt.results[i].emits[emit];
-        const auto owner = static_cast<loop_no>(raw(made.event.shard) % loops_);
-        if (!made.duplicate && owner != by)
-          told[owner].events.push_back(
-              {made.event, finish->emits[emit].event, finish->emits[emit].deliveries});
-      }
-  for (auto& [owner, events] : told) {
-    events.at = receipt.at;
+  for (auto& [owner, events] : foreign_events_of(by, loops_, operations, receipt))
     foreign_.at(owner)(std::move(events));
-  }
 }
 
 void sim_store::read(std::function<void(journal::reader&)> work) {

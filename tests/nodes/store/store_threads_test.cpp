@@ -97,6 +97,13 @@ class store_world {
     return op;
   }
 
+  journal::keep_op keep(std::vector<journal::accept_op> emits) const {
+    journal::keep_op op;
+    op.epoch = static_cast<epoch_no>(journal->identity().boot);
+    op.emits = std::move(emits);
+    return op;
+  }
+
   /// Written down as "loop L NAME: n events" or the error.
   void submit(std::uint32_t loop, const std::string& name, std::vector<journal::operation> batch) {
     store->submit(static_cast<loop_no>(loop), std::move(batch),
@@ -239,12 +246,67 @@ TEST_CASE("another loop hears of its new events in commit order, before any late
                                 "loop 1 c: 1-3 1-6 with 2", "commit 3"});
 }
 
+TEST_CASE("events of a submitter that is no loop are told to their owners, in commit order") {
+  store_world world;
+  world.submit(1, "a", {world.accept(1, "known")});
+  world.lines(2);
+  world.journal->hold();
+  world.submit(1, "first", {world.accept(1, "2")});
+  world.journal->wait_for_commit();
+  world.submit(
+      loops, "b",
+      {world.keep({world.accept(0, "e1"), world.accept(1, "known"), world.accept(3, "e2")}),
+       world.keep({world.accept(2, "e3"), world.accept(0, "e1")}), world.accept(1, "alone"),
+       world.accept(1, "known")});
+  world.submit(1, "c", {world.accept(1, "3")});
+  world.journal->release();
+  CHECK(world.lines(9) == lines{"loop 1 first: 1-2 with 1", "commit 2", "loop 0 foreign 0-3",
+                                "loop 0 foreign 2-5", "loop 1 foreign 3-4", "loop 1 foreign 1-6",
+                                "loop 2 b: 1-6 1-1 with 4", "loop 1 c: 1-7 with 1", "commit 3"});
+}
+
+TEST_CASE("a loop hears of what it keeps itself only in its answer") {
+  store_world world;
+  world.submit(0, "a", {world.keep({world.accept(0, "e1"), world.accept(1, "e2")})});
+  CHECK(world.lines(3) == lines{"loop 1 foreign 1-2", "loop 0 a: with 1", "commit 1"});
+}
+
+TEST_CASE("a submitter that is no loop may be told of foreign events, of which there are none") {
+  store_world world{nullptr, [](store_world& made) {
+                      made.store->attach(static_cast<loop_no>(loops), [&made](foreign_events told) {
+                        made.tell("nobody's " + std::to_string(told.events.size()));
+                      });
+                    }};
+  world.submit(0, "a", {world.keep({world.accept(1, "e")})});
+  CHECK(world.lines(3) == lines{"loop 1 foreign 1-1", "loop 0 a: with 1", "commit 1"});
+  world.submit(loops, "b", {world.keep({world.accept(0, "f")})});
+  CHECK(world.lines(3) == lines{"loop 0 foreign 0-2", "loop 2 b: with 1", "commit 2"});
+}
+
 TEST_CASE("an emitted event that was there already is news to nobody") {
   store_world world;
   world.submit(0, "a", {world.accept(0, "1"), world.accept(1, "e1")});
   world.lines(2);
   world.submit(0, "b", {world.finish({shard_id{0}, 1}, {world.accept(1, "e1")})});
   CHECK(world.lines(2) == lines{"loop 0 b: with 1", "commit 2"});
+}
+
+TEST_CASE("states count among the bytes of a commit, with their keys and what comes with them") {
+  store_world world;
+  world.journal->hold();
+  world.submit(0, "first", {world.accept(0, "first")});
+  world.journal->wait_for_commit();
+  for (int part = 0; part < 3; ++part) {
+    journal::keep_op large = world.keep({world.accept(0, std::to_string(part))});
+    for (int i = 0; i < 2; ++i)
+      large.states.push_back({world.bot,
+                              {std::string(commit_bytes_max / 8, static_cast<char>('a' + i)), false,
+                               slice{std::string(commit_bytes_max / 8, 'x')}}});
+    world.submit(0, std::to_string(part), {large});
+  }
+  world.journal->release();
+  world.lines(8); // four answers, four commits
+  CHECK(world.journal->commits() == std::vector<std::size_t>{1, 1, 1, 1});
 }
 
 TEST_CASE("a commit gathers no more bytes than it may have") {

@@ -1,0 +1,32 @@
+#include "actors/foreign_events.hpp"
+
+namespace skein {
+
+std::map<loop_no, foreign_events> foreign_events_of(loop_no by, std::uint32_t loops,
+                                                    std::span<const journal::operation> operations,
+                                                    const journal::commit_receipt& receipt) {
+  SKEIN_CHECK(receipt.results.size() == operations.size());
+  std::map<loop_no, foreign_events> told;
+  const auto tell = [&](event_id event, const journal::accept_op& op) {
+    const auto owner = static_cast<loop_no>(raw(event.shard) % loops);
+    if (owner == by)
+      return;
+    foreign_events& of = told[owner];
+    of.at = receipt.at;
+    of.events.push_back({event, op.event, op.deliveries});
+  };
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const journal::op_result& result = receipt.results[i];
+    const auto* accept = std::get_if<journal::accept_op>(&operations[i]);
+    // What a loop accepts is its own.
+    if (accept != nullptr && raw(by) >= loops && result.status == journal::op_status::applied)
+      tell(result.event, *accept);
+    const auto emits = journal::emits_of(operations[i]);
+    for (std::size_t emit = 0; emit < result.emits.size(); ++emit)
+      if (!result.emits[emit].duplicate)
+        tell(result.emits[emit].event, emits[emit]);
+  }
+  return told;
+}
+
+} // namespace skein
