@@ -61,7 +61,8 @@ void checker::on(const job_stands& what) {
       break_rule("schedule", "job " + what.job + ": " + format_rfc3339(next) + " is in no record");
     next = record.to + settings.period;
   }
-  const instant over = std::min(now_.wall - settings.period - std::chrono::seconds{2}, settings.end);
+  const instant over =
+      std::min(now_.wall - settings.period - std::chrono::seconds{2}, settings.end);
   if (next < over)
     break_rule("schedule", "job " + what.job + ": " + format_rfc3339(next) + " has no verdict",
                breach::liveness);

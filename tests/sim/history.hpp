@@ -140,10 +140,10 @@ struct turn_ended {
 /// All faults were over and the node had all the time it needed.
 struct settled {};
 
-using happening =
-    std::variant<booted, crashed, drain_began, drain_ended, offered, answered, cancel_asked,
-                 cancel_answered, accepted, finished, attempt_failed, start_marked, jobs_kept,
-                 job_stands, commit_failed, kept_up, ledgers_read, found_event, turn_started, turn_ended, settled>;
+using happening = std::variant<booted, crashed, drain_began, drain_ended, offered, answered,
+                               cancel_asked, cancel_answered, accepted, finished, attempt_failed,
+                               start_marked, jobs_kept, job_stands, commit_failed, kept_up,
+                               ledgers_read, found_event, turn_started, turn_ended, settled>;
 
 struct record {
   moment at{};

@@ -137,20 +137,23 @@ void sim_node::read_jobs() {
   if (found == names.end())
     return;
   const auto agent = static_cast<agent_no>(found - names.begin());
-  auto done = each_state(store_->reader(), agent, {}, {}, [&](const std::string& name,
-                                                              const slice& value) {
-    if (!options_.jobs.contains(name))
-      return;
-    const auto words = nlohmann::json::parse(value.view());
-    job_stands made{name, from_ns(words.at("created").get<std::int64_t>()),
-                    from_ns(words.at("through").get<std::int64_t>()), std::nullopt, {}};
-    if (words.contains("open"))
-      made.open = read_record(words["open"].dump());
-    if (words.contains("queue"))
-      for (const auto& each : words["queue"])
-        made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
-    note(std::move(made));
-  });
+  auto done =
+      each_state(store_->reader(), agent, {}, {}, [&](const std::string& name, const slice& value) {
+        if (!options_.jobs.contains(name))
+          return;
+        const auto words = nlohmann::json::parse(value.view());
+        job_stands made{name,
+                        from_ns(words.at("created").get<std::int64_t>()),
+                        from_ns(words.at("through").get<std::int64_t>()),
+                        std::nullopt,
+                        {}};
+        if (words.contains("open"))
+          made.open = read_record(words["open"].dump());
+        if (words.contains("queue"))
+          for (const auto& each : words["queue"])
+            made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
+        note(std::move(made));
+      });
   SKEIN_CHECK(done.ok());
 }
 

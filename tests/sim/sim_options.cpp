@@ -41,7 +41,8 @@ void draw_jobs(sim_options& options, sim_random& dice) {
   constexpr std::array misfires{"skip", "once", "all"};
   constexpr std::array overlaps{"skip", "queue", "cancel", "allow"};
   constexpr std::array agents{"one", "two", "echo"};
-  const instant end = sim_wall{}.zero + 1h + std::chrono::floor<std::chrono::seconds>(options.work_time);
+  const instant end =
+      sim_wall{}.zero + 1h + std::chrono::floor<std::chrono::seconds>(options.work_time);
   for (std::uint64_t i = 0; i < dice.below(4); ++i) {
     sim_options::job made;
     made.period = std::chrono::seconds{1 + dice.below(5)};
