@@ -47,10 +47,9 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
     });
   }
   void wait() {
-    parts_->await(*which_.event, wait_piece,
-                  [self = shared_from_this()](bool ended) {
-                    ended ? self->look() : self->look_later();
-                  });
+    parts_->await(*which_.event, wait_piece, [self = shared_from_this()](bool ended) {
+      ended ? self->look() : self->look_later();
+    });
   }
 
  private:
