@@ -117,6 +117,9 @@ void perform(self_ptr self) {
   for (job_effect& effect : state.effects)
     std::visit(performer{self, *state.parts}, effect);
   state.effects.clear();
+  const job_core& core = *state.parts->core;
+  state.parts->facts->write(
+      {core.counted(), core.jobs(), core.paused(), core.running(), core.next()});
 }
 
 } // namespace
