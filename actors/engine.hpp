@@ -5,6 +5,7 @@
 
 #include "actors/api.hpp"
 #include "actors/board.hpp"
+#include "actors/jobs/zone_rules.hpp"
 #include "actors/log.hpp"
 #include "actors/ports.hpp"
 #include "actors/settings.hpp"
