@@ -48,18 +48,21 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
   }
   void wait() {
     parts_->await(*which_.event, wait_piece,
-                  [self = shared_from_this()](bool) { self->look_later(); });
+                  [self = shared_from_this()](bool ended) {
+                    ended ? self->look() : self->look_later();
+                  });
   }
 
  private:
-  /// Not at once: on a drain nobody waits, and the answer comes at once.
+  /// On a drain nobody waits, and the answer comes at once.
   void look_later() {
-    const boot_time at = parts_->clock->now().boot + std::chrono::milliseconds{1};
+    const boot_time at = parts_->clock->now().boot + std::chrono::seconds{1};
     parts_->clock->wake_at(at, [self = shared_from_this()] { self->look(); });
   }
   /// Retention has dropped it, with what became of it.
   void tell_gone() {
-    send_input(jobs_, job_input{job_ended_in{which_.job, which_.id, delivery_state::purged, {}, false}});
+    send_input(jobs_,
+               job_input{job_ended_in{which_.job, which_.id, delivery_state::purged, {}, false}});
   }
 
   std::shared_ptr<jobs_parts> parts_;
@@ -74,12 +77,12 @@ struct performer {
   caf::weak_actor_ptr me() const { return caf::weak_actor_ptr{self->ctrl()}; }
 
   void operator()(submit_effect& effect) const {
-    parts.store->submit(parts.as, std::move(effect.batch),
-                        [to = me()](result<journal::commit_receipt> receipt,
-                                    std::vector<journal::operation> batch) {
-                          send_input(to, job_input{committed_in{std::move(receipt),
-                                                                std::move(batch)}});
-                        });
+    parts.store->submit(
+        parts.as, std::move(effect.batch),
+        [to = me()](result<journal::commit_receipt> receipt,
+                    std::vector<journal::operation> batch) {
+          send_input(to, job_input{committed_in{std::move(receipt), std::move(batch)}});
+        });
   }
   void operator()(job_answer_effect& effect) const {
     const auto asked = self->state.asked.extract(effect.ticket);
@@ -91,12 +94,12 @@ struct performer {
     watch->look();
   }
   void operator()(cancel_run_effect& effect) const {
-    parts.store->look_up([parts = self->state.parts, effect = std::move(effect)](
-                             journal::reader& reader) {
-      const auto found = find_run(reader, effect.job, effect.id, effect.event);
-      if (found && *found)
-        parts->cancel((**found).event);
-    });
+    parts.store->look_up(
+        [parts = self->state.parts, effect = std::move(effect)](journal::reader& reader) {
+          const auto found = find_run(reader, effect.job, effect.id, effect.event);
+          if (found && *found)
+            parts->cancel((**found).event);
+        });
   }
   void operator()(read_records_effect& effect) const {
     parts.store->look_up(

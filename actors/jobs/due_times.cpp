@@ -24,11 +24,15 @@ class span_search {
 
   /// The first at or behind `from`, which is in the span.
   std::optional<instant> first(instant from) const {
+#ifndef SKEIN_BUG_JOB_MISSED_AT_SPRING_FORWARD
     if (from == span_.begin && rules_.gap == gap_rule::behind && is_due_in_gap())
       return from;
+#endif
     local_seconds local = span_.local(from);
+#ifndef SKEIN_BUG_JOB_TWICE_AT_FALL_BACK
     if (rules_.repeat == repeat_rule::first && before_end_)
       local = std::max(local, *before_end_);
+#endif
     const auto found = expression_.next(local);
     if (!found || !is_before_end(*found))
       return std::nullopt;

@@ -1,5 +1,6 @@
 // Jobs that come after others. A run of each upstream is needed for one of theirs:
-//   - if all upstreams go back to one and the same job, the runs of one instant belong together, and
+//   - if all upstreams go back to one and the same job, the runs of one instant belong together,
+//   and
 //     the run they lead to has that instant
 //   - else the next run of each, in the order in which they end
 #include "actors/jobs/job_core.hpp"
@@ -89,8 +90,9 @@ void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends)
     if (!ends[i].reply.empty())
       handed[up.job]["reply"] = raw_json<json>(ends[i].reply);
     if (!is_wanted(up.wanted, ends[i].succeeded))
-      unmet += (unmet.empty() ? "" : ", ") + up.job + (ends[i].succeeded ? " succeeded" : " failed") +
-               " (wanted " + std::string{to_text(up.wanted)} + ")";
+      unmet += (unmet.empty() ? "" : ", ") + up.job +
+               (ends[i].succeeded ? " succeeded" : " failed") + " (wanted " +
+               std::string{to_text(up.wanted)} + ")";
   }
   which.through = std::max(which.through, due);
   if (!unmet.empty())

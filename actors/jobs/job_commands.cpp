@@ -56,14 +56,13 @@ result<job_definition> job_core::checked_definition(const job_command_in& input,
   if (!is_new && there == nullptr)
     return error{errc::not_found, "there is no job " + name};
   if (there != nullptr && there->of == owner::file)
-    return error{errc::state_conflict,
-                 "the configuration owns job " + name + ": change it there, and start the node again"};
+    return error{errc::state_conflict, "the configuration owns job " + name +
+                                           ": change it there, and start the node again"};
   if (is_new && jobs_.size() >= limits::jobs_max)
     return error{errc::overloaded,
                  "there are " + std::to_string(limits::jobs_max) + " jobs, and that is the most"};
-  job_reading read =
-      read_job(name, words.contains("definition") ? words["definition"] : json::object(),
-               settings_.around);
+  job_reading read = read_job(
+      name, words.contains("definition") ? words["definition"] : json::object(), settings_.around);
   if (!read.problems.empty())
     return job_error(read.problems);
   if (auto fits = check_chain(read.job); !fits)
@@ -119,7 +118,8 @@ void job_core::remove(const job_command_in& input, const json& words) {
   kept_job& which = *find(name);
   if (which.of == owner::file)
     return fail(input.ticket, errc::state_conflict,
-                "the configuration owns job " + name + ": remove it there, and start the node again");
+                "the configuration owns job " + name +
+                    ": remove it there, and start the node again");
   for (const auto& [other, each] : jobs_)
     if (const auto* after = std::get_if<after_schedule>(&each.definition.schedule))
       for (const auto& up : after->jobs)
@@ -136,9 +136,8 @@ void job_core::erase(kept_job& which) {
   const std::string name = which.definition.name;
   begin(which);
   unplace(which);
-  const std::uint64_t first = which.next_record > limits::job_records_max
-                                  ? which.next_record - limits::job_records_max
-                                  : 1;
+  const std::uint64_t first =
+      which.next_record > limits::job_records_max ? which.next_record - limits::job_records_max : 1;
   for (std::uint64_t number = first; number < which.next_record; ++number)
     open_->records.push_back({settings_.records_agent, {record_key(name, number), true, {}}});
   open_->gone.insert(name);
@@ -193,16 +192,18 @@ void job_core::backfill(const job_command_in& input, const json& words) {
   kept_job& which = *find(name_in(words));
   if (!which.schedule)
     return fail(input.ticket, errc::invalid_argument,
-                which.unreadable.empty() ? "a job that comes after others has no instants of its own"
-                                         : "it cannot run: " + which.unreadable);
+                which.unreadable.empty()
+                    ? "a job that comes after others has no instants of its own"
+                    : "it cannot run: " + which.unreadable);
   const auto time = [&](const char* key) {
     return parse_zone_time(words.value(key, std::string{}), which.schedule->zone());
   };
   const auto from = time("from"), to = time("to");
   if (!from || !to || *from > *to)
-    return fail(input.ticket, errc::invalid_argument,
-                "from and to must be times, such as 2026-08-16T09:00:00Z, or of the job's zone, and "
-                "to not before from");
+    return fail(
+        input.ticket, errc::invalid_argument,
+        "from and to must be times, such as 2026-08-16T09:00:00Z, or of the job's zone, and "
+        "to not before from");
   if (*to > now_.wall)
     return fail(input.ticket, errc::invalid_argument, "to lies in the future");
   const auto all = which.schedule->between(*from - duration{1}, *to, limits::job_queue_max + 1);

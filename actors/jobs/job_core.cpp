@@ -79,9 +79,9 @@ void job_core::on(job_command_in& input) {
   const json words = json::parse(input.arguments.empty() ? "{}" : input.arguments, nullptr, false);
   if (!words.is_object())
     return fail(input.ticket, errc::invalid_argument, "the arguments are no JSON object");
-  static const std::set<std::string, std::less<>> changes{"job.create", "job.edit",   "job.delete",
-                                                          "job.pause",  "job.resume", "job.trigger",
-                                                          "job.backfill"};
+  static const std::set<std::string, std::less<>> changes{
+      "job.create", "job.edit",    "job.delete",  "job.pause",
+      "job.resume", "job.trigger", "job.backfill"};
   if (!changes.contains(input.operation) || words.value("dry_run", false))
     return question(input, words);
   if (stopping_)
@@ -109,9 +109,7 @@ job_core::kept_job* job_core::find(const std::string& name) {
 }
 
 /// Before a job is changed.
-void job_core::begin(kept_job& which) {
-  open_->before.try_emplace(which.definition.name, which);
-}
+void job_core::begin(kept_job& which) { open_->before.try_emplace(which.definition.name, which); }
 
 void job_core::fire_due() {
   while (!due_.empty() && due_.begin()->first <= now_.wall &&
@@ -130,14 +128,22 @@ bool job_core::decide(kept_job& which) {
   misfire_settings how{which.definition.misfire, which.definition.catch_up,
                        which.definition.catch_up_max, false};
   const duration offset = offset_of(which);
+#ifdef SKEIN_BUG_JOB_BREAKER_IS_OPEN
+  how.nothing_is_caught_up = false &&
+#else
   how.nothing_is_caught_up =
-      has_crashed_often() && which.next && *which.next + offset < started_;
+#endif
+                             has_crashed_often() && which.next && *which.next + offset < started_;
   const due_plan plan = decide_due(*which.schedule, how, offset, which.through, now_.wall);
   if (plan.stretches.empty())
     return false;
   begin(which);
   for (const due_stretch& each : plan.stretches) {
     which.through = each.to;
+#ifdef SKEIN_BUG_JOB_PAUSE_LEAVES_NO_RECORD
+    if (which.paused)
+      continue;
+#endif
     if (which.paused) {
       job_record record{record_kind::skipped, each.from, each.to, each.count, now_.wall, {}, {}};
       record.why = "paused by " + which.paused->by;
@@ -145,16 +151,15 @@ bool job_core::decide(kept_job& which) {
     } else if (each.what == verdict::fired || each.what == verdict::caught_up) {
       want_run(which, {kind_of(each.what), each.from, {}});
     } else {
-      add_record(which, {kind_of(each.what), each.from, each.to, each.count, now_.wall, {},
-                         each.why});
+      add_record(which,
+                 {kind_of(each.what), each.from, each.to, each.count, now_.wall, {}, each.why});
     }
   }
   return plan.more;
 }
 
 void job_core::decide_all(kept_job& which) {
-  while (decide(which)) {
-  }
+  while (decide(which)) {}
 }
 
 /// Where a job stands in the order of what is due.
@@ -271,6 +276,9 @@ void job_core::undo(const error& why, bool try_again) {
       continue;
     }
     before->fires.reset();
+#ifdef SKEIN_BUG_JOB_REFUSED_IS_DONE
+    before->through = jobs_.at(name).through;
+#endif
     place(jobs_.insert_or_assign(name, std::move(*before)).first->second);
   }
   for (const auto& [ticket, body] : refused.answers)
@@ -289,7 +297,8 @@ void job_core::undo(const error& why, bool try_again) {
 void job_core::arm() {
   boot_time at = now_.boot + look_every;
   if (!due_.empty() && !sent_ && !stopping_)
-    at = std::min<boot_time>(at, now_.boot + std::max(duration{0}, due_.begin()->first - now_.wall));
+    at =
+        std::min<boot_time>(at, now_.boot + std::max(duration{0}, due_.begin()->first - now_.wall));
   if (not_before_)
     at = std::max(at, *not_before_);
   if (armed_ && *armed_ <= at && *armed_ > now_.boot)
@@ -298,9 +307,7 @@ void job_core::arm() {
   out_->push_back(wake_effect{at});
 }
 
-bool job_core::has_crashed_often() const {
-  return crashes_.size() >= limits::job_breaker_crashes;
-}
+bool job_core::has_crashed_often() const { return crashes_.size() >= limits::job_breaker_crashes; }
 
 void job_core::log(log_severity severity, std::string_view id, std::string text,
                    const std::string& name) {

@@ -172,15 +172,15 @@ class job_core {
   /// One commit.
   struct transaction {
     std::map<std::string, std::optional<kept_job>> before; // by name; empty: it was not there
-    std::set<std::string> definitions;                // changed
-    std::set<std::string> gone;                       // deleted
+    std::set<std::string> definitions;                     // changed
+    std::set<std::string> gone;                            // deleted
     std::vector<journal::keep_op::kept> records;
     std::vector<journal::accept_op> emits;
-    std::vector<std::pair<std::string, std::string>> runs; // job and id, of each emit
+    std::vector<std::pair<std::string, std::string>> runs;      // job and id, of each emit
     std::vector<std::pair<std::uint64_t, std::string>> answers; // ticket, body
     std::vector<cancel_run_effect> cancels;
     std::vector<job_input> ends; // taken into account; again if it is undone
-    bool starts = false; // the list of unclean starts has changed
+    bool starts = false;         // the list of unclean starts has changed
     bool empty() const noexcept { return before.empty() && !starts; }
   };
   struct reading {
@@ -261,7 +261,8 @@ class job_core {
   void explain(const job_command_in& input, const kept_job& which, const nlohmann::json& words);
   nlohmann::json record_view(const kept_job& which, const job_record& record,
                              const job_records_in& found) const;
-  nlohmann::json explanation(const kept_job& which, instant asked, const job_records_in& found) const;
+  nlohmann::json explanation(const kept_job& which, instant asked,
+                             const job_records_in& found) const;
   std::string explain_due(const kept_job& which, instant due, const job_records_in& found) const;
   std::string explain_record(const kept_job& which, const job_record& record, const std::string& at,
                              const job_records_in& found) const;
@@ -276,7 +277,8 @@ class job_core {
 
   job_settings settings_;
   route_table routes_;
-  std::map<std::string, kept_job> jobs_; // by name, in order: what is due at once fires in that order
+  std::map<std::string, kept_job>
+      jobs_; // by name, in order: what is due at once fires in that order
   std::set<std::pair<instant, std::string>> due_; // when the next instant of a job fires
   std::vector<instant> crashes_;                  // unclean starts, the newest ones
   std::optional<transaction> open_;               // being made

@@ -50,10 +50,10 @@ std::string list_of(const Words& words) {
 }
 
 constexpr std::array schedule_keys{"at", "every", "cron", "heartbeat", "after"};
-constexpr std::array other_keys{"anchor",       "zone",    "gap",     "repeat", "type",   "key",
-                                "agent",        "priority", "data",   "misfire", "catch_up",
-                                "catch_up_max", "overlap", "jitter",  "start",  "end",    "timeout",
-                                "pause_after"};
+constexpr std::array other_keys{"anchor",   "zone",         "gap",        "repeat", "type",
+                                "key",      "agent",        "priority",   "data",   "misfire",
+                                "catch_up", "catch_up_max", "overlap",    "jitter", "start",
+                                "end",      "timeout",      "pause_after"};
 
 /// Reads one definition and gathers what is wrong.
 class job_reader {
@@ -122,8 +122,7 @@ class job_reader {
     if (found->is_number_unsigned() && found->get<std::uint64_t>() >= least &&
         found->get<std::uint64_t>() <= most)
       return found->get<std::uint32_t>();
-    wrong(key,
-          "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
+    wrong(key, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
     return std::nullopt;
   }
   template <class Words>
@@ -180,8 +179,8 @@ class job_reader {
 
   void read_every(const char* key) {
     every_schedule every;
-    every.period = span(key, limits::job_period_min, limits::job_period_max)
-                       .value_or(limits::job_period_max);
+    every.period =
+        span(key, limits::job_period_min, limits::job_period_max).value_or(limits::job_period_max);
     if (const auto anchor = text("anchor"))
       every.anchor = check_time("anchor", *anchor).value_or(no_instant);
     read_.job.schedule = every;
@@ -201,8 +200,7 @@ class job_reader {
     after_schedule after;
     const json& list = words_.at("after");
     if (!list.is_array() || list.empty() || list.size() > limits::job_upstreams_max)
-      return wrong("after", "must be a list of 1 to " +
-                                std::to_string(limits::job_upstreams_max) +
+      return wrong("after", "must be a list of 1 to " + std::to_string(limits::job_upstreams_max) +
                                 " jobs, such as [\"import:success\"]");
     for (const json& each : list) {
       const auto upstream = each.is_string() ? upstream_of(each.get<std::string>()) : std::nullopt;
@@ -341,9 +339,8 @@ bool is_job_name(std::string_view name) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
   return !name.empty() && name.size() <= job_name_bytes_max && is_plain(name.front()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) {
-           return is_plain(c) || c == '.' || c == '_' || c == '-';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_plain(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 job_reading read_job(std::string name, const json& words, const job_surroundings& around) {
@@ -424,8 +421,7 @@ std::optional<instant> parse_zone_time(std::string_view text, const zone_rules& 
   const auto read = parse_rfc3339(local + "Z");
   if (!read || local.size() != sizeof "2026-12-01T09:00:00" - 1)
     return std::nullopt;
-  const local_seconds wanted{
-      std::chrono::floor<std::chrono::seconds>(read->time_since_epoch())};
+  const local_seconds wanted{std::chrono::floor<std::chrono::seconds>(read->time_since_epoch())};
   // No offset is a day: the first span that has it, or begins behind it, tells.
   for (offset_span span = zone.at(*read - std::chrono::hours{36});; span = zone.at(span.end)) {
     const instant at = span.at(wanted);

@@ -103,8 +103,7 @@ inline constexpr std::size_t job_name_bytes_max = 64;
 bool is_job_name(std::string_view name) noexcept;
 
 /// All that is wrong is told at once.
-job_reading read_job(std::string name, const nlohmann::json& words,
-                     const job_surroundings& around);
+job_reading read_job(std::string name, const nlohmann::json& words, const job_surroundings& around);
 /// What read_job() reads back; defaults that depend on nothing are left out.
 nlohmann::json job_words(const job_definition& job);
 /// All problems as one error.

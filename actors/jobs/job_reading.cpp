@@ -21,8 +21,7 @@ result<void> each_state(journal::reader& reader, agent_no agent, std::string aft
   return {};
 }
 
-result<void> recover_jobs(journal::reader& reader, agent_no jobs, agent_no states,
-                          job_core& core) {
+result<void> recover_jobs(journal::reader& reader, agent_no jobs, agent_no states, job_core& core) {
   std::map<std::string, slice> stands;
   auto done = each_state(reader, states, {}, {}, [&](const std::string& name, const slice& state) {
     stands.emplace(name, state);
@@ -62,8 +61,9 @@ job_records_in read_job_records(journal::reader& reader, agent_no records,
       if (!which.around || (record->from <= *which.around && *which.around <= record->to))
         found.push_back(*std::move(record));
   };
-  auto done = each_state(reader, records, record_key(which.job, first - std::min<std::uint64_t>(first, 1)),
-                         record_key(which.job, which.last), take);
+  auto done =
+      each_state(reader, records, record_key(which.job, first - std::min<std::uint64_t>(first, 1)),
+                 record_key(which.job, which.last), take);
   if (!done) {
     read.records = done.error();
     return read;

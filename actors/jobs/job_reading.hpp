@@ -13,9 +13,9 @@ namespace skein {
 
 /// Every state of an agent whose key is behind `after` and before `before` (empty: no end), in
 /// order.
-result<void> each_state(journal::reader& reader, agent_no agent, std::string after,
-                        const std::string& before,
-                        const std::function<void(const std::string& key, const slice& value)>& take);
+result<void>
+each_state(journal::reader& reader, agent_no agent, std::string after, const std::string& before,
+           const std::function<void(const std::string& key, const slice& value)>& take);
 
 /// Into a new core, before its start.
 result<void> recover_jobs(journal::reader& reader, agent_no jobs, agent_no states, job_core& core);

@@ -1,5 +1,5 @@
-// The ledger of a job: what was decided about its due instants. Each of them is in one record; a run
-// of instants with one verdict shares one. Runs that people asked for have records of their own
+// The ledger of a job: what was decided about its due instants. Each of them is in one record; a
+// run of instants with one verdict shares one. Runs that people asked for have records of their own
 // kinds.
 #pragma once
 
@@ -52,7 +52,7 @@ std::string record_key(const std::string& job, std::uint64_t number);
 std::string job_source(const std::string& job);
 
 // The agents whose states these are: none that a configuration can name.
-inline constexpr std::string_view jobs_agent = "!jobs";           // definitions, by name
+inline constexpr std::string_view jobs_agent = "!jobs";             // definitions, by name
 inline constexpr std::string_view job_states_agent = "!job-states"; // where each stands, by name
 inline constexpr std::string_view job_records_agent = "!job-records";
 

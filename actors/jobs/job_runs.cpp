@@ -19,20 +19,24 @@ void job_core::want_run(kept_job& which, waiting_run run) {
                      (run.kind == record_kind::caught_up && job.misfire == misfire_rule::all);
   if (!waits)
     return skip(which, run.due,
-                which.running.empty()
-                    ? "another run was waiting (overlap = skip)"
-                    : "the run of " + format_rfc3339(which.running.front().due) +
-                          " was still going on (overlap = skip)");
+                which.running.empty() ? "another run was waiting (overlap = skip)"
+                                      : "the run of " + format_rfc3339(which.running.front().due) +
+                                            " was still going on (overlap = skip)");
   if (job.overlap == overlap_rule::cancel) {
     for (const running_run& each : which.running)
       open_->cancels.push_back({job.name, each.id, each.event});
     for (const waiting_run& each : std::exchange(which.queue, {}))
       skip(which, each.due, "a later one came before it could run (overlap = cancel)");
   }
+#ifdef SKEIN_BUG_JOB_WAITS_IN_MEMORY_ONLY
+  open_->before.erase(job.name);
+#endif
   if (which.queue.size() >= limits::job_queue_max)
     return skip(which, run.due,
                 std::to_string(limits::job_queue_max) + " instants were waiting already");
+#ifndef SKEIN_BUG_JOB_RECORD_SPANS_A_GAP
   close_record(which); // its instants follow one another without gaps
+#endif
   which.queue.push_back(std::move(run));
 }
 
@@ -67,7 +71,7 @@ result<journal::accept_op> job_core::make_event(const kept_job& which, const wai
   made.set_extension(std::string{attribute::priority}, std::string{to_string(job.priority)});
   if (job.timeout > duration{0})
     made.set_extension(std::string{attribute::expires}, "+" + format_duration(job.timeout));
-  made.kind = job.data.empty() ? data_kind::none
+  made.kind = job.data.empty()   ? data_kind::none
               : job.data_is_text ? data_kind::text
                                  : data_kind::json;
   made.data = job.data;
@@ -116,17 +120,29 @@ void job_core::skip(kept_job& which, instant due, std::string why) {
 /// A record without an event stays open: the next instant of the same verdict joins it.
 void job_core::add_record(kept_job& which, job_record record) {
   switch (record.kind) {
-    case record_kind::fired: ++counted_.fired; break;
-    case record_kind::caught_up: ++counted_.caught_up; break;
-    case record_kind::merged: counted_.merged += record.count; break;
-    case record_kind::skipped: counted_.skipped += record.count; break;
+    case record_kind::fired:
+      ++counted_.fired;
+      break;
+    case record_kind::caught_up:
+      ++counted_.caught_up;
+      break;
+    case record_kind::merged:
+      counted_.merged += record.count;
+      break;
+    case record_kind::skipped:
+      counted_.skipped += record.count;
+      break;
     case record_kind::triggered:
-    case record_kind::backfilled: break;
+    case record_kind::backfilled:
+      break;
   }
   if (which.open && which.open->kind == record.kind && which.open->why == record.why &&
       record.from > which.open->to && !is_run_record(record.kind)) {
     which.open->to = record.to;
     which.open->count += record.count;
+#ifdef SKEIN_BUG_JOB_RUN_MISCOUNTED
+    which.open->count -= record.count > 1 ? 1u : 0u;
+#endif
     return;
   }
   close_record(which);
@@ -148,8 +164,8 @@ void job_core::write_record(kept_job& which, const job_record& record) {
   open_->records.push_back({settings_.records_agent,
                             {record_key(name, number), false, slice{record_words(record).dump()}}});
   if (number > limits::job_records_max)
-    open_->records.push_back({settings_.records_agent,
-                              {record_key(name, number - limits::job_records_max), true, {}}});
+    open_->records.push_back(
+        {settings_.records_agent, {record_key(name, number - limits::job_records_max), true, {}}});
 }
 
 // ---- the end of a run ---------------------------------------------------------------------------

@@ -34,9 +34,8 @@ std::string job_core::definition_text(const kept_job& which) const {
   for (const change& each : which.changes)
     words["changes"].push_back({{"at", to_ns(each.at)}, {"by", each.by}, {"what", each.what}});
   if (which.paused)
-    words["paused"] = {{"at", to_ns(which.paused->at)},
-                       {"by", which.paused->by},
-                       {"why", which.paused->why}};
+    words["paused"] = {
+        {"at", to_ns(which.paused->at)}, {"by", which.paused->by}, {"why", which.paused->why}};
   return write_json(words);
 }
 
@@ -65,7 +64,11 @@ void job_core::read_definition(kept_job& which) {
 
 std::string job_core::state_text(const kept_job& which) const {
   json words{{"created", to_ns(which.created)},
+#ifdef SKEIN_BUG_JOB_STANDS_STILL
+             {"through", to_ns(which.created)},
+#else
              {"through", to_ns(which.through)},
+#endif
              {"records", which.next_record}};
   if (which.open)
     words["open"] = record_words(*which.open);

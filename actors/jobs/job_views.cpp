@@ -21,8 +21,8 @@ std::string local_text(instant at, const zone_rules& zone) {
   const auto offset = zone.at(at).offset;
   std::string text = format_rfc3339(at + offset);
   text.pop_back(); // Z
-  const auto minutes = std::chrono::floor<std::chrono::minutes>(
-      offset < std::chrono::seconds{0} ? -offset : offset);
+  const auto minutes =
+      std::chrono::floor<std::chrono::minutes>(offset < std::chrono::seconds{0} ? -offset : offset);
   char shown[16];
   std::snprintf(shown, sizeof shown, "%c%02d:%02d", offset < std::chrono::seconds{0} ? '-' : '+',
                 static_cast<int>(minutes.count() / 60), static_cast<int>(minutes.count() % 60));
@@ -72,7 +72,8 @@ void job_core::question(const job_command_in& input, const json& words) {
     json rows = json::array();
     for (const auto& [name, each] : jobs_)
       rows.push_back(row_of(each));
-    return answer(input.ticket, {{"jobs", std::move(rows)}, {"zone", settings_.around.default_zone}});
+    return answer(input.ticket,
+                  {{"jobs", std::move(rows)}, {"zone", settings_.around.default_zone}});
   }
   if (input.operation == "job.graph")
     return answer(input.ticket, graph());
@@ -85,11 +86,12 @@ void job_core::question(const job_command_in& input, const json& words) {
   if (input.operation == "job.describe")
     return answer(input.ticket, page_of(*which));
   if (input.operation == "job.next")
-    return answer(input.ticket,
-                  {{"job", which->definition.name},
-                   {"schedule", schedule_text(which->definition)},
-                   {"zone", which->definition.zone},
-                   {"next", next_of(*which, count_in(words, "limit", instants_shown, instants_max))}});
+    return answer(
+        input.ticket,
+        {{"job", which->definition.name},
+         {"schedule", schedule_text(which->definition)},
+         {"zone", which->definition.zone},
+         {"next", next_of(*which, count_in(words, "limit", instants_shown, instants_max))}});
   if (input.operation == "job.explain")
     return explain(input, *which, words);
   if (input.operation != "job.history")
@@ -120,9 +122,8 @@ void job_core::dry_run(const job_command_in& input) {
 }
 
 std::uint64_t job_core::first_record(const kept_job& which) const {
-  return which.next_record > limits::job_records_max
-             ? which.next_record - limits::job_records_max
-             : 1;
+  return which.next_record > limits::job_records_max ? which.next_record - limits::job_records_max
+                                                     : 1;
 }
 
 json job_core::row_of(const kept_job& which) const {
@@ -131,7 +132,9 @@ json job_core::row_of(const kept_job& which) const {
            {"schedule", schedule_text(job)},
            {"zone", job.zone},
            {"owner", which.of == owner::file ? "file" : "cli"},
-           {"state", !which.unreadable.empty() ? "unreadable" : which.paused ? "paused" : "active"},
+           {"state", !which.unreadable.empty() ? "unreadable"
+                     : which.paused            ? "paused"
+                                               : "active"},
            {"agent", job.agent.empty() ? json(nullptr) : json(job.agent)},
            {"type", job.type},
            {"running", which.running.size()},
@@ -149,8 +152,8 @@ json job_core::row_of(const kept_job& which) const {
 
 json job_core::page_of(const kept_job& which) const {
   json page = row_of(which);
-  page["definition"] = which.unreadable.empty() ? job_words(which.definition)
-                                                : read_json<json>(which.words)["job"];
+  page["definition"] =
+      which.unreadable.empty() ? job_words(which.definition) : read_json<json>(which.words)["job"];
   page["revision"] = which.revision;
   page["created"] = format_rfc3339(which.created);
   page["next"] = next_of(which, instants_shown);
@@ -179,17 +182,17 @@ json job_core::page_of(const kept_job& which) const {
 json job_core::policies_of(const kept_job& which) const {
   const job_definition& job = which.definition;
   json told = json::array();
-  const std::string bound = job.catch_up ? format_duration(*job.catch_up)
-                            : job.misfire == misfire_rule::all
-                                ? std::string{"24h"}
-                                : "half of its period, 1h at most";
+  const std::string bound = job.catch_up                       ? format_duration(*job.catch_up)
+                            : job.misfire == misfire_rule::all ? std::string{"24h"}
+                                                               : "half of its period, 1h at most";
   switch (job.misfire) {
     case misfire_rule::skip:
       told.push_back("misfire = skip: an instant that was missed does not run");
       break;
     case misfire_rule::once:
       told.push_back("misfire = once: of missed instants the newest runs, if it is late by no more "
-                     "than " + bound);
+                     "than " +
+                     bound);
       break;
     case misfire_rule::all:
       told.push_back("misfire = all: each missed instant runs that is late by no more than " +
@@ -246,18 +249,20 @@ json job_core::graph() const {
 
 void job_core::explain(const job_command_in& input, const kept_job& which, const json& words) {
   if (!which.schedule)
-    return fail(input.ticket, errc::invalid_argument,
-                which.unreadable.empty()
-                    ? "it has no instants of its own: it is due when a run of the jobs before it has "
-                      "ended; `skein job history` tells of each"
-                    : "it cannot run: " + which.unreadable);
+    return fail(
+        input.ticket, errc::invalid_argument,
+        which.unreadable.empty()
+            ? "it has no instants of its own: it is due when a run of the jobs before it has "
+              "ended; `skein job history` tells of each"
+            : "it cannot run: " + which.unreadable);
   const std::string text = words.value("at", std::string{});
-  const auto at = text.empty() ? std::optional{now_.wall}
-                               : parse_zone_time(text, which.schedule->zone());
+  const auto at =
+      text.empty() ? std::optional{now_.wall} : parse_zone_time(text, which.schedule->zone());
   if (!at)
-    return fail(input.ticket, errc::invalid_argument,
-                "at must be a time, such as 2026-08-16T09:00:00Z, or one of the job's zone, such as "
-                "2026-08-16T09:00");
+    return fail(
+        input.ticket, errc::invalid_argument,
+        "at must be a time, such as 2026-08-16T09:00:00Z, or one of the job's zone, such as "
+        "2026-08-16T09:00");
   readings_[++reads_] = {input.ticket, which.definition.name, at, 0};
   out_->push_back(read_records_effect{reads_, which.definition.name, first_record(which),
                                       which.next_record, 16, at});
@@ -298,8 +303,8 @@ json job_core::record_view(const kept_job& which, const job_record& record,
     view["why"] = record.why;
   if (!is_run_record(record.kind))
     return view;
-  view["late_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(record.decided - record.from -
-                                                                          offset_of(which))
+  view["late_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        record.decided - record.from - offset_of(which))
                         .count();
   view["id"] = record.id;
   if (const auto event = found.events.find(record.id); event != found.events.end()) {
@@ -310,7 +315,8 @@ json job_core::record_view(const kept_job& which, const job_record& record,
 }
 
 /// In plain words, why it did or did not run at an instant.
-json job_core::explanation(const kept_job& which, instant asked, const job_records_in& found) const {
+json job_core::explanation(const kept_job& which, instant asked,
+                           const job_records_in& found) const {
   const zone_rules& zone = which.schedule->zone();
   const auto shown = [&](instant at) { return local_text(at, zone); };
   std::vector<std::string> words;
@@ -321,7 +327,8 @@ json job_core::explanation(const kept_job& which, instant asked, const job_recor
     std::optional<instant> before;
     for (duration back = std::chrono::minutes{1}; !before && back < std::chrono::hours{24 * 400};
          back *= 8)
-      if (const auto all = which.schedule->between(asked - back, asked, limits::job_instants_a_step))
+      if (const auto all =
+              which.schedule->between(asked - back, asked, limits::job_instants_a_step))
         before = all->last;
     words.push_back("It was not due at " + shown(asked) + ": its instants around that are " +
                     (before ? shown(*before) : std::string{"none before"}) + " and " +
@@ -334,7 +341,9 @@ json job_core::explanation(const kept_job& which, instant asked, const job_recor
   words.push_back(explain_due(which, due, found));
   if (!remark.empty())
     words.push_back("Near it " + remark + ".");
-  json body{{"job", which.definition.name}, {"at", shown(asked)}, {"due", shown(due)},
+  json body{{"job", which.definition.name},
+            {"at", shown(asked)},
+            {"due", shown(due)},
             {"explanation", words}};
   for (const job_record& each : *found.records)
     if (each.from <= due && due <= each.to)
@@ -369,11 +378,10 @@ std::string job_core::explain_due(const kept_job& which, instant due,
 std::string job_core::explain_record(const kept_job& which, const job_record& record,
                                      const std::string& at, const job_records_in& found) const {
   const auto event = found.events.find(record.id);
-  const std::string run =
-      event == found.events.end()
-          ? "event " + record.id
-          : "event " + to_string(event->second.first) + ", which is " +
-                std::string{to_string(event->second.second)};
+  const std::string run = event == found.events.end()
+                              ? "event " + record.id
+                              : "event " + to_string(event->second.first) + ", which is " +
+                                    std::string{to_string(event->second.second)};
   const std::string late = format_duration(std::chrono::floor<std::chrono::milliseconds>(
       record.decided - record.from - offset_of(which)));
   switch (record.kind) {

@@ -30,7 +30,7 @@ TEST_CASE("what a runner tells before the agents are there reaches them") {
   setup.settings.agents.resize(1);
   setup.settings.agents[0].name = "bot";
   setup.settings.agents[0].kind = agent_kind::exec;
-  setup.agent_names = {"bot"};
+  setup.agent_names = agent_names_of(setup.settings);
   setup.clock = &clock;
   setup.store_at = &store;
   setup.log = [](std::string_view, const log_effect&) {};

@@ -10,6 +10,8 @@
 //   lane-order    4   first come, first served in a lane
 //   lane-overlap  4   one turn at a time in a lane
 //   early         6   no turn before its event is due
+//   schedule      7   each due instant of a job is in one record, with an event if it ran, never
+//                     before its time; at the end up to now (liveness)
 //   duplicates    8   an identity names one event within the window; other content is a conflict
 //   bounded       9   no more turns of an agent at once than configured
 //   drain         10  nothing is taken in or starts after the signal; code 0 leaves no turn

@@ -77,6 +77,9 @@ class checker {
   boot_time earliest_wake(const attempt_failed& what) const;
   bool may_wake(const known_delivery& which) const;
   void on(const start_marked& what);
+  void on(const jobs_kept& what);
+  void on(const job_stands& what);
+  void cover(const std::string& job, const job_record& record);
   void on(const commit_failed& what);
   void on(const kept_up& what);
   void on(const ledgers_read& what);
@@ -118,6 +121,7 @@ class checker {
   std::set<event_id> answered_as_new_;
   std::set<hash128> offered_; // identities
   std::map<std::string, delivery_id> tokens_;
+  std::map<std::string, std::map<instant, job_record>> covered_; // due records, by job and begin
   journal::ledger event_totals_;
   journal::ledger delivery_totals_;
   instant kept_from_ = no_instant; // what was over by then may be gone

@@ -63,6 +63,16 @@ struct teller {
   std::string operator()(const start_marked& what) const {
     return fmt::format("stored start of {}{}", label(what.delivery), what.alone ? " alone" : "");
   }
+  std::string operator()(const jobs_kept& what) const {
+    std::string text = fmt::format("jobs keep, {} events", what.events);
+    for (const auto& [job, each] : what.records)
+      text += fmt::format("; {} {} {} to {} x{} {}", job, to_text(each.kind),
+                          format_rfc3339(each.from), format_rfc3339(each.to), each.count, each.why);
+    return text;
+  }
+  std::string operator()(const job_stands& what) const {
+    return fmt::format("job {} stands at {}", what.job, format_rfc3339(what.through));
+  }
   std::string operator()(const commit_failed& what) const {
     return fmt::format("commit: {}", slug(what.code));
   }

@@ -3,6 +3,7 @@
 // commit order.
 #pragma once
 
+#include "actors/jobs/job_record.hpp"
 #include "journal/journal.hpp"
 #include "protocol/error.hpp"
 #include "protocol/ids.hpp"
@@ -10,6 +11,7 @@
 #include "protocol/time.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -87,6 +89,19 @@ struct start_marked {
   delivery_id delivery;
   bool alone = false;
 };
+/// What the keeper of the jobs wrote down in one commit, with the events of its runs.
+struct jobs_kept {
+  std::vector<std::pair<std::string, job_record>> records; // by job
+  std::size_t events = 0;
+  instant at = no_instant;
+};
+/// How a job stands at the end.
+struct job_stands {
+  std::string job;
+  instant created, through;
+  std::optional<job_record> open;
+  std::vector<instant> queued;
+};
 /// A commit came back with an error.
 struct commit_failed {
   errc code = errc::none;
@@ -125,10 +140,10 @@ struct turn_ended {
 /// All faults were over and the node had all the time it needed.
 struct settled {};
 
-using happening =
-    std::variant<booted, crashed, drain_began, drain_ended, offered, answered, cancel_asked,
-                 cancel_answered, accepted, finished, attempt_failed, start_marked, commit_failed,
-                 kept_up, ledgers_read, found_event, turn_started, turn_ended, settled>;
+using happening = std::variant<booted, crashed, drain_began, drain_ended, offered, answered,
+                               cancel_asked, cancel_answered, accepted, finished, attempt_failed,
+                               start_marked, jobs_kept, job_stands, commit_failed, kept_up,
+                               ledgers_read, found_event, turn_started, turn_ended, settled>;
 
 struct record {
   moment at{};
@@ -137,6 +152,11 @@ struct record {
 
 /// What was configured and is needed to judge.
 struct history_settings {
+  struct job {
+    duration period{};
+    instant end; // no instant is due there or behind it
+  };
+  std::map<std::string, job> jobs{};
   std::vector<std::uint32_t> concurrency{}; // by agent number
   std::vector<bool> pure{};
   std::uint32_t loops = 1;

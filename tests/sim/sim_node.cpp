@@ -1,5 +1,9 @@
 #include "tests/sim/sim_node.hpp"
 
+#include "actors/jobs/job_reading.hpp"
+
+#include <nlohmann/json.hpp>
+
 #include "tests/sim/sim_reader.hpp"
 
 #include <caf/actor_system.hpp>
@@ -99,12 +103,58 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
         note(start_marked{start->delivery, start->alone});
     } else {
       const auto& keep = std::get<journal::keep_op>(batch[i]);
+      if (applied)
+        record_jobs(keep, receipt.at);
       for (std::size_t emit = 0; emit < verdict.emits.size(); ++emit)
         if (!verdict.emits[emit].duplicate)
           record_accepted(keep.emits[emit], verdict.emits[emit].event, receipt.at, std::nullopt,
                           true);
     }
   }
+}
+
+/// The records of jobs that are new with it.
+void sim_node::record_jobs(const journal::keep_op& keep, instant at) {
+  jobs_kept made;
+  made.at = at;
+  made.events = keep.emits.size();
+  const auto names = journal_.engine().agent_names();
+  for (const auto& each : keep.states) {
+    if (names.at(raw(each.agent)) != job_records_agent || each.state.erase)
+      continue;
+    const auto record = read_record(each.state.value.view());
+    SKEIN_CHECK(record);
+    ++world_.seen["job " + std::string{to_text(record->kind)}];
+    made.records.emplace_back(each.state.key.substr(0, each.state.key.find('/')), *record);
+  }
+  if (!made.records.empty() || made.events > 0)
+    note(std::move(made));
+}
+
+void sim_node::read_jobs() {
+  const auto names = journal_.engine().agent_names();
+  const auto found = std::find(names.begin(), names.end(), job_states_agent);
+  if (found == names.end())
+    return;
+  const auto agent = static_cast<agent_no>(found - names.begin());
+  auto done =
+      each_state(store_->reader(), agent, {}, {}, [&](const std::string& name, const slice& value) {
+        if (!options_.jobs.contains(name))
+          return;
+        const auto words = nlohmann::json::parse(value.view());
+        job_stands made{name,
+                        from_ns(words.at("created").get<std::int64_t>()),
+                        from_ns(words.at("through").get<std::int64_t>()),
+                        std::nullopt,
+                        {}};
+        if (words.contains("open"))
+          made.open = read_record(words["open"].dump());
+        if (words.contains("queue"))
+          for (const auto& each : words["queue"])
+            made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
+        note(std::move(made));
+      });
+  SKEIN_CHECK(done.ok());
 }
 
 void sim_node::read_ledgers() {
@@ -181,6 +231,14 @@ engine_setup sim_node::make_setup() {
   setup.settings.loops = options_.loops;
   setup.settings.agents = options_.agents;
   setup.settings.routes = options_.routes;
+  for (const auto& [name, each] : options_.jobs) {
+    setup.settings.jobs[name] = each.definition;
+    history_.settings.jobs[name] = {each.period, each.end};
+  }
+  setup.find_zone = [](std::string_view) -> const zone_rules* {
+    static const utc_zone utc;
+    return &utc;
+  };
   setup.settings.drain_deadline = options_.drain_deadline;
   setup.settings.seed = dice_.next();
   setup.version = "sim";

@@ -61,6 +61,7 @@ class sim_node {
   void heal();
   void note(happening what);
   void read_ledgers();
+  void read_jobs();
   /// Reads every event back from the store.
   void read_back();
   std::uint64_t pending();
@@ -71,6 +72,7 @@ class sim_node {
   const std::string& name() const { return name_; }
 
  private:
+  void record_jobs(const journal::keep_op& keep, instant at);
   engine_setup make_setup();
   void attach_ports();
   void attach_runner(const agent_settings& agent, agent_no number);

@@ -1,5 +1,11 @@
 #include "tests/sim/sim_options.hpp"
 
+#include "tests/support/sim_clock.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+
 namespace skein::test {
 
 namespace {
@@ -28,6 +34,28 @@ void draw_agents(sim_options& options, sim_random& dice) {
                     {"*.both", "", "", "two"},   {"leaf.*", "", "", "two"},
                     {"poison.*", "", "", "two"}, {"echo.*", "", "", "echo"},
                     {"pure.*", "", "", "pure"}};
+}
+
+/// They end with the work, so that there is an end to what is pending.
+void draw_jobs(sim_options& options, sim_random& dice) {
+  constexpr std::array misfires{"skip", "once", "all"};
+  constexpr std::array overlaps{"skip", "queue", "cancel", "allow"};
+  constexpr std::array agents{"one", "two", "echo"};
+  const instant end =
+      sim_wall{}.zero + 1h + std::chrono::floor<std::chrono::seconds>(options.work_time);
+  for (std::uint64_t i = 0; i < dice.below(4); ++i) {
+    sim_options::job made;
+    made.period = std::chrono::seconds{1 + dice.below(5)};
+    made.end = start_of_second(end);
+    const nlohmann::json words{{"every", format_duration(made.period)},
+                               {"end", format_rfc3339(made.end)},
+                               {"agent", agents[dice.below(agents.size())]},
+                               {"misfire", misfires[dice.below(misfires.size())]},
+                               {"overlap", overlaps[dice.below(overlaps.size())]},
+                               {"pause_after", dice.chance(0.2) ? 1 : 0}};
+    made.definition = words.dump();
+    options.jobs["job" + std::to_string(i)] = std::move(made);
+  }
 }
 
 /// A store is kept up now and then; of some, what is over goes before the run is.
@@ -96,6 +124,8 @@ sim_options draw_options(sim_random& dice) {
     drawn.in_memory.ahead = dice.between(0ms, 3s);
   }
   draw_upkeep(drawn, dice);
+  if (dice.chance(0.5))
+    draw_jobs(drawn, dice);
   return drawn;
 }
 
@@ -109,6 +139,7 @@ std::string to_string(const sim_options& of) {
   };
   add("nodes", of.nodes), add("sqlite", static_cast<int>(of.sqlite)), add("loops", of.loops),
       add("keys", of.keys);
+  add("jobs", of.jobs.size());
   add("requests", of.requests), add_ms("work_ms", of.work_time), add("hurry", of.hurry),
       add("repeat", of.repeat);
   add("conflict", of.conflict), add("due", of.due), add("expires", of.expires),

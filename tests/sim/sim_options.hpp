@@ -10,6 +10,7 @@
 #include "tests/support/sim_runner.hpp"
 #include "tests/support/sim_store.hpp"
 
+#include <map>
 #include <string>
 
 namespace skein::test {
@@ -37,6 +38,12 @@ struct sim_options {
   duration drain_deadline = limits::drain_deadline;
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;
+  struct job {
+    std::string definition; // JSON
+    duration period{};
+    instant end;
+  };
+  std::map<std::string, job> jobs;
   network_faults network;
   store_faults store;
   kept_options kept;

@@ -152,6 +152,7 @@ sim_verdict simulation::run() {
 void simulation::judge(member& of, sim_verdict& verdict) {
   of.node->note(settled{});
   of.node->read_ledgers();
+  of.node->read_jobs();
   of.node->read_back();
   const history& happened = of.node->happened();
   note_rare_things(happened, world_.seen);

@@ -2,6 +2,7 @@
 // when the wall clock is set, all pending wakes fire at once and stay.
 #pragma once
 
+#include "actors/jobs/zone_rules.hpp"
 #include "actors/ports.hpp"
 #include "tests/support/sim_timeline.hpp"
 
@@ -13,6 +14,12 @@
 #include <utility>
 
 namespace skein::test {
+
+/// Its only time zone.
+class utc_zone final : public zone_rules {
+ public:
+  offset_span at(instant) const override { return {instant::min(), instant::max(), {}}; }
+};
 
 /// The wall clock of a simulated machine: outlives the processes that read it.
 struct sim_wall {

@@ -68,7 +68,8 @@ TEST_CASE("never before its time, also with jitter, which is the same each time"
 
 TEST_CASE("missed instants: the misfire rule says which of them run") {
   job_world one;
-  SECTION("once: the newest if it is not late by more than half of the period; one record the rest") {
+  SECTION(
+      "once: the newest if it is not late by more than half of the period; one record the rest") {
     one.create("j", every("1m"));
     one.jump(10min); // 09:09:30
     CHECK(one.records("j") ==
@@ -127,10 +128,11 @@ TEST_CASE("an instant that comes while a run goes on") {
     one.run_until(job_world::at("11-29T09:03:10"));
     one.end_all();
     one.run_until(job_world::at("11-29T09:04:10"));
-    CHECK(one.records("j") == lines{"fired 09:00:00",
-                                    "skipped 09:01:00..09:03:00 x3: the run of 2026-11-29T09:00:00Z "
-                                    "was still going on (overlap = skip)",
-                                    "fired 09:04:00"});
+    CHECK(one.records("j") ==
+          lines{"fired 09:00:00",
+                "skipped 09:01:00..09:03:00 x3: the run of 2026-11-29T09:00:00Z "
+                "was still going on (overlap = skip)",
+                "fired 09:04:00"});
   }
   SECTION("queue: waits, over a restart too") {
     one.create("j", every("1m", {{"overlap", "queue"}}));
@@ -166,7 +168,8 @@ TEST_CASE("a paused job leaves its instants out and says who paused it") {
   one.restart();
   one.ask("job.resume", {{"job", "j"}, {"by", "bob"}});
   one.run_until(job_world::at("11-29T09:05:10"));
-  CHECK(one.records("j") == lines{"skipped 09:00:00..09:04:00 x5: paused by ann", "fired 09:05:00"});
+  CHECK(one.records("j") ==
+        lines{"skipped 09:00:00..09:04:00 x5: paused by ann", "fired 09:05:00"});
   const json page = one.ask("job.describe", {{"job", "j"}});
   CHECK(page["changes"].size() == 3);
   CHECK(page["changes"][2]["by"] == "bob");
@@ -287,9 +290,8 @@ TEST_CASE("the jobs of the configuration and those of people do not fight") {
   CHECK(one.ask("job.describe", {{"job", "a"}})["revision"] == 2);
   CHECK(one.ask("job.describe", {{"job", "b"}})["code"] == "not-found");
   CHECK(one.ask("job.describe", {{"job", "c"}})["schedule"] == "every 1m");
-  CHECK(std::any_of(one.log.begin(), one.log.end(), [](const std::string& line) {
-    return line.starts_with("job-owned-by-cli");
-  }));
+  CHECK(std::any_of(one.log.begin(), one.log.end(),
+                    [](const std::string& line) { return line.starts_with("job-owned-by-cli"); }));
   one.restart();
   CHECK(one.ask("job.describe", {{"job", "a"}})["revision"] == 2);
 }
@@ -308,10 +310,11 @@ TEST_CASE("by hand: trigger and backfill, beside the records of the schedule") {
                                              {"to", "2026-11-29T09:02:30Z"}});
   CHECK(told["instants"] == 2);
   one.end_all();
-  CHECK(one.records("j") ==
-        lines{"skipped 09:00:00..09:04:00 x5: missed, and misfire = skip", "triggered 09:04:30: ann",
-              "backfilled 09:01:00: ann", "backfilled 09:02:00: ann"});
-  CHECK(one.ask("job.backfill", {{"job", "j"}, {"from", "2026-11-29T09:01:00Z"},
+  CHECK(one.records("j") == lines{"skipped 09:00:00..09:04:00 x5: missed, and misfire = skip",
+                                  "triggered 09:04:30: ann", "backfilled 09:01:00: ann",
+                                  "backfilled 09:02:00: ann"});
+  CHECK(one.ask("job.backfill", {{"job", "j"},
+                                 {"from", "2026-11-29T09:01:00Z"},
                                  {"to", "2026-11-30T09:01:00Z"}})["code"] == "invalid-argument");
 }
 

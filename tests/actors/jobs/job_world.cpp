@@ -90,8 +90,8 @@ void job_world::run_until(instant end) {
   while (now_.wall < end) {
     duration step = std::min<duration>(end - now_.wall, std::chrono::seconds{1});
     if (wake_ && *wake_ > now_.boot)
-      step = std::min<duration>(std::max<duration>(*wake_ - now_.boot, std::chrono::milliseconds{1}),
-                                end - now_.wall);
+      step = std::min<duration>(
+          std::max<duration>(*wake_ - now_.boot, std::chrono::milliseconds{1}), end - now_.wall);
     now_ = {now_.wall + step, now_.boot + step};
     tick();
   }
@@ -167,9 +167,8 @@ void job_world::end_all() {
     end(watched_.begin()->first);
 }
 
-std::vector<std::pair<std::string, slice>> job_world::states(agent_no agent,
-                                                             const std::string& after,
-                                                             const std::string& before) {
+std::vector<std::pair<std::string, slice>>
+job_world::states(agent_no agent, const std::string& after, const std::string& before) {
   auto reader = must(engine_->new_reader());
   std::vector<std::pair<std::string, slice>> all;
   std::string from = after;

@@ -27,7 +27,10 @@ class job_world {
   void run_until(instant end);
   void run_for(duration time) { run_until(now_.wall + time); }
   /// The time passes while nobody looks: a paused process, a clock that was set forward.
-  void jump(duration time) { now_ = {now_.wall + time, now_.boot + time}; tick(); }
+  void jump(duration time) {
+    now_ = {now_.wall + time, now_.boot + time};
+    tick();
+  }
   void tick();
 
   /// The answer to a command; the error's code and text as {"code","detail"}.

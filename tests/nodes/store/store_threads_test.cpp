@@ -279,8 +279,8 @@ TEST_CASE("a submitter that is no loop may be told of foreign events, of which t
                     }};
   world.submit(0, "a", {world.keep({world.accept(1, "e")})});
   CHECK(world.lines(3) == lines{"loop 1 foreign 1-1", "loop 0 a: with 1", "commit 1"});
-  world.submit(loops, "b", {world.keep({world.accept(0, "f")})});
-  CHECK(world.lines(3) == lines{"loop 0 foreign 0-2", "loop 2 b: with 1", "commit 2"});
+  world.submit(loops, "b", {world.keep({world.accept(2, "f")})});
+  CHECK(world.lines(3) == lines{"loop 0 foreign 2-2", "loop 2 b: with 1", "commit 2"});
 }
 
 TEST_CASE("an emitted event that was there already is news to nobody") {

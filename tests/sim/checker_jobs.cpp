@@ -1,0 +1,71 @@
+// Promise 7: each instant of a schedule is in exactly one record.
+#include "tests/sim/checker_model.hpp"
+
+namespace skein::test {
+
+namespace {
+
+std::string label(const std::string& job, const job_record& record) {
+  return "job " + job + ": " + std::string{to_text(record.kind)} + " " +
+         format_rfc3339(record.from) + " to " + format_rfc3339(record.to);
+}
+
+} // namespace
+
+void checker::on(const jobs_kept& what) {
+  std::size_t runs = 0;
+  for (const auto& [job, record] : what.records) {
+    runs += is_run_record(record.kind) ? 1u : 0u;
+    if (!is_due_record(record.kind))
+      continue;
+    if (record.to > what.at)
+      break_rule("schedule", label(job, record) + " was decided before its time");
+    cover(job, record);
+  }
+  if (runs != what.events)
+    break_rule("schedule", std::to_string(runs) + " runs were written down with " +
+                               std::to_string(what.events) + " events");
+}
+
+void checker::cover(const std::string& job, const job_record& record) {
+  const auto known = of_.settings.jobs.find(job);
+  if (known == of_.settings.jobs.end())
+    return break_rule("schedule", label(job, record) + ", and there is no such job");
+  const duration period = known->second.period;
+  if ((record.from - instant{}) % period != duration{0} ||
+      record.to - record.from != period * static_cast<std::int64_t>(record.count - 1))
+    break_rule("schedule", label(job, record) + " has other instants than are due");
+  auto& all = covered_[job];
+  const auto behind = all.lower_bound(record.from);
+  const bool meets_behind = behind != all.end() && behind->first <= record.to;
+  const bool meets_before = behind != all.begin() && std::prev(behind)->second.to >= record.from;
+  if (meets_behind || meets_before)
+    break_rule("schedule", label(job, record) + " is in another record already");
+  all.emplace(record.from, record);
+}
+
+/// No instant was left out, and there is a verdict for all that are over.
+void checker::on(const job_stands& what) {
+  if (what.open && is_due_record(what.open->kind))
+    cover(what.job, *what.open);
+  for (const instant each : what.queued)
+    cover(what.job, {record_kind::fired, each, each, 1, each, {}, {}});
+  const auto& settings = of_.settings.jobs.at(what.job);
+  const auto first_behind = [&](instant at) {
+    const auto period = settings.period.count();
+    return from_ns((to_ns(at) / period + 1) * period);
+  };
+  instant next = first_behind(what.created);
+  for (const auto& [from, record] : covered_[what.job]) {
+    if (from != next)
+      break_rule("schedule", "job " + what.job + ": " + format_rfc3339(next) + " is in no record");
+    next = record.to + settings.period;
+  }
+  const instant over =
+      std::min(now_.wall - settings.period - std::chrono::seconds{2}, settings.end);
+  if (next < over)
+    break_rule("schedule", "job " + what.job + ": " + format_rfc3339(next) + " has no verdict",
+               breach::liveness);
+}
+
+} // namespace skein::test
