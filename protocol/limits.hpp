@@ -69,6 +69,7 @@ inline constexpr std::size_t http_connections_per_ip_max = 2'048;
 inline constexpr std::size_t http_body_memory_max = 64 << 20;
 inline constexpr std::size_t http_response_memory_max = 256 << 20; // bodies on their way out
 inline constexpr std::size_t http_action_bytes_max = 64 << 10;     // body of a command
+inline constexpr std::size_t http_document_bytes_max = 1 << 20;    // of one with a definition in it
 inline constexpr std::size_t http_chunk_line_bytes_max = 256; // size and extensions of one chunk
 inline constexpr std::size_t http_trailer_bytes_max = 4'096;
 inline constexpr std::size_t http_query_arguments_max = 32;

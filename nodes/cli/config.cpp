@@ -5,6 +5,7 @@
 #include "nodes/cli/output.hpp"
 #include "nodes/config/byte_size.hpp"
 #include "nodes/config/load_config.hpp"
+#include "protocol/raw_json.hpp"
 
 #include <fmt/format.h>
 
@@ -61,10 +62,10 @@ int check(context& at, const std::string& file) {
   if (!loaded.ok())
     return complain_of(at, loaded);
   if (at.global.output == output_format::table)
-    at.world.out << fmt::format("{}: ok: {}, {}, {}\n", loaded.file,
-                                counted(loaded.config.nodes.size(), "node"),
-                                counted(loaded.config.agents.size(), "agent"),
-                                counted(loaded.config.routes.size(), "route"));
+    at.world.out << fmt::format(
+        "{}: ok: {}, {}, {}, {}\n", loaded.file, counted(loaded.config.nodes.size(), "node"),
+        counted(loaded.config.agents.size(), "agent"),
+        counted(loaded.config.routes.size(), "route"), counted(loaded.config.jobs.size(), "job"));
   return exit_code::done;
 }
 
@@ -86,6 +87,7 @@ json json_of(const config_value& value, value_kind kind) {
         members[name] = text;
       return members;
     }
+    json operator()(const any_value& any) const { return raw_json<json>(any.json); }
   };
   return std::visit(visitor{kind}, value);
 }
@@ -104,6 +106,11 @@ json view_value(context& at, const loaded_config& loaded, const configured_secti
           {"effect", to_string(value.key->effect)}};
 }
 
+/// A key that may be left out and was is no setting.
+bool is_in_force(const configured& value) {
+  return !value.key->optional || value.given || value.value != config_value{};
+}
+
 int show(context& at, const std::string& file) {
   const loaded_config loaded = file.empty() ? load_config("", "", {}) : load_config_file(file);
   if (!loaded.ok()) {
@@ -115,7 +122,8 @@ int show(context& at, const std::string& file) {
   json rows = json::array();
   for (const configured_section& section : loaded.values)
     for (const configured& each : section.values)
-      rows.push_back(view_value(at, loaded, section, each));
+      if (is_in_force(each))
+        rows.push_back(view_value(at, loaded, section, each));
   print_list(at, {{"config", rows}}, "config", columns, "");
   return exit_code::done;
 }

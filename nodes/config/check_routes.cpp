@@ -58,10 +58,16 @@ void check_target(rule_context& context, const cluster_config& out) {
                                 : fmt::format("the agents are {}", fmt::join(names, ", ")));
 }
 
+bool is_named_by_job(const config_values& values, const std::string& agent) {
+  return std::any_of(values.begin(), values.end(), [&](const configured_section& each) {
+    return each.section->name == "job" && each.get<std::string>("agent") == agent;
+  });
+}
+
 void warn_of_idle_agents(const config_values& values, const cluster_config& out,
                          config_problems& problems) {
   for (const configured_section& section : values) {
-    if (section.section->name != "agent" ||
+    if (section.section->name != "agent" || is_named_by_job(values, section.label) ||
         std::any_of(out.routes.begin(), out.routes.end(),
                     [&](const route_settings& each) { return each.agent == section.label; }))
       continue;
@@ -69,17 +75,6 @@ void warn_of_idle_agents(const config_values& values, const cluster_config& out,
                         out.routes.empty() ? "without a [[route]] every event ends as unrouted"
                                            : "it gets no events"});
   }
-}
-
-route_table table_of(const std::vector<route_settings>& routes) {
-  std::map<std::string_view, agent_no> numbers;
-  std::vector<route_table::route> table;
-  for (const route_settings& each : routes) {
-    const agent_no next{static_cast<std::uint16_t>(numbers.size())};
-    const agent_no agent = numbers.emplace(each.agent, next).first->second;
-    table.push_back({each.type, each.source, each.key, agent});
-  }
-  return route_table{std::move(table)};
 }
 
 /// Its own texts are an event that the route matches, wildcards too: each stands for itself.
@@ -111,6 +106,17 @@ void check_counts(const config_values& values, const config_surroundings& around
 }
 
 } // namespace
+
+route_table table_of(const std::vector<route_settings>& routes) {
+  std::map<std::string_view, agent_no> numbers;
+  std::vector<route_table::route> table;
+  for (const route_settings& each : routes) {
+    const agent_no next{static_cast<std::uint16_t>(numbers.size())};
+    const agent_no agent = numbers.emplace(each.agent, next).first->second;
+    table.push_back({each.type, each.source, each.key, agent});
+  }
+  return route_table{std::move(table)};
+}
 
 void check_routes(const config_values& values, const config_surroundings& around,
                   cluster_config& out, config_problems& problems) {

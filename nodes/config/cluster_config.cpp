@@ -1,37 +1,21 @@
 #include "nodes/config/cluster_config.hpp"
 
+#include "nodes/clock/time_zones.hpp"
 #include "nodes/config/config_rules.hpp"
 
 #include <algorithm>
-#include <fstream>
 
 namespace skein {
 
 namespace {
 
-/// A compiled zone, not one of the lists that lie beside them.
-bool is_zone_file(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  char magic[4] = {};
-  return file.read(magic, sizeof magic) && std::string_view{magic, sizeof magic} == "TZif";
-}
-
-bool is_zone_name(std::string_view name) {
-  const auto legal = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view{"_+-/"}.find(c) != std::string_view::npos;
-  };
-  return !name.empty() && name[0] != '/' && std::all_of(name.begin(), name.end(), legal);
-}
-
-void check_timezone(rule_context& context) {
+void check_timezone(rule_context& context, cluster_config& out) {
   const auto& zone = context.section().get<std::string>("timezone");
-  if (zone == "UTC")
+  if (zone == "UTC" || find_zone(zone))
     return;
-  if (!is_zone_name(zone) || !is_zone_file(context.around().zoneinfo + "/" + zone))
-    context.error("timezone", fmt::format("there is no time zone \"{}\"", zone),
-                  fmt::format("legal is \"UTC\" or a name in {}, such as \"Europe/Berlin\"",
-                              context.around().zoneinfo));
+  out.timezone = "UTC"; // the jobs are judged all the same
+  context.error("timezone", fmt::format("there is no time zone \"{}\"", zone),
+                legal_zone_text(zone));
 }
 
 /// Never repeats the value: a store's URL may hold a password.
@@ -111,12 +95,12 @@ void check_cluster(rule_context context, cluster_config& out) {
     context.error("name", "read a name with other characters", std::string{legal_name_text()});
   if (context.usable("store"))
     check_store(context);
+  out.timezone = section.get<std::string>("timezone");
   if (context.usable("timezone"))
-    check_timezone(context);
+    check_timezone(context, out);
   out.name = section.get<std::string>("name");
   out.shards = static_cast<std::uint32_t>(section.get<std::int64_t>("shards"));
   out.store = section.get<std::string>("store");
-  out.timezone = section.get<std::string>("timezone");
   out.dedupe_window = section.get<duration>("dedupe_window");
   out.retention = section.get<duration>("retention");
   out.retention_bytes = static_cast<std::uint64_t>(section.get<std::int64_t>("retention_bytes"));
@@ -136,6 +120,7 @@ cluster_config check_rules(config_values& values, const config_surroundings& aro
   check_nodes(values, around, out, problems);
   check_agents(values, around, out, problems);
   check_routes(values, around, out, problems);
+  check_jobs(values, around, out, problems);
   take_limits({only(values, "limits"), around, problems}, out);
   take_log(values, out);
   return out;

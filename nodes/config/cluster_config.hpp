@@ -8,6 +8,7 @@
 #include "nodes/logging/log.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct cluster_config {
   std::vector<node_config> nodes; // never empty: n1 with the defaults if the file has none
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;
+  std::map<std::string, std::string> jobs; // by name: the definition as JSON
   event_limits events;
   duration drain_deadline = limits::drain_deadline;
   disk_settings disk;
@@ -43,7 +45,6 @@ struct cluster_config {
 /// What the rules look up beyond the file itself.
 struct config_surroundings {
   std::string folder = ".";                          // that relative paths start from
-  std::string zoneinfo = "/usr/share/zoneinfo";      // time zones
   std::string path = "/usr/local/bin:/usr/bin:/bin"; // where commands without a '/' are found
 };
 

@@ -19,6 +19,8 @@ enum class value_kind : std::uint8_t {
   choice,     // one of a few words
   text_list,  // ["a", "b"]
   text_table, // {NAME = "value"}
+  time,       // a text, or a date or time of TOML
+  any,        // whatever JSON can say
 };
 
 /// When a change of the file takes effect.
@@ -28,14 +30,15 @@ struct config_key {
   std::string_view section = {}; // as in config_sections()
   std::string_view name = {};
   value_kind kind = value_kind::text;
-  std::string_view fallback = {}; // the default, written as TOML; empty: must be given
+  std::string_view fallback = {}; // the default, as TOML; empty: must be given, or is optional
   std::string_view least = {};    // bounds of integer, number, span, bytes; as TOML without quotes
   std::string_view most = {};
   std::string_view choices = {}; // "echo|exec|noop"
   std::string_view example = {}; // a legal value other than the default, as TOML
   std::string_view doc = {};     // one sentence
   takes_effect effect = takes_effect::at_restart;
-  bool secret = false; // never shown, never in an error
+  bool secret = false;   // never shown, never in an error
+  bool optional = false; // may be left out although it has no default of its own
 };
 
 /// How often a section may stand in a file, and how it is written.

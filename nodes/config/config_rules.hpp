@@ -11,6 +11,8 @@
 
 namespace skein {
 
+class route_table;
+
 /// One section under the eyes of a rule.
 class rule_context {
  public:
@@ -62,5 +64,15 @@ void check_agents(config_values& values, const config_surroundings& around, clus
                   config_problems& problems);
 void check_routes(const config_values& values, const config_surroundings& around,
                   cluster_config& out, config_problems& problems);
+
+/// Of routes that were checked; agents are numbered as they come.
+route_table table_of(const std::vector<route_settings>& routes);
+
+/// Fills in what depends on other keys, for `config show`.
+void check_jobs(config_values& values, const config_surroundings& around, cluster_config& out,
+                config_problems& problems);
+
+/// "did you mean "Europe/Berlin"?", or how names look.
+std::string legal_zone_text(std::string_view read);
 
 } // namespace skein

@@ -12,7 +12,7 @@ namespace skein {
 
 namespace {
 
-/// Required keys have no default; what stands in for an absent one is never used.
+/// Required and optional keys have none; what stands in for an absent one is never used.
 config_value default_value(const config_key& key) {
   if (key.fallback.empty())
     return std::string{};
@@ -65,7 +65,7 @@ class section_check {
 
   void check_absent(configured& value) {
     value.at = raw_.at;
-    if (!value.key->fallback.empty())
+    if (!value.key->fallback.empty() || value.key->optional)
       return;
     value.wrong = true;
     problems_.push_back({problem_level::error, raw_.at, where(value.key->name), "it is missing",
@@ -89,20 +89,6 @@ class section_check {
   config_problems& problems_;
   configured_section out_;
 };
-
-/// A TOML basic string.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out.append(1, '\\').append(1, c);
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
-    else
-      out += c;
-  }
-  return out + '"';
-}
 
 } // namespace
 
@@ -144,32 +130,46 @@ config_values check_values(const raw_config& raw, config_problems& problems) {
   return out;
 }
 
+std::string toml_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out.append(1, '\\').append(1, c);
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
 std::string to_toml(const config_value& value, value_kind kind) {
   struct visitor {
     value_kind kind;
-    std::string operator()(const std::string& text) const { return quoted(text); }
+    std::string operator()(const std::string& text) const { return toml_string(text); }
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const {
-      return kind == value_kind::bytes ? quoted(format_byte_size(number))
+      return kind == value_kind::bytes ? toml_string(format_byte_size(number))
                                        : fmt::format("{}", number);
     }
     std::string operator()(double number) const {
       const std::string text = fmt::format("{}", number);
       return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
     }
-    std::string operator()(duration span) const { return quoted(format_duration(span)); }
+    std::string operator()(duration span) const { return toml_string(format_duration(span)); }
     std::string operator()(const text_list& list) const {
       std::string out;
       for (const std::string& each : list)
-        out.append(out.empty() ? "" : ", ").append(quoted(each));
+        out.append(out.empty() ? "" : ", ").append(toml_string(each));
       return fmt::format("[{}]", out);
     }
     std::string operator()(const text_table& table) const {
       std::string out;
       for (const auto& [name, text] : table)
-        out.append(out.empty() ? "" : ", ").append(name).append(" = ").append(quoted(text));
+        out.append(out.empty() ? "" : ", ").append(name).append(" = ").append(toml_string(text));
       return fmt::format("{{{}}}", out);
     }
+    std::string operator()(const any_value& any) const { return any.toml; }
   };
   return std::visit(visitor{kind}, value);
 }

@@ -19,9 +19,16 @@ namespace skein {
 using text_list = std::vector<std::string>;
 using text_table = std::vector<std::pair<std::string, std::string>>;
 
-/// text and choice: std::string; integer and bytes: std::int64_t; span: duration.
-using config_value =
-    std::variant<std::string, bool, std::int64_t, double, duration, text_list, text_table>;
+/// A value of any form: as JSON for whom it is, and as it would stand in the file.
+struct any_value {
+  std::string json;
+  std::string toml;
+  friend bool operator==(const any_value&, const any_value&) = default;
+};
+
+/// text, choice and time: std::string; integer and bytes: std::int64_t; span: duration.
+using config_value = std::variant<std::string, bool, std::int64_t, double, duration, text_list,
+                                  text_table, any_value>;
 
 struct configured {
   const config_key* key = nullptr;
@@ -57,6 +64,9 @@ config_values check_values(const raw_config& raw, config_problems& problems);
 
 /// A section of defaults only, without a place.
 configured_section default_section(std::string_view name, std::string label = {});
+
+/// A TOML basic string.
+std::string toml_string(std::string_view text);
 
 /// As it would stand in the file: "\"UTC\"", "256", "[\"a\"]".
 std::string to_toml(const config_value& value, value_kind kind);

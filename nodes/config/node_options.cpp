@@ -52,6 +52,8 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.settings.loops = resolve_loops(at->loops);
   out.settings.agents = config.agents;
   out.settings.routes = config.routes;
+  out.settings.timezone = config.timezone;
+  out.settings.jobs = config.jobs;
   out.settings.events = config.events;
   out.settings.drain_deadline = config.drain_deadline;
   out.cluster_name = config.name;
@@ -66,7 +68,6 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.retention_bytes = config.retention_bytes;
   out.dedupe_identities_max = config.dedupe_identities_max;
   out.disk = config.disk;
-  out.timezone = config.timezone;
   out.log = config.log;
   return out;
 }

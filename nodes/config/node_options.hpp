@@ -28,7 +28,6 @@ struct node_options {
   std::uint64_t retention_bytes = limits::retention_bytes;
   std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   disk_settings disk;
-  std::string timezone = "UTC";
   log_options log;
   bool trust_clock = false; // however far from the store's last commit it is
   bool dev = false;         // `skein dev`

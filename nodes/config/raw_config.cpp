@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 
 namespace skein {
 
@@ -19,6 +20,17 @@ namespace {
 config_place place_of(const toml::source_position& at) { return {at.line, at.column}; }
 
 std::vector<raw_member> members_of(const toml::table& table);
+
+std::string time_text(const toml::node& node) {
+  std::ostringstream text;
+  if (const auto* both = node.as_date_time())
+    text << both->get();
+  else if (const auto* date = node.as_date())
+    text << date->get();
+  else if (const auto* time = node.as_time())
+    text << time->get();
+  return text.str();
+}
 
 raw_value value_of(const toml::node& node) {
   raw_value out;
@@ -39,7 +51,7 @@ raw_value value_of(const toml::node& node) {
       values.push_back(value_of(each));
     out.value = std::move(values);
   } else
-    out.value = raw_time{};
+    out.value = raw_time{time_text(node)};
   return out;
 }
 
@@ -183,7 +195,7 @@ std::string described(const raw_value& value) {
       return fmt::format("\"{}{}\"", escape_controls(shown),
                          shown.size() < text.size() ? "..." : "");
     }
-    std::string operator()(raw_time) const { return "a date or time"; }
+    std::string operator()(const raw_time&) const { return "a date or time"; }
     std::string operator()(const std::vector<raw_value>&) const { return "a list"; }
     std::string operator()(const std::vector<raw_member>&) const { return "a table"; }
   };

@@ -14,8 +14,10 @@ namespace skein {
 
 struct raw_member;
 
-/// A date or time: legal TOML that no key of ours takes.
-struct raw_time {};
+/// A date or time.
+struct raw_time {
+  std::string text; // RFC 3339, or a part of it: "2026-12-01T09:00:00"
+};
 
 struct raw_value {
   config_place at;

@@ -2,9 +2,11 @@
 
 #include "nodes/config/byte_size.hpp"
 #include "nodes/logging/log_line.hpp"
+#include "protocol/cloudevents.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -130,6 +132,82 @@ result<config_value> read_table(const raw_value& raw) {
   return config_value{std::move(out)};
 }
 
+/// A time of TOML is told as the text that it is.
+result<config_value> read_time(const raw_value& raw) {
+  if (const auto* time = std::get_if<raw_time>(&raw.value))
+    return config_value{time->text};
+  return read_text(raw);
+}
+
+/// Builds both forms of a value; JSON has no numbers that are not finite.
+struct any_writer {
+  any_value out{};
+  bool legal = true;
+
+  void add(const raw_value& raw) { std::visit(*this, raw.value); }
+  void both(std::string_view text) {
+    out.json += text;
+    out.toml += text;
+  }
+  void operator()(bool flag) { both(flag ? "true" : "false"); }
+  void operator()(std::int64_t number) { both(fmt::format("{}", number)); }
+  void operator()(double number) {
+    legal = legal && std::isfinite(number);
+    const std::string text = fmt::format("{}", number);
+    both(text.find_first_of(".e") == std::string::npos ? text + ".0" : text);
+  }
+  void operator()(const std::string& text) {
+    append_json_string(out.json, text);
+    out.toml += toml_string(text);
+  }
+  void operator()(const raw_time& time) {
+    append_json_string(out.json, time.text);
+    out.toml += time.text;
+  }
+  void operator()(const std::vector<raw_value>& list) {
+    both("[");
+    for (const raw_value& each : list) {
+      if (&each != list.data())
+        separate();
+      add(each);
+    }
+    both("]");
+  }
+  void operator()(const std::vector<raw_member>& table) {
+    both("{");
+    for (const raw_member& each : table) {
+      if (&each != table.data())
+        separate();
+      append_json_string(out.json, each.name);
+      out.json += ":";
+      out.toml += is_bare(each.name) ? each.name : toml_string(each.name);
+      out.toml += " = ";
+      add(each.value);
+    }
+    both("}");
+  }
+
+ private:
+  void separate() {
+    out.json += ",";
+    out.toml += ", ";
+  }
+  static bool is_bare(std::string_view name) {
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '_';
+    });
+  }
+};
+
+result<config_value> read_any(const raw_value& raw) {
+  any_writer writer;
+  writer.add(raw);
+  if (!writer.legal || !check_json(writer.out.json).ok()) // too deep, for one
+    return errc::invalid_config;
+  return config_value{std::move(writer.out)};
+}
+
 } // namespace
 
 result<config_value> read_value(const config_key& key, const raw_value& raw) {
@@ -154,6 +232,10 @@ result<config_value> read_value(const config_key& key, const raw_value& raw) {
       return read_list(raw);
     case value_kind::text_table:
       return read_table(raw);
+    case value_kind::time:
+      return read_time(raw);
+    case value_kind::any:
+      return read_any(raw);
   }
   return errc::invalid_config;
 }
@@ -192,6 +274,10 @@ std::string legal_values(const config_key& key) {
       return fmt::format("a list of texts, such as {}", key.example);
     case value_kind::text_table:
       return fmt::format("a table of texts, such as {}", key.example);
+    case value_kind::time:
+      return fmt::format("a time, such as 2026-08-16T09:00:00Z, or {} of its zone", key.example);
+    case value_kind::any:
+      return fmt::format("what JSON can say, such as {}", key.example);
     case value_kind::choice:
       break;
   }

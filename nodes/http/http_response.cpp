@@ -13,6 +13,7 @@ struct phrase {
 };
 constexpr std::array phrases{
     phrase{200, "OK"},
+    phrase{201, "Created"},
     phrase{202, "Accepted"},
     phrase{400, "Bad Request"},
     phrase{403, "Forbidden"},

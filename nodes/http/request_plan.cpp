@@ -34,10 +34,11 @@ std::optional<http_response> check_state(const route& at, const plan_context& co
 /// The content type, and how much of a body there may be.
 result<std::size_t> check_body(const request_head& head, const route& at,
                                const plan_context& context) {
-  if (at.body == body_kind::command) {
+  if (at.body == body_kind::command || at.body == body_kind::document) {
     if (auto type = check_command_type(head); !type)
       return type.error();
-    return limits::http_action_bytes_max;
+    return at.body == body_kind::command ? limits::http_action_bytes_max
+                                         : limits::http_document_bytes_max;
   }
   if (at.body == body_kind::none)
     return std::size_t{0};

@@ -3,6 +3,7 @@
 #include "nodes/http/handlers.hpp"
 #include "protocol/delivery_state.hpp"
 #include "protocol/ids.hpp"
+#include "protocol/json_reader.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/time.hpp"
 
@@ -34,10 +35,33 @@ constexpr std::array lanes_query{argument_rule{"agent", text}, argument_rule{"li
 constexpr std::array stream_query{argument_rule{"key", text}, argument_rule{"type", text},
                                   argument_rule{"after", cursor}};
 
+constexpr std::array limit_query{argument_rule{"limit", count}};
+constexpr std::array at_query{argument_rule{"at", text}};
+
+constexpr std::array create_members{argument_rule{"job", text}, argument_rule{"definition", object},
+                                    argument_rule{"by", text}, argument_rule{"dry_run", flag}};
+constexpr std::array edit_members{argument_rule{"definition", object}, argument_rule{"by", text},
+                                  argument_rule{"dry_run", flag}};
+constexpr std::array pause_members{argument_rule{"by", text}, argument_rule{"why", text}};
+constexpr std::array by_members{argument_rule{"by", text}};
+constexpr std::array backfill_members{argument_rule{"from", text}, argument_rule{"to", text},
+                                      argument_rule{"by", text}};
+
 constexpr argument_rule no_parameter{};
 constexpr argument_rule the_event{"event", event};
 constexpr argument_rule the_agent{"agent", text};
 constexpr argument_rule the_key{"key", text};
+constexpr argument_rule the_job{"job", text};
+
+constexpr route job_question(std::string_view pattern, std::string_view operation,
+                             std::span<const argument_rule> query = {}) {
+  return {"GET", pattern, look_up, normal, bare, operation, the_job, query};
+}
+constexpr route job_command(std::string_view pattern, std::string_view operation,
+                            std::span<const argument_rule> members) {
+  return {"POST",    pattern, run_command, reserved, body_kind::command,
+          operation, the_job, {},          members};
+}
 
 constexpr std::array table{
     route{"POST", "/v1/events", post_events, normal, body_kind::events, "", no_parameter,
@@ -59,6 +83,35 @@ constexpr std::array table{
     route{"GET", "/v1/agents/{name}", look_up, reserved, bare, "agent.describe", the_agent, {}},
     route{"GET", "/v1/keys/{key}", look_up, normal, bare, "key.describe", the_key, {}},
     route{"GET", "/v1/lanes", look_up, normal, bare, "lane.list", no_parameter, lanes_query},
+    route{"GET", "/v1/jobs", look_up, normal, bare, "job.list", no_parameter, {}},
+    route{"POST",
+          "/v1/jobs",
+          run_command,
+          normal,
+          body_kind::document,
+          "job.create",
+          no_parameter,
+          {},
+          create_members},
+    route{"GET", "/v1/job-graph", look_up, normal, bare, "job.graph", no_parameter, {}},
+    job_question("/v1/jobs/{name}", "job.describe"),
+    job_question("/v1/jobs/{name}/next", "job.next", limit_query),
+    job_question("/v1/jobs/{name}/history", "job.history", limit_query),
+    job_question("/v1/jobs/{name}/explain", "job.explain", at_query),
+    route{"POST",
+          "/v1/jobs/{name}/edit",
+          run_command,
+          normal,
+          body_kind::document,
+          "job.edit",
+          the_job,
+          {},
+          edit_members},
+    job_command("/v1/jobs/{name}/delete", "job.delete", by_members),
+    job_command("/v1/jobs/{name}/pause", "job.pause", pause_members),
+    job_command("/v1/jobs/{name}/resume", "job.resume", by_members),
+    job_command("/v1/jobs/{name}/trigger", "job.trigger", by_members),
+    job_command("/v1/jobs/{name}/backfill", "job.backfill", backfill_members),
     route{"GET", "/v1/loops", look_up, reserved, bare, "loop.list", no_parameter, {}},
     route{"GET", "/v1/status", look_up, reserved, bare, "status", no_parameter, {}},
     route{"GET", "/v1/stream", open_stream, normal, bare, "", no_parameter, stream_query},
@@ -142,6 +195,10 @@ std::string expectation(argument_kind kind, std::string_view value) {
                                              "counted back from now, such as -1h30m";
     case cursor:
       return is_cursor(value) ? "" : "must be the id of a stream message, such as 17.0";
+    case flag:
+      return value == "true" || value == "false" ? "" : "must be true or false";
+    case object:
+      return value.starts_with('{') ? "" : "must be a JSON object";
   }
   return "is not known";
 }
@@ -188,6 +245,16 @@ result<void> check_argument(const argument_rule& rule, std::string_view value) {
   if (wanted.empty())
     return {};
   return error{errc::invalid_argument, std::string{rule.name} + " " + wanted + "."};
+}
+
+result<void> check_member(const argument_rule& rule, std::string_view json) {
+  if (rule.kind == flag || rule.kind == object)
+    return check_argument(rule, json);
+  json_reader from{json};
+  if (from.next() != json_reader::type::string)
+    return error{errc::invalid_argument, std::string{rule.name} + " must be a JSON string."};
+  std::string buffer;
+  return check_argument(rule, from.string(buffer));
 }
 
 result<void> check_query(const route& at, const query_list& query) {

@@ -14,8 +14,9 @@ namespace skein {
 /// Reserved routes are also served on the connections kept free for them.
 enum class route_class : std::uint8_t { normal, reserved };
 
-/// What a POST's body is; GET has none.
-enum class body_kind : std::uint8_t { none, events, command };
+/// What a POST's body is; GET has none. A command may have members, a document is one with much in
+/// it.
+enum class body_kind : std::uint8_t { none, events, command, document };
 
 enum class argument_kind : std::uint8_t {
   text,   // any, not empty
@@ -25,6 +26,8 @@ enum class argument_kind : std::uint8_t {
   wait,   // a duration of at most limits::http_wait_max
   time,   // RFC 3339, or a duration back from now: -1h30m
   cursor, // of the stream: 17.0 or 17.0.4f2a91c0
+  flag,   // a member of a body: true or false
+  object, // a member of a body: a JSON object
 };
 
 struct argument_rule {
@@ -41,6 +44,7 @@ struct route {
   std::string_view operation; // of node_api::ask, for look_up
   argument_rule parameter;    // of {name}; its name is the operation's argument
   std::span<const argument_rule> query;
+  std::span<const argument_rule> members = {}; // of a command's body
 };
 
 std::span<const route> all_routes() noexcept;
@@ -56,6 +60,10 @@ route_match match_route(std::string_view method, std::string_view path);
 /// Whether `value` is what `rule` asks for. Error: invalid_argument, naming it and what would be
 /// right.
 result<void> check_argument(const argument_rule& rule, std::string_view value);
+
+/// A member of a body, as JSON; of a text what it says is checked as above. Error:
+/// invalid_argument.
+result<void> check_member(const argument_rule& rule, std::string_view json);
 
 /// Names and values against the route's rules.
 result<void> check_query(const route& at, const query_list& query);

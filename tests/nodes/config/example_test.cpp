@@ -40,8 +40,26 @@ struct sample {
         part("agent", std::string{"[agent.bot]"} + (key.name == "kind" ? "" : "\nkind = \"exec\"") +
                           (key.name == "command" ? "" : "\ncommand = [\"true\"]") +
                           (oneshot ? "\nmode = \"oneshot\"" : ""));
-    out += part("route", key.name == "agent" ? "[[route]]" : "[[route]]\nagent = \"bot\"");
-    return out;
+    out +=
+        part("route", key.section == "route" && key.name == "agent" ? "[[route]]"
+                                                                    : "[[route]]\nagent = \"bot\"");
+    return out + part("job", job_for(key.section == "job" ? key.name : ""));
+  }
+
+  /// A job that the key may stand in.
+  static std::string job_for(std::string_view key) {
+    const auto any_of = [&](std::initializer_list<std::string_view> names) {
+      return std::find(names.begin(), names.end(), key) != names.end();
+    };
+    const std::string import = "[job.import]\nevery = \"1d\"\nagent = \"bot\"\n";
+    std::string job = import + "[job.a]\n";
+    if (key != "agent")
+      job += "agent = \"bot\"\n";
+    if (any_of({"gap", "repeat"}))
+      return job + "cron = \"@daily\"";
+    if (key == "catch_up_max")
+      job += "misfire = \"all\"\n";
+    return any_of({"at", "every", "cron", "heartbeat", "after"}) ? job : job + "every = \"2h\"";
   }
 };
 
@@ -52,6 +70,7 @@ TEST_CASE("the example file is legal") {
   CHECK(problem_lines(loaded) == "");
   CHECK(loaded.config.agents.size() == 3);
   CHECK(loaded.config.routes.size() == 3);
+  CHECK(loaded.config.jobs.size() == 5);
   CHECK(loaded.config.agents[2].exec.mode == exec_mode::lines);
 }
 
@@ -110,8 +129,9 @@ TEST_CASE("each key's example is accepted in a file and changes what is in force
     INFO(problem_lines(loaded));
     CHECK(loaded.ok());
     const auto section =
-        std::find_if(loaded.values.begin(), loaded.values.end(),
-                     [&](const configured_section& s) { return s.section->name == key.section; });
+        std::find_if(loaded.values.begin(), loaded.values.end(), [&](const configured_section& s) {
+          return s.section->name == key.section && s.label != "import";
+        });
     REQUIRE(section != loaded.values.end());
     const configured& value = (*section)[key.name];
     CHECK(value.given);

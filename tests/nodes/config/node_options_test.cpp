@@ -64,7 +64,7 @@ format = "json"
   REQUIRE(options.ok());
   CHECK(options->cluster_name == "shop");
   CHECK(options->shards == 64);
-  CHECK(options->timezone == "Europe/Berlin");
+  CHECK(options->settings.timezone == "Europe/Berlin");
   CHECK(options->dedupe_window == 48h);
   CHECK(options->retention == 72h);
   CHECK(options->retention_bytes == std::uint64_t{2} << 30);

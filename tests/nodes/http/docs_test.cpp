@@ -48,10 +48,11 @@ TEST_CASE("the page has a section for each route, with all its parameters") {
     INFO(heading);
     const std::string of_route = section(text, heading);
     CHECK_FALSE(of_route.empty());
-    for (const argument_rule& rule : each.query) {
-      INFO(rule.name);
-      CHECK(of_route.find("`" + std::string{rule.name} + "`") != std::string::npos);
-    }
+    for (const auto& rules : {each.query, each.members})
+      for (const argument_rule& rule : rules) {
+        INFO(rule.name);
+        CHECK(of_route.find("`" + std::string{rule.name} + "`") != std::string::npos);
+      }
   }
 }
 

@@ -221,6 +221,14 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
         asked_pair{"key.describe", "{\"key\":\"chat/1 \xc3\xa4+\"}"});
   CHECK(asked("/v1/lanes?agent=bot&limit=2&after=0.7") ==
         asked_pair{"lane.list", R"({"agent":"bot","limit":2,"after":"0.7"})"});
+  CHECK(asked("/v1/jobs") == asked_pair{"job.list", "{}"});
+  CHECK(asked("/v1/job-graph") == asked_pair{"job.graph", "{}"});
+  CHECK(asked("/v1/jobs/graph") == asked_pair{"job.describe", R"({"job":"graph"})"});
+  CHECK(asked("/v1/jobs/a/next?limit=3") == asked_pair{"job.next", R"({"job":"a","limit":3})"});
+  CHECK(asked("/v1/jobs/a/history?limit=10") ==
+        asked_pair{"job.history", R"({"job":"a","limit":10})"});
+  CHECK(asked("/v1/jobs/a/explain?at=2026-08-16T09:00%2B02:00") ==
+        asked_pair{"job.explain", R"({"job":"a","at":"2026-08-16T09:00+02:00"})"});
   CHECK(asked("/v1/loops") == asked_pair{"loop.list", "{}"});
   CHECK(asked("/v1/status") == asked_pair{"status", "{}"});
 }
@@ -238,6 +246,62 @@ TEST_CASE("a command is a POST of JSON without arguments") {
   CHECK(fixture.ask("POST /v1/events/17-42/cancel HTTP/1.1\r\n" + fixture.host() + "\r\n").status ==
         415);
   CHECK(fixture.node.asked().size() == 2);
+}
+
+TEST_CASE("a command's members reach the engine as they were written") {
+  http_fixture fixture;
+  const auto asked = [&](const std::string& target, const std::string& body) {
+    return asked_by(fixture, fixture.post(target, "application/json", body));
+  };
+  CHECK(
+      asked("/v1/jobs/a%20b/edit",
+            R"({ "by" : "me", "definition" : {"data": [1e400, 0.10 , 12345678901234567890]} })") ==
+      asked_pair{
+          "job.edit",
+          R"({"job":"a b","by":"me","definition":{"data": [1e400, 0.10 , 12345678901234567890]}})"});
+  CHECK(asked("/v1/jobs/a/pause", R"({"why":"a \"test\""})") ==
+        asked_pair{"job.pause", R"({"job":"a","why":"a \"test\""})"});
+  CHECK(asked("/v1/jobs/a/resume", "") == asked_pair{"job.resume", R"({"job":"a"})"});
+  CHECK(asked("/v1/jobs/a/trigger", "{}") == asked_pair{"job.trigger", R"({"job":"a"})"});
+  CHECK(asked("/v1/jobs/a/delete", R"({"by":"me"})") ==
+        asked_pair{"job.delete", R"({"job":"a","by":"me"})"});
+  CHECK(asked("/v1/jobs/a/backfill", R"({"from":"2026-01-01","to":"2026-01-02"})") ==
+        asked_pair{"job.backfill", R"({"job":"a","from":"2026-01-01","to":"2026-01-02"})"});
+}
+
+TEST_CASE("what is created is answered with 201, and a dry run with 200") {
+  http_fixture fixture;
+  const auto status = [&](const std::string& target, const std::string& body) {
+    return fixture.ask(fixture.post(target, "application/json", body)).status;
+  };
+  CHECK(status("/v1/jobs", R"({"job":"a","definition":{"every":"1h"}})") == 201);
+  CHECK(status("/v1/jobs", R"({"job":"a","definition":{"every":"1h"},"dry_run":false})") == 201);
+  CHECK(status("/v1/jobs", R"({"job":"a","definition":{"every":"1h"},"dry_run":true})") == 200);
+  CHECK(status("/v1/jobs/a/edit", R"({"definition":{"every":"1h"}})") == 200);
+  const std::string much(limits::job_data_bytes_max, 'x');
+  CHECK(status("/v1/jobs", R"({"job":"a","definition":{"every":"1h","data":")" + much + R"("}})") ==
+        201);
+  CHECK(status("/v1/jobs/a/pause", R"({"why":")" + much + R"("})") == 413);
+}
+
+TEST_CASE("a command with a wrong body is refused before the engine is asked") {
+  http_fixture fixture;
+  const auto code = [&](const std::string& target, const std::string& body) {
+    return fixture.ask(fixture.post(target, "application/json", body)).code();
+  };
+  CHECK(code("/v1/jobs", R"({"name":"a"})") == "invalid-argument");
+  CHECK(code("/v1/jobs", R"({"job":1})") == "invalid-argument");
+  CHECK(code("/v1/jobs", R"({"job":"a","definition":"every 1h"})") == "invalid-argument");
+  CHECK(code("/v1/jobs", R"({"job":"a","dry_run":"yes"})") == "invalid-argument");
+  CHECK(code("/v1/jobs", R"({"job":"a","job":"b"})") == "invalid-json");
+  CHECK(code("/v1/jobs", "[]") == "invalid-json");
+  CHECK(code("/v1/jobs", R"({"job":"a"} x)") == "invalid-json");
+  CHECK(code("/v1/jobs/a/pause", R"({"why":""})") == "invalid-argument");
+  CHECK(code("/v1/jobs/a/trigger", R"({"job":"b"})") == "invalid-argument");
+  CHECK(fixture.ask(fixture.post("/v1/jobs", "text/plain", "{}")).code() ==
+        "unsupported-media-type");
+  CHECK(fixture.ask(fixture.get("/v1/jobs/a/next?limit=0")).code() == "invalid-argument");
+  CHECK(fixture.node.asked().empty());
 }
 
 TEST_CASE("an answer of the engine that is an error is a problem about its path") {

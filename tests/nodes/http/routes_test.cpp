@@ -29,6 +29,9 @@ TEST_CASE("a path matches its pattern, whole and byte by byte") {
   CHECK(pattern_of("GET", "/v1/events/17-42") == "/v1/events/{event}");
   CHECK(pattern_of("POST", "/v1/events/17-42/cancel") == "/v1/events/{event}/cancel");
   CHECK(match_route("GET", "/v1/keys/a%2Fb").parameter == "a%2Fb");
+  CHECK(match_route("POST", "/v1/jobs/next/edit").parameter == "next");
+  CHECK(pattern_of("GET", "/v1/jobs/next") == "/v1/jobs/{name}");
+  CHECK(pattern_of("GET", "/v1/jobs/next/next") == "/v1/jobs/{name}/next");
   for (const char* path :
        {"/", "", "*", "v1/events", "/v1", "/v1/", "/v1/events/", "/v1//events", "/v1/events/1-1/",
         "/v1/events/1-1/x", "/v1/events//cancel", "/V1/events", "/v1/%65vents",
@@ -117,6 +120,23 @@ TEST_CASE("each kind of argument takes what it says and nothing else") {
   for (const char* wrong : {"", "17", "17.", ".0", "a.b", "17.0.0", "17.-1", "17.0.",
                             "17.0.4F2A91C0", "17.0.4f2a91c00", "17.0.4f2a91c0.1"})
     CHECK_FALSE(fits(cursor, wrong));
+}
+
+TEST_CASE("a member of a body is of its kind") {
+  const auto member = [](argument_kind kind, std::string_view json) {
+    const auto checked = check_member({"x", kind}, json);
+    return checked ? "" : checked.error().detail;
+  };
+  CHECK(member(argument_kind::text, R"("a")") == "");
+  CHECK(member(argument_kind::text, R"("")") == "x must not be empty; leave it out instead.");
+  for (const char* wrong : {"1", "true", "null", "{}", "[\"a\"]"})
+    CHECK(member(argument_kind::text, wrong) == "x must be a JSON string.");
+  CHECK(member(argument_kind::flag, "true") == "");
+  for (const char* wrong : {"1", "\"true\"", "null"})
+    CHECK(member(argument_kind::flag, wrong) == "x must be true or false.");
+  CHECK(member(argument_kind::object, R"({"a":1})") == "");
+  for (const char* wrong : {"[]", "\"{}\"", "null"})
+    CHECK(member(argument_kind::object, wrong) == "x must be a JSON object.");
 }
 
 TEST_CASE("an unknown query parameter is named with those that are known") {
