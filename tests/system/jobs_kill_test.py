@@ -46,21 +46,19 @@ class JobsKill(support.SystemTest):
         dice = random.Random(seed)
         node = self.unstarted()
         node.configure(config())
-        down = []  # seconds without a process: from, to
         for _ in range(rounds):
             node.start()
-            self.pause(dice.uniform(0.2, 1.8))
-            killed = time.time()
+            time.sleep(dice.uniform(0.2, 1.8))  # the moment of the kill
             node.kill()
             if dice.random() < 0.3:
-                self.pause(dice.uniform(0.5, 4))
-            down.append((killed, time.time()))
+                time.sleep(dice.uniform(0.5, 4))  # the machine is off: instants are missed
         node.start()
         client = self.client(node)
         now = int(time.time())
         until(lambda: all(second(each["next"]) > now for each in client.get("/v1/jobs").json()["jobs"]), 30,
               "all instants to be decided")
         until(lambda: all(each["running"] == 0 for each in client.get("/v1/jobs").json()["jobs"]), 30, "the runs to end")
+        before = client.ledger()["accepted"]  # jobs go on meanwhile
         counts, runs, ids = collections.Counter(), 0, set()
         for number in range(JOBS):
             history = self.history(client, f"j{number}")
@@ -72,19 +70,9 @@ class JobsKill(support.SystemTest):
                     self.assertNotIn(each["id"], ids)
                     ids.add(each["id"])
                     self.assertIn("event", each, f"{each['id']} is not there")
-        self.assertEqual(node.stop(), 0)
-        node.start()
-        accepted = self.client(node).ledger()["accepted"]
-        later = sum(1 for number in range(JOBS) for each in self.history(self.client(node), f"j{number}")
-                    if each["verdict"] in RUNS and each["id"] not in ids)
-        self.assertGreaterEqual(accepted, runs)
-        self.assertLessEqual(accepted, runs + later, "an event without a record")
+        self.assertLessEqual(before, runs, "an event without a record")
+        self.assertLessEqual(runs, client.ledger()["accepted"], "a record without an event")
         say(f"seed {seed}: {rounds} kills, {JOBS} jobs, {sum(counts.values())} instants: {dict(counts)}")
-
-    def pause(self, seconds):
-        """What is tested is a process that dies at some moment: there is nothing to wait for."""
-        end = time.monotonic() + seconds
-        until(lambda: time.monotonic() >= end, seconds + 5, "the moment of the kill")
 
     def history(self, client, job):
         answer = client.get(f"/v1/jobs/{job}/history", limit=1000)
