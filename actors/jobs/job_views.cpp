@@ -297,8 +297,10 @@ json job_core::record_view(const kept_job& which, const job_record& record,
             {"to", format_rfc3339(record.to)},
             {"count", record.count},
             {"decided", format_rfc3339(record.decided)}};
-  if (zone != nullptr)
+  if (zone != nullptr) {
     view["local"] = local_text(record.from, *zone);
+    view["local_to"] = local_text(record.to, *zone);
+  }
   if (!record.why.empty())
     view["why"] = record.why;
   if (!is_run_record(record.kind))

@@ -4,19 +4,16 @@
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/new_event.hpp"
 #include "nodes/cli/options.hpp"
+#include "nodes/cli/read_input.hpp"
 #include "protocol/cloudevents.hpp"
 #include "protocol/ids.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iostream>
 #include <memory>
+#include <ostream>
 
 namespace skein::cli {
 
@@ -30,39 +27,9 @@ struct send_options {
   std::optional<duration> wait;
 };
 
-/// At most one byte more than an event may have, so that what is too large is refused as such.
-/// Empty when reading failed; errno then says why, or is 0.
-std::optional<std::string> read_all(std::istream& in) {
-  std::string data(limits::event_bytes_max + 1, '\0');
-  errno = 0;
-  in.read(data.data(), static_cast<std::streamsize>(data.size()));
-  // The stream of standard input takes a failed read for the end of the data.
-  if (in.bad() || (&in == &std::cin && std::ferror(stdin) != 0))
-    return std::nullopt;
-  data.resize(static_cast<std::size_t>(in.gcount()));
-  return data;
-}
-
-std::optional<std::string> read_file(const std::string& name) {
-  errno = 0;
-  std::ifstream file{name, std::ios::binary};
-  return file.is_open() ? read_all(file) : std::nullopt;
-}
-
 /// Empty when the data cannot be read, which is told.
 std::optional<std::string> read_data(context& at, const event_options& options) {
-  if (options.text)
-    return *options.text;
-  const bool standard_input = *options.data_file == "-";
-  auto data = standard_input ? read_all(at.world.in) : read_file(*options.data_file);
-  const int cause = errno;
-  if (data)
-    return data;
-  complain(at, exit_code::usage,
-           {standard_input ? "standard input cannot be read"
-                           : fmt::format("the data file {} cannot be read", *options.data_file),
-            std::strerror(cause != 0 ? cause : EIO), "", "invalid-argument"});
-  return std::nullopt;
+  return options.text ? *options.text : read_input(at, *options.data_file);
 }
 
 bool has_state(const json& looked_up) {

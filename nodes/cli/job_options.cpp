@@ -1,0 +1,205 @@
+#include "nodes/cli/job_options.hpp"
+
+#include "nodes/cli/exit_codes.hpp"
+#include "nodes/cli/options.hpp"
+#include "nodes/cli/read_input.hpp"
+#include "nodes/cli/suggest.hpp"
+#include "nodes/config/config_keys.hpp"
+#include "protocol/cloudevents.hpp"
+#include "protocol/raw_json.hpp"
+#include "protocol/utf8.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <vector>
+
+namespace skein::cli {
+
+namespace {
+
+constexpr std::array schedule_keys{"at", "every", "cron", "heartbeat", "after"};
+
+/// As the option of a key is called: --timeout is the patience of every command.
+std::string option_of(std::string_view key) {
+  if (key == "timeout")
+    return "--run-timeout";
+  std::string name = fmt::format("--{}", key);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+/// The sentence of the key's table as the help has it.
+std::string help_of(const config_key& key) {
+  std::string text{key.doc};
+  if (text.size() > 1 && text[1] >= 'a' && text[1] <= 'z')
+    text[0] = static_cast<char>(text[0] | 0x20);
+  if (text.ends_with('.'))
+    text.pop_back();
+  return text;
+}
+
+std::uint32_t bound_of(std::string_view text) {
+  std::uint32_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string label_of(const config_key& key) {
+  switch (key.kind) {
+    case value_kind::span:
+    case value_kind::time:
+      return "TIME";
+    case value_kind::text_list:
+      return "JOB[:RESULT],...";
+    default:
+      break;
+  }
+  std::string label{key.name == "cron" ? "EXPRESSION" : key.name};
+  std::transform(label.begin(), label.end(), label.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 0x20) : c; });
+  return label;
+}
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> parts;
+  while (true) {
+    const auto comma = std::min(list.find(','), list.size());
+    parts.emplace_back(list.substr(0, comma));
+    if (comma == list.size())
+      return parts;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+bool complain_of_data(context& at, std::string what, std::string why) {
+  complain(at, exit_code::usage, {std::move(what), std::move(why), "", "invalid-argument"});
+  return false;
+}
+
+bool put_json(context& at, const std::string& what, std::string_view text, json& definition) {
+  if (auto checked = check_json(text); !checked)
+    return complain_of_data(at, what + " is no JSON", checked.error().detail);
+  definition["data"] = read_json<json>(text);
+  return true;
+}
+
+bool put_data(context& at, const job_options& options, json& definition) {
+  const int given =
+      (options.data_text ? 1 : 0) + (options.data_json ? 1 : 0) + (options.data_file ? 1 : 0);
+  if (given > 1)
+    return complain_of_data(at, "the data is given more than once",
+                            "one of --data, --data-json and --data-file");
+  if (options.data_text)
+    definition["data"] = *options.data_text;
+  if (options.data_json)
+    return put_json(at, "what --data-json says", *options.data_json, definition);
+  if (!options.data_file)
+    return true;
+  const auto data = read_input(at, *options.data_file);
+  if (!data)
+    return false;
+  if (check_json(*data).ok())
+    return put_json(at, *options.data_file, *data, definition);
+  if (!is_utf8(*data))
+    return complain_of_data(at, fmt::format("the data file {} cannot be used", *options.data_file),
+                            "the data of a job is JSON, or text in UTF-8");
+  definition["data"] = *data;
+  return true;
+}
+
+bool is_known(std::string_view key) { return find_key("job", key) != nullptr; }
+
+bool unset_keys(context& at, const job_options& options, json& definition) {
+  for (const std::string& word : split(options.unset.value_or(""))) {
+    if (!options.unset)
+      return true;
+    std::string key = word;
+    std::replace(key.begin(), key.end(), '-', '_');
+    if (!is_known(key)) {
+      complain_of_word(at, fmt::format("a job has no key \"{}\"", word), key, key_names("job"),
+                       "skein help job edit");
+      return false;
+    }
+    definition.erase(key);
+  }
+  return true;
+}
+
+/// What belonged to another schedule or rule than the definition has now would be refused.
+void drop_what_no_longer_fits(const job_options& options, json& definition) {
+  const auto given = [&](const std::string& key) {
+    const auto text = options.texts.find(key);
+    const auto number = options.numbers.find(key);
+    return (text != options.texts.end() && text->second) ||
+           (number != options.numbers.end() && number->second);
+  };
+  const auto drop = [&](const char* key) {
+    if (!given(key))
+      definition.erase(key);
+  };
+  if (std::any_of(schedule_keys.begin(), schedule_keys.end(), given)) {
+    for (const char* key : schedule_keys)
+      drop(key);
+    if (!given("every") && !given("heartbeat"))
+      drop("anchor");
+    if (!given("cron"))
+      for (const char* key : {"gap", "repeat"})
+        drop(key);
+    if (given("after"))
+      for (const char* key : {"start", "end"})
+        drop(key);
+  }
+  if (!given("misfire"))
+    return;
+  if (definition["misfire"] != "all")
+    drop("catch_up_max");
+  if (definition["misfire"] == "skip")
+    drop("catch_up");
+}
+
+} // namespace
+
+void add_job_options(CLI::App& app, job_options& into) {
+  for (const config_key& key : config_keys()) {
+    if (key.section != "job" || key.kind == value_kind::any)
+      continue;
+    const std::string name{key.name};
+    if (key.kind == value_kind::choice)
+      add_choice(app, option_of(name), into.texts[name], std::string{key.choices}, help_of(key));
+    else if (key.kind == value_kind::integer)
+      add_number(app, option_of(name), into.numbers[name], bound_of(key.least), bound_of(key.most),
+                 help_of(key));
+    else
+      add_text(app, option_of(name), into.texts[name], label_of(key), help_of(key));
+  }
+  add_text(app, "--data", into.data_text, "TEXT", "data of its events, a text");
+  add_text(app, "--data-json", into.data_json, "JSON", "the data as JSON");
+  add_text(app, "--data-file", into.data_file, "FILE",
+           "the data of a file, JSON or text; - is standard input");
+}
+
+void add_unset(CLI::App& app, job_options& into) {
+  add_text(app, "--unset", into.unset, "KEY,...", "these have their defaults again");
+}
+
+bool put_options(context& at, const job_options& options, json& definition) {
+  if (!unset_keys(at, options, definition))
+    return false;
+  for (const auto& [key, value] : options.texts)
+    if (value && key == "after")
+      definition[key] = split(*value);
+    else if (value)
+      definition[key] = *value;
+  for (const auto& [key, value] : options.numbers)
+    if (value)
+      definition[key] = *value;
+  if (!put_data(at, options, definition))
+    return false;
+  drop_what_no_longer_fits(options, definition);
+  return true;
+}
+
+} // namespace skein::cli
