@@ -158,6 +158,7 @@ struct history_settings {
     instant end; // no instant is due there or behind it
   };
   std::map<std::string, job> jobs{};
+  bool window_fills = false;                // of identities: then nothing is taken in for a while
   std::vector<std::uint32_t> concurrency{}; // by agent number
   std::vector<bool> pure{};
   std::uint32_t loops = 1;

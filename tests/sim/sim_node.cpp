@@ -159,7 +159,8 @@ void sim_node::read_jobs() {
                              made.open = read_record(words["open"].dump());
                            if (words.contains("queue"))
                              for (const auto& each : words["queue"])
-                               made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
+                               if (each.at("kind") == "fired" || each.at("kind") == "caught-up")
+                                 made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
                            note(std::move(made));
                          });
   SKEIN_CHECK(done.ok());
@@ -239,6 +240,7 @@ engine_setup sim_node::make_setup() {
   setup.settings.loops = options_.loops;
   setup.settings.agents = options_.agents;
   setup.settings.routes = options_.routes;
+  history_.settings.window_fills = options_.kept.identities_max < limits::dedupe_identities_max;
   for (const auto& [name, each] : options_.jobs) {
     setup.settings.jobs[name] = each.definition;
     history_.settings.jobs[name] = {each.period, each.end};
