@@ -4,6 +4,7 @@
 
 #include "actors/agent_core.hpp"
 #include "actors/gateway_core.hpp"
+#include "actors/jobs/job_core.hpp"
 #include "actors/rate_window.hpp"
 #include "actors/scheduler_core.hpp"
 
@@ -72,6 +73,14 @@ struct gateway_facts {
   gateway_core::counters counted;
   std::size_t events_in_flight = 0;
   std::size_t bytes_in_flight = 0;
+};
+
+struct job_facts {
+  job_core::counters counted;
+  std::size_t jobs = 0;
+  std::size_t paused = 0;
+  std::size_t running = 0;   // runs
+  instant next = no_instant; // when the next one fires; no_instant: none does
 };
 
 } // namespace skein

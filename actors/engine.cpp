@@ -157,6 +157,7 @@ struct engine::impl {
   std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
   std::vector<std::shared_ptr<board<agent_facts>>> agent_boards;
   std::shared_ptr<board<gateway_facts>> gateway_board = std::make_shared<board<gateway_facts>>();
+  std::shared_ptr<board<job_facts>> job_board = std::make_shared<board<job_facts>>();
   std::shared_ptr<stream_hub> hub;
   std::shared_ptr<lookups> look;
 
@@ -284,6 +285,7 @@ void engine::impl::spawn_jobs(engine& owner) {
   parts->clock = setup.clock;
   parts->store = setup.store_at;
   parts->log = setup.log;
+  parts->facts = job_board;
   parts->await = [&owner](event_id event, duration timeout, std::function<void(bool)> done) {
     owner.await_event(event, timeout, std::move(done));
   };
@@ -308,6 +310,7 @@ std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
   from.loops = loop_boards;
   from.pools = agent_boards;
   from.gateway = gateway_board;
+  from.jobs = job_board;
   from.readiness = [&owner] { return owner.readiness(); };
   from.started = setup.clock->now();
   auto made = std::make_shared<lookups>(std::move(from));
@@ -439,6 +442,7 @@ void engine::stop() {
 engine::facts engine::read_facts() const {
   facts all;
   all.gateway = impl_->gateway_board->read();
+  all.jobs = impl_->job_board->read();
   for (const auto& each : impl_->loop_boards)
     all.loops.push_back(each->read());
   for (const auto& each : impl_->agent_boards)

@@ -77,6 +77,7 @@ class engine : public node_api {
 
   struct facts {
     gateway_facts gateway;
+    job_facts jobs;
     std::vector<loop_facts> loops;
     std::vector<agent_facts> agents; // in the order of the settings
     std::size_t stream_readers = 0;

@@ -109,6 +109,7 @@ struct jobs_parts {
   /// As node_api has them.
   std::function<void(event_id, duration, std::function<void(bool)>)> await;
   std::function<void(event_id)> cancel;
+  std::shared_ptr<board<job_facts>> facts;
 };
 struct jobs_state {
   static inline const char* name = "jobs";

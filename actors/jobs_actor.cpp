@@ -47,10 +47,9 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
     });
   }
   void wait() {
-    parts_->await(*which_.event, wait_piece,
-                  [self = shared_from_this()](bool ended) {
-                    ended ? self->look() : self->look_later();
-                  });
+    parts_->await(*which_.event, wait_piece, [self = shared_from_this()](bool ended) {
+      ended ? self->look() : self->look_later();
+    });
   }
 
  private:
@@ -118,6 +117,9 @@ void perform(self_ptr self) {
   for (job_effect& effect : state.effects)
     std::visit(performer{self, *state.parts}, effect);
   state.effects.clear();
+  const job_core& core = *state.parts->core;
+  state.parts->facts->write(
+      {core.counted(), core.jobs(), core.paused(), core.running(), core.next()});
 }
 
 } // namespace

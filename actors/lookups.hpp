@@ -32,6 +32,7 @@ struct lookup_sources {
   std::vector<std::shared_ptr<board<loop_facts>>> loops;
   std::vector<std::shared_ptr<board<agent_facts>>> pools; // in the order of settings.agents
   std::shared_ptr<board<gateway_facts>> gateway;
+  std::shared_ptr<board<job_facts>> jobs;
   std::function<errc()> readiness;
   moment started{};
 };
@@ -73,6 +74,7 @@ class lookups : public std::enable_shared_from_this<lookups> {
   nlohmann::json rates_view() const;
   nlohmann::json lag_view() const;
   nlohmann::json loops_view() const;
+  nlohmann::json jobs_view() const;
   nlohmann::json agents_view() const;
   /// Why no turn of the agent can run now; empty if turns can.
   std::string obstacle_of(const std::string& agent) const;

@@ -268,6 +268,18 @@ json lookups::lag_view() const {
   return {{"oldest_ready_s", seconds(ready)}, {"commit_s", seconds(commit)}};
 }
 
+json lookups::jobs_view() const {
+  const job_facts jobs = sources_.jobs->read();
+  return {{"count", jobs.jobs},
+          {"paused", jobs.paused},
+          {"running", jobs.running},
+          {"fired", jobs.counted.fired},
+          {"caught_up", jobs.counted.caught_up},
+          {"merged", jobs.counted.merged},
+          {"skipped", jobs.counted.skipped},
+          {"next", jobs.next == no_instant ? json(nullptr) : json(format_rfc3339(jobs.next))}};
+}
+
 json lookups::status_view(const known_facts& known) const {
   const gateway_facts gateway = sources_.gateway->read();
   const moment now = sources_.clock->now();
@@ -283,6 +295,7 @@ json lookups::status_view(const known_facts& known) const {
             {"rates", rates_view()},
             {"lag", lag_view()},
             {"loops", loops_view()},
+            {"jobs", jobs_view()},
             {"agents", agents_view()}};
   if (readiness != errc::none)
     body["not_ready_because"] = slug(readiness);

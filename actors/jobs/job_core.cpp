@@ -307,6 +307,20 @@ void job_core::arm() {
   out_->push_back(wake_effect{at});
 }
 
+std::size_t job_core::paused() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [name, each] : jobs_)
+    count += each.paused ? 1u : 0u;
+  return count;
+}
+
+std::size_t job_core::running() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [name, each] : jobs_)
+    count += each.running.size();
+  return count;
+}
+
 bool job_core::has_crashed_often() const { return crashes_.size() >= limits::job_breaker_crashes; }
 
 void job_core::log(log_severity severity, std::string_view id, std::string text,

@@ -116,6 +116,10 @@ class job_core {
   };
   const counters& counted() const noexcept { return counted_; }
   std::size_t jobs() const noexcept { return jobs_.size(); }
+  std::size_t paused() const noexcept;
+  std::size_t running() const noexcept; // runs
+  /// When the next instant fires; no_instant: none does.
+  instant next() const noexcept { return due_.empty() ? no_instant : due_.begin()->first; }
 
  private:
   enum class owner : std::uint8_t { file, people };

@@ -119,8 +119,7 @@ class job_reader {
     const auto found = words_.find(key);
     if (found == words_.end())
       return std::nullopt;
-    if (found->is_number_unsigned() && found->get<std::uint64_t>() >= least &&
-        found->get<std::uint64_t>() <= most)
+    if (found->is_number_integer() && *found >= least && *found <= most)
       return found->get<std::uint32_t>();
     wrong(key, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
     return std::nullopt;

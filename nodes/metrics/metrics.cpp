@@ -157,6 +157,19 @@ void put_disk(page& out, const disk_facts& disk) {
       .value(number(disk.ballast));
 }
 
+void put_jobs(page& out, const job_facts& jobs) {
+  out.gauge("skein_jobs", "Jobs, active and paused.")
+      .value(number(jobs.jobs - jobs.paused), {{"state", "active"}})
+      .value(number(jobs.paused), {{"state", "paused"}});
+  out.gauge("skein_job_runs", "Runs of jobs that go on.").value(number(jobs.running));
+  out.counter("skein_job_instants_total", "Due instants of jobs since the start: fired, "
+                                          "caught-up, merged, skipped.")
+      .value(number(jobs.counted.fired), {{"verdict", "fired"}})
+      .value(number(jobs.counted.caught_up), {{"verdict", "caught-up"}})
+      .value(number(jobs.counted.merged), {{"verdict", "merged"}})
+      .value(number(jobs.counted.skipped), {{"verdict", "skipped"}});
+}
+
 void put_gateway(page& out, const gateway_facts& gateway) {
   out.counter("skein_offered_events_total", "Events offered to this node.")
       .value(number(gateway.counted.offered));
@@ -257,6 +270,7 @@ std::string render_metrics(const metrics_sources& from) {
   if (from.store && from.store->disk)
     put_disk(out, *from.store->disk);
   put_gateway(out, from.parts.gateway);
+  put_jobs(out, from.parts.jobs);
   put_loops(out, from.parts.loops);
   put_agents(out, from);
   put_waiting(out, from);
