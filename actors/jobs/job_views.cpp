@@ -116,7 +116,7 @@ void job_core::question(const job_command_in& input, const json& words) {
 void job_core::dry_run(const job_command_in& input) {
   if (input.operation != "job.create" && input.operation != "job.edit")
     return fail(input.ticket, errc::invalid_argument, "only create and edit have a dry run");
-  const json exact = read_json<json>(input.arguments);
+  const json exact = read_job_words(input.arguments);
   auto checked = checked_definition(input, exact);
   if (!checked)
     return fail(input.ticket, checked.error().code, checked.error().detail);
@@ -163,7 +163,7 @@ json job_core::row_of(const kept_job& which) const {
 json job_core::page_of(const kept_job& which) const {
   json page = row_of(which);
   page["definition"] =
-      which.unreadable.empty() ? job_words(which.definition) : read_json<json>(which.words)["job"];
+      which.unreadable.empty() ? job_words(which.definition) : read_job_words(which.words)["job"];
   page["revision"] = which.revision;
   page["created"] = format_rfc3339(which.created);
   page["next"] = next_of(which, instants_shown);
