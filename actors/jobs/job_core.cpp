@@ -133,7 +133,8 @@ bool job_core::decide(kept_job& which) {
 #else
   how.nothing_is_caught_up =
 #endif
-                             has_crashed_often() && which.next && *which.next + offset < started_;
+                             which.definition.breaker && has_crashed_often() && which.next &&
+                             *which.next + offset < started_;
   const due_plan plan = decide_due(*which.schedule, how, offset, which.through, now_.wall);
   if (plan.stretches.empty())
     return false;

@@ -25,6 +25,7 @@ constexpr std::array misfire_words{word{misfire_rule::skip, "skip"},
 constexpr std::array overlap_words{
     word{overlap_rule::skip, "skip"}, word{overlap_rule::queue, "queue"},
     word{overlap_rule::cancel, "cancel"}, word{overlap_rule::allow, "allow"}};
+constexpr std::array breaker_words{word{true, "on"}, word{false, "off"}};
 constexpr std::array gap_words{word{gap_rule::behind, "behind"}, word{gap_rule::skip, "skip"}};
 constexpr std::array repeat_words{word{repeat_rule::first, "first"},
                                   word{repeat_rule::second, "second"},
@@ -50,10 +51,10 @@ std::string list_of(const Words& words) {
 }
 
 constexpr std::array schedule_keys{"at", "every", "cron", "heartbeat", "after"};
-constexpr std::array other_keys{"anchor",   "zone",         "gap",        "repeat", "type",
-                                "key",      "agent",        "priority",   "data",   "misfire",
-                                "catch_up", "catch_up_max", "overlap",    "jitter", "start",
-                                "end",      "timeout",      "pause_after"};
+constexpr std::array other_keys{"anchor",   "zone",         "gap",         "repeat", "type",
+                                "key",      "agent",        "priority",    "data",   "misfire",
+                                "catch_up", "catch_up_max", "overlap",     "jitter", "start",
+                                "end",      "timeout",      "pause_after", "breaker"};
 
 /// Reads one definition and gathers what is wrong.
 class job_reader {
@@ -273,6 +274,7 @@ class job_reader {
     job.timeout =
         span("timeout", std::chrono::seconds{1}, limits::job_period_max).value_or(duration{0});
     job.pause_after = number("pause_after", 0, 1'000'000).value_or(0);
+    job.breaker = choice("breaker", breaker_words).value_or(true);
     if (job.misfire == misfire_rule::skip && job.catch_up)
       wrong("catch_up", "has no effect with misfire = skip");
     if (has("catch_up_max") && job.misfire != misfire_rule::all)
@@ -399,6 +401,8 @@ json job_words(const job_definition& job) {
     words["timeout"] = format_duration(job.timeout);
   if (job.pause_after > 0)
     words["pause_after"] = job.pause_after;
+  if (!job.breaker)
+    words["breaker"] = "off";
   return words;
 }
 

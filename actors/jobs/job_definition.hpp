@@ -80,6 +80,7 @@ struct job_definition {
   instant end_at = instant::max();
   duration timeout{};            // of a run; 0 = the agent's alone
   std::uint32_t pause_after = 0; // failures one after the other; 0 = never
+  bool breaker = true;           // nothing is caught up while the node keeps crashing
 };
 
 /// What a definition is read against.

@@ -34,7 +34,7 @@ struct job_record {
   record_kind kind = record_kind::fired;
   instant from, to;
   std::uint64_t count = 1;
-  instant decided;
+  instant decided; // of the newest one
   std::string id;  // of the event, if there is one; its source is that of the job
   std::string why; // of merged and skipped; who asked, of the last two
   friend bool operator==(const job_record&, const job_record&) = default;

@@ -140,6 +140,7 @@ void job_core::add_record(kept_job& which, job_record record) {
       record.from > which.open->to && !is_run_record(record.kind)) {
     which.open->to = record.to;
     which.open->count += record.count;
+    which.open->decided = record.decided;
 #ifdef SKEIN_BUG_JOB_RUN_MISCOUNTED
     which.open->count -= record.count > 1 ? 1u : 0u;
 #endif

@@ -408,6 +408,14 @@ constexpr std::array job_keys{
                .most = "1000000",
                .example = "3",
                .doc = "Failures one after the other that pause it; 0 is never."},
+    config_key{.section = "job",
+               .name = "breaker",
+               .kind = choice,
+               .fallback = R"("on")",
+               .choices = "on|off",
+               .example = R"("off")",
+               .doc =
+                   "Whether nothing is caught up after three crashes within ten minutes: on, off."},
 };
 
 constexpr std::array other_keys{

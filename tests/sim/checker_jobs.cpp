@@ -61,6 +61,8 @@ void checker::on(const job_stands& what) {
       break_rule("schedule", "job " + what.job + ": " + format_rfc3339(next) + " is in no record");
     next = record.to + settings.period;
   }
+  if (what.paused)
+    return; // what is due meanwhile is written down when somebody resumes it
   const instant over =
       std::min(now_.wall - settings.period - std::chrono::seconds{2}, settings.end);
   if (next < over)

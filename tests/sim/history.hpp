@@ -101,6 +101,7 @@ struct job_stands {
   instant created, through;
   std::optional<job_record> open;
   std::vector<instant> queued;
+  bool paused = false;
 };
 /// A commit came back with an error.
 struct commit_failed {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 namespace skein::test {
@@ -133,27 +134,34 @@ void sim_node::record_jobs(const journal::keep_op& keep, instant at) {
 
 void sim_node::read_jobs() {
   const auto names = journal_.engine().agent_names();
-  const auto found = std::find(names.begin(), names.end(), job_states_agent);
-  if (found == names.end())
-    return;
-  const auto agent = static_cast<agent_no>(found - names.begin());
-  auto done =
-      each_state(store_->reader(), agent, {}, {}, [&](const std::string& name, const slice& value) {
-        if (!options_.jobs.contains(name))
-          return;
-        const auto words = nlohmann::json::parse(value.view());
-        job_stands made{name,
-                        from_ns(words.at("created").get<std::int64_t>()),
-                        from_ns(words.at("through").get<std::int64_t>()),
-                        std::nullopt,
-                        {}};
-        if (words.contains("open"))
-          made.open = read_record(words["open"].dump());
-        if (words.contains("queue"))
-          for (const auto& each : words["queue"])
-            made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
-        note(std::move(made));
-      });
+  const auto number = [&](std::string_view agent) {
+    return static_cast<agent_no>(std::find(names.begin(), names.end(), agent) - names.begin());
+  };
+  std::set<std::string> paused;
+  auto known = each_state(store_->reader(), number(jobs_agent), {}, {},
+                          [&](const std::string& name, const slice& value) {
+                            if (nlohmann::json::parse(value.view()).contains("paused"))
+                              paused.insert(name);
+                          });
+  SKEIN_CHECK(known.ok());
+  auto done = each_state(store_->reader(), number(job_states_agent), {}, {},
+                         [&](const std::string& name, const slice& value) {
+                           if (!options_.jobs.contains(name))
+                             return;
+                           const auto words = nlohmann::json::parse(value.view());
+                           job_stands made{name,
+                                           from_ns(words.at("created").get<std::int64_t>()),
+                                           from_ns(words.at("through").get<std::int64_t>()),
+                                           std::nullopt,
+                                           {},
+                                           paused.contains(name)};
+                           if (words.contains("open"))
+                             made.open = read_record(words["open"].dump());
+                           if (words.contains("queue"))
+                             for (const auto& each : words["queue"])
+                               made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
+                           note(std::move(made));
+                         });
   SKEIN_CHECK(done.ok());
 }
 

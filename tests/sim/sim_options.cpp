@@ -52,7 +52,9 @@ void draw_jobs(sim_options& options, sim_random& dice) {
                                {"agent", agents[dice.below(agents.size())]},
                                {"misfire", misfires[dice.below(misfires.size())]},
                                {"overlap", overlaps[dice.below(overlaps.size())]},
-                               {"pause_after", dice.chance(0.2) ? 1 : 0}};
+                               {"pause_after", dice.chance(0.3) ? 1 : 0},
+                               {"timeout", dice.chance(0.5) ? "1s" : "1h"},
+                               {"breaker", dice.chance(0.5) ? "on" : "off"}};
     made.definition = words.dump();
     options.jobs["job" + std::to_string(i)] = std::move(made);
   }

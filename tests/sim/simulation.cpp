@@ -5,6 +5,7 @@
 #include "tests/sim/sim_node.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ class simulation {
   };
   void add_node(std::uint32_t number);
   void plan_faults(member& of);
+  void plan_commands(member& of);
   void boot_later(member& of);
   void step();
   void run_until(boot_time end);
@@ -72,10 +74,28 @@ void simulation::plan_faults(member& of) {
             of.node->api().signal();
         });
     });
+  plan_commands(of);
   for (std::uint32_t i = 0; i < options_.clock_jumps; ++i)
     world_.timeline.after(dice_.between(10ms, options_.work_time), [this, &of] {
       const duration by = dice_.between(1ms, dice_.chance(0.5) ? duration{5s} : duration{2min});
       of.node->set_wall(dice_.chance(0.5) ? by : -by);
+    });
+}
+
+/// People who pause jobs, and go on with them, and want runs of their own.
+void simulation::plan_commands(member& of) {
+  static constexpr std::array commands{"job.pause", "job.resume", "job.resume", "job.trigger"};
+  for (std::size_t i = 0; i < options_.jobs.size() * 2; ++i)
+    world_.timeline.after(dice_.between(10ms, options_.work_time), [this, &of] {
+      if (!of.node->up())
+        return;
+      const auto job = std::next(options_.jobs.begin(),
+                                 static_cast<std::ptrdiff_t>(dice_.below(options_.jobs.size())));
+      const std::string command = commands[dice_.below(commands.size())];
+      of.node->api().ask(command, R"({"by":"sim","job":")" + job->first + R"("})",
+                         [this, command](const api_answer& told) {
+                           ++world_.seen[command + (told.code == errc::none ? "" : " is refused")];
+                         });
     });
 }
 

@@ -18,7 +18,8 @@ from support import say, until
 JOBS = 500
 rounds = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 4
 seed = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else int.from_bytes(os.urandom(4), "big")
-RULES = [(misfire, overlap) for misfire in ("skip", "once", "all") for overlap in ("skip", "queue", "allow")]
+RULES = [(misfire, overlap, breaker) for misfire in ("skip", "once", "all") for overlap in ("skip", "queue", "allow")
+         for breaker in ("on", "off")]
 RUNS = ("fired", "caught-up")
 
 
@@ -31,9 +32,9 @@ loops = 2
 kind = "echo"
 """
     for number in range(JOBS):
-        misfire, overlap = RULES[number % len(RULES)]
+        misfire, overlap, breaker = RULES[number % len(RULES)]
         when = 'every = "1s"' if number % 2 == 0 else 'cron = "* * * * * *"'
-        text += f'[job.j{number}]\n{when}\nagent = "echo"\nmisfire = "{misfire}"\noverlap = "{overlap}"\n'
+        text += f'[job.j{number}]\n{when}\nagent = "echo"\nmisfire = "{misfire}"\noverlap = "{overlap}"\nbreaker = "{breaker}"\n'
     return text
 
 
@@ -87,11 +88,13 @@ class JobsKill(support.SystemTest):
             for at in range(begin, end + 1):
                 seen[at] += 1
             self.assertGreaterEqual(second(each["decided"]), end, "decided before its time")
-            misfire, _ = rules
+            misfire, _, breaker = rules
             if misfire == "skip":
                 self.assertNotIn(each["verdict"], ("caught-up", "merged"), each)
             if misfire == "all":
                 self.assertNotEqual(each["verdict"], "merged", each)
+        if misfire == "all" and breaker == "off":
+            self.assertEqual([each for each in history if each["verdict"] == "skipped" and "missed" in each["why"]], [])
         first = min(seen)
         self.assertEqual([at for at in range(first, now + 1) if seen[at] != 1], [], f"{job}: {rules}")
 

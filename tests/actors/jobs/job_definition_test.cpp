@@ -102,6 +102,7 @@ TEST_CASE("a definition reads back what it was written as") {
             {"end", "2027-12-01"},
             {"timeout", "5m"},
             {"pause_after", 3},
+            {"breaker", "off"},
             {"priority", "background"},
             {"key", "k"}},
            {{"heartbeat", "30s"}, {"agent", "bot"}},
