@@ -20,7 +20,7 @@ std::string by_in(const json& words) { return words.value("by", std::string{"api
 } // namespace
 
 void job_core::command(const job_command_in& input) {
-  const json words = read_json<json>(input.arguments.empty() ? "{}" : input.arguments);
+  const json words = read_job_words(input.arguments.empty() ? "{}" : input.arguments);
   const std::string name = name_in(words);
   if (input.operation == "job.create" || input.operation == "job.edit")
     return create(input, words);
@@ -247,7 +247,7 @@ void job_core::adopt(const std::string& name, const std::string& text) {
                "with `skein job delete " +
                    name + "` and start again, or take it out of the file",
                name);
-  job_reading read = read_job(name, read_json<json>(text), settings_.around);
+  job_reading read = read_job(name, read_job_words(text), settings_.around);
   if (!read.problems.empty()) // nodes/config has checked it
     return log(log_severity::error, "job-unreadable", job_error(read.problems).detail, name);
   if (there != nullptr && there->unreadable.empty() &&

@@ -76,7 +76,7 @@ void job_core::step(job_input input, moment now, std::vector<job_effect>& out) {
 }
 
 void job_core::on(job_command_in& input) {
-  const json words = json::parse(input.arguments.empty() ? "{}" : input.arguments, nullptr, false);
+  const json words = read_job_words(input.arguments.empty() ? "{}" : input.arguments);
   if (!words.is_object())
     return fail(input.ticket, errc::invalid_argument, "the arguments are no JSON object");
   static const std::set<std::string, std::less<>> changes{

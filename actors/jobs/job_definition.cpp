@@ -344,6 +344,26 @@ bool is_job_name(std::string_view name) noexcept {
                      [&](char c) { return is_plain(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+json read_job_words(std::string_view text) {
+  json_reader from{text};
+  if (from.next() != json_reader::type::object)
+    return read_json<json>(text);
+  json words = json::object();
+  from.open_object();
+  for (std::string_view name; from.member(name);) {
+    const bool is_text = from.next() == json_reader::type::string;
+    const std::string_view value = from.value();
+    if (from.failed())
+      break;
+    const bool has_definition = name == "definition" || name == "job";
+    words[std::string{name}] = name == "data" && !is_text ? raw_json<json>(value)
+                               : has_definition           ? read_job_words(value)
+                                                          : read_json<json>(value);
+  }
+  from.finish();
+  return from.failed() ? json(json::value_t::discarded) : words;
+}
+
 job_reading read_job(std::string name, const json& words, const job_surroundings& around) {
   return job_reader{std::move(name), words, around}.read();
 }

@@ -103,6 +103,10 @@ inline constexpr std::size_t job_name_bytes_max = 64;
 /// 1 to 64 of a-z A-Z 0-9 . _ - that begin with a letter or a digit.
 bool is_job_name(std::string_view name) noexcept;
 
+/// A definition as JSON, or what has one as its member `definition` or `job`: `data` stays the text
+/// that it was written as. A discarded value if it is no JSON.
+nlohmann::json read_job_words(std::string_view text);
+
 /// All that is wrong is told at once.
 job_reading read_job(std::string name, const nlohmann::json& words, const job_surroundings& around);
 /// What read_job() reads back; defaults that depend on nothing are left out.

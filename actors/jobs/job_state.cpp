@@ -28,7 +28,7 @@ duration job_core::offset_of(const kept_job& which) const {
 
 std::string job_core::definition_text(const kept_job& which) const {
   json words{{"job", which.unreadable.empty() ? job_words(which.definition)
-                                              : read_json<json>(which.words)["job"]},
+                                              : read_job_words(which.words)["job"]},
              {"owner", which.of == owner::file ? "file" : "cli"},
              {"revision", which.revision}};
   for (const change& each : which.changes)
@@ -41,7 +41,7 @@ std::string job_core::definition_text(const kept_job& which) const {
 
 /// From `words`.
 void job_core::read_definition(kept_job& which) {
-  const json words = read_json<json>(which.words);
+  const json words = read_job_words(which.words);
   if (!words.is_object() || !words.contains("job")) {
     which.unreadable = "what the journal has of it is no definition";
     return;

@@ -65,6 +65,16 @@ std::size_t count_in(const json& words, const char* key, std::size_t fallback, s
   return std::clamp<std::size_t>(count, 1, most);
 }
 
+/// The newest instant that is not behind `asked`, if there is one within what is worth a search.
+std::optional<instant> due_until(const job_schedule& schedule, instant asked) {
+  if (const auto exact = schedule.next(asked - duration{1}); exact == asked)
+    return exact;
+  for (duration back = std::chrono::minutes{1}; back < std::chrono::hours{24 * 400}; back *= 8)
+    if (const auto all = schedule.between(asked - back, asked, limits::job_instants_a_step))
+      return all->last;
+  return std::nullopt;
+}
+
 } // namespace
 
 void job_core::question(const job_command_in& input, const json& words) {
@@ -106,7 +116,7 @@ void job_core::question(const job_command_in& input, const json& words) {
 void job_core::dry_run(const job_command_in& input) {
   if (input.operation != "job.create" && input.operation != "job.edit")
     return fail(input.ticket, errc::invalid_argument, "only create and edit have a dry run");
-  const json exact = read_json<json>(input.arguments);
+  const json exact = read_job_words(input.arguments);
   auto checked = checked_definition(input, exact);
   if (!checked)
     return fail(input.ticket, checked.error().code, checked.error().detail);
@@ -153,7 +163,7 @@ json job_core::row_of(const kept_job& which) const {
 json job_core::page_of(const kept_job& which) const {
   json page = row_of(which);
   page["definition"] =
-      which.unreadable.empty() ? job_words(which.definition) : read_json<json>(which.words)["job"];
+      which.unreadable.empty() ? job_words(which.definition) : read_job_words(which.words)["job"];
   page["revision"] = which.revision;
   page["created"] = format_rfc3339(which.created);
   page["next"] = next_of(which, instants_shown);
@@ -265,7 +275,8 @@ void job_core::explain(const job_command_in& input, const kept_job& which, const
         "2026-08-16T09:00");
   readings_[++reads_] = {input.ticket, which.definition.name, at, 0};
   out_->push_back(read_records_effect{reads_, which.definition.name, first_record(which),
-                                      which.next_record, 16, at});
+                                      which.next_record, 16,
+                                      due_until(*which.schedule, *at).value_or(*at)});
 }
 
 void job_core::on(job_records_in& input) {
@@ -322,23 +333,16 @@ json job_core::explanation(const kept_job& which, instant asked,
   const zone_rules& zone = which.schedule->zone();
   const auto shown = [&](instant at) { return local_text(at, zone); };
   std::vector<std::string> words;
-  const auto exact = which.schedule->next(asked - duration{1});
-  instant due = asked;
-  if (!exact || *exact != asked) {
-    // The one before, if there is one within what is worth a search.
-    std::optional<instant> before;
-    for (duration back = std::chrono::minutes{1}; !before && back < std::chrono::hours{24 * 400};
-         back *= 8)
-      if (const auto all =
-              which.schedule->between(asked - back, asked, limits::job_instants_a_step))
-        before = all->last;
+  const auto found_due = due_until(*which.schedule, asked);
+  if (found_due != asked) {
+    const auto behind = which.schedule->next(asked);
     words.push_back("It was not due at " + shown(asked) + ": its instants around that are " +
-                    (before ? shown(*before) : std::string{"none before"}) + " and " +
-                    (exact ? shown(*exact) : std::string{"none behind"}) + ".");
-    if (!before)
-      return {{"job", which.definition.name}, {"at", shown(asked)}, {"explanation", words}};
-    due = *before;
+                    (found_due ? shown(*found_due) : std::string{"none before"}) + " and " +
+                    (behind ? shown(*behind) : std::string{"none behind"}) + ".");
   }
+  if (!found_due)
+    return {{"job", which.definition.name}, {"at", shown(asked)}, {"explanation", words}};
+  const instant due = *found_due;
   const std::string remark = clock_remark(due, zone);
   words.push_back(explain_due(which, due, found));
   if (!remark.empty())

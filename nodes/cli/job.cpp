@@ -80,10 +80,24 @@ int show_next(context& at, const name_and_limit& which) {
   return exit_code::done;
 }
 
+/// Exact while it is short, then as a person would say it: "1h21m4s".
+std::string lateness_text(std::chrono::milliseconds late) {
+  using namespace std::chrono;
+  if (late < seconds{10})
+    return format_duration(late);
+  const auto whole = floor<seconds>(late);
+  const auto hour = floor<hours>(whole);
+  const auto minute = floor<minutes>(whole - hour);
+  std::string text = hour > hours{0} ? fmt::format("{}h", hour.count()) : std::string{};
+  if (whole >= minutes{1})
+    text += fmt::format("{}m", minute.count());
+  return text + fmt::format("{}s", (whole - hour - minute).count());
+}
+
 /// What a record leaves to be worked out.
 void complete_record(json& record) {
   if (const auto late = record.find("late_ms"); late != record.end() && late->is_number_integer())
-    record["late"] = format_duration(std::chrono::milliseconds{late->get<std::int64_t>()});
+    record["late"] = lateness_text(std::chrono::milliseconds{late->get<std::int64_t>()});
   for (const auto& [local, utc] : {std::pair{"local", "from"}, std::pair{"local_to", "to"}})
     if (!record.contains(local))
       record[local] = cell_of(record, utc);

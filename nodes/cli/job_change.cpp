@@ -129,8 +129,10 @@ void print_values(context& at, const json& answer) {
   if (at.global.output != output_format::table)
     return print_json(at, answer);
   text_values values;
+  values.add("job", answer, "job");
   for (const auto& [name, value] : answer.items())
-    values.add(name, answer, name);
+    if (name != "job")
+      values.add(name, answer, name);
   values.print(at);
 }
 

@@ -2,6 +2,7 @@
 
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/options.hpp"
+#include "nodes/cli/output.hpp"
 #include "nodes/cli/read_input.hpp"
 #include "nodes/cli/suggest.hpp"
 #include "nodes/config/config_keys.hpp"
@@ -152,11 +153,11 @@ void drop_what_no_longer_fits(const job_options& options, json& definition) {
       for (const char* key : {"start", "end"})
         drop(key);
   }
-  if (!given("misfire"))
-    return;
-  if (definition["misfire"] != "all")
+  const char* const plain = definition.contains("heartbeat") ? "skip" : "once";
+  const std::string misfire = cell_of(definition.value("misfire", json(plain)));
+  if (misfire != "all")
     drop("catch_up_max");
-  if (definition["misfire"] == "skip")
+  if (misfire == "skip")
     drop("catch_up");
 }
 

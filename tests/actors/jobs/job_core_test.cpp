@@ -377,6 +377,8 @@ TEST_CASE("explain tells in plain words why it did or did not run") {
   CHECK(explained("2026-11-29T08:00").find("no such job yet") != std::string::npos);
   CHECK(explained("2026-11-29T09:02").find("in 50s") != std::string::npos);
   CHECK(explained("2026-11-29T09:00:30").find("It was not due") != std::string::npos);
+  CHECK(explained("2026-11-29T09:00:30").find("It ran for 2026-11-29T09:00:00") !=
+        std::string::npos);
 }
 
 TEST_CASE("a commit that is refused is made again, and a command that met it is told") {

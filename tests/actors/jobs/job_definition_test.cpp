@@ -122,6 +122,23 @@ TEST_CASE("a definition reads back what it was written as") {
   }
 }
 
+TEST_CASE("data of a definition stays the text that it was written as") {
+  const std::string data = R"({ "z":1e400, "a":[0.10,"\\u0041"] })";
+  const std::string text = R"({"every":"1h","agent":"bot","data":)" + data + "}";
+  for (const json& words : {read_job_words(text), read_job_words(R"({"job":)" + text + "}")["job"],
+                            read_job_words(R"({"definition":)" + text + "}")["definition"]}) {
+    const job_reading read = read_job("j", words, job_world::around());
+    REQUIRE(read.problems.empty());
+    CHECK(read.job.data == data);
+    CHECK_THAT(write_json(job_words(read.job)), Catch::Contains(R"("data":)" + data));
+  }
+  CHECK(read_job("j", read_job_words(R"({"every":"1h","agent":"bot","data":"a\nb"})"),
+                 job_world::around())
+            .job.data == "a\nb");
+  CHECK(read_job_words(R"({"data":[1})").is_discarded());
+  CHECK(read_job_words(R"({"data":1,"data":2})").is_discarded());
+}
+
 TEST_CASE("times of a zone, also where the clocks change") {
   const zone_rules& berlin = *job_world::zone("Europe/Berlin");
   const auto read = [&](const char* text) {

@@ -252,7 +252,9 @@ void job_world::read_records(const read_records_effect& effect) {
   input.read = effect.read;
   std::vector<job_record> all;
   for (const auto& [key, value] : states(records_, effect.job + "/", effect.job + "0"))
-    all.push_back(*read_record(value.view()));
+    if (const job_record each = *read_record(value.view());
+        !effect.around || (each.from <= *effect.around && *effect.around <= each.to))
+      all.push_back(each);
   auto reader = must(engine_->new_reader());
   for (const job_record& each : all)
     if (!each.id.empty())

@@ -204,7 +204,7 @@ TEST_CASE("config check exits with 0 for a legal file and 1 for a wrong one") {
   const config_file fine{"[agent.bot]\nkind = \"noop\"\n"};
   command_line cli;
   CHECK(cli({"config", "check", fine.path}) == exit_code::done);
-  CHECK(cli.out == fine.path + ": ok: 1 node, 1 agent, 0 routes\n");
+  CHECK(cli.out == fine.path + ": ok: 1 node, 1 agent, 0 routes, 0 jobs\n");
   CHECK_THAT(cli.err,
              Catch::StartsWith(fine.path + ":1:8: warning: [agent.bot]: no route names it"));
 

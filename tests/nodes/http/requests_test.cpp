@@ -253,12 +253,9 @@ TEST_CASE("a command's members reach the engine as they were written") {
   const auto asked = [&](const std::string& target, const std::string& body) {
     return asked_by(fixture, fixture.post(target, "application/json", body));
   };
-  CHECK(
-      asked("/v1/jobs/a%20b/edit",
-            R"({ "by" : "me", "definition" : {"data": [1e400, 0.10 , 12345678901234567890]} })") ==
-      asked_pair{
-          "job.edit",
-          R"({"job":"a b","by":"me","definition":{"data": [1e400, 0.10 , 12345678901234567890]}})"});
+  const std::string numbers = R"({"data": [1e400, 0.10 , 12345678901234567890]})";
+  CHECK(asked("/v1/jobs/a%20b/edit", R"({ "by" : "me", "definition" : )" + numbers + " }") ==
+        asked_pair{"job.edit", R"({"job":"a b","by":"me","definition":)" + numbers + "}"});
   CHECK(asked("/v1/jobs/a/pause", R"({"why":"a \"test\""})") ==
         asked_pair{"job.pause", R"({"job":"a","why":"a \"test\""})"});
   CHECK(asked("/v1/jobs/a/resume", "") == asked_pair{"job.resume", R"({"job":"a"})"});
