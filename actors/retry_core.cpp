@@ -34,7 +34,7 @@ retry_decision retry_core::decide(const failed_attempt& attempt, moment now) con
   retry_decision decision{attempt.turn, false, no_instant, {}};
   if (attempt.verdict != turn_verdict::failed)
     return decision;
-  const auto delay = retry_delay(policies_[raw(attempt.agent)], attempt.turn.attempt,
+  const auto delay = retry_delay(policies_[raw(attempt.agent)], attempt.turn.attempt - attempt.sleeps,
                                  attempt.retry_after, retry_dice(seed_, attempt.turn));
   if (!delay)
     return decision;

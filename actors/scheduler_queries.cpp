@@ -65,7 +65,8 @@ void scheduler_core::answer_question(const address& asker, std::uint64_t request
               {"running", running_},           {"lanes", lanes_.lane_count()},
               {"turns", counted_.turns},       {"done", counted_.done},
               {"failed", counted_.failed},     {"dead", counted_.dead},
-              {"retried", counted_.retried},   {"uncommitted", contexts_.size()},
+              {"retried", counted_.retried},   {"slept", counted_.slept},
+              {"uncommitted", contexts_.size()},
               {"accepted", counted_.accepted}, {"duplicates", counted_.duplicates},
               {"unrouted", counted_.unrouted}};
     auto agents = json::object();

@@ -337,13 +337,15 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
   go_on(list, owner);
 }
 
-/// After an unclean stop the first of a lane may have been running: it is a suspect.
+/// After an unclean stop the first of a lane may have been running: it is a suspect, unless it
+/// slept.
 void scheduler_core::enter_row(journal::pending_delivery& row) {
   const std::uint32_t slot = bring_in(row);
   live_delivery& entering = lanes_.deliveries[slot];
   lanes_.enter(slot, row.key, entering.ready_at);
   const bool is_first = entering.previous == no_slot; // what is closing stands behind it
-  if (settings_.unclean && is_first && entering.suspected == suspicion::none &&
+  const bool slept = entering.asleep && entering.next_due > settings_.opened_at;
+  if (settings_.unclean && is_first && !slept && entering.suspected == suspicion::none &&
       row.delivery.event.sequence <= recovered_to_ && !lanes_.pure(row.agent))
 #ifndef SKEIN_BUG_SUSPECT_FROM_DISK_FORGOTTEN
     entering.suspected = suspicion::suspect;
@@ -383,10 +385,12 @@ std::uint32_t scheduler_core::bring_in(journal::pending_delivery& row) {
   const std::uint32_t slot = lanes_.add_delivery(event, row.delivery.index, row.agent);
   live_delivery& added = lanes_.deliveries[slot];
   added.attempts = row.attempts;
+  added.sleeps = row.sleeps;
+  added.asleep = row.asleep;
   added.crashes = row.crashes;
   added.next_due = row.next_due;
 #ifdef SKEIN_BUG_ATTEMPT_RESET_AT_BOOT
-  added.attempts = 0;
+  added.attempts = added.sleeps = 0;
 #endif
 #ifdef SKEIN_BUG_RETRY_DUE_IN_MEMORY_ONLY
   added.next_due = no_instant;

@@ -5,6 +5,8 @@ namespace skein::journal {
 std::size_t payload_bytes(const operation& op) {
   if (const auto* accept = std::get_if<accept_op>(&op))
     return accept->event.body.size();
+  if (const auto* attempt = std::get_if<attempt_op>(&op))
+    return attempt->state_of_key ? attempt->state_of_key->value.size() : 0;
   const auto* finish = std::get_if<finish_op>(&op);
   if (finish == nullptr)
     return 0;

@@ -5,7 +5,8 @@
 
 namespace skein::journal {
 
-/// Of an accept its event; of a finish its reply, its state and what it emits; of others nothing.
+/// Of an accept its event; of a finish its reply, its state and what it emits; of an attempt its
+/// state; of others nothing.
 std::size_t payload_bytes(const operation& op);
 
 /// Bytes of what was sent and answered: body, replies, errors of attempts.

@@ -256,7 +256,10 @@ result<op_result> store_state::judge(const attempt_op& op, past& disk) {
   if (op.attempt <= newest->second)
     return ended_as(delivery_state::retrying);
   newest->second = op.attempt;
+  SKEIN_CHECK(op.slept() || !op.state_of_key);
   staged_.attempts.push_back(&op);
+  if (op.state_of_key)
+    staged_.slept.emplace_back(staged_.outcomes.size(), &op);
   if (const auto start = start_of(op.delivery))
     stage_start(op.delivery, start_row{start_mark::none, start->crashes});
   return op_result{};
@@ -288,6 +291,7 @@ void store_state::keep() {
   staged_.events.clear();
   staged_.outcomes.clear();
   staged_.attempts.clear();
+  staged_.slept.clear();
   staged_.starts.clear();
   staged_.late.clear();
   attempts_.clear();
@@ -309,6 +313,7 @@ void store_state::undo() {
   staged_.events.clear();
   staged_.outcomes.clear();
   staged_.attempts.clear();
+  staged_.slept.clear();
   staged_.starts.clear();
   staged_.late.clear();
   attempts_.clear();

@@ -50,6 +50,9 @@ struct staged_batch {
     state_change change;
   };
   std::vector<kept_state> states;
+  /// Those of `attempts` that change a state, each with the number of outcomes before it: of one
+  /// key the last change of the batch counts.
+  std::vector<std::pair<std::size_t, const attempt_op*>> slept;
 
   bool empty() const {
     return events.empty() && outcomes.empty() && attempts.empty() && starts.empty() &&
@@ -58,9 +61,13 @@ struct staged_batch {
   /// Every state that the batch sets or erases: `each(agent, change)`.
   template <class Each>
   void for_states(const Each& each) const {
-    for (const finish_op* outcome : outcomes)
-      if (outcome->state_of_key)
-        each(outcome->agent, *outcome->state_of_key);
+    auto next = slept.begin();
+    for (std::size_t i = 0; i <= outcomes.size(); ++i) {
+      for (; next != slept.end() && next->first == i; ++next)
+        each(next->second->agent, *next->second->state_of_key);
+      if (i < outcomes.size() && outcomes[i]->state_of_key)
+        each(outcomes[i]->agent, *outcomes[i]->state_of_key);
+    }
     for (const kept_state& kept : states)
       each(kept.agent, kept.change);
   }

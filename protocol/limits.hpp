@@ -24,6 +24,8 @@ inline constexpr std::uint32_t hops_max = 64;
 inline constexpr std::size_t state_bytes_max = 256 << 10;
 inline constexpr std::size_t emits_per_turn_max = 256;
 inline constexpr std::size_t effects_bytes_max = 8 << 20; // reply, state and emits of a turn
+inline constexpr std::chrono::hours sleep_max{366 * 24};  // of a delivery, at once
+inline constexpr std::uint32_t sleeps_max = 100'000;      // of a delivery; each is a row
 inline constexpr std::size_t reply_bytes_max = event_bytes_max;
 inline constexpr std::size_t agent_line_bytes_max = 1 << 20;
 inline constexpr std::size_t error_text_bytes_max = 4'096;

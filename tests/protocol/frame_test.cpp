@@ -201,7 +201,7 @@ TEST_CASE("values out of range are refused on both sides") {
   offered.priority = static_cast<priority_class>(5);
   CHECK(refused(publish{{offered}}));
   turn_outcome outcome;
-  outcome.verdict = static_cast<turn_verdict>(4);
+  outcome.verdict = static_cast<turn_verdict>(5);
   CHECK(refused(outcomes{"bot", {outcome}}));
   outcome = {};
   outcome.reply_kind = static_cast<data_kind>(4);
