@@ -359,6 +359,11 @@ void scheduler_core::keep_state(std::uint32_t lane_slot, const journal::state_ch
 void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_op& op,
                                     const journal::op_result& verdict) {
   live_delivery& delivery = lanes_.deliveries[slot];
+  // It may be a long time: the state is read when its delivery goes on, or the next one starts.
+  if (op.state_of_key && verdict.status == journal::op_status::applied) {
+    lanes_.forget_state(delivery.lane);
+    settings_.agents[raw(delivery.agent)].has_state = true;
+  }
   if (delivery.at != stage::deciding)
     return; // cancelled or expired meanwhile: that outcome is on its way
   if (verdict.status != journal::op_status::applied) {
@@ -371,10 +376,6 @@ void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_o
   delivery.sleeps += op.slept() ? 1u : 0u;
   delivery.next_due = op.next_due;
   delivery.outcome.reset();
-  if (op.state_of_key) { // it may be a long time: the state is read when it goes on
-    lanes_.forget_state(delivery.lane);
-    settings_.agents[raw(delivery.agent)].has_state = true;
-  }
   delivery.suspected = suspicion::none; // it ran to an end: it does not kill the process
   if (std::exchange(delivery.alone, false))
     end_alone_turn();
