@@ -12,7 +12,7 @@ void put_next_turn(nlohmann::json& row, const live_delivery& of) {
   if ((of.sleeps_on() || of.at == stage::retrying) && of.next_due != no_instant)
     row["next_due"] = format_rfc3339(of.next_due);
 }
-}
+} // namespace
 
 delivery_state public_state(const live_delivery& delivery) noexcept {
   switch (delivery.at) {

@@ -138,7 +138,7 @@ struct turn_report {
   turn_verdict verdict = turn_verdict::done;
   errc code = errc::none;
   std::string error;
-  std::string hint; // of one that is returned: what may explain why it had to be stopped
+  std::string hint;        // of one that is returned: what may explain why it had to be stopped
   duration retry_after{0}; // as of turn_outcome
   data_kind reply_kind = data_kind::none;
   std::string reply;

@@ -39,8 +39,8 @@ retry_decision retry_core::decide(const failed_attempt& attempt, moment now) con
 #else
   const std::uint32_t failures = attempt.turn.attempt - attempt.sleeps;
 #endif
-  const auto delay = retry_delay(policies_[raw(attempt.agent)], failures,
-                                 attempt.retry_after, retry_dice(seed_, attempt.turn));
+  const auto delay = retry_delay(policies_[raw(attempt.agent)], failures, attempt.retry_after,
+                                 retry_dice(seed_, attempt.turn));
   if (!delay)
     return decision;
   decision.again = true;

@@ -25,7 +25,8 @@ class Retry(Exception):
 
 
 class Sleep(Exception):
-    """Not yet: raise Sleep("10m"), and the turn runs again after that, with its state. No failure."""
+    """Not yet: raise Sleep("10m"), and the turn runs again after that, with its state. No failure;
+    what it has emitted is dropped."""
 
     def __init__(self, time):
         super().__init__(time)

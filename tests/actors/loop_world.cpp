@@ -215,7 +215,7 @@ void loop_world::fail(const std::string& turn, turn_verdict verdict, duration af
   outcome(turn, std::move(what));
 }
 
-void loop_world::sleep(const std::string& turn, duration time, const std::string& state) {
+void loop_world::fall_asleep(const std::string& turn, duration time, const std::string& state) {
   turn_outcome what;
   what.verdict = turn_verdict::slept;
   what.retry_after = time;

@@ -26,17 +26,17 @@ TEST_CASE("a turn sleeps, and its delivery goes on with its state when the time 
   loop_world world;
   world.publish({});
   world.take();
-  world.sleep("0-1.bot/1", 10min, R"({"n":1})");
+  world.fall_asleep("0-1.bot/1", 10min, R"({"n":1})");
   CHECK(world.take() == lines{R"(disk: slept 0-1.bot/1, again at +10m state={"n":1})"});
   world.wait(10min - 1ns);
   CHECK(world.take().empty());
   world.wait(1ns);
   CHECK(world.take() == lines{"read state of bot k", R"(start 0-1.bot/2 sleeps=1 state={"n":1})"});
-  world.sleep("0-1.bot/2", 1s); // leaves the state
+  world.fall_asleep("0-1.bot/2", 1s); // leaves the state
   world.wait(1s);
   CHECK(world.take() == lines{"disk: slept 0-1.bot/2, again at +601s",
                               R"(start 0-1.bot/3 sleeps=2 state={"n":1})"});
-  world.sleep("0-1.bot/3", 1s, "none");
+  world.fall_asleep("0-1.bot/3", 1s, "none");
   world.wait(1s);
   CHECK(world.take() == lines{"disk: slept 0-1.bot/3, again at +602s no state",
                               "read state of bot k", "start 0-1.bot/4 sleeps=3"});
@@ -52,7 +52,7 @@ TEST_CASE("the time of a sleep counts from the answer, and does not wait for the
   loop_world world;
   world.publish({});
   world.hold_commits = true;
-  world.sleep("0-1.bot/1", 10s);
+  world.fall_asleep("0-1.bot/1", 10s);
   world.wait(4s);
   world.take();
   world.commit();
@@ -67,7 +67,7 @@ TEST_CASE("nothing goes on before its sleep is on disk") {
   loop_world world;
   world.publish({});
   world.hold_commits = true;
-  world.sleep("0-1.bot/1", 1s);
+  world.fall_asleep("0-1.bot/1", 1s);
   world.take();
   world.wait(1min);
   CHECK(world.take().empty());
@@ -79,15 +79,16 @@ TEST_CASE("sleeps use up no attempt, whatever comes between") {
   loop_world world{{.agents = {{.attempts = 2}}}};
   world.publish({});
   for (const char* turn : {"0-1.bot/1", "0-1.bot/2", "0-1.bot/3"}) {
-    world.sleep(turn, 1min);
+    world.fall_asleep(turn, 1min);
     world.wait(1min);
   }
   world.fail("0-1.bot/4");
-  CHECK(world.take().back() == "disk: failed 0-1.bot/4, again at +181s"); // after the first back-off
+  CHECK(world.take().back() ==
+        "disk: failed 0-1.bot/4, again at +181s"); // after the first back-off
   CHECK(live(world)["state"] == "retrying");
   CHECK(live(world)["attempts"] == 1);
   world.wait(1s);
-  world.sleep("0-1.bot/5", 1min);
+  world.fall_asleep("0-1.bot/5", 1min);
   world.wait(1min);
   world.take();
   world.fail("0-1.bot/6");
@@ -99,7 +100,7 @@ TEST_CASE("a lane waits for who sleeps in it, other lanes do not") {
   loop_world world;
   world.publish_all({{.id = "1"}, {.id = "2"}, {.id = "3", .key = "other"}});
   world.take();
-  world.sleep("0-1.bot/1", 1h, "1");
+  world.fall_asleep("0-1.bot/1", 1h, "1");
   world.done("0-3.bot/1");
   world.publish({.id = "4", .key = "other"});
   CHECK(world.running() == std::set<std::string>{"0-4.bot/1"});
@@ -113,7 +114,7 @@ TEST_CASE("a lane waits for who sleeps in it, other lanes do not") {
 TEST_CASE("who sleeps counts as pending, says so, and holds up no drain") {
   loop_world world;
   world.publish({});
-  world.sleep("0-1.bot/1", 1h);
+  world.fall_asleep("0-1.bot/1", 1h);
   const auto row = live(world);
   CHECK(row["state"] == "pending");
   CHECK(row["sleeping"] == true);
@@ -133,7 +134,7 @@ TEST_CASE("a cancel ends who sleeps, also while that is on its way to the disk")
   world.publish_all({{.id = "1"}, {.id = "2"}});
   if (GENERATE(false, true))
     world.hold_commits = true;
-  world.sleep("0-1.bot/1", 1h, "1");
+  world.fall_asleep("0-1.bot/1", 1h, "1");
   world.ask(R"({"op":"cancel","event":"0-1"})");
   world.hold_commits = false;
   world.commit_all();
@@ -148,7 +149,7 @@ TEST_CASE("a cancel ends who sleeps, also while that is on its way to the disk")
 TEST_CASE("an event expires while it sleeps") {
   loop_world world;
   world.publish({.expires = "+10m"});
-  world.sleep("0-1.bot/1", 1h);
+  world.fall_asleep("0-1.bot/1", 1h);
   world.take();
   world.wait(10min);
   CHECK(world.take() == lines{"disk: expired 0-1.bot/0"}); // no attempt of it failed
@@ -159,7 +160,7 @@ TEST_CASE("an event expires while it sleeps") {
 TEST_CASE("who sleeps on goes on sleeping after a restart, and is no suspect") {
   loop_world world;
   world.publish_all({{.id = "1"}, {.id = "2"}});
-  world.sleep("0-1.bot/1", 1h, "1");
+  world.fall_asleep("0-1.bot/1", 1h, "1");
   world.wait(20min);
   world.take();
   world.restart(GENERATE(false, true));
@@ -179,7 +180,7 @@ TEST_CASE("who sleeps on goes on sleeping after a restart, and is no suspect") {
 TEST_CASE("who overslept while nothing ran goes on at once; after a kill it may have run") {
   loop_world world;
   world.publish({});
-  world.sleep("0-1.bot/1", 1min);
+  world.fall_asleep("0-1.bot/1", 1min);
   world.take();
   world.wait(1min);
   const bool clean = GENERATE(false, true);
@@ -193,7 +194,7 @@ TEST_CASE("who overslept while nothing ran goes on at once; after a kill it may 
 TEST_CASE("an answer that comes twice sleeps once") {
   loop_world world;
   world.publish({});
-  world.sleep("0-1.bot/1", 1s);
+  world.fall_asleep("0-1.bot/1", 1s);
   world.take();
   world.say_again();
   world.wait(1s);
@@ -207,7 +208,7 @@ TEST_CASE("a sleep that the store refuses is kept and written later, with its st
   world.publish({});
   world.take();
   world.fail_commits = errc::disk_full;
-  world.sleep("0-1.bot/1", 1min, "1");
+  world.fall_asleep("0-1.bot/1", 1min, "1");
   world.fail_commits = {};
   world.wait(10s);
   const lines told = world.take();
@@ -223,9 +224,9 @@ TEST_CASE("an agent declared pure may sleep, but not with state") {
   loop_world world{{.agents = {{.pure = true}}}};
   world.publish_all({{.id = "1"}, {.id = "2"}, {.id = "3"}});
   world.take();
-  world.sleep("0-1.bot/1", 1min);
+  world.fall_asleep("0-1.bot/1", 1min);
   world.done("0-2.bot/1"); // its end waits for the one before it
-  world.sleep("0-3.bot/1", 30s, "1");
+  world.fall_asleep("0-3.bot/1", 30s, "1");
   CHECK(world.take() == lines{"disk: slept 0-1.bot/1, again at +1m"});
   world.wait(1min);
   world.done("0-1.bot/2");

@@ -63,7 +63,7 @@ TEST_CASE("a turn that slept lasts apart from the failed ones, with the state th
   FOR_EACH_ENGINE;
   test_store store{kind};
   const event_id event = store.add({.id = "1", .key = "k"});
-  attempt_op slept = store.sleep(first_of(event), 1, 10min);
+  attempt_op slept = store.asleep(first_of(event), 1, 10min);
   slept.state_of_key = state_change{"k", false, slice{std::string{"first"}}};
   CHECK(store.one(slept).status == op_status::applied);
   CHECK(store.find(event)->state() == delivery_state::pending);
@@ -85,8 +85,8 @@ TEST_CASE("a turn that slept lasts apart from the failed ones, with the state th
   CHECK_FALSE(pending.at(0).asleep);
   CHECK(pending.at(0).next_due == store.now + 2s);
 
-  CHECK(store.one(store.sleep(first_of(event), 3, 1min)).status == op_status::applied);
-  slept = store.sleep(first_of(event), 4, 2min);
+  CHECK(store.one(store.asleep(first_of(event), 3, 1min)).status == op_status::applied);
+  slept = store.asleep(first_of(event), 4, 2min);
   slept.state_of_key = state_change{"k", true, {}};
   CHECK(store.one(slept).status == op_status::applied);
   CHECK(state_in(store) == "(none)");
@@ -114,7 +114,7 @@ TEST_CASE("a sleep that is refused or not committed leaves the state as it was")
   test_store store{kind};
   const event_id event = store.add({.id = "1", .key = "k"});
   const auto keeping = [&](std::uint32_t number, const std::string& what) {
-    attempt_op op = store.sleep(first_of(event), number, 1s);
+    attempt_op op = store.asleep(first_of(event), number, 1s);
     op.state_of_key = state_change{"k", false, slice{std::string{what}}};
     return op;
   };
@@ -140,11 +140,11 @@ TEST_CASE("of several changes of a state in one batch the last one counts, whoev
   const auto change = [](const std::string& what) {
     return state_change{"k", false, slice{std::string{what}}};
   };
-  attempt_op slept = store.sleep(first_of(first), 1, 1s);
+  attempt_op slept = store.asleep(first_of(first), 1, 1s);
   slept.state_of_key = change("of the first");
   finish_op done = store.finish(first_of(second));
   done.state_of_key = change("of the second");
-  attempt_op last = store.sleep(first_of(third), 1, 1s);
+  attempt_op last = store.asleep(first_of(third), 1, 1s);
   last.state_of_key = change("of the third");
   store.commit({slept, done});
   CHECK(state_in(store) == "of the second");
@@ -157,7 +157,7 @@ TEST_CASE("a sleep ends a durable start: it is no crash") {
   test_store store{kind};
   const event_id event = store.add({.id = "1"});
   store.one(store.start(first_of(event), true));
-  store.one(store.sleep(first_of(event), 1, 1h));
+  store.one(store.asleep(first_of(event), 1, 1h));
   const auto pending = store.reopen(false);
   CHECK(pending.at(0).mark == start_mark::none);
   CHECK(pending.at(0).crashes == 0);

@@ -155,7 +155,7 @@ attempt_op test_store::attempt(delivery_id delivery, std::uint32_t number) {
   return op;
 }
 
-attempt_op test_store::sleep(delivery_id delivery, std::uint32_t number, duration time) {
+attempt_op test_store::asleep(delivery_id delivery, std::uint32_t number, duration time) {
   attempt_op op = attempt(delivery, number);
   op.code = errc::none;
   op.error.clear();

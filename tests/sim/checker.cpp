@@ -326,12 +326,12 @@ boot_time checker::judge_sleep(const attempt_failed& what, const known_delivery&
     const auto* ended = std::get_if<turn_ended>(&each.what);
     return ended != nullptr && ended->turn == asked->second.turn;
   };
-  const auto from = std::make_reverse_iterator(of_.records.begin() +
-                                               static_cast<std::ptrdiff_t>(index_));
+  const auto from =
+      std::make_reverse_iterator(of_.records.begin() + static_cast<std::ptrdiff_t>(index_));
   const moment ended = std::find_if(from, of_.records.rend(), is_its_end)->at;
-  if (what.next_due < ended.wall + asked->second.sleep)
+  if (what.next_due < ended.wall + asked->second.rest)
     break_rule("sleep", name(what.delivery) + " is to go on before its time");
-  return ended.boot + asked->second.sleep;
+  return ended.boot + asked->second.rest;
 }
 
 /// The decision was made between the turn's end and now, by a wall that may have been set

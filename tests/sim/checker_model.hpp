@@ -26,10 +26,10 @@ struct known_delivery {
   bool asleep = false;        // the last record is one
   instant next_due = no_instant;
   boot_time wake_from; // no decision of the last failure can have had its retry wake earlier
-  std::uint32_t failed_in = 0;                  // life of the last failure
-  std::map<std::uint32_t, known_turn> turns;    // by number of the turn
-  std::map<std::uint32_t, turn_ended> asked;    // likewise: what those that slept or are done want
-  std::map<std::uint32_t, std::string> tokens;  // by sleeps
+  std::uint32_t failed_in = 0;                 // life of the last failure
+  std::map<std::uint32_t, known_turn> turns;   // by number of the turn
+  std::map<std::uint32_t, turn_ended> asked;   // likewise: what those that slept or are done want
+  std::map<std::uint32_t, std::string> tokens; // by sleeps
 
   std::uint32_t next_turn() const { return failures + sleeps + 1; }
   std::uint32_t marked_in = 0; // life of the last durable start
@@ -124,7 +124,7 @@ class checker {
   std::map<std::uint64_t, known_request> requests_;
   std::map<std::uint64_t, event_id> cancels_;
   std::set<event_id> answered_as_new_;
-  std::set<hash128> offered_; // identities
+  std::set<hash128> offered_;                                           // identities
   std::map<std::string, std::pair<delivery_id, std::uint32_t>> tokens_; // with the sleeps before
   std::map<std::pair<agent_no, std::string>, std::string> states_;      // committed, of lanes
   journal::ledger event_totals_;

@@ -80,7 +80,7 @@ class story {
                              state});
   }
   /// Its end, and the record of it.
-  story& sleep(delivery_id id, std::uint32_t turn, duration time, kept_state kept = std::nullopt) {
+  story& rest(delivery_id id, std::uint32_t turn, duration time, kept_state kept = std::nullopt) {
     tell(turn_ended{{id, turn}, agent, turn_verdict::slept, 0, time, kept});
     return tell(attempt_failed{id, turn, now_.wall + time, true, std::move(kept)});
   }
@@ -383,8 +383,8 @@ TEST_CASE("a retry before its time, or a lost count of attempts, is seen") {
 }
 
 TEST_CASE("who goes on before its sleep is over, or not as often as it slept, is seen") {
-  const auto slept = [] { return story{}.store(e1, 5).start(d1).sleep(d1, 1, 5s); };
-  CHECK(good(slept().wait(5s).resume(d1, 1).sleep(d1, 2, 1s).wait(1s).resume(d1, 2)));
+  const auto slept = [] { return story{}.store(e1, 5).start(d1).rest(d1, 1, 5s); };
+  CHECK(good(slept().wait(5s).resume(d1, 1).rest(d1, 2, 1s).wait(1s).resume(d1, 2)));
   CHECK(breaks(slept().wait(4s).resume(d1, 1), "sleep"));
   CHECK(breaks(slept().set_clock(10s).wait(4s).resume(d1, 1), "sleep")); // it counts by the time
   CHECK(breaks(slept().wait(3s).tell(crashed{}).tell(booted{}).resume(d1, 1), "sleep"));
@@ -402,16 +402,16 @@ TEST_CASE("who goes on before its sleep is over, or not as often as it slept, is
 
 TEST_CASE("a token of who goes on that was one of before is seen") {
   story same;
-  same.store(e1, 5).resume(d1, 0).sleep(d1, 1, 1s).wait(1s);
+  same.store(e1, 5).resume(d1, 0).rest(d1, 1, 1s).wait(1s);
   CHECK(breaks(same.tell(turn_started{{d1, 2}, agent, "t1.0", 1, 1}), "effects-once"));
 }
 
 TEST_CASE("a state that is lost, invented or given to the wrong turn is seen") {
   const auto slept = [](kept_state kept) {
-    return story{}.store(e1, 5).start(d1).sleep(d1, 1, 5s, std::move(kept)).wait(5s);
+    return story{}.store(e1, 5).start(d1).rest(d1, 1, 5s, std::move(kept)).wait(5s);
   };
-  CHECK(good(slept("1").resume(d1, 1, "1").sleep(d1, 2, 1s).wait(1s).resume(d1, 2, "1")));
-  CHECK(good(slept("1").resume(d1, 1, "1").sleep(d1, 2, 1s, "").wait(1s).resume(d1, 2)));
+  CHECK(good(slept("1").resume(d1, 1, "1").rest(d1, 2, 1s).wait(1s).resume(d1, 2, "1")));
+  CHECK(good(slept("1").resume(d1, 1, "1").rest(d1, 2, 1s, "").wait(1s).resume(d1, 2)));
   CHECK(breaks(slept("1").resume(d1, 1), "state"));
   CHECK(breaks(slept("1").resume(d1, 1, "2"), "state"));
   CHECK(breaks(slept(std::nullopt).resume(d1, 1, "1"), "state"));

@@ -126,7 +126,7 @@ struct turn_ended {
   agent_no agent{};
   turn_verdict verdict = turn_verdict::done;
   std::size_t emits = 0;
-  duration sleep{0};
+  duration rest{0}; // for which it sleeps
   kept_state kept{};
 };
 

@@ -74,7 +74,8 @@ struct watcher {
         before != started_in.end() && before->second < life)
       ++seen["turn again after a restart"];
     if (const auto before = slept_in.find(id); before != slept_in.end())
-      ++seen[before->second < life ? "goes on after a sleep and a restart" : "goes on after a sleep"];
+      ++seen[before->second < life ? "goes on after a sleep and a restart"
+                                   : "goes on after a sleep"];
     slept_in.erase(id);
     started_in[id] = life;
     running[id] = what.agent;

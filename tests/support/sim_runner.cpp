@@ -47,7 +47,7 @@ turn_report sim_runner::play(const turn_start& turn, const event& cause) {
     report.verdict = turn_verdict::rejected;
     report.code = errc::agent_rejected;
     report.error = "never";
-  } else if (is_hard(cause) && faults_.sleep > 0 && dice_.chance(faults_.sleep)) {
+  } else if (is_hard(cause) && faults_.rest > 0 && dice_.chance(faults_.rest)) {
     report.verdict = turn_verdict::slept;
     report.retry_after = dice_.skewed(std::chrono::milliseconds{1}, std::chrono::seconds{4});
     choose_state(turn, cause, report);

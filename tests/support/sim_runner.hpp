@@ -25,7 +25,7 @@ struct agent_faults {
   double emit = 0;
   double clash = 0; // of the emitting turns: an id that names other content
   duration turn_max{std::chrono::milliseconds{50}};
-  double sleep = 0;
+  double rest = 0; // turns that go to sleep
 };
 
 class sim_runner final : public runner_port {

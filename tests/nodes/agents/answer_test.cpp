@@ -131,7 +131,8 @@ TEST_CASE("a turn that sleeps says for how long, and may keep a state") {
   CHECK(answer.report.retry_after == std::chrono::minutes{90});
   CHECK(answer.report.sets_state);
   CHECK(answer.report.state == R"({"n":1})");
-  answer = read(R"({"turn":"t","state":null,"sleep":"366d","reply":null,"emit":null,"error":null})");
+  answer =
+      read(R"({"turn":"t","state":null,"sleep":"366d","reply":null,"emit":null,"error":null})");
   CHECK(answer.report.verdict == turn_verdict::slept);
   CHECK(answer.report.retry_after == limits::sleep_max);
   CHECK(answer.report.deletes_state);
