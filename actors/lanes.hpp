@@ -230,6 +230,8 @@ class lane_set {
   instant oldest_ready() const noexcept;
   std::size_t events_here() const noexcept { return by_sequence_.size(); }
   std::size_t deliveries_here(agent_no agent) const noexcept { return agents_[raw(agent)].here; }
+  /// So many of them wait for the end of a sleep.
+  std::size_t asleep_count(agent_no agent) const noexcept { return agents_[raw(agent)].asleep; }
   std::size_t waiting_count(agent_no agent) const noexcept { return agents_[raw(agent)].waiting; }
   std::size_t lane_count() const noexcept { return lanes.used(); }
   /// Calls each(slot) for the lanes of all agents with this key.
@@ -259,7 +261,8 @@ class lane_set {
     std::array<std::deque<queue_entry>, priority_classes> queues;
     std::size_t ready = 0;
     std::size_t waiting = 0;
-    std::size_t here = 0; // deliveries in memory
+    std::size_t here = 0;   // deliveries in memory
+    std::size_t asleep = 0; // of them in stage retrying after a sleep
   };
 
   bool may_start(const lane& which) const noexcept;
@@ -270,6 +273,7 @@ class lane_set {
   std::uint8_t top_class(const lane& which) const noexcept;
   void unlink(std::uint32_t delivery);
   void count_waiting(lane& which, std::uint32_t delivery, int by);
+  void leave_retrying(const live_delivery& which) noexcept;
 
   std::vector<agent_lanes> agents_;
   flat_index by_sequence_;

@@ -177,6 +177,7 @@ struct window_settings {
   std::size_t of_agent = limits::agent_window_min;         // an agent has so many at least
   std::size_t of_lane = limits::lane_window_max;           // a lane at most
   duration ahead = limits::timers_ahead;
+  std::size_t sleepers = limits::loop_window_sleepers; // of all agents, beside `deliveries`
 };
 
 struct scheduler_settings {
@@ -284,6 +285,7 @@ class scheduler_core {
   struct list_owner;
   using rows_read = result<std::vector<journal::pending_delivery>>;
   std::size_t agent_window() const noexcept;
+  std::size_t window_used(agent_no agent) const noexcept;
   std::size_t lane_window() const noexcept;
   bool has_later_here(std::uint32_t lane, const lane_place& at) const noexcept;
   bool has_later_away(std::uint32_t lane, const lane_place& at) const noexcept;

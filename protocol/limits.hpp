@@ -99,6 +99,7 @@ inline constexpr std::size_t loop_body_cache_bytes = 64 << 20;  // bodies kept i
 inline constexpr std::size_t loop_state_cache_bytes = 64 << 20; // states of busy keys, likewise
 inline constexpr std::size_t loop_fetch_events = 1'024;         // bodies read back in one request
 inline constexpr std::size_t loop_window_deliveries = 65'536;   // pending ones in memory
+inline constexpr std::size_t loop_window_sleepers = 262'144;    // and those whose turn sleeps
 inline constexpr std::size_t agent_window_min = 1'024;          // of them, for each agent
 inline constexpr std::size_t lane_window_max = 4'096;           // of one lane
 inline constexpr std::size_t window_fetch_rows = 2'048;         // read into it in one request

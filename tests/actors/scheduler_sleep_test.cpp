@@ -234,3 +234,32 @@ TEST_CASE("an agent declared pure may sleep, but not with state") {
   CHECK(told == lines{"start 0-1.bot/2 sleeps=1", "disk: done 0-1.bot/1", "disk: done 0-2.bot/1",
                       "disk: dead 0-3.bot/1 agent-output-invalid", "log delivery-dead 0-3.bot"});
 }
+
+TEST_CASE("any number of sleepers keeps nobody else of their agent waiting, up to a bound") {
+  world_settings small;
+  small.agents[0].slots = 4;
+  small.window = {.deliveries = 8, .of_agent = 8, .of_lane = 4};
+  const bool bounded = GENERATE(false, true);
+  small.window.sleepers = bounded ? 8 : 1'000;
+  loop_world world{small};
+  std::size_t asleep = 0;
+  for (int i = 0; i < 40; ++i)
+    world.publish({.id = std::to_string(i), .key = "k" + std::to_string(i)});
+  while (!world.running().empty()) {
+    world.fall_asleep(*world.running().begin(), 24h);
+    world.give_rows();
+    ++asleep;
+  }
+  CHECK(asleep == (bounded ? 16 : 40));
+  CHECK(world.core().events_here() == asleep);
+  if (bounded)
+    return;
+  world.restart(true); // and after a start they are found to sleep
+  world.give_rows();
+  CHECK(world.running().empty());
+  world.publish({.id = "new", .key = "new"});
+  CHECK(world.running().size() == 1);
+  world.wait(24h);
+  world.give_rows();
+  CHECK(world.running().size() == 4);
+}
