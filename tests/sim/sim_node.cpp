@@ -70,6 +70,22 @@ void sim_node::record_accepted(const journal::accept_op& op, event_id event, ins
   note(std::move(made));
 }
 
+namespace {
+
+kept_state kept_of(const std::optional<journal::state_change>& change) {
+  if (!change)
+    return std::nullopt;
+  return change->erase ? std::string{} : std::string{change->value.view()};
+}
+
+kept_state kept_of(const turn_report& report) {
+  if (report.sets_state)
+    return report.state;
+  return report.deletes_state ? kept_state{std::string{}} : std::nullopt;
+}
+
+} // namespace
+
 void sim_node::record_commit(const std::vector<journal::operation>& batch,
                              const journal::commit_receipt& receipt) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -81,6 +97,7 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
     } else if (const auto* finish = std::get_if<journal::finish_op>(&batch[i])) {
       finished made{finish->delivery, finish->state, finish->code, finish->attempt};
       made.at = receipt.at;
+      made.kept = kept_of(finish->state_of_key);
       made.refused = verdict.status == journal::op_status::emit_conflict;
       if (verdict.status == journal::op_status::dedupe_full)
         ++world_.seen["emit meets a full window"];
@@ -98,7 +115,8 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
         note(std::move(made));
     } else if (const auto* attempt = std::get_if<journal::attempt_op>(&batch[i])) {
       if (applied)
-        note(attempt_failed{attempt->delivery, attempt->attempt, attempt->next_due});
+        note(attempt_failed{attempt->delivery, attempt->attempt, attempt->next_due,
+                            attempt->slept(), kept_of(attempt->state_of_key)});
     } else if (const auto* start = std::get_if<journal::start_op>(&batch[i])) {
       if (applied)
         note(start_marked{start->delivery, start->alone});
@@ -305,12 +323,14 @@ void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
   call.started = [this, number](const turn_start& turn) {
     if (dying())
       return;
-    note(turn_started{turn.turn, number, turn.token});
+    note(turn_started{turn.turn, number, turn.token, turn.attempt, turn.sleeps,
+                      turn.has_state ? std::string{turn.state.view()} : std::string{}});
     engine_->report(turn.agent, {{turn.turn}, {}, {}});
   };
   call.ended = [this, number](const turn_report& report) {
     if (!dying())
-      note(turn_ended{report.turn, number, report.verdict, report.emits.size()});
+      note(turn_ended{report.turn, number, report.verdict, report.emits.size(), report.retry_after,
+                      kept_of(report)});
   };
   call.report = [this, name = agent.name](turn_report report) {
     if (!dying())
