@@ -26,6 +26,23 @@ struct actor_config : caf::actor_system_config {
   }
 };
 
+/// Of a loop, to a cancel of a job's run.
+constexpr std::chrono::seconds cancel_within{10};
+
+/// Calls back with true once the event is over; see node_api.
+void ask_for_end(const caf::actor& gateway, std::uint32_t loops, event_id event, duration timeout,
+                 std::function<void(bool)> done) {
+  const auto wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+  ask_in question{0, static_cast<loop_no>(raw(event.shard) % loops),
+                  R"({"op":"await","event":")" + to_string(event) + R"(","timeout_ms":)" +
+                      std::to_string(wait_ms) + "}",
+                  timeout};
+  auto answered = [done = std::move(done)](const std::vector<answer>& answers) {
+    done(!answers.empty() && answers.front().code == errc::none);
+  };
+  caf::anon_send(gateway, make_parcel(gateway_call{std::move(question), {}, std::move(answered)}));
+}
+
 } // namespace
 
 std::vector<std::string> agent_names_of(const engine_settings& settings) {
@@ -140,10 +157,10 @@ struct engine::impl {
   }
 
   void warn_of_unconfigured() const;
-  void spawn_all(engine& owner);
+  void spawn_all();
   void spawn_loops();
   void spawn_agents();
-  void spawn_jobs(engine& owner);
+  void spawn_jobs();
   std::shared_ptr<lookups> make_lookups(engine& owner);
 
   engine_setup setup;
@@ -196,7 +213,7 @@ void engine::impl::warn_of_unconfigured() const {
   }
 }
 
-void engine::impl::spawn_all(engine& owner) {
+void engine::impl::spawn_all() {
   auto drain = std::make_shared<shutdown_parts>();
   drain->core = std::make_unique<shutdown_core>(
       shutdown_settings{setup.settings.loops, setup.settings.drain_deadline});
@@ -218,7 +235,7 @@ void engine::impl::spawn_all(engine& owner) {
   gateway = system.spawn(gateway_actor, front);
   spawn_loops();
   spawn_agents();
-  spawn_jobs(owner);
+  spawn_jobs();
   drain->jobs = caf::actor_cast<caf::weak_actor_ptr>(jobs);
   drain->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
   for (const auto& each : schedulers)
@@ -277,7 +294,7 @@ void engine::impl::spawn_agents() {
   }
 }
 
-void engine::impl::spawn_jobs(engine& owner) {
+void engine::impl::spawn_jobs() {
   auto parts = std::make_shared<jobs_parts>();
   parts->core = std::move(jobs_core);
   parts->as = static_cast<loop_no>(setup.settings.loops);
@@ -286,11 +303,18 @@ void engine::impl::spawn_jobs(engine& owner) {
   parts->store = setup.store_at;
   parts->log = setup.log;
   parts->facts = job_board;
-  parts->await = [&owner](event_id event, duration timeout, std::function<void(bool)> done) {
-    owner.await_event(event, timeout, std::move(done));
+  // Not by way of the engine: the store's threads may call these while it stops.
+  parts->await = [to = gateway, loops = setup.settings.loops](event_id event, duration timeout,
+                                                              std::function<void(bool)> done) {
+    ask_for_end(to, loops, event, timeout, std::move(done));
   };
-  parts->cancel = [&owner](event_id event) {
-    owner.ask("event.cancel", R"({"event":")" + to_string(event) + R"("})", [](api_answer) {});
+  parts->cancel = [to = gateway, loops = setup.settings.loops](event_id event) {
+    caf::anon_send(
+        to, make_parcel(gateway_call{
+                ask_in{0, static_cast<loop_no>(raw(event.shard) % loops),
+                       R"({"op":"cancel","event":")" + to_string(event) + R"("})", cancel_within},
+                {},
+                [](const std::vector<answer>&) {}}));
   };
   jobs = system.spawn(jobs_actor, parts);
 }
@@ -353,7 +377,7 @@ void engine::start() {
   impl_->hub->listen();
   impl_->warn_of_unconfigured();
   const std::unique_lock lock{impl_->wiring};
-  impl_->spawn_all(*this);
+  impl_->spawn_all();
   impl_->spawned = true;
   impl_->tell_intake();
   for (auto& [agent, news] : std::exchange(impl_->early_news, {}))
@@ -465,16 +489,7 @@ void engine::publish(std::vector<offered_event> events, std::function<void(publi
 }
 
 void engine::await_event(event_id event, duration timeout, std::function<void(bool)> done) {
-  const auto wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
-  ask_in question{0, static_cast<loop_no>(raw(event.shard) % impl_->setup.settings.loops),
-                  R"({"op":"await","event":")" + to_string(event) + R"(","timeout_ms":)" +
-                      std::to_string(wait_ms) + "}",
-                  timeout};
-  auto answered = [done = std::move(done)](std::vector<answer> answers) {
-    done(!answers.empty() && answers.front().code == errc::none);
-  };
-  caf::anon_send(impl_->gateway,
-                 make_parcel(gateway_call{std::move(question), {}, std::move(answered)}));
+  ask_for_end(impl_->gateway, impl_->setup.settings.loops, event, timeout, std::move(done));
 }
 
 void engine::ask(std::string operation, std::string arguments_json,

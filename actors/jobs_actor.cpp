@@ -55,8 +55,10 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
  private:
   /// On a drain nobody waits, and the answer comes at once.
   void look_later() {
-    const boot_time at = parts_->clock->now().boot + std::chrono::seconds{1};
-    parts_->clock->wake_at(at, [self = shared_from_this()] { self->look(); });
+    parts_->clock->wake_at(parts_->clock->now().boot + std::chrono::seconds{1},
+                           [to = jobs_, again = job_watch_in{which_.job, which_.id}] {
+                             send_input(to, job_input{again});
+                           });
   }
   /// Retention has dropped it, with what became of it.
   void tell_gone() {

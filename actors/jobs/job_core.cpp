@@ -91,6 +91,13 @@ void job_core::on(job_command_in& input) {
 
 void job_core::on(job_ended_in& input) { waiting_.emplace_back(std::move(input)); }
 
+void job_core::on(job_watch_in& input) {
+  if (const kept_job* const which = find(input.job))
+    for (const running_run& run : which->running)
+      if (run.id == input.id)
+        out_->push_back(watch_run_effect{input.job, run.id, run.event});
+}
+
 void job_core::take_waiting() {
   while (!waiting_.empty() && open_->emits.size() < emits_a_commit) {
     job_input next = std::move(waiting_.front());

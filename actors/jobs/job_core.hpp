@@ -47,13 +47,18 @@ struct job_ended_in {
   std::string reply; // JSON or text of its first delivery that has one
   bool reply_is_json = false;
 };
+/// The wait for its end gave up: look again.
+struct job_watch_in {
+  std::string job;
+  std::string id;
+};
 struct job_records_in {
   std::uint64_t read = 0; // of the effect
   result<std::vector<job_record>> records = errc::internal;
   std::map<std::string, std::pair<event_id, delivery_state>> events; // by id, those that are found
 };
-using job_input = std::variant<job_command_in, committed_in, job_ended_in, job_records_in, tick_in,
-                               stop_starting_in>;
+using job_input = std::variant<job_command_in, committed_in, job_ended_in, job_watch_in,
+                               job_records_in, tick_in, stop_starting_in>;
 
 // ---- effects ------------------------------------------------------------------------------------
 
@@ -198,6 +203,7 @@ class job_core {
   void on(job_command_in& input);
   void on(committed_in& input);
   void on(job_ended_in& input);
+  void on(job_watch_in& input);
   void on(job_records_in& input);
   void on(tick_in&) {}
   void on(stop_starting_in&) { stopping_ = true; }
