@@ -162,14 +162,18 @@ void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<tur
     return; // the same attempt by another frame: it runs already
   entry->second.loop = loop;
   entry->second.epoch = turn.epoch;
+  entry->second.sleeps = turn.sleeps;
   entry->second.started = now_.wall;
   entry->second.body = turn.body.copy(); // a long turn is not to keep its whole frame
   turn_start begin;
   begin.turn = turn.turn;
   begin.agent = settings_.agent.name;
   begin.name = name_of(turn.turn);
-  begin.token =
-      settings_.store_id + "." + to_string(turn.turn.delivery.event, settings_.agent.name) + ".0";
+  begin.attempt = turn.turn.attempt - turn.sleeps;
+  begin.sleeps = turn.sleeps;
+  begin.token = settings_.store_id + "." +
+                to_string(turn.turn.delivery.event, settings_.agent.name) + "." +
+                std::to_string(turn.sleeps);
   begin.has_state = turn.has_state;
   begin.state = turn.state.copy();
   begin.body = entry->second.body;
@@ -222,6 +226,9 @@ void agent_core::ended(turn_report& report) {
     case turn_verdict::returned:
       ++counted_.returned;
       break;
+    case turn_verdict::slept:
+      ++counted_.slept;
+      break;
   }
   outcomes_[found->second.loop].push_back(std::move(outcome));
   running_.erase(found);
@@ -250,7 +257,8 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
     if (!report.hint.empty())
       outcome.error = error_text(outcome.error + "; " + report.hint);
   }
-  if (outcome.verdict != turn_verdict::done)
+  const bool sleeps = outcome.verdict == turn_verdict::slept;
+  if (outcome.verdict != turn_verdict::done && !sleeps)
     return outcome;
   const auto refuse = [&outcome](errc code, std::string text) {
     outcome.verdict = turn_verdict::rejected;
@@ -265,10 +273,14 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
     refuse(errc::state_too_large, "the state has " + std::to_string(report.state.size()) +
                                       " bytes; at most " + std::to_string(limits::state_bytes_max) +
                                       " are kept");
+  else if (sleeps && entry.sleeps >= limits::sleeps_max)
+    refuse(errc::agent_output_invalid, "it has slept " + std::to_string(entry.sleeps) +
+                                           " times; more than that is for an event that it emits "
+                                           "with `due`");
   else if (report.emits.size() > limits::emits_per_turn_max)
     refuse(errc::too_many_emits, std::to_string(report.emits.size()) + " events; at most " +
                                      std::to_string(limits::emits_per_turn_max) + " a turn");
-  else
+  else if (!sleeps) // one that sleeps neither emits nor replies
     complete_emits(entry, report, outcome);
   std::size_t bytes = report.reply.size() + report.state.size();
   for (const offered_event& emit : outcome.emits)
@@ -279,10 +291,12 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
                                            std::to_string(bytes) + " bytes together; at most " +
                                            std::to_string(limits::effects_bytes_max) + " a turn");
   }
-  if (outcome.verdict != turn_verdict::done)
+  if (outcome.verdict != turn_verdict::done && outcome.verdict != turn_verdict::slept)
     return outcome;
-  outcome.reply_kind = report.reply_kind;
-  outcome.reply = slice{std::move(report.reply)};
+  if (!sleeps) {
+    outcome.reply_kind = report.reply_kind;
+    outcome.reply = slice{std::move(report.reply)};
+  }
   outcome.sets_state = report.sets_state;
   outcome.deletes_state = report.deletes_state;
   outcome.state = slice{std::move(report.state)};

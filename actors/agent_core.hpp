@@ -73,7 +73,8 @@ class agent_core {
   std::size_t running() const noexcept { return running_.size(); }
   struct counters {
     /// `rejected` and those of `timeouts` that ended so are among the failed.
-    std::uint64_t turns = 0, done = 0, failed = 0, rejected = 0, returned = 0, timeouts = 0;
+    std::uint64_t turns = 0, done = 0, failed = 0, rejected = 0, returned = 0, timeouts = 0,
+                  slept = 0;
   };
   const counters& counted() const noexcept { return counted_; }
   /// What the runner last said of its programs.
@@ -84,6 +85,7 @@ class agent_core {
   struct running_turn {
     address loop;
     epoch_no epoch{};
+    std::uint32_t sleeps = 0;
     instant started; // dispatched, later begun
     slice body;
     ending why = ending::none;

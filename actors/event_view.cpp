@@ -27,8 +27,8 @@ void put_error(json& row, errc code, const std::string& text) {
     row["error"] = text;
 }
 
-json view_attempt(const journal::attempt_record& attempt) {
-  json row{{"attempt", attempt.attempt}};
+json view_attempt(const journal::attempt_record& attempt, std::size_t number) {
+  json row{{"attempt", number}};
   put_time(row, "started", attempt.started);
   put_time(row, "finished", attempt.finished);
   put_error(row, attempt.code, attempt.error);
@@ -45,11 +45,16 @@ json view_delivery(const journal::delivery_record& delivery, std::size_t index,
                        ? delivery.attempt
                        : static_cast<std::uint32_t>(delivery.attempts.size());
   row["attempts"] = json::array();
-  for (const auto& each : delivery.attempts)
-    row["attempts"].push_back(view_attempt(each));
+  for (std::size_t i = 0; i < delivery.attempts.size(); ++i) // turns that slept are none of them
+    row["attempts"].push_back(view_attempt(delivery.attempts[i], i + 1));
+  if (const std::uint32_t sleeps = delivery.sleeps(); sleeps > 0) {
+    row["sleeps"] = sleeps;
+    put_time(row, "slept_at", delivery.slept.finished);
+  }
   if (!is_terminal(delivery.state)) {
-    if (!delivery.attempts.empty())
-      put_time(row, "next_due", delivery.attempts.back().next_due);
+    if (delivery.is_asleep())
+      row["sleeping"] = true;
+    put_time(row, "next_due", delivery.next_due());
     return row;
   }
   put_time(row, "started", delivery.started);
@@ -64,14 +69,14 @@ json view_delivery(const journal::delivery_record& delivery, std::size_t index,
 
 void overlay_delivery(json& row, const json& live, const idle_agent& idle) {
   const auto attempts = live["attempts"].get<std::uint32_t>();
-  if (live["state"] == "running" && idle(row["agent"].get<std::string>())) {
-    row["state"] = to_string(attempts > 0 ? delivery_state::retrying : delivery_state::pending);
-    return;
-  }
+  if (!live.contains("sleeping"))
+    row.erase("sleeping"); // it goes on, or is about to
+  if (live["state"] == "running" && idle(row["agent"].get<std::string>()))
+    return; // as it is in the store
   row["state"] = live["state"];
   if (live["state"] == "running")
     row["attempt"] = attempts + 1;
-  for (const char* name : {"started", "next_due"})
+  for (const char* name : {"started", "sleeps", "sleeping", "next_due"})
     if (live.contains(name))
       row[name] = live[name];
 }

@@ -177,9 +177,16 @@ void lane_set::activate(std::uint32_t slot, stage to) {
   SKEIN_CHECK(in.first_waiting == slot && !which.unripe);
   if (which.at == stage::waiting)
     count_waiting(in, slot, -1);
+  leave_retrying(which);
   which.at = to;
   in.first_waiting = waiting_from(which.next);
   ++in.active;
+}
+
+/// Before its stage changes.
+void lane_set::leave_retrying(const live_delivery& which) noexcept {
+  if (which.at == stage::retrying && which.asleep)
+    --agents_[raw(which.agent)].asleep;
 }
 
 void lane_set::deactivate(std::uint32_t slot, stage to) {
@@ -195,6 +202,8 @@ void lane_set::deactivate(std::uint32_t slot, stage to) {
   --in.active;
   if (to == stage::waiting)
     count_waiting(in, slot, +1);
+  else if (which.asleep)
+    ++agents_[raw(which.agent)].asleep;
   in.first_waiting = waiting_from(in.head);
   offer_ready(which.lane);
 }
@@ -216,6 +225,7 @@ std::uint32_t lane_set::waiting_from(std::uint32_t slot) const noexcept {
 void lane_set::retry_ready(std::uint32_t slot) {
   live_delivery& which = deliveries[slot];
   SKEIN_CHECK(which.at == stage::retrying);
+  leave_retrying(which);
   which.at = stage::waiting;
 #ifdef SKEIN_BUG_ORDER_BROKEN_BY_RETRY
   lanes[which.lane].first_waiting = waiting_from(lanes[which.lane].head);
@@ -227,6 +237,7 @@ void lane_set::retry_ready(std::uint32_t slot) {
 void lane_set::close(std::uint32_t slot) {
   live_delivery& which = deliveries[slot];
   SKEIN_CHECK(which.at != stage::closing);
+  leave_retrying(which);
   const stage from = std::exchange(which.at, stage::closing);
   if (which.lane == no_slot)
     return;
@@ -363,6 +374,7 @@ void lane_set::unlink(std::uint32_t slot) {
     count_waiting(in, slot, -1);
   else if (gone.at != stage::retrying)
     --in.active;
+  leave_retrying(gone);
   if (in.first_waiting == slot)
     in.first_waiting = waiting_from(gone.next);
   if (in.closed_to == slot)

@@ -39,7 +39,7 @@ enum class stage : std::uint8_t {
   deciding, // failed; the retry actor is asked
   held,     // its outcome waits for earlier ones of the lane (pure agents)
   closing,  // its outcome is with the journal
-  retrying, // waits for its next attempt, at the head of its lane
+  retrying, // waits for its next turn, at the head of its lane: one failed or went to sleep
 };
 
 /// What is known of a delivery that was pending at an unclean stop.
@@ -85,12 +85,20 @@ struct live_delivery {
   suspicion suspected = suspicion::none;
   bool alone = false;         // holds the node's slot for accused deliveries
   bool unripe = false;        // waiting, but its place is not certain yet; see enter
-  std::uint32_t attempts = 0; // failed ones
+  bool asleep = false;        // its last turn went to sleep
+  std::uint32_t attempts = 0; // turns that ended and did not end it: they failed or went to sleep
+  std::uint32_t sleeps = 0;   // so many of them went to sleep
   std::uint32_t crashes = 0;
-  instant next_due = no_instant;         // of the retry, once one was decided
+  instant next_due = no_instant;         // of the next turn, once it was decided
   boot_time wake;                        // the same by the other clock, in this process
   instant started = no_instant;          // of the turn under way
   std::unique_ptr<turn_outcome> outcome; // from held on, while it may be needed
+
+  std::uint32_t failures() const noexcept { return attempts - sleeps; }
+  /// As far as is known here: its time may have come a moment ago.
+  bool sleeps_on() const noexcept {
+    return asleep && next_due != no_instant && (at == stage::retrying || at == stage::waiting);
+  }
 };
 
 /// Where something stands among what is ready.
@@ -222,6 +230,8 @@ class lane_set {
   instant oldest_ready() const noexcept;
   std::size_t events_here() const noexcept { return by_sequence_.size(); }
   std::size_t deliveries_here(agent_no agent) const noexcept { return agents_[raw(agent)].here; }
+  /// So many of them wait for the end of a sleep.
+  std::size_t asleep_count(agent_no agent) const noexcept { return agents_[raw(agent)].asleep; }
   std::size_t waiting_count(agent_no agent) const noexcept { return agents_[raw(agent)].waiting; }
   std::size_t lane_count() const noexcept { return lanes.used(); }
   /// Calls each(slot) for the lanes of all agents with this key.
@@ -251,7 +261,8 @@ class lane_set {
     std::array<std::deque<queue_entry>, priority_classes> queues;
     std::size_t ready = 0;
     std::size_t waiting = 0;
-    std::size_t here = 0; // deliveries in memory
+    std::size_t here = 0;   // deliveries in memory
+    std::size_t asleep = 0; // of them in stage retrying after a sleep
   };
 
   bool may_start(const lane& which) const noexcept;
@@ -262,6 +273,7 @@ class lane_set {
   std::uint8_t top_class(const lane& which) const noexcept;
   void unlink(std::uint32_t delivery);
   void count_waiting(lane& which, std::uint32_t delivery, int by);
+  void leave_retrying(const live_delivery& which) noexcept;
 
   std::vector<agent_lanes> agents_;
   flat_index by_sequence_;

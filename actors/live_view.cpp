@@ -4,7 +4,15 @@ namespace skein {
 
 namespace {
 constexpr std::uint32_t position_max = 10'000; // further back than this is not counted
+
+/// What it waits for, if that is a time.
+void put_next_turn(nlohmann::json& row, const live_delivery& of) {
+  if (of.sleeps_on())
+    row["sleeping"] = true;
+  if ((of.sleeps_on() || of.at == stage::retrying) && of.next_due != no_instant)
+    row["next_due"] = format_rfc3339(of.next_due);
 }
+} // namespace
 
 delivery_state public_state(const live_delivery& delivery) noexcept {
   switch (delivery.at) {
@@ -14,9 +22,9 @@ delivery_state public_state(const live_delivery& delivery) noexcept {
     case stage::closing:
       return delivery_state::running;
     case stage::retrying:
-      return delivery_state::retrying;
     case stage::waiting:
-      return delivery.attempts > 0 ? delivery_state::retrying : delivery_state::pending;
+      return delivery.attempts > 0 && !delivery.asleep ? delivery_state::retrying
+                                                       : delivery_state::pending;
     default:
       return delivery_state::pending;
   }
@@ -29,11 +37,12 @@ nlohmann::json view_live_event(const lane_set& lanes, std::uint32_t event) {
     const live_delivery& each = lanes.deliveries[at];
     nlohmann::json row{{"index", each.index},
                        {"state", to_string(public_state(each))},
-                       {"attempts", each.attempts}};
+                       {"attempts", each.failures()}};
+    if (each.sleeps > 0)
+      row["sleeps"] = each.sleeps;
     if (each.at == stage::running)
       row["started"] = format_rfc3339(each.started);
-    if (each.at == stage::retrying && each.next_due != no_instant)
-      row["next_due"] = format_rfc3339(each.next_due);
+    put_next_turn(row, each);
     if (each.lane != no_slot) {
       std::uint32_t position = 0;
       for (std::uint32_t before = each.previous; before != no_slot && position < position_max;
@@ -56,7 +65,8 @@ nlohmann::json view_lane(const lane_set& lanes, std::uint32_t slot, const std::s
     const live_delivery& head = lanes.deliveries[which.head];
     row["event"] = to_string(lanes.events[head.event].id);
     row["state"] = to_string(public_state(head));
-    row["attempts"] = head.attempts;
+    row["attempts"] = head.failures();
+    put_next_turn(row, head);
     row["since"] = format_rfc3339(head.ready_at);
   }
   return row;

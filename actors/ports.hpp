@@ -123,8 +123,10 @@ class bus_port {
 struct turn_start {
   turn_id turn;
   std::string agent;
-  std::string name;  // 17-42.bot/1
-  std::string token; // stable over attempts
+  std::string name;          // 17-42.bot/1
+  std::uint32_t attempt = 0; // 1 + those that failed
+  std::uint32_t sleeps = 0;  // how often it slept
+  std::string token;         // stable over attempts, another one after a sleep
   bool has_state = false;
   slice state;
   slice body; // encoded event
@@ -139,8 +141,8 @@ struct turn_report {
   turn_verdict verdict = turn_verdict::done;
   errc code = errc::none;
   std::string error;
-  std::string hint; // of one that is returned: what may explain why it had to be stopped
-  duration retry_after{0};
+  std::string hint;        // of one that is returned: what may explain why it had to be stopped
+  duration retry_after{0}; // as of turn_outcome
   data_kind reply_kind = data_kind::none;
   std::string reply;
   bool sets_state = false;

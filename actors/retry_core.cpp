@@ -34,8 +34,13 @@ retry_decision retry_core::decide(const failed_attempt& attempt, moment now) con
   retry_decision decision{attempt.turn, false, no_instant, {}};
   if (attempt.verdict != turn_verdict::failed)
     return decision;
-  const auto delay = retry_delay(policies_[raw(attempt.agent)], attempt.turn.attempt,
-                                 attempt.retry_after, retry_dice(seed_, attempt.turn));
+#ifdef SKEIN_BUG_SLEEP_IS_AN_ATTEMPT
+  const std::uint32_t failures = attempt.turn.attempt;
+#else
+  const std::uint32_t failures = attempt.turn.attempt - attempt.sleeps;
+#endif
+  const auto delay = retry_delay(policies_[raw(attempt.agent)], failures, attempt.retry_after,
+                                 retry_dice(seed_, attempt.turn));
   if (!delay)
     return decision;
   decision.again = true;

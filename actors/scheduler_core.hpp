@@ -87,7 +87,7 @@ struct retry_decision {
 struct decided_in {
   std::vector<retry_decision> decisions;
 };
-/// The time of these attempts (the failed ones) has come.
+/// The time of these attempts (the failed ones, and those that slept) has come.
 struct retry_due_in {
   std::vector<turn_id> failed;
 };
@@ -130,11 +130,13 @@ struct failed_attempt {
   agent_no agent{};
   turn_verdict verdict = turn_verdict::failed;
   duration retry_after{0};
+  std::uint32_t sleeps = 0; // of the turns so far: they did not fail
 };
 struct ask_retry_effect {
   std::vector<failed_attempt> attempts;
 };
-/// The failed attempt is durable (or was found so at start): wake its delivery at `due`.
+/// The failed attempt, or the turn that went to sleep, is durable (or was found so at start): wake
+/// its delivery at `due`.
 struct armed_retry {
   turn_id failed;
   boot_time due;
@@ -175,6 +177,7 @@ struct window_settings {
   std::size_t of_agent = limits::agent_window_min;         // an agent has so many at least
   std::size_t of_lane = limits::lane_window_max;           // a lane at most
   duration ahead = limits::timers_ahead;
+  std::size_t sleepers = limits::loop_window_sleepers; // of all agents, beside `deliveries`
 };
 
 struct scheduler_settings {
@@ -221,7 +224,7 @@ class scheduler_core {
 
   struct counters {
     std::uint64_t turns = 0, done = 0, failed = 0, dead = 0, cancelled = 0, expired = 0,
-                  retried = 0;
+                  retried = 0, slept = 0;
     std::uint64_t accepted = 0, duplicates = 0, unrouted = 0;
   };
   const counters& counted() const noexcept { return counted_; }
@@ -282,6 +285,7 @@ class scheduler_core {
   struct list_owner;
   using rows_read = result<std::vector<journal::pending_delivery>>;
   std::size_t agent_window() const noexcept;
+  std::size_t window_used(agent_no agent) const noexcept;
   std::size_t lane_window() const noexcept;
   bool has_later_here(std::uint32_t lane, const lane_place& at) const noexcept;
   bool has_later_away(std::uint32_t lane, const lane_place& at) const noexcept;
@@ -346,6 +350,9 @@ class scheduler_core {
   void take_outcome(turn_outcome& outcome);
   void settle_lane(std::uint32_t lane_slot);
   void finish_turn(std::uint32_t delivery);
+  void put_to_sleep_again(std::uint32_t delivery);
+  bool has_forbidden_state(std::uint32_t delivery);
+  std::optional<journal::state_change> state_change_of(std::uint32_t delivery);
   result<std::vector<journal::accept_op>> route_emits(std::vector<offered_event>& emits);
   void finish_without_turn(std::uint32_t delivery, delivery_state state, errc code,
                            std::string text);
@@ -357,6 +364,7 @@ class scheduler_core {
   void keep_state(std::uint32_t lane_slot, const journal::state_change& now);
   void settle_attempt(std::uint32_t delivery, const journal::attempt_op& op,
                       const journal::op_result& verdict);
+  void again_at(std::uint32_t delivery, journal::attempt_op op, instant due, boot_time wake);
   void settle_start(std::uint32_t delivery, const journal::op_result& verdict);
   void count_outcome(delivery_state state);
   void on_grant(const grant& given);

@@ -19,11 +19,15 @@ namespace {
 /// The effects as copies: what is kept is not to keep the frames that they came in.
 void own_effects(journal::operation& op) {
   auto* finish = std::get_if<journal::finish_op>(&op);
+  auto* attempt = std::get_if<journal::attempt_op>(&op);
+  if (auto* change = finish != nullptr    ? &finish->state_of_key
+                     : attempt != nullptr ? &attempt->state_of_key
+                                          : nullptr;
+      change != nullptr && *change)
+    (*change)->value = (*change)->value.copy();
   if (finish == nullptr)
     return;
   finish->reply = finish->reply.copy();
-  if (finish->state_of_key)
-    finish->state_of_key->value = finish->state_of_key->value.copy();
   for (journal::accept_op& each : finish->emits)
     each.event.body = each.event.body.copy();
 }

@@ -3,6 +3,7 @@
 //   outcome --> held until the lane's earlier ones are submitted --> finish submitted --> durable:
 //   next in lane
 //   failure --> the retry actor decides --> attempt submitted --> durable: waits, or dead letter
+//   sleep --> attempt submitted, with its state --> durable: waits as for a retry
 //   stopped: the delivery ends by our word at once, its lane waits until the runner has let go
 #include "actors/scheduler_core.hpp"
 #include "actors/turn_error.hpp"
@@ -50,6 +51,10 @@ void scheduler_core::take_outcome(turn_outcome& outcome) {
   // agree.
   outcome.started = delivery.started;
   outcome.finished = std::max(outcome.finished, outcome.started);
+  if (outcome.verdict == turn_verdict::slept) { // from now on, although its lane may hold it up
+    delivery.next_due = now_.wall + outcome.retry_after;
+    delivery.wake = now_.boot + outcome.retry_after;
+  }
   delivery.outcome = std::make_unique<turn_outcome>(std::move(outcome));
   delivery.at = stage::held;
   settle_lane(delivery.lane);
@@ -66,10 +71,14 @@ void scheduler_core::settle_lane(std::uint32_t lane_slot) {
       finish_turn(slot);
       continue;
     }
+    if (delivery.outcome->verdict == turn_verdict::slept) {
+      put_to_sleep_again(slot);
+      continue; // it is not held any more, or over
+    }
     ++counted_.failed;
     delivery.at = stage::deciding;
     failed_.push_back({delivery.outcome->turn, delivery.agent, delivery.outcome->verdict,
-                       delivery.outcome->retry_after});
+                       delivery.outcome->retry_after, delivery.sleeps});
     return;
   }
 }
@@ -77,27 +86,22 @@ void scheduler_core::settle_lane(std::uint32_t lane_slot) {
 void scheduler_core::finish_turn(std::uint32_t slot) {
   live_delivery& delivery = lanes_.deliveries[slot];
   turn_outcome& outcome = *delivery.outcome;
+  if (has_forbidden_state(slot))
+    return;
   auto emits = route_emits(outcome.emits);
-  const bool forbidden_state =
-      lanes_.pure(delivery.agent) && (outcome.sets_state || outcome.deletes_state);
-  if (!emits || forbidden_state) {
-    finish_without_turn(slot, delivery_state::dead,
-                        forbidden_state ? errc::agent_output_invalid : emits.error().code,
-                        forbidden_state ? "an agent declared pure may not have state"
-                                        : emits.error().detail);
+  if (!emits) {
+    finish_without_turn(slot, delivery_state::dead, emits.error().code, emits.error().detail);
     return;
   }
   journal::finish_op op;
   op.state = delivery_state::done;
-  op.attempt = outcome.turn.attempt;
+  op.attempt = delivery.failures() + 1;
   op.started = outcome.started;
   op.finished = outcome.finished;
   op.reply_kind = outcome.reply_kind;
   op.reply = std::move(outcome.reply);
   op.emits = *std::move(emits);
-  if (outcome.sets_state || outcome.deletes_state)
-    op.state_of_key = journal::state_change{lanes_.lanes[delivery.lane].key, outcome.deletes_state,
-                                            std::move(outcome.state)};
+  op.state_of_key = state_change_of(slot);
 #ifdef SKEIN_BUG_EMIT_BEFORE_COMMIT
   if (!op.emits.empty()) {
     submit_contexts_.push_back(
@@ -108,6 +112,63 @@ void scheduler_core::finish_turn(std::uint32_t slot) {
   }
 #endif
   submit_finish(slot, std::move(op));
+}
+
+/// Its delivery goes on later: what it wants to keep and when it goes on are one commit.
+void scheduler_core::put_to_sleep_again(std::uint32_t slot) {
+  if (has_forbidden_state(slot))
+    return;
+  live_delivery& delivery = lanes_.deliveries[slot];
+  delivery.at = stage::deciding;
+  journal::attempt_op op;
+  op.state_of_key = state_change_of(slot);
+#ifdef SKEIN_BUG_SLEEP_FORGETS_STATE
+  op.state_of_key.reset();
+#endif
+  instant due = delivery.next_due;
+#ifdef SKEIN_BUG_SLEEP_WAKES_EARLY
+  delivery.wake -= delivery.outcome->retry_after / 2;
+  due -= delivery.outcome->retry_after / 2;
+#endif
+  again_at(slot, std::move(op), due, delivery.wake);
+}
+
+/// Submits the record of a turn after which another one follows.
+void scheduler_core::again_at(std::uint32_t slot, journal::attempt_op op, instant due,
+                              boot_time wake) {
+  live_delivery& delivery = lanes_.deliveries[slot];
+  const turn_outcome& outcome = *delivery.outcome;
+  op.epoch = settings_.epoch;
+  op.delivery = outcome.turn.delivery;
+  op.agent = delivery.agent;
+  op.attempt = outcome.turn.attempt;
+  op.started = outcome.started;
+  op.finished = outcome.finished;
+  op.next_due = due;
+  delivery.next_due = due;
+  delivery.wake = wake;
+  gather(std::move(op));
+  submit_contexts_.push_back(outcome_context{slot});
+}
+
+std::optional<journal::state_change> scheduler_core::state_change_of(std::uint32_t slot) {
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  turn_outcome& outcome = *delivery.outcome;
+  if (!outcome.sets_state && !outcome.deletes_state)
+    return std::nullopt;
+  return journal::state_change{lanes_.lanes[delivery.lane].key, outcome.deletes_state,
+                               std::move(outcome.state)};
+}
+
+/// Ends the delivery if so.
+bool scheduler_core::has_forbidden_state(std::uint32_t slot) {
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  if (!lanes_.pure(delivery.agent) ||
+      !(delivery.outcome->sets_state || delivery.outcome->deletes_state))
+    return false;
+  finish_without_turn(slot, delivery_state::dead, errc::agent_output_invalid,
+                      "an agent declared pure may not have state");
+  return true;
 }
 
 result<std::vector<journal::accept_op>>
@@ -129,17 +190,18 @@ void scheduler_core::finish_without_turn(std::uint32_t slot, delivery_state stat
   const live_delivery& delivery = lanes_.deliveries[slot];
   journal::finish_op op;
   op.state = state;
-  op.attempt = delivery.attempts;
+  op.attempt = delivery.failures();
   op.finished = now_.wall;
   if (delivery.outcome) { // the attempt that decided it
-    op.attempt = delivery.outcome->turn.attempt;
     const bool has_its_own_row = delivery.at == stage::deciding && delivery.next_due != no_instant;
+    const bool sleeps = delivery.outcome->verdict == turn_verdict::slept;
+    op.attempt += has_its_own_row && sleeps ? 0u : 1u; // that row tells of no attempt
     if (!has_its_own_row) {
       op.started = delivery.outcome->started;
       op.finished = delivery.outcome->finished;
     }
   } else if (delivery.at == stage::running) { // the attempt that is cut off by it
-    op.attempt = delivery.attempts + 1;
+    ++op.attempt;
     op.started = delivery.started;
   }
   op.code = code;
@@ -298,14 +360,21 @@ void scheduler_core::keep_state(std::uint32_t lane_slot, const journal::state_ch
 void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_op& op,
                                     const journal::op_result& verdict) {
   live_delivery& delivery = lanes_.deliveries[slot];
+  // It may be a long time: the state is read when its delivery goes on, or the next one starts.
+  if (op.state_of_key && verdict.status == journal::op_status::applied) {
+    lanes_.forget_state(delivery.lane);
+    settings_.agents[raw(delivery.agent)].has_state = true;
+  }
   if (delivery.at != stage::deciding)
     return; // cancelled or expired meanwhile: that outcome is on its way
   if (verdict.status != journal::op_status::applied) {
     log(log_severity::error, "attempt-refused", "the journal refused a failed attempt", slot);
     return;
   }
-  ++counted_.retried;
+  ++(op.slept() ? counted_.slept : counted_.retried);
   delivery.attempts = op.attempt;
+  delivery.asleep = op.slept();
+  delivery.sleeps += op.slept() ? 1u : 0u;
   delivery.next_due = op.next_due;
   delivery.outcome.reset();
   delivery.suspected = suspicion::none; // it ran to an end: it does not kill the process

@@ -61,12 +61,19 @@ void scheduler_core::answer_question(const address& asker, std::uint64_t request
     else
       watch(asker, request, *id, std::chrono::milliseconds{question.value("timeout_ms", 0)});
   } else if (op == "loop") {
-    json view{{"loop", raw(settings_.loop)},   {"pending", pending_events()},
-              {"running", running_},           {"lanes", lanes_.lane_count()},
-              {"turns", counted_.turns},       {"done", counted_.done},
-              {"failed", counted_.failed},     {"dead", counted_.dead},
-              {"retried", counted_.retried},   {"uncommitted", contexts_.size()},
-              {"accepted", counted_.accepted}, {"duplicates", counted_.duplicates},
+    json view{{"loop", raw(settings_.loop)},
+              {"pending", pending_events()},
+              {"running", running_},
+              {"lanes", lanes_.lane_count()},
+              {"turns", counted_.turns},
+              {"done", counted_.done},
+              {"failed", counted_.failed},
+              {"dead", counted_.dead},
+              {"retried", counted_.retried},
+              {"slept", counted_.slept},
+              {"uncommitted", contexts_.size()},
+              {"accepted", counted_.accepted},
+              {"duplicates", counted_.duplicates},
               {"unrouted", counted_.unrouted}};
     auto agents = json::object();
     for (std::size_t i = 0; i < settings_.agents.size(); ++i)

@@ -75,7 +75,7 @@ bool scheduler_core::prepare(std::uint32_t lane_slot, std::uint32_t slot,
                              std::vector<event_id>& missing) {
   live_delivery& delivery = lanes_.deliveries[slot];
   lane& in = lanes_.lanes[lane_slot];
-  if (delivery.next_due > now_.wall) { // found so at start: its retry is not due yet
+  if (delivery.next_due > now_.wall) { // found so at start: its next turn is not due yet
     lanes_.activate(slot, stage::deciding);
     lanes_.deactivate(slot, stage::retrying);
     armed_retries_.push_back(
@@ -174,6 +174,7 @@ void scheduler_core::dispatch_turn(std::uint32_t slot) {
   dispatched_turn turn;
   turn.turn = {{event.id, delivery.index}, delivery.attempts + 1};
   turn.epoch = settings_.epoch;
+  turn.sleeps = delivery.sleeps;
   turn.has_state = in.has_state;
   if (in.has_state)
     turn.state = in.state;
@@ -182,7 +183,8 @@ void scheduler_core::dispatch_turn(std::uint32_t slot) {
   turn.body = event.body;
   of.batch_bytes += turn.body.size() + turn.state.size();
   if (settings_.tell_turns)
-    log(log_severity::debug, "turn-started", "attempt " + std::to_string(turn.turn.attempt), slot);
+    log(log_severity::debug, "turn-started", "attempt " + std::to_string(delivery.failures() + 1),
+        slot);
   of.batch.push_back(std::move(turn));
   ++running_;
   ++counted_.turns;
@@ -291,19 +293,10 @@ void scheduler_core::on(decided_in& input) {
     }
     log(log_severity::info, "turn-failed", turn_error_text(outcome.code, outcome.error), slot);
     journal::attempt_op op;
-    op.epoch = settings_.epoch;
-    op.delivery = each.turn.delivery;
-    op.agent = delivery.agent;
-    op.attempt = each.turn.attempt;
-    op.started = outcome.started;
-    op.finished = outcome.finished;
-    op.code = outcome.code;
+    // Without a code it would be one that slept.
+    op.code = outcome.code == errc::none ? errc::agent_failed : outcome.code;
     op.error = outcome.error;
-    op.next_due = each.due;
-    delivery.next_due = each.due;
-    delivery.wake = each.wake;
-    gather(std::move(op));
-    submit_contexts_.push_back(outcome_context{slot});
+    again_at(slot, std::move(op), each.due, each.wake);
   }
 }
 

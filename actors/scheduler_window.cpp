@@ -60,6 +60,17 @@ std::size_t scheduler_core::agent_window() const noexcept {
   return std::max(settings_.window.of_agent, settings_.window.deliveries / agents);
 }
 
+/// What an agent has in memory of its window: not those that sleep, which may be for days, so that
+/// they keep nobody out. They have a share of their own, as large as that of many windows.
+std::size_t scheduler_core::window_used(agent_no agent) const noexcept {
+#ifdef SKEIN_BUG_SLEEPERS_FILL_THE_WINDOW
+  return lanes_.deliveries_here(agent);
+#endif
+  const std::size_t agents = std::max<std::size_t>(1, settings_.agents.size());
+  const std::size_t most = std::max(settings_.window.of_agent, settings_.window.sleepers / agents);
+  return lanes_.deliveries_here(agent) - std::min(most, lanes_.asleep_count(agent));
+}
+
 std::size_t scheduler_core::lane_window() const noexcept {
   return std::clamp<std::size_t>(agent_window() / 4, 2, settings_.window.of_lane);
 }
@@ -101,7 +112,7 @@ away_list* scheduler_core::list_for(agent_no agent, std::string_view key, const 
     return nullptr;
   if (has_later_away(lane_slot, at))
     return lane_list_for(lane_slot, at);
-  if (!has_list && lanes_.deliveries_here(agent) >= agent_window())
+  if (!has_list && window_used(agent) >= agent_window())
     of_agent.from = at;
   else if (!has_list || at < of_agent.from)
     return lane_list_for(lane_slot, at);
@@ -164,7 +175,7 @@ void scheduler_core::top_up() {
 
 void scheduler_core::top_up_agent(agent_no agent) {
   away_list& list = slots_[raw(agent)].away;
-  const std::size_t here = lanes_.deliveries_here(agent);
+  const std::size_t here = window_used(agent);
   const std::size_t most = agent_window();
   const list_owner owner{agent, {}};
   if (list.begun)
@@ -234,7 +245,7 @@ std::size_t scheduler_core::room_of(const list_owner& owner) const {
     return here < most ? most - here : 0;
   };
   if (owner.key.empty())
-    return left(agent_window(), lanes_.deliveries_here(owner.agent));
+    return left(agent_window(), window_used(owner.agent));
   return left(lane_window(), lanes_.lanes[lanes_.find_lane(owner.agent, owner.key)].size);
 }
 
@@ -337,13 +348,15 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
   go_on(list, owner);
 }
 
-/// After an unclean stop the first of a lane may have been running: it is a suspect.
+/// After an unclean stop the first of a lane may have been running: it is a suspect, unless it
+/// slept.
 void scheduler_core::enter_row(journal::pending_delivery& row) {
   const std::uint32_t slot = bring_in(row);
   live_delivery& entering = lanes_.deliveries[slot];
   lanes_.enter(slot, row.key, entering.ready_at);
   const bool is_first = entering.previous == no_slot; // what is closing stands behind it
-  if (settings_.unclean && is_first && entering.suspected == suspicion::none &&
+  const bool slept = entering.asleep && entering.next_due > settings_.opened_at;
+  if (settings_.unclean && is_first && !slept && entering.suspected == suspicion::none &&
       row.delivery.event.sequence <= recovered_to_ && !lanes_.pure(row.agent))
 #ifndef SKEIN_BUG_SUSPECT_FROM_DISK_FORGOTTEN
     entering.suspected = suspicion::suspect;
@@ -383,10 +396,12 @@ std::uint32_t scheduler_core::bring_in(journal::pending_delivery& row) {
   const std::uint32_t slot = lanes_.add_delivery(event, row.delivery.index, row.agent);
   live_delivery& added = lanes_.deliveries[slot];
   added.attempts = row.attempts;
+  added.sleeps = row.sleeps;
+  added.asleep = row.asleep;
   added.crashes = row.crashes;
   added.next_due = row.next_due;
 #ifdef SKEIN_BUG_ATTEMPT_RESET_AT_BOOT
-  added.attempts = 0;
+  added.attempts = added.sleeps = 0;
 #endif
 #ifdef SKEIN_BUG_RETRY_DUE_IN_MEMORY_ONLY
   added.next_due = no_instant;

@@ -73,7 +73,8 @@ void put_settings(json& row, const agent_settings& agent, const agent_facts& fac
               {"done", facts.counted.done},
               {"failed", facts.counted.failed},
               {"rejected", facts.counted.rejected},
-              {"timeouts", facts.counted.timeouts}});
+              {"timeouts", facts.counted.timeouts},
+              {"slept", facts.counted.slept}});
   if (agent.kind != agent_kind::exec)
     return;
   row["command"] = agent.exec.command;

@@ -139,20 +139,10 @@ void history_writer::expect_ends(const past_event& event) {
   for (std::size_t i = 0; i < record.deliveries.size(); ++i) {
     const delivery_record& each = record.deliveries[i];
     const delivery_id delivery{record.event, static_cast<std::uint8_t>(i)};
-    for (const attempt_record& failed : each.attempts) {
-      later one;
-      one.at = std::max(record.accepted, failed.finished);
-      one.failed = {.epoch = {},
-                    .delivery = delivery,
-                    .agent = each.agent,
-                    .attempt = failed.attempt,
-                    .started = failed.started,
-                    .finished = failed.finished,
-                    .code = failed.code,
-                    .error = failed.error,
-                    .next_due = failed.next_due};
-      push(std::move(one));
-    }
+    for (const attempt_record& failed : each.attempts)
+      expect_attempt(delivery, each.agent, failed, record.accepted);
+    if (each.slept.attempt != 0) // the earlier ones are known by the numbers of the turns
+      expect_attempt(delivery, each.agent, each.slept, record.accepted);
     if (!is_terminal(each.state)) {
       if (i < event.starts.size() && event.starts[i].crashes > 0)
         starts_.emplace_back(delivery, event.starts[i]);
@@ -175,6 +165,21 @@ void history_writer::expect_ends(const past_event& event) {
     one.end.emits.resize(each.emitted);
     push(std::move(one));
   }
+}
+
+void history_writer::expect_attempt(const delivery_id& delivery, agent_no agent,
+                                    const attempt_record& of, instant accepted) {
+  later one;
+  one.at = std::max(accepted, of.finished);
+  one.failed.delivery = delivery;
+  one.failed.agent = agent;
+  one.failed.attempt = of.attempt;
+  one.failed.started = of.started;
+  one.failed.finished = of.finished;
+  one.failed.code = of.code;
+  one.failed.error = of.error;
+  one.failed.next_due = of.next_due;
+  push(std::move(one));
 }
 
 void history_writer::push(later what) {

@@ -72,6 +72,8 @@ class history_writer {
 
   result<void> check(const past_event& event) const;
   void expect_ends(const past_event& event);
+  void expect_attempt(const delivery_id& delivery, agent_no agent, const attempt_record& of,
+                      instant accepted);
   void push(later what);
   result<void> go_on_to(instant at);
   result<void> join(instant at);

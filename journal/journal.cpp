@@ -27,6 +27,31 @@ std::array<named_count, 8> counts_of(const ledger& totals) noexcept {
            {"pending", totals.pending}}};
 }
 
+void delivery_record::add(attempt_record next) {
+  const bool has_slept = next.code == errc::none;
+  if (!is_terminal(state))
+    state = has_slept ? delivery_state::pending : delivery_state::retrying;
+  if (has_slept)
+    slept = std::move(next);
+  else
+    attempts.push_back(std::move(next));
+}
+
+std::uint32_t delivery_record::last_turn() const noexcept {
+  return std::max(slept.attempt, attempts.empty() ? 0u : attempts.back().attempt);
+}
+
+std::uint32_t delivery_record::sleeps() const noexcept {
+  const auto failed = static_cast<std::uint32_t>(attempts.size());
+  return slept.attempt == 0 ? 0 : std::max(last_turn(), failed) - failed;
+}
+
+instant delivery_record::next_due() const noexcept {
+  if (is_asleep())
+    return slept.next_due;
+  return attempts.empty() ? no_instant : attempts.back().next_due;
+}
+
 void count_terminal(ledger& totals, delivery_state state) {
   SKEIN_CHECK(is_terminal(state));
   switch (state) {

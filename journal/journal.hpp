@@ -113,8 +113,9 @@ struct finish_op {
   std::vector<accept_op> emits; // for shards of this store
 };
 
-/// An attempt that failed and will be made again at next_due. Keeps attempt and due time over
-/// restarts.
+/// A turn after which another one follows at next_due: it failed (code says how), or it asked for
+/// that itself (it slept: code none). Keeps its number and the due time over restarts. What a turn
+/// that slept wants to keep is one commit with it.
 struct attempt_op {
   epoch_no epoch{};
   delivery_id delivery;
@@ -125,6 +126,8 @@ struct attempt_op {
   errc code = errc::none;
   std::string error;
   instant next_due = no_instant;
+  std::optional<state_change> state_of_key; // only of one that slept
+  bool slept() const noexcept { return code == errc::none; }
 };
 
 /// The durable start of a suspect (a delivery that may have been running at an unclean stop).
@@ -249,8 +252,10 @@ struct pending_delivery {
   instant accepted = no_instant;
   instant due = no_instant; // the event's
   instant expires = no_instant;
-  std::uint32_t attempts = 0;    // failed ones so far
-  instant next_due = no_instant; // of the retry, if attempts > 0
+  std::uint32_t attempts = 0;    // number of the last turn that has a record
+  std::uint32_t sleeps = 0;      // so many of them slept, the others failed
+  bool asleep = false;           // the last one did
+  instant next_due = no_instant; // of the next one, if attempts > 0
   std::uint32_t crashes = 0;     // while running alone
   start_mark mark = start_mark::none;
   /// All the event's deliveries, with the states of those that are over (pending for the others).
@@ -304,6 +309,17 @@ struct delivery_record {
   agent_no agent{};
   delivery_state state = delivery_state::pending; // pending or retrying unless terminal
   std::vector<attempt_record> attempts;           // failed ones, oldest first
+  attempt_record slept; // the last turn that slept, however many did; attempt 0 = none
+
+  /// Takes in the record of the next turn, failed or slept, and what it makes of the state.
+  void add(attempt_record next);
+  /// The number of the last turn that has a record; 0 if none has.
+  std::uint32_t last_turn() const noexcept;
+  bool is_asleep() const noexcept { return slept.attempt != 0 && slept.attempt == last_turn(); }
+  /// How many of the turns up to the last one slept. Turns count on: those that did not fail.
+  std::uint32_t sleeps() const noexcept;
+  instant next_due() const noexcept;
+
   // of the terminal outcome:
   std::uint32_t attempt = 0;
   instant started = no_instant;

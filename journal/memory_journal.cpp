@@ -373,14 +373,15 @@ class memory_engine final : public engine {
     if (event == nullptr)
       return judged;
     delivery_record& record = event->record.deliveries[op.delivery.index];
-    if (!record.attempts.empty() && op.attempt <= record.attempts.back().attempt) {
+    if (op.attempt <= record.last_turn()) {
       judged.status = op_status::already_terminal;
       judged.actual = delivery_state::retrying;
       return judged;
     }
-    record.attempts.push_back(
-        {op.attempt, op.started, op.finished, op.code, op.error, op.next_due});
-    record.state = delivery_state::retrying;
+    SKEIN_CHECK(op.slept() || !op.state_of_key);
+    record.add({op.attempt, op.started, op.finished, op.code, op.error, op.next_due});
+    if (op.state_of_key)
+      set_state(op.agent, *op.state_of_key);
     event->starts[op.delivery.index].mark = start_mark::none;
     changed_ = true;
     return judged;

@@ -57,8 +57,10 @@ pending_delivery describe_pending(const memory_event& event, std::size_t index) 
   found.accepted = event.record.accepted;
   found.due = event.record.due;
   found.expires = event.record.expires;
-  found.attempts = static_cast<std::uint32_t>(mine.attempts.size());
-  found.next_due = mine.attempts.empty() ? no_instant : mine.attempts.back().next_due;
+  found.attempts = mine.last_turn();
+  found.sleeps = mine.sleeps();
+  found.asleep = mine.is_asleep();
+  found.next_due = mine.next_due();
   found.crashes = event.starts[index].crashes;
   found.mark = event.starts[index].mark;
   for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {

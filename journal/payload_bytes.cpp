@@ -9,6 +9,8 @@ std::size_t payload_bytes(const operation& op) {
   else if (const auto* finish = std::get_if<finish_op>(&op))
     bytes = finish->reply.size() +
             (finish->state_of_key ? finish->state_of_key->value.size() : std::size_t{0});
+  else if (const auto* attempt = std::get_if<attempt_op>(&op))
+    bytes = attempt->state_of_key ? attempt->state_of_key->value.size() : std::size_t{0};
   else if (const auto* keep = std::get_if<keep_op>(&op))
     for (const keep_op::kept& each : keep->states)
       bytes += each.state.key.size() + each.state.value.size();

@@ -5,8 +5,9 @@
 
 namespace skein::journal {
 
-/// Of an accept its event; of a finish its reply, its state and what it emits; of a keep its states
-/// with their keys, as there may be many, and what it emits; of others nothing.
+/// Of an accept its event; of a finish its reply, its state and what it emits; of an attempt its
+/// state; of a keep its states with their keys, as there may be many, and what it emits; of others
+/// nothing.
 std::size_t payload_bytes(const operation& op);
 
 /// Bytes of what was sent and answered: body, replies, errors of attempts.

@@ -2,6 +2,7 @@
 
 #include "journal/sqlite_codec.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace skein::journal {
@@ -32,13 +33,19 @@ result<void> read_states(pending_delivery& event, rows_by_delivery& outcomes,
 
 result<void> read_attempts(pending_delivery& delivery, rows_by_delivery& attempts,
                            const unchecked_rows& old) {
+  std::uint32_t failed = 0;
+  bool has_slept = false;
   for (; attempts.is_at(row_of(delivery.delivery)); attempts.next()) {
     const auto attempt = attempt_at(attempts.row(), old);
     if (!attempt)
       return attempt.error();
-    ++delivery.attempts;
+    delivery.attempts = static_cast<std::uint32_t>(attempt->attempt);
+    delivery.asleep = static_cast<errc>(attempt->code) == errc::none;
     delivery.next_due = attempt->next_due;
+    failed += delivery.asleep ? 0u : 1u;
+    has_slept = has_slept || delivery.asleep;
   }
+  delivery.sleeps = has_slept ? std::max(delivery.attempts, failed) - failed : 0;
 #ifdef SKEIN_BUG_ATTEMPT_RESET_AT_BOOT
   delivery.attempts = 0;
 #endif

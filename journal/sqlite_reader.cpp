@@ -216,11 +216,9 @@ result<void> sqlite_reader::read_attempts(event_record& record) {
     const std::uint64_t index = static_cast<std::uint64_t>(attempt->id) % 16;
     if (index >= record.deliveries.size())
       return unreadable(record);
-    delivery_record& each = record.deliveries[index];
-    each.state = delivery_state::retrying;
-    each.attempts.push_back({static_cast<std::uint32_t>(attempt->attempt), attempt->started,
-                             attempt->finished, static_cast<errc>(attempt->code),
-                             std::string{attempt->error}, attempt->next_due});
+    record.deliveries[index].add({static_cast<std::uint32_t>(attempt->attempt), attempt->started,
+                                  attempt->finished, static_cast<errc>(attempt->code),
+                                  std::string{attempt->error}, attempt->next_due});
   }
   return code == SQLITE_DONE ? result<void>{} : failed(code);
 }

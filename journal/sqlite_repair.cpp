@@ -349,9 +349,8 @@ class rebuilding {
       const auto row = found_.attempt(row_of(of), number);
       if (!row)
         continue;
-      into.attempts.push_back({static_cast<std::uint32_t>(number), row->started, row->finished,
-                               static_cast<errc>(row->code), std::string{row->error},
-                               row->next_due});
+      into.add({static_cast<std::uint32_t>(number), row->started, row->finished,
+                static_cast<errc>(row->code), std::string{row->error}, row->next_due});
     }
     for (auto lost = missing_attempts_.lower_bound({row_of(of), 0});
          lost != missing_attempts_.end() && lost->first == row_of(of); ++lost)

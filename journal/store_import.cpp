@@ -296,7 +296,7 @@ class importing {
       } else if (name == "crashes") {
         start.crashes = static_cast<std::uint32_t>(reader.number(1'000'000));
       } else if (name == "attempts") {
-        reader.array([&] { read.attempts.push_back(read_attempt(reader)); });
+        reader.array([&] { read.add(read_attempt(reader)); });
       } else {
         read_end_of_delivery(reader, name, read);
       }

@@ -260,7 +260,10 @@ result<op_result> store_state::judge(const attempt_op& op, past& disk) {
   if (op.attempt <= newest->second)
     return ended_as(delivery_state::retrying);
   newest->second = op.attempt;
+  SKEIN_CHECK(op.slept() || !op.state_of_key);
   staged_.attempts.push_back(&op);
+  if (op.state_of_key)
+    staged_.states.push_back({op.agent, &*op.state_of_key});
   if (const auto start = start_of(op.delivery))
     stage_start(op.delivery, start_row{start_mark::none, start->crashes});
   return op_result{};

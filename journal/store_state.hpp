@@ -45,8 +45,8 @@ struct staged_batch {
   std::vector<std::pair<delivery_id, std::optional<start_row>>> starts; // empty = its row goes
   /// Events that retention left as pending and that are over now, not dead.
   std::vector<std::uint64_t> late;
-  /// Set or erased, in this order: of one (agent, key) the last one wins. By outcomes, by keep_op,
-  /// or of another store, where the outcome need not be there any more.
+  /// Set or erased, in this order: of one (agent, key) the last one wins. By outcomes, sleeps,
+  /// keep_op, or of another store, where the outcome need not be there any more.
   struct new_state {
     agent_no agent{};
     const state_change* change = nullptr;

@@ -8,7 +8,7 @@
 
 namespace skein {
 
-inline constexpr std::uint8_t protocol_version = 1;
+inline constexpr std::uint8_t protocol_version = 2;
 
 struct frame_header {
   address from;

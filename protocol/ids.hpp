@@ -45,7 +45,8 @@ struct delivery_id {
   friend auto operator<=>(const delivery_id&, const delivery_id&) = default;
 };
 
-/// One attempt at a delivery. Attempts count from 1.
+/// One turn of a delivery: an attempt at it, or what goes on after a sleep. They count from 1, so
+/// that each has a name; how many have failed is another number once one has slept.
 struct turn_id {
   delivery_id delivery;
   std::uint32_t attempt = 0;

@@ -24,6 +24,8 @@ inline constexpr std::uint32_t hops_max = 64;
 inline constexpr std::size_t state_bytes_max = 256 << 10;
 inline constexpr std::size_t emits_per_turn_max = 256;
 inline constexpr std::size_t effects_bytes_max = 8 << 20; // reply, state and emits of a turn
+inline constexpr std::chrono::hours sleep_max{366 * 24};  // of a delivery, at once
+inline constexpr std::uint32_t sleeps_max = 100'000;      // of a delivery; each is a row
 inline constexpr std::size_t reply_bytes_max = event_bytes_max;
 inline constexpr std::size_t agent_line_bytes_max = 1 << 20;
 inline constexpr std::size_t error_text_bytes_max = 4'096;
@@ -98,6 +100,7 @@ inline constexpr std::size_t loop_body_cache_bytes = 64 << 20;  // bodies kept i
 inline constexpr std::size_t loop_state_cache_bytes = 64 << 20; // states of busy keys, likewise
 inline constexpr std::size_t loop_fetch_events = 1'024;         // bodies read back in one request
 inline constexpr std::size_t loop_window_deliveries = 65'536;   // pending ones in memory
+inline constexpr std::size_t loop_window_sleepers = 262'144;    // and those whose turn sleeps
 inline constexpr std::size_t agent_window_min = 1'024;          // of them, for each agent
 inline constexpr std::size_t lane_window_max = 4'096;           // of one lane
 inline constexpr std::size_t window_fetch_rows = 2'048;         // read into it in one request

@@ -44,7 +44,7 @@ struct highest<data_kind> {
 };
 template <>
 struct highest<turn_verdict> {
-  static constexpr auto value = turn_verdict::returned;
+  static constexpr auto value = turn_verdict::slept;
 };
 
 /// `Like` is T, const or not: one list serves reading and writing.
@@ -76,7 +76,7 @@ auto layout(is<publish_result> auto& one) {
 }
 
 auto layout(is<dispatched_turn> auto& one) {
-  return std::tuple_cat(layout(one.turn), std::tie(one.epoch),
+  return std::tuple_cat(layout(one.turn), std::tie(one.epoch, one.sleeps),
                         std::tuple{optional_bytes{one.has_state, one.state}}, std::tie(one.body));
 }
 

@@ -76,6 +76,7 @@ struct grant {
 struct dispatched_turn {
   turn_id turn;
   epoch_no epoch{};
+  std::uint32_t sleeps = 0; // earlier turns of its delivery that went to sleep
   bool has_state = false;
   slice state;
   slice body;
@@ -98,6 +99,7 @@ enum class turn_verdict : std::uint8_t {
   failed = 1,   // may be tried again
   rejected = 2, // must not be tried again
   returned = 3, // did not run or was stopped by us; counts nothing
+  slept = 4,    // its delivery goes on with another turn after a time that it named
 };
 
 struct turn_outcome {
@@ -106,7 +108,7 @@ struct turn_outcome {
   turn_verdict verdict = turn_verdict::done;
   errc code = errc::none;
   std::string error;
-  duration retry_after{0}; // 0 = as the policy says
+  duration retry_after{0}; // failed: 0 = as the policy says; slept: for how long
   instant started = no_instant;
   instant finished = no_instant;
   data_kind reply_kind = data_kind::none;

@@ -225,6 +225,7 @@ class job_core {
   void add_record(kept_job& which, job_record record);
   void close_record(kept_job& which);
   void write_record(kept_job& which, const job_record& record);
+  void leave_out(kept_job& which, const waiting_run& run, std::string why);
   void skip(kept_job& which, instant due, std::string why);
   void end_run(kept_job& which, const job_ended_in& end);
 

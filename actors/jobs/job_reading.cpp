@@ -69,7 +69,7 @@ job_records_in read_job_records(journal::reader& reader, agent_no records,
     return read;
   }
   for (const job_record& each : found)
-    if (is_run_record(each.kind))
+    if (each.has_run())
       if (const auto run = find_run(reader, which.job, each.id, std::nullopt); run && *run)
         read.events[each.id] = {(**run).event, (**run).state()};
   read.records = std::move(found);

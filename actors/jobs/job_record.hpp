@@ -25,8 +25,8 @@ enum class record_kind : std::uint8_t {
 constexpr record_kind kind_of(verdict what) noexcept { return static_cast<record_kind>(what); }
 /// Whether it is about a due instant of the schedule.
 constexpr bool is_due_record(record_kind kind) noexcept { return kind <= record_kind::skipped; }
-/// Whether an event stands behind it.
-constexpr bool is_run_record(record_kind kind) noexcept {
+/// Whether a record of this kind is about one instant that was to run.
+constexpr bool is_of_one_run(record_kind kind) noexcept {
   return kind != record_kind::merged && kind != record_kind::skipped;
 }
 
@@ -37,6 +37,9 @@ struct job_record {
   instant decided; // of the newest one
   std::string id;  // of the event, if there is one; its source is that of the job
   std::string why; // of merged and skipped; who asked, of the last two
+
+  /// Whether an event stands behind it. What was asked for by hand has none if it was left out.
+  bool has_run() const noexcept { return !id.empty(); }
   friend bool operator==(const job_record&, const job_record&) = default;
 };
 

@@ -18,22 +18,23 @@ void job_core::want_run(kept_job& which, waiting_run run) {
   const bool waits = job.overlap != overlap_rule::skip || run.kind == record_kind::backfilled ||
                      (run.kind == record_kind::caught_up && job.misfire == misfire_rule::all);
   if (!waits)
-    return skip(which, run.due,
-                which.running.empty() ? "another run was waiting (overlap = skip)"
-                                      : "the run of " + format_rfc3339(which.running.front().due) +
-                                            " was still going on (overlap = skip)");
+    return leave_out(which, run,
+                     which.running.empty()
+                         ? "another run was waiting (overlap = skip)"
+                         : "the run of " + format_rfc3339(which.running.front().due) +
+                               " was still going on (overlap = skip)");
   if (job.overlap == overlap_rule::cancel) {
     for (const running_run& each : which.running)
       open_->cancels.push_back({job.name, each.id, each.event});
     for (const waiting_run& each : std::exchange(which.queue, {}))
-      skip(which, each.due, "a later one came before it could run (overlap = cancel)");
+      leave_out(which, each, "a later one came before it could run (overlap = cancel)");
   }
 #ifdef SKEIN_BUG_JOB_WAITS_IN_MEMORY_ONLY
   open_->before.erase(job.name);
 #endif
   if (which.queue.size() >= limits::job_queue_max)
-    return skip(which, run.due,
-                std::to_string(limits::job_queue_max) + " instants were waiting already");
+    return leave_out(which, run,
+                     std::to_string(limits::job_queue_max) + " instants were waiting already");
 #ifndef SKEIN_BUG_JOB_RECORD_SPANS_A_GAP
   close_record(which); // its instants follow one another without gaps
 #endif
@@ -50,7 +51,7 @@ void job_core::start_run(kept_job& which, waiting_run run) {
                   : make_event(which, run, id);
   if (!made) {
     log(log_severity::error, "job-event-refused", to_string(made.error()), which.definition.name);
-    return skip(which, run.due, "its event was refused: " + to_string(made.error()));
+    return leave_out(which, run, "its event was refused: " + to_string(made.error()));
   }
   add_record(which, {run.kind, run.due, run.due, 1, now_.wall, id, run.by});
   which.running.push_back({run.due, id, std::nullopt});
@@ -117,6 +118,13 @@ void job_core::skip(kept_job& which, instant due, std::string why) {
   add_record(which, {record_kind::skipped, due, due, 1, now_.wall, {}, std::move(why)});
 }
 
+/// A run that was to be, and will not.
+void job_core::leave_out(kept_job& which, const waiting_run& run, std::string why) {
+  if (is_due_record(run.kind))
+    return skip(which, run.due, std::move(why));
+  add_record(which, {run.kind, run.due, run.due, 1, now_.wall, {}, run.by + ", but " + why});
+}
+
 /// A record without an event stays open: the next instant of the same verdict joins it.
 void job_core::add_record(kept_job& which, job_record record) {
   switch (record.kind) {
@@ -137,7 +145,7 @@ void job_core::add_record(kept_job& which, job_record record) {
       break;
   }
   if (which.open && which.open->kind == record.kind && which.open->why == record.why &&
-      record.from > which.open->to && !is_run_record(record.kind)) {
+      record.from > which.open->to && !is_of_one_run(record.kind)) {
     which.open->to = record.to;
     which.open->count += record.count;
     which.open->decided = record.decided;
@@ -147,7 +155,7 @@ void job_core::add_record(kept_job& which, job_record record) {
     return;
   }
   close_record(which);
-  if (is_run_record(record.kind))
+  if (is_of_one_run(record.kind))
     write_record(which, record);
   else
     which.open = std::move(record);

@@ -314,7 +314,7 @@ json job_core::record_view(const kept_job& which, const job_record& record,
   }
   if (!record.why.empty())
     view["why"] = record.why;
-  if (!is_run_record(record.kind))
+  if (!record.has_run())
     return view;
   view["late_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(
                         record.decided - record.from - offset_of(which))

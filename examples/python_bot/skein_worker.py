@@ -24,6 +24,15 @@ class Retry(Exception):
             raise ValueError(f'Retry after {after!r}: write seconds, or a text such as "1m30s"')
 
 
+class Sleep(Exception):
+    """Not yet: raise Sleep("10m"), and the turn runs again after that, with its state. No failure;
+    what it has emitted is dropped."""
+
+    def __init__(self, time):
+        super().__init__(time)
+        self.time = time
+
+
 class Fail(Exception):
     """Trying again would not help: the event becomes a dead letter."""
 
@@ -34,6 +43,7 @@ class Turn:
         self.data = self.event.get("data")
         self.state = message["state"]      # None: none yet; set it to None to delete it
         self.attempt = message["attempt"]  # 1, 2, ...
+        self.sleeps = message.get("sleeps", 0)  # how often it slept before
         self.token = message["token"]      # the same at each attempt: send it along with calls
         self.deadline = message["deadline"]
         self.emitted = []
@@ -48,6 +58,8 @@ def answer(handle, turn):
         effects = {"reply": reply, "state": turn.state, "emit": turn.emitted}
         json.dumps(effects, allow_nan=False)  # what is no JSON fails this turn, not the program
         return effects
+    except Sleep as until:
+        return {"sleep": until.time, "state": turn.state}
     except Fail as problem:
         return {"error": {"kind": "fail", "message": str(problem)}}
     except Retry as problem:

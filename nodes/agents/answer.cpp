@@ -38,6 +38,7 @@ struct raw_members {
   std::optional<std::string_view> emit;
   std::optional<std::string_view> state;
   std::optional<std::string_view> error;
+  std::optional<std::string_view> sleep;
 };
 
 mistake noise(std::string what) {
@@ -102,8 +103,10 @@ problem take_member(std::string_view name, od::value value, raw_members& members
     return once(members.state, raw, name);
   if (name == "error")
     return once(members.error, raw, name);
+  if (name == "sleep")
+    return once(members.sleep, raw, name);
   return "unknown member \"" + printable(name, 64) +
-         "\"; known are turn, reply, emit, state, error";
+         "\"; known are turn, reply, emit, state, error, sleep";
 }
 
 problem read_members(od::parser& parser, std::string_view line, raw_members& members) {
@@ -193,11 +196,38 @@ problem read_emits(od::parser& parser, std::string_view raw, turn_report& report
   return {};
 }
 
-problem read_effects(od::parser& parser, raw_members& members, turn_report& report) {
+bool is_given(const std::optional<std::string_view>& member) { return member && *member != "null"; }
+
+/// One that sleeps has no other effect than its state: what it would reply or emit belongs to the
+/// turn that ends the delivery.
+problem read_sleep(const raw_members& members, turn_report& report) {
+  std::string others;
+  if (members.reply_text || is_given(members.reply))
+    others += " \"reply\"";
+  if (is_given(members.emit))
+    others += " \"emit\"";
+  if (is_given(members.error))
+    others += " \"error\"";
+  if (!others.empty())
+    return "\"sleep\" goes with no other member than \"state\", but there is" + others;
+  std::string_view text = *members.sleep;
+  const bool is_text = text.size() >= 2 && text.front() == '"' && text.back() == '"';
+  const auto time =
+      is_text ? parse_duration(text.substr(1, text.size() - 2)) : std::optional<duration>{};
+  if (!time && !(is_text && is_far_duration(text.substr(1, text.size() - 2))))
+    return "\"sleep\" must be a duration such as \"10m\"";
+  if (!time || *time > limits::sleep_max || *time <= duration{0})
+    return "\"sleep\" must be longer than 0 and at most " + format_duration(limits::sleep_max);
+  report.verdict = turn_verdict::slept;
+  report.retry_after = *time;
+  return {};
+}
+
+problem read_reply(raw_members& members, turn_report& report) {
   if (members.reply_text) {
     report.reply_kind = data_kind::text;
     report.reply = std::move(*members.reply_text);
-  } else if (members.reply && *members.reply != "null") {
+  } else if (is_given(members.reply)) {
     if (const auto checked = check_json(*members.reply); !checked)
       return "\"reply\": " + checked.error().detail;
     report.reply_kind = data_kind::json;
@@ -205,6 +235,12 @@ problem read_effects(od::parser& parser, raw_members& members, turn_report& repo
   }
   if (report.reply.size() > limits::reply_bytes_max)
     return "\"reply\" is over " + std::to_string(limits::reply_bytes_max) + " bytes";
+  return {};
+}
+
+problem read_effects(od::parser& parser, raw_members& members, turn_report& report) {
+  if (problem wrong = read_reply(members, report))
+    return wrong;
   if (members.state && *members.state == "null") {
     report.deletes_state = true;
   } else if (members.state) {
@@ -216,7 +252,7 @@ problem read_effects(od::parser& parser, raw_members& members, turn_report& repo
     report.sets_state = true;
     report.state = *members.state;
   }
-  if (members.emit && *members.emit != "null")
+  if (is_given(members.emit))
     return read_emits(parser, *members.emit, report);
   return {};
 }
@@ -225,7 +261,10 @@ problem read_all(od::parser& outer, od::parser& inner, std::string_view text, ra
                  turn_report& report) {
   if (problem wrong = read_members(outer, text, members))
     return wrong;
-  if (members.error && *members.error != "null")
+  if (is_given(members.sleep))
+    if (problem wrong = read_sleep(members, report))
+      return wrong;
+  if (is_given(members.error))
     return read_error_member(inner, *members.error, report);
   return read_effects(inner, members, report);
 }

@@ -1,7 +1,8 @@
-// What a program answers: {"turn":…,"reply":…,"emit":[event…],"state":…,"error":{…}}. It is not
-// trusted: bounded, UTF-8, every member checked. An answer with a mistake in it becomes a report
-// that rejects the turn and says which member is wrong and why: the same program would make the
-// same mistake again. What is no JSON object with a turn is no answer at all.
+// What a program answers: {"turn":…,"reply":…,"emit":[event…],"state":…,"error":{…}}, or
+// {"turn":…,"sleep":"10m","state":…}. It is not trusted: bounded, UTF-8, every member checked. An
+// answer with a mistake in it becomes a report that rejects the turn and says which member is wrong
+// and why: the same program would make the same mistake again. What is no JSON object with a turn
+// is no answer at all.
 #pragma once
 
 #include "actors/ports.hpp"

@@ -202,7 +202,7 @@ turn_report oneshot_agent::read_output(oneshot_program& ended) {
     std::string padded = output;
     padded.reserve(padded.size() + simdjson::SIMDJSON_PADDING);
     what = reader_.read_effects_of(padded);
-    if (what.verdict != turn_verdict::done)
+    if (what.verdict != turn_verdict::done && what.verdict != turn_verdict::slept)
       return what; // effects are dropped with an error, the state file too
   }
   if (what.sets_state || what.deletes_state)

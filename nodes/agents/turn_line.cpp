@@ -32,7 +32,11 @@ result<void> append_turn_line(std::string& out, const turn_start& start, instant
   out += ",\"event\":";
   append_structured(out, *value);
   out += ",\"attempt\":";
-  out += std::to_string(start.turn.attempt);
+  out += std::to_string(start.attempt);
+  if (start.sleeps > 0) {
+    out += ",\"sleeps\":";
+    out += std::to_string(start.sleeps);
+  }
   out += ",\"state\":";
   if (start.has_state)
     append_on_one_line(out, start.state.view());

@@ -46,7 +46,8 @@ environment_list turn_variables(const turn_start& start, const event& value, ins
   for (const auto& [name, extension] : value.extensions)
     add("SKEIN_EXT_" + upper(name), text_of(extension));
   add("SKEIN_TURN", start.name);
-  add("SKEIN_ATTEMPT", std::to_string(start.turn.attempt));
+  add("SKEIN_ATTEMPT", std::to_string(start.attempt));
+  add("SKEIN_SLEEPS", std::to_string(start.sleeps));
   add("SKEIN_TOKEN", start.token);
   add("SKEIN_DEADLINE", format_rfc3339(deadline));
   add("SKEIN_STATE", state_path);

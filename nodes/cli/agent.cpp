@@ -23,6 +23,7 @@ constexpr std::array columns{column{"NAME", "name"},
                              column{"FAILED", "failed"},
                              column{"REJECTED", "rejected", true},
                              column{"TIMEOUTS", "timeouts", true},
+                             column{"SLEPT", "slept", true},
                              column{"DEAD", "dead", true},
                              column{"RESTARTS", "restarts", true},
                              column{"ERROR", "error", true}};

@@ -23,11 +23,12 @@ constexpr std::array list_columns{
     column{"OUTCOME", "outcome"}};
 
 constexpr std::array delivery_columns{
-    column{"AGENT", "agent"},       column{"STATE", "state"},
-    column{"ATTEMPT", "attempt"},   column{"STARTED", "started"},
-    column{"FINISHED", "finished"}, column{"NEXT DUE", "next_due"},
-    column{"EMITTED", "emitted"},   column{"CODE", "code"},
-    column{"ERROR", "error"},       column{"WAITS FOR", "waits_for", true}};
+    column{"AGENT", "agent"},         column{"STATE", "state"},
+    column{"ATTEMPT", "attempt"},     column{"STARTED", "started"},
+    column{"FINISHED", "finished"},   column{"NEXT DUE", "next_due"},
+    column{"SLEEPS", "sleeps", true}, column{"SLEPT AT", "slept_at", true},
+    column{"EMITTED", "emitted"},     column{"CODE", "code"},
+    column{"ERROR", "error"},         column{"WAITS FOR", "waits_for", true}};
 
 constexpr std::array attempt_columns{column{"AGENT", "agent"},       column{"ATTEMPT", "attempt"},
                                      column{"STARTED", "started"},   column{"FINISHED", "finished"},

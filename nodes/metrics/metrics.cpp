@@ -204,6 +204,8 @@ void put_loops(page& out, const std::vector<loop_facts>& loops) {
   each([](const loop_facts& of) { return number(of.counted.turns); });
   out.counter("skein_loop_retries_total", "Failed attempts that are made again.");
   each([](const loop_facts& of) { return number(of.counted.retried); });
+  out.counter("skein_loop_sleeps_total", "Turns that went to sleep.");
+  each([](const loop_facts& of) { return number(of.counted.slept); });
   out.counter("skein_loop_dead_total", "Deliveries that became dead letters.");
   each([](const loop_facts& of) { return number(of.counted.dead); });
   out.counter("skein_loop_unrouted_total", "Events that no route matched.");
@@ -239,6 +241,8 @@ void put_agents(page& out, const metrics_sources& from) {
   each([](const agent_facts& of) { return number(of.counted.failed); });
   out.counter("skein_agent_rejected_total", "Turns that failed for good.");
   each([](const agent_facts& of) { return number(of.counted.rejected); });
+  out.counter("skein_agent_slept_total", "Turns that went to sleep.");
+  each([](const agent_facts& of) { return number(of.counted.slept); });
   out.counter("skein_agent_timeouts_total", "Turns that were stopped for taking too long.");
   each([](const agent_facts& of) { return number(of.counted.timeouts); });
 }

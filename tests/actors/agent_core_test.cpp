@@ -188,6 +188,36 @@ TEST_CASE("the token is the same for every attempt") {
   CHECK(world.started[0].token == world.started[1].token);
 }
 
+TEST_CASE("after a sleep the attempt is the same, and the token another one") {
+  agent_world world;
+  dispatched_turn resumed = dispatched(turn(7, 4));
+  resumed.sleeps = 2;
+  world.dispatch_turns({resumed}, 0);
+  CHECK(world.started.at(0).name == "0-7.bot/4");
+  CHECK(world.started[0].attempt == 2);
+  CHECK(world.started[0].sleeps == 2);
+  CHECK(world.started[0].token == "00c0ffee00c0ffee.0-7.bot.2");
+}
+
+TEST_CASE("a turn that sleeps tells its loop for how long and what to keep, so many times") {
+  for (const std::uint32_t sleeps : {0u, limits::sleeps_max}) {
+    agent_world world;
+    dispatched_turn given = dispatched(turn(1, sleeps + 1));
+    given.sleeps = sleeps;
+    world.dispatch_turns({given}, 0);
+    turn_report slept = report(given.turn, turn_verdict::slept);
+    slept.retry_after = 10min;
+    slept.sets_state = true;
+    slept.state = "5";
+    world.step(ended({slept}), 1);
+    const turn_outcome outcome = world.only_outcome();
+    CHECK(outcome.verdict == (sleeps == 0 ? turn_verdict::slept : turn_verdict::rejected));
+    CHECK(outcome.retry_after == 10min);
+    CHECK(outcome.state.view() == (sleeps == 0 ? "5" : ""));
+    CHECK(world.core.counted().slept == (sleeps == 0 ? 1 : 0));
+  }
+}
+
 TEST_CASE("a dispatch that comes twice runs once") {
   agent_world world;
   world.dispatch_turns({dispatched(turn(1))}, 0);

@@ -215,6 +215,17 @@ void loop_world::fail(const std::string& turn, turn_verdict verdict, duration af
   outcome(turn, std::move(what));
 }
 
+void loop_world::fall_asleep(const std::string& turn, duration time, const std::string& state) {
+  turn_outcome what;
+  what.verdict = turn_verdict::slept;
+  what.retry_after = time;
+  what.deletes_state = state == "none";
+  what.sets_state = !state.empty() && !what.deletes_state;
+  if (what.sets_state)
+    what.state = slice{state};
+  outcome(turn, std::move(what));
+}
+
 void loop_world::outcome(const std::string& turn, turn_outcome what) {
   INFO("turn " << turn);
   const auto found = running_.find(turn);
@@ -360,8 +371,14 @@ void loop_world::tell_disk(const journal::operation& op, const journal::op_resul
       line += ", event goes on";
     tell(line);
   } else if (const auto* attempt = std::get_if<journal::attempt_op>(&op)) {
-    tell("disk: failed " + name(attempt->delivery, attempt->agent) + "/" +
-         std::to_string(attempt->attempt) + refused + ", again at " + offset(attempt->next_due));
+    std::string line = attempt->slept() ? "disk: slept " : "disk: failed ";
+    line += name(attempt->delivery, attempt->agent) + "/" + std::to_string(attempt->attempt);
+    line += refused + ", again at " + offset(attempt->next_due);
+    if (attempt->state_of_key)
+      line += attempt->state_of_key->erase
+                  ? " no state"
+                  : " state=" + std::string{attempt->state_of_key->value.view()};
+    tell(line);
   } else {
     const auto& start = std::get<journal::start_op>(op);
     tell("disk: starting " + to_string(start.delivery.event) + (start.alone ? " alone" : "") +
@@ -397,7 +414,8 @@ void loop_world::took(const frame_header& header, const message& body) {
       const std::string turn = turn_name(each.turn.delivery.event, turns->agent, each.turn.attempt);
       CHECK_FALSE(running_.contains(turn));
       CHECK_FALSE(each.body.empty());
-      tell("start " + turn + (each.has_state ? " state=" + std::string{each.state.view()} : ""));
+      tell("start " + turn + (each.sleeps > 0 ? " sleeps=" + std::to_string(each.sleeps) : "") +
+           (each.has_state ? " state=" + std::string{each.state.view()} : ""));
       running_[turn] = {turns->agent, each.turn, each.epoch};
     }
     frame_to_loop(header.to, ack{header.number});

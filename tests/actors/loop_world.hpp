@@ -65,6 +65,8 @@ class loop_world {
   void done(const std::string& turn, turn_outcome outcome = {});
   void fail(const std::string& turn, turn_verdict verdict = turn_verdict::failed,
             duration after = {});
+  /// `state`: what it keeps; "none" deletes it.
+  void fall_asleep(const std::string& turn, duration time, const std::string& state = {});
   /// The last outcomes frame once more.
   void say_again();
 

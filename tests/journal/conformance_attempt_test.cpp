@@ -5,6 +5,15 @@ using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+std::string state_in(test_store& store) {
+  const auto found = must(store.reader().state_of(store.agent("bot"), "k"));
+  return found ? std::string{found->view()} : std::string{"(none)"};
+}
+
+} // namespace
+
 #define FOR_EACH_ENGINE                                                                            \
   const auto kind = GENERATE(from_range(all_engines()));                                           \
   INFO(kind.name)
@@ -48,6 +57,110 @@ TEST_CASE("an attempt that is over already is not counted twice") {
   CHECK(store.one(store.attempt(first_of(event), 1)).status == op_status::already_terminal);
   CHECK(store.one(store.attempt(first_of(event), 3)).status == op_status::applied);
   CHECK(store.find(event)->deliveries[0].attempts.size() == 2);
+}
+
+TEST_CASE("a turn that slept lasts apart from the failed ones, with the state that it kept") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const event_id event = store.add({.id = "1", .key = "k"});
+  attempt_op slept = store.asleep(first_of(event), 1, 10min);
+  slept.state_of_key = state_change{"k", false, slice{std::string{"first"}}};
+  CHECK(store.one(slept).status == op_status::applied);
+  CHECK(store.find(event)->state() == delivery_state::pending);
+  CHECK(state_in(store) == "first");
+  auto pending = store.reopen(GENERATE(false, true));
+  REQUIRE(pending.size() == 1);
+  CHECK(pending[0].attempts == 1);
+  CHECK(pending[0].sleeps == 1);
+  CHECK(pending[0].asleep);
+  CHECK(pending[0].next_due == store.now + 10min);
+  CHECK(state_in(store) == "first");
+  CHECK(store.events().pending == 1);
+
+  CHECK(store.one(store.attempt(first_of(event), 2)).status == op_status::applied);
+  CHECK(store.find(event)->state() == delivery_state::retrying);
+  pending = store.reopen(false);
+  CHECK(pending.at(0).attempts == 2);
+  CHECK(pending.at(0).sleeps == 1);
+  CHECK_FALSE(pending.at(0).asleep);
+  CHECK(pending.at(0).next_due == store.now + 2s);
+
+  CHECK(store.one(store.asleep(first_of(event), 3, 1min)).status == op_status::applied);
+  slept = store.asleep(first_of(event), 4, 2min);
+  slept.state_of_key = state_change{"k", true, {}};
+  CHECK(store.one(slept).status == op_status::applied);
+  CHECK(state_in(store) == "(none)");
+  pending = store.reopen(GENERATE(false, true));
+  CHECK(pending.at(0).attempts == 4);
+  CHECK(pending.at(0).sleeps == 3);
+  CHECK(pending.at(0).asleep);
+  CHECK(pending.at(0).next_due == store.now + 2min);
+
+  const delivery_record found = store.find(event)->deliveries[0];
+  REQUIRE(found.attempts.size() == 1);
+  CHECK(found.attempts[0].attempt == 2);
+  CHECK(found.sleeps() == 3);
+  CHECK(found.is_asleep());
+  CHECK(found.slept.attempt == 4); // the last one is told
+  CHECK(found.slept.finished == store.now + 3ms);
+  CHECK(found.next_due() == store.now + 2min);
+  store.one(store.finish(first_of(event)));
+  CHECK(store.find(event)->state() == delivery_state::done);
+  CHECK(store.find(event)->deliveries[0].sleeps() == 3);
+}
+
+TEST_CASE("a sleep that is refused or not committed leaves the state as it was") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const event_id event = store.add({.id = "1", .key = "k"});
+  const auto keeping = [&](std::uint32_t number, const std::string& what) {
+    attempt_op op = store.asleep(first_of(event), number, 1s);
+    op.state_of_key = state_change{"k", false, slice{std::string{what}}};
+    return op;
+  };
+  CHECK(store.one(keeping(1, "one")).status == op_status::applied);
+  const op_result again = store.one(keeping(1, "again"));
+  CHECK(again.status == op_status::already_terminal);
+  CHECK(again.actual == delivery_state::retrying);
+  attempt_op old = keeping(2, "of an old owner");
+  old.epoch = epoch_no{raw(old.epoch) - 1};
+  CHECK(store.one(old).status == op_status::fenced);
+  CHECK(state_in(store) == "one");
+  store.one(store.finish(first_of(event)));
+  CHECK(store.one(keeping(2, "late")).status == op_status::already_terminal);
+  CHECK(state_in(store) == "one");
+}
+
+TEST_CASE("of several changes of a state in one batch the last one counts, whoever makes it") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const event_id first = store.add({.id = "1", .key = "k"});
+  const event_id second = store.add({.id = "2", .key = "k"});
+  const event_id third = store.add({.id = "3", .key = "k"});
+  const auto change = [](const std::string& what) {
+    return state_change{"k", false, slice{std::string{what}}};
+  };
+  attempt_op slept = store.asleep(first_of(first), 1, 1s);
+  slept.state_of_key = change("of the first");
+  finish_op done = store.finish(first_of(second));
+  done.state_of_key = change("of the second");
+  attempt_op last = store.asleep(first_of(third), 1, 1s);
+  last.state_of_key = change("of the third");
+  store.commit({slept, done});
+  CHECK(state_in(store) == "of the second");
+  store.commit({store.finish(first_of(first)), last});
+  CHECK(state_in(store) == "of the third");
+}
+
+TEST_CASE("a sleep ends a durable start: it is no crash") {
+  FOR_EACH_ENGINE;
+  test_store store{kind};
+  const event_id event = store.add({.id = "1"});
+  store.one(store.start(first_of(event), true));
+  store.one(store.asleep(first_of(event), 1, 1h));
+  const auto pending = store.reopen(false);
+  CHECK(pending.at(0).mark == start_mark::none);
+  CHECK(pending.at(0).crashes == 0);
 }
 
 TEST_CASE("recovery reports every pending delivery once, in order of sequence, then index") {

@@ -19,7 +19,19 @@ std::string describe_all(const std::vector<op_result>& results) {
   return text;
 }
 
+std::string states_of(test_store& store) {
+  std::string text;
+  for (std::uint16_t agent = 0; agent < workload_agents().size(); ++agent)
+    for (int key = 0; key < 5; ++key) {
+      const auto found =
+          must(store.reader().state_of(agent_no{agent}, "key" + std::to_string(key)));
+      text += (found ? std::string{found->view()} : "-") + ' ';
+    }
+  return text;
+}
+
 void require_same(test_store& a, test_store& b) {
+  REQUIRE(states_of(a) == states_of(b));
   REQUIRE(describe(*a, a.reader()) == describe(*b, b.reader()));
   REQUIRE(a.events().balanced());
   REQUIRE(a.deliveries().balanced());

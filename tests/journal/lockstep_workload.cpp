@@ -102,6 +102,14 @@ std::vector<operation> random_workload::next(const hash_settings& hash, instant 
         op.code = errc::agent_timeout;
         op.error = "late";
         op.next_due = now + 5s;
+        if (op.attempt % 3 == 0) { // it slept
+          op.code = errc::none;
+          op.error.clear();
+          if (op.attempt % 2 == 0)
+            op.state_of_key =
+                state_change{"key" + std::to_string(op.attempt % 5), op.attempt % 4 == 0,
+                             slice{"slept " + std::to_string(op.attempt)}};
+        }
         batch.emplace_back(op);
         break;
       }

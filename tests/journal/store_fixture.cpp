@@ -155,6 +155,14 @@ attempt_op test_store::attempt(delivery_id delivery, std::uint32_t number) {
   return op;
 }
 
+attempt_op test_store::asleep(delivery_id delivery, std::uint32_t number, duration time) {
+  attempt_op op = attempt(delivery, number);
+  op.code = errc::none;
+  op.error.clear();
+  op.next_due = now + time;
+  return op;
+}
+
 start_op test_store::start(delivery_id delivery, bool alone) {
   return {.epoch = epoch(), .delivery = delivery, .alone = alone};
 }
@@ -195,6 +203,9 @@ std::string describe(const event_record& record) {
       out << " (" << failed.attempt << ' ' << show(failed.started) << ' ' << show(failed.finished)
           << ' ' << slug(failed.code) << " '" << failed.error << "' " << show(failed.next_due)
           << ')';
+    if (each.slept.attempt != 0)
+      out << " slept " << each.sleeps() << " (" << each.slept.attempt << ' '
+          << show(each.slept.finished) << ' ' << show(each.next_due()) << ')';
     out << ']';
   }
   return out.str();
@@ -205,7 +216,8 @@ std::string describe(const pending_delivery& delivery) {
   out << to_string(delivery.delivery.event) << '.' << int{delivery.delivery.index} << " agent "
       << raw(delivery.agent) << ' ' << to_string(delivery.priority) << " key '" << delivery.key
       << "' at " << show(delivery.accepted) << " due " << show(delivery.due) << " expires "
-      << show(delivery.expires) << " attempts " << delivery.attempts << " next "
+      << show(delivery.expires) << " attempts " << delivery.attempts << " sleeps "
+      << delivery.sleeps << (delivery.asleep ? " asleep" : "") << " next "
       << show(delivery.next_due) << " crashes " << delivery.crashes << " mark "
       << static_cast<int>(delivery.mark) << " of";
   for (std::size_t i = 0; i < delivery.siblings.size(); ++i)

@@ -68,6 +68,8 @@ class test_store {
   accept_op accept(const event_words& words);
   finish_op finish(delivery_id delivery, delivery_state state = delivery_state::done);
   attempt_op attempt(delivery_id delivery, std::uint32_t number);
+  /// One that did not fail but asked for more time.
+  attempt_op asleep(delivery_id delivery, std::uint32_t number, duration time);
   start_op start(delivery_id delivery, bool alone = false);
 
   /// Must succeed.

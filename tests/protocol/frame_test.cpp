@@ -143,7 +143,7 @@ TEST_CASE("random bytes are never a frame that the check refuses") {
 
 TEST_CASE("another version is refused as such, whatever follows it") {
   std::string bytes = bytes_of(hello{1});
-  bytes[1] = 2;
+  bytes[1] = protocol_version + 1;
   CHECK(code_of(bytes) == errc::unsupported_version);
   bytes[2] = 99;
   CHECK(code_of(bytes) == errc::unsupported_version);
@@ -201,7 +201,7 @@ TEST_CASE("values out of range are refused on both sides") {
   offered.priority = static_cast<priority_class>(5);
   CHECK(refused(publish{{offered}}));
   turn_outcome outcome;
-  outcome.verdict = static_cast<turn_verdict>(4);
+  outcome.verdict = static_cast<turn_verdict>(5);
   CHECK(refused(outcomes{"bot", {outcome}}));
   outcome = {};
   outcome.reply_kind = static_cast<data_kind>(4);

@@ -42,6 +42,7 @@ dispatch golden_dispatch() {
   dispatched_turn with_state;
   with_state.turn = turn(42);
   with_state.epoch = epoch_no{9};
+  with_state.sleeps = 300;
   with_state.has_state = true;
   with_state.state = slice{std::string{R"({"s":1})"}};
   with_state.body = slice{encode_event(golden_event())};
@@ -72,7 +73,15 @@ outcomes golden_outcomes() {
   small.retry_after = std::chrono::nanoseconds{-1};
   small.started = from_ns(-to_ns(some_time));
   small.deletes_state = true;
-  return {"bot", {full, small}};
+  turn_outcome slept;
+  slept.turn = turn(44);
+  slept.epoch = epoch_no{9};
+  slept.verdict = turn_verdict::slept;
+  slept.retry_after = std::chrono::minutes{10};
+  slept.started = slept.finished = some_time;
+  slept.sets_state = true;
+  slept.state = slice{std::string{"[1]"}};
+  return {"bot", {full, small, slept}};
 }
 
 // ---- random ones ------------------------------------------------------------------------------
@@ -127,6 +136,7 @@ dispatched_turn any_dispatched(generator& random) {
   dispatched_turn one;
   one.turn = any_turn(random);
   one.epoch = epoch_no{any<std::uint64_t>(random)};
+  one.sleeps = any<std::uint32_t>(random);
   one.has_state = random() % 2 == 0;
   if (one.has_state)
     one.state = any_slice(random);
@@ -146,7 +156,7 @@ turn_outcome any_outcome(generator& random) {
   turn_outcome one;
   one.turn = any_turn(random);
   one.epoch = epoch_no{any<std::uint64_t>(random)};
-  one.verdict = static_cast<turn_verdict>(random() % 4);
+  one.verdict = static_cast<turn_verdict>(random() % 5);
   one.code = any_code(random);
   one.error = any_bytes(random);
   one.retry_after = any_time(random).time_since_epoch();

@@ -93,6 +93,9 @@ void checker::on(const booted& what) {
   alive_ = true;
   unclean_ = what.unclean;
   signalled_.reset();
+  for (auto& [id, each] : deliveries_)
+    if (each.asleep && each.next_due > now_.wall) // as the store has it, it cannot have run
+      each.open_start_in = 0;
 }
 
 void checker::on(const crashed&) { end_life(true); }
@@ -254,10 +257,12 @@ void checker::on(const finished& what) {
     return break_rule("effects-once", "delivery " + name(what.delivery) + " ended twice");
   const event_id event = what.delivery.event;
   if (what.state == delivery_state::done) {
-    if (const auto asked = which.emitted.find(what.attempt);
-        asked != which.emitted.end() && asked->second != what.emits.size())
+    const std::uint32_t turn = what.attempt + which.sleeps;
+    judge_kept(what.delivery, which, turn, what.kept);
+    if (const auto asked = which.asked.find(turn);
+        asked != which.asked.end() && asked->second.emits != what.emits.size())
       break_rule("effects-once", "turn " + name(what.delivery) + " emitted " +
-                                     std::to_string(asked->second) + " events, " +
+                                     std::to_string(asked->second.emits) + " events, " +
                                      std::to_string(what.emits.size()) + " were committed");
     for (const event_id each : what.emits)
       if (!events_.contains(each))
@@ -284,15 +289,50 @@ void checker::on(const attempt_failed& what) {
     return break_rule("effects-once",
                       "a failure of a delivery that is over: " + name(what.delivery));
   known_delivery& which = found->second;
-  if (what.attempt != which.failures + 1)
-    break_rule("retry", "attempt " + std::to_string(what.attempt) + " of " + name(what.delivery) +
-                            " failed after " + std::to_string(which.failures) + " failures");
-  which.failures = what.attempt;
+  if (what.attempt != which.next_turn())
+    break_rule(what.slept ? "sleep" : "retry",
+               "turn " + std::to_string(what.attempt) + " of " + name(what.delivery) +
+                   (what.slept ? " slept" : " failed") + " after " +
+                   std::to_string(which.failures) + " failures and " +
+                   std::to_string(which.sleeps) + " sleeps");
   which.next_due = what.next_due;
-  which.wake_from = earliest_wake(what);
+  which.wake_from = what.slept ? judge_sleep(what, which) : earliest_wake(what);
+  ++(what.slept ? which.sleeps : which.failures);
+  which.asleep = what.slept;
   which.failed_in = life_;
   which.open_start_in = 0;
   which.marked_alone = false;
+}
+
+/// The state that a turn asked for, and it alone, is committed with its record.
+void checker::judge_kept(const delivery_id& id, const known_delivery& which, std::uint32_t turn,
+                         const kept_state& kept) {
+  if (const auto asked = which.asked.find(turn);
+      asked != which.asked.end() && asked->second.kept != kept)
+    break_rule("state", "turn " + name(id) + "/" + std::to_string(turn) +
+                            " kept another state than it asked for");
+  if (kept)
+    states_[{which.agent, which.key}] = *kept;
+}
+
+/// Its time counts from its end at the earliest, by both clocks. When it may go on.
+boot_time checker::judge_sleep(const attempt_failed& what, const known_delivery& which) {
+  judge_kept(what.delivery, which, what.attempt, what.kept);
+  const auto asked = which.asked.find(what.attempt);
+  if (asked == which.asked.end())
+    return earliest_wake(what);
+  if (asked->second.verdict != turn_verdict::slept)
+    break_rule("sleep", name(what.delivery) + " sleeps, but did not ask for that");
+  const auto is_its_end = [&](const record& each) {
+    const auto* ended = std::get_if<turn_ended>(&each.what);
+    return ended != nullptr && ended->turn == asked->second.turn;
+  };
+  const auto from =
+      std::make_reverse_iterator(of_.records.begin() + static_cast<std::ptrdiff_t>(index_));
+  const moment ended = std::find_if(from, of_.records.rend(), is_its_end)->at;
+  if (what.next_due < ended.wall + asked->second.rest)
+    break_rule("sleep", name(what.delivery) + " is to go on before its time");
+  return ended.boot + asked->second.rest;
 }
 
 /// The decision was made between the turn's end and now, by a wall that may have been set
@@ -313,6 +353,8 @@ boot_time checker::earliest_wake(const attempt_failed& what) const {
 
 /// A process that found it waiting counts by its own clocks, of some time since it began.
 bool checker::may_wake(const known_delivery& which) const {
+  if (which.asleep && which.failed_in == life_) // the wall may be set while it sleeps
+    return now_.boot >= which.wake_from;
   if (now_.wall >= which.next_due || now_.boot >= which.wake_from)
     return true;
   for (std::size_t i = index_ + 1; which.failed_in < life_ && i-- > 0;) {
@@ -387,9 +429,9 @@ void checker::on(const turn_started& what) {
     break_rule("effects-once",
                "turn " + name(id) + "/" + std::to_string(what.turn.attempt) + " was run twice");
   turn = {true, life_};
-  if (which.token.empty())
-    which.token = what.token;
-  if (which.token != what.token || tokens_.emplace(what.token, id).first->second != id)
+  const std::pair whose{id, what.sleeps};
+  if (which.tokens.emplace(what.sleeps, what.token).first->second != what.token ||
+      tokens_.emplace(what.token, whose).first->second != whose)
     break_rule("effects-once", "the token of " + name(id) + " is not its own");
   if (const std::size_t slots = of_.settings.concurrency[raw(what.agent)];
       ++running_[what.agent] > slots)
@@ -403,8 +445,10 @@ void checker::on(const turn_started& what) {
     running.insert(what.turn);
   }
   judge_time(what, which);
-  if (!which.end && !of_.settings.pure[raw(what.agent)])
+  if (!which.end && !of_.settings.pure[raw(what.agent)]) {
+    judge_state(what, which);
     judge_lane(id, which);
+  }
   if (which.end && which.end->state != delivery_state::cancelled &&
       which.end->state != delivery_state::expired)
     break_rule("effects-once", "a turn of " + name(id) + " began after its end");
@@ -421,11 +465,22 @@ void checker::judge_time(const turn_started& what, const known_delivery& which) 
     break_rule("early", of + " ran before it was due");
   if (which.end)
     return;
-  if (what.turn.attempt != which.failures + 1)
-    break_rule("retry", of + " ran after " + std::to_string(which.failures) + " failures");
+  if (what.turn.attempt != which.next_turn())
+    break_rule(which.asleep ? "sleep" : "retry",
+               of + " ran after " + std::to_string(which.failures) + " failures and " +
+                   std::to_string(which.sleeps) + " sleeps");
+  if (what.sleeps != which.sleeps || what.attempt != which.failures + 1)
+    break_rule("sleep", of + " is told of " + std::to_string(what.sleeps) + " sleeps and attempt " +
+                            std::to_string(what.attempt));
   // Waited for by the wall or, if that was set back, by the time that passed.
-  if (which.failures > 0 && !may_wake(which))
-    break_rule("retry", of + " ran before its time");
+  if (which.failures + which.sleeps > 0 && !may_wake(which))
+    break_rule(which.asleep ? "sleep" : "retry", of + " ran before its time");
+}
+
+void checker::judge_state(const turn_started& what, const known_delivery& which) {
+  const auto known = states_.find({which.agent, which.key});
+  if (what.state != (known == states_.end() ? std::string{} : known->second))
+    break_rule("state", name(what.turn.delivery) + " is not given what was kept last");
 }
 
 void checker::judge_lane(const delivery_id& id, known_delivery& which) {
@@ -456,8 +511,8 @@ void checker::on(const turn_ended& what) {
     return break_rule("effects-once", "a turn ended that did not run: " + name(what.turn.delivery));
   --running_[what.agent];
   in_lane_[{found->second.agent, found->second.key}].erase(what.turn);
-  if (what.verdict == turn_verdict::done)
-    found->second.emitted[what.turn.attempt] = what.emits;
+  if (what.verdict == turn_verdict::done || what.verdict == turn_verdict::slept)
+    found->second.asked.insert_or_assign(what.turn.attempt, what);
 }
 
 // ---- the end ----------------------------------------------------------------------------------

@@ -18,7 +18,10 @@
 //   unknown       12  a definite "no" means that it is not there
 //   cancel        13  the answer says what the journal decided, after it was decided
 //   retry         S10 no retry before its time; attempts count on over restarts
-//   crash-count       dead for crashing only after three alone; a suspect's start is durable
+//   sleep         S10 who sleeps goes on once for each sleep, never before its time, and is no
+//                     attempt more
+//   state         3   what a turn keeps is committed with its end or its sleep; the next is given
+//   it crash-count       dead for crashing only after three alone; a suspect's start is durable
 #pragma once
 
 #include "tests/sim/history.hpp"

@@ -15,7 +15,7 @@ std::string label(const std::string& job, const job_record& record) {
 void checker::on(const jobs_kept& what) {
   std::size_t runs = 0;
   for (const auto& [job, record] : what.records) {
-    runs += is_run_record(record.kind) ? 1u : 0u;
+    runs += record.has_run() ? 1u : 0u;
     if (!is_due_record(record.kind))
       continue;
     if (record.to > what.at)
@@ -61,8 +61,8 @@ void checker::on(const job_stands& what) {
       break_rule("schedule", "job " + what.job + ": " + format_rfc3339(next) + " is in no record");
     next = record.to + settings.period;
   }
-  if (what.paused)
-    return; // what is due meanwhile is written down when somebody resumes it
+  if (what.paused || of_.settings.window_fills)
+    return; // what is due meanwhile is written down when that is over
   const instant over =
       std::min(now_.wall - settings.period - std::chrono::seconds{2}, settings.end);
   if (next < over)

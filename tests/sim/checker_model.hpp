@@ -22,12 +22,16 @@ struct known_delivery {
   bool slept = false; // it entered its lane by a timer
   std::optional<finished> end;
   std::uint32_t failures = 0; // durable ones
+  std::uint32_t sleeps = 0;   // likewise
+  bool asleep = false;        // the last record is one
   instant next_due = no_instant;
   boot_time wake_from; // no decision of the last failure can have had its retry wake earlier
-  std::uint32_t failed_in = 0;                  // life of the last failure
-  std::map<std::uint32_t, known_turn> turns;    // by attempt
-  std::map<std::uint32_t, std::size_t> emitted; // by attempt: what its turn asked for
-  std::string token;
+  std::uint32_t failed_in = 0;                 // life of the last failure
+  std::map<std::uint32_t, known_turn> turns;   // by number of the turn
+  std::map<std::uint32_t, turn_ended> asked;   // likewise: what those that slept or are done want
+  std::map<std::uint32_t, std::string> tokens; // by sleeps
+
+  std::uint32_t next_turn() const { return failures + sleeps + 1; }
   std::uint32_t marked_in = 0; // life of the last durable start
   bool marked_alone = false;
   std::uint32_t crashes_alone = 0;
@@ -74,6 +78,9 @@ class checker {
   void on(const accepted& what);
   void on(const finished& what);
   void on(const attempt_failed& what);
+  boot_time judge_sleep(const attempt_failed& what, const known_delivery& which);
+  void judge_kept(const delivery_id& id, const known_delivery& which, std::uint32_t turn,
+                  const kept_state& kept);
   boot_time earliest_wake(const attempt_failed& what) const;
   bool may_wake(const known_delivery& which) const;
   void on(const start_marked& what);
@@ -92,6 +99,7 @@ class checker {
                     known_request& request);
   void judge_lane(const delivery_id& id, known_delivery& which);
   void judge_time(const turn_started& what, const known_delivery& which);
+  void judge_state(const turn_started& what, const known_delivery& which);
   void judge_ledger(const journal::ledger& said, const journal::ledger& known, const char* of_what);
   void judge_end();
   void end_life(bool by_crash);
@@ -119,8 +127,9 @@ class checker {
   std::map<std::uint64_t, known_request> requests_;
   std::map<std::uint64_t, event_id> cancels_;
   std::set<event_id> answered_as_new_;
-  std::set<hash128> offered_; // identities
-  std::map<std::string, delivery_id> tokens_;
+  std::set<hash128> offered_;                                           // identities
+  std::map<std::string, std::pair<delivery_id, std::uint32_t>> tokens_; // with the sleeps before
+  std::map<std::pair<agent_no, std::string>, std::string> states_;      // committed, of lanes
   std::map<std::string, std::map<instant, job_record>> covered_; // due records, by job and begin
   journal::ledger event_totals_;
   journal::ledger delivery_totals_;

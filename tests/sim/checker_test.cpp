@@ -66,8 +66,24 @@ class story {
     return tell(std::move(made));
   }
   story& start(delivery_id id, std::uint32_t attempt = 1, const char* token = nullptr) {
-    return tell(turn_started{
-        {id, attempt}, agent, token != nullptr ? token : "t" + std::to_string(id.event.sequence)});
+    return tell(turn_started{{id, attempt},
+                             agent,
+                             token != nullptr ? token : "t" + std::to_string(id.event.sequence),
+                             attempt});
+  }
+  /// A turn of its first attempt, after so many sleeps.
+  story& resume(delivery_id id, std::uint32_t sleeps, const std::string& state = {}) {
+    return tell(turn_started{{id, sleeps + 1},
+                             agent,
+                             "t" + std::to_string(id.event.sequence) + "." + std::to_string(sleeps),
+                             1,
+                             sleeps,
+                             state});
+  }
+  /// Its end, and the record of it.
+  story& rest(delivery_id id, std::uint32_t turn, duration time, kept_state kept = std::nullopt) {
+    tell(turn_ended{{id, turn}, agent, turn_verdict::slept, 0, time, kept});
+    return tell(attempt_failed{id, turn, now_.wall + time, true, std::move(kept)});
   }
   story& end(delivery_id id, std::uint32_t attempt = 1, turn_verdict verdict = turn_verdict::done) {
     return tell(turn_ended{{id, attempt}, agent, verdict, 0});
@@ -372,6 +388,48 @@ TEST_CASE("a retry before its time, or a lost count of attempts, is seen") {
   CHECK(breaks(failed(5s).wait(10s).tell(crashed{}).tell(booted{}).start(d1, 1), "retry"));
   CHECK(breaks(failed(0s).tell(attempt_failed{d1, 1, no_instant}), "retry"));
   CHECK(good(failed(5s).wait(6s).start(d1, 2)));
+}
+
+TEST_CASE("who goes on before its sleep is over, or not as often as it slept, is seen") {
+  const auto slept = [] { return story{}.store(e1, 5).start(d1).rest(d1, 1, 5s); };
+  CHECK(good(slept().wait(5s).resume(d1, 1).rest(d1, 2, 1s).wait(1s).resume(d1, 2)));
+  CHECK(breaks(slept().wait(4s).resume(d1, 1), "sleep"));
+  CHECK(breaks(slept().set_clock(10s).wait(4s).resume(d1, 1), "sleep")); // it counts by the time
+  CHECK(breaks(slept().wait(3s).tell(crashed{}).tell(booted{}).resume(d1, 1), "sleep"));
+  CHECK(good(slept().wait(3s).tell(crashed{}).tell(booted{}).wait(2s).resume(d1, 1)));
+  CHECK(breaks(slept().wait(5s).start(d1, 1), "sleep")); // as if it had not slept
+  CHECK(breaks(slept().wait(5s).start(d1, 2), "sleep")); // or had failed
+  CHECK(breaks(slept().wait(5s).resume(d1, 2), "sleep"));
+  CHECK(breaks(slept().tell(attempt_failed{d1, 1, no_instant, true}), "sleep"));
+  story early;
+  early.store(e1, 5).start(d1);
+  early.tell(turn_ended{{d1, 1}, agent, turn_verdict::slept, 0, 5s});
+  early.tell(attempt_failed{d1, 1, early.now() + 4s, true});
+  CHECK(breaks(early, "sleep")); // also if nobody goes on
+}
+
+TEST_CASE("a token of who goes on that was one of before is seen") {
+  story same;
+  same.store(e1, 5).resume(d1, 0).rest(d1, 1, 1s).wait(1s);
+  CHECK(breaks(same.tell(turn_started{{d1, 2}, agent, "t1.0", 1, 1}), "effects-once"));
+}
+
+TEST_CASE("a state that is lost, invented or given to the wrong turn is seen") {
+  const auto slept = [](kept_state kept) {
+    return story{}.store(e1, 5).start(d1).rest(d1, 1, 5s, std::move(kept)).wait(5s);
+  };
+  CHECK(good(slept("1").resume(d1, 1, "1").rest(d1, 2, 1s).wait(1s).resume(d1, 2, "1")));
+  CHECK(good(slept("1").resume(d1, 1, "1").rest(d1, 2, 1s, "").wait(1s).resume(d1, 2)));
+  CHECK(breaks(slept("1").resume(d1, 1), "state"));
+  CHECK(breaks(slept("1").resume(d1, 1, "2"), "state"));
+  CHECK(breaks(slept(std::nullopt).resume(d1, 1, "1"), "state"));
+  story forgotten;
+  forgotten.store(e1, 5).start(d1);
+  forgotten.tell(turn_ended{{d1, 1}, agent, turn_verdict::slept, 0, 5s, "1"});
+  CHECK(breaks(forgotten.tell(attempt_failed{d1, 1, forgotten.now() + 6s, true}), "state"));
+  CHECK(breaks(story{}.store(e1, 5).start(d1).end(d1).tell(
+                   finished{d1, delivery_state::done, errc::none, 1, {}, false, {}, "1"}),
+               "state"));
 }
 
 TEST_CASE("a dead letter without its crashes, and a suspect without a durable start, are seen") {

@@ -57,8 +57,9 @@ struct teller {
                        what.code == errc::none ? "" : fmt::format(", {}", slug(what.code)));
   }
   std::string operator()(const attempt_failed& what) const {
-    return fmt::format("stored {}/{} failed, again at {}", label(what.delivery), what.attempt,
-                       format_rfc3339(what.next_due));
+    return fmt::format("stored {}/{} {}, again at {}{}", label(what.delivery), what.attempt,
+                       what.slept ? "slept" : "failed", format_rfc3339(what.next_due),
+                       what.kept ? ", state " + *what.kept : "");
   }
   std::string operator()(const start_marked& what) const {
     return fmt::format("stored start of {}{}", label(what.delivery), what.alone ? " alone" : "");

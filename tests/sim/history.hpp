@@ -57,6 +57,9 @@ struct cancel_answered {
 
 // ---- the store --------------------------------------------------------------------------------
 
+/// What a turn does to the state of its lane: nothing if empty; an empty text deletes it.
+using kept_state = std::optional<std::string>;
+
 /// A new event. `cause`: the delivery whose turn emitted it; `kept`: it came with states of ours,
 /// without a delivery.
 struct accepted {
@@ -71,7 +74,7 @@ struct accepted {
   std::optional<delivery_id> cause{};
   bool kept = false;
 };
-struct finished {
+struct finished { // `attempt` without the turns that slept
   delivery_id delivery;
   delivery_state state = delivery_state::done;
   errc code = errc::none;
@@ -79,11 +82,15 @@ struct finished {
   std::vector<event_id> emits{}; // also those that were there already
   bool refused = false;          // an emit conflicted: nothing of it happened
   instant at = no_instant;       // of its commit
+  kept_state kept{};
 };
+/// Or slept: `attempt` is the number of the turn.
 struct attempt_failed {
   delivery_id delivery;
   std::uint32_t attempt = 0;
   instant next_due = no_instant;
+  bool slept = false;
+  kept_state kept{};
 };
 struct start_marked {
   delivery_id delivery;
@@ -128,12 +135,17 @@ struct turn_started {
   turn_id turn;
   agent_no agent{};
   std::string token;
+  std::uint32_t attempt = 1; // as the agent is told
+  std::uint32_t sleeps = 0;
+  std::string state{}; // empty = none
 };
 struct turn_ended {
   turn_id turn;
   agent_no agent{};
   turn_verdict verdict = turn_verdict::done;
   std::size_t emits = 0;
+  duration rest{0}; // for which it sleeps
+  kept_state kept{};
 };
 
 // ---- the end ----------------------------------------------------------------------------------
@@ -158,6 +170,7 @@ struct history_settings {
     instant end; // no instant is due there or behind it
   };
   std::map<std::string, job> jobs{};
+  bool window_fills = false;                // of identities: then nothing is taken in for a while
   std::vector<std::uint32_t> concurrency{}; // by agent number
   std::vector<bool> pure{};
   std::uint32_t loops = 1;

@@ -12,6 +12,7 @@ struct watcher {
   std::map<std::string, std::uint64_t>& seen;
   std::uint32_t life = 0;
   std::map<delivery_id, std::uint32_t> failed_in{};
+  std::map<delivery_id, std::uint32_t> slept_in{};
   std::map<delivery_id, std::uint32_t> started_in{};
   std::map<delivery_id, agent_no> running{};
   std::map<event_id, std::uint32_t> stored_in{};
@@ -45,6 +46,9 @@ struct watcher {
     const bool ran = running.contains(what.delivery);
     if (what.state == delivery_state::expired)
       ++seen[ran ? "expiry of a running turn" : "expiry while waiting"];
+    if (slept_in.contains(what.delivery))
+      ++seen[what.state == delivery_state::cancelled ? "cancel of who sleeps"
+                                                     : "expiry of who sleeps"];
     if (what.state == delivery_state::cancelled && ran)
       ++seen["cancel of a running turn"];
     if (what.state == delivery_state::dead)
@@ -53,8 +57,11 @@ struct watcher {
       ++seen["emits committed"];
   }
   void operator()(const attempt_failed& what) {
-    failed_in[what.delivery] = life;
-    ++seen["attempt failed"];
+    (what.slept ? slept_in : failed_in)[what.delivery] = life;
+    (what.slept ? failed_in : slept_in).erase(what.delivery);
+    ++seen[what.slept ? "sleep" : "attempt failed"];
+    if (what.slept && what.kept)
+      ++seen["sleep with state"];
   }
   void operator()(const start_marked& what) {
     ++seen[what.alone ? "accused restart" : "suspect restart"];
@@ -66,6 +73,10 @@ struct watcher {
     if (const auto before = started_in.find(id);
         before != started_in.end() && before->second < life)
       ++seen["turn again after a restart"];
+    if (const auto before = slept_in.find(id); before != slept_in.end())
+      ++seen[before->second < life ? "goes on after a sleep and a restart"
+                                   : "goes on after a sleep"];
+    slept_in.erase(id);
     started_in[id] = life;
     running[id] = what.agent;
   }
@@ -131,6 +142,12 @@ const std::vector<std::string>& rare_things() {
                                             "expiry while waiting",
                                             "attempt failed",
                                             "retry after a restart",
+                                            "sleep",
+                                            "sleep with state",
+                                            "goes on after a sleep",
+                                            "goes on after a sleep and a restart",
+                                            "cancel of who sleeps",
+                                            "expiry of who sleeps",
                                             "turn again after a restart",
                                             "turn stopped",
                                             "suspect restart",

@@ -70,6 +70,22 @@ void sim_node::record_accepted(const journal::accept_op& op, event_id event, ins
   note(std::move(made));
 }
 
+namespace {
+
+kept_state kept_of(const std::optional<journal::state_change>& change) {
+  if (!change)
+    return std::nullopt;
+  return change->erase ? std::string{} : std::string{change->value.view()};
+}
+
+kept_state kept_of(const turn_report& report) {
+  if (report.sets_state)
+    return report.state;
+  return report.deletes_state ? kept_state{std::string{}} : std::nullopt;
+}
+
+} // namespace
+
 void sim_node::record_commit(const std::vector<journal::operation>& batch,
                              const journal::commit_receipt& receipt) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -81,6 +97,7 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
     } else if (const auto* finish = std::get_if<journal::finish_op>(&batch[i])) {
       finished made{finish->delivery, finish->state, finish->code, finish->attempt};
       made.at = receipt.at;
+      made.kept = kept_of(finish->state_of_key);
       made.refused = verdict.status == journal::op_status::emit_conflict;
       if (verdict.status == journal::op_status::dedupe_full)
         ++world_.seen["emit meets a full window"];
@@ -98,7 +115,8 @@ void sim_node::record_commit(const std::vector<journal::operation>& batch,
         note(std::move(made));
     } else if (const auto* attempt = std::get_if<journal::attempt_op>(&batch[i])) {
       if (applied)
-        note(attempt_failed{attempt->delivery, attempt->attempt, attempt->next_due});
+        note(attempt_failed{attempt->delivery, attempt->attempt, attempt->next_due,
+                            attempt->slept(), kept_of(attempt->state_of_key)});
     } else if (const auto* start = std::get_if<journal::start_op>(&batch[i])) {
       if (applied)
         note(start_marked{start->delivery, start->alone});
@@ -159,7 +177,8 @@ void sim_node::read_jobs() {
                              made.open = read_record(words["open"].dump());
                            if (words.contains("queue"))
                              for (const auto& each : words["queue"])
-                               made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
+                               if (each.at("kind") == "fired" || each.at("kind") == "caught-up")
+                                 made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
                            note(std::move(made));
                          });
   SKEIN_CHECK(done.ok());
@@ -239,6 +258,7 @@ engine_setup sim_node::make_setup() {
   setup.settings.loops = options_.loops;
   setup.settings.agents = options_.agents;
   setup.settings.routes = options_.routes;
+  history_.settings.window_fills = options_.kept.identities_max < limits::dedupe_identities_max;
   for (const auto& [name, each] : options_.jobs) {
     setup.settings.jobs[name] = each.definition;
     history_.settings.jobs[name] = {each.period, each.end};
@@ -303,12 +323,14 @@ void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
   call.started = [this, number](const turn_start& turn) {
     if (dying())
       return;
-    note(turn_started{turn.turn, number, turn.token});
+    note(turn_started{turn.turn, number, turn.token, turn.attempt, turn.sleeps,
+                      turn.has_state ? std::string{turn.state.view()} : std::string{}});
     engine_->report(turn.agent, {{turn.turn}, {}, {}});
   };
   call.ended = [this, number](const turn_report& report) {
     if (!dying())
-      note(turn_ended{report.turn, number, report.verdict, report.emits.size()});
+      note(turn_ended{report.turn, number, report.verdict, report.emits.size(), report.retry_after,
+                      kept_of(report)});
   };
   call.report = [this, name = agent.name](turn_report report) {
     if (!dying())

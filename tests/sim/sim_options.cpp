@@ -128,6 +128,7 @@ sim_options draw_options(sim_random& dice) {
   draw_upkeep(drawn, dice);
   if (dice.chance(0.5))
     draw_jobs(drawn, dice);
+  drawn.agent.rest = maybe(0.5, 0.5);
   return drawn;
 }
 
@@ -157,7 +158,7 @@ std::string to_string(const sim_options& of) {
       add("range", of.kept.range_events), add_ms("upkeep_ms", of.upkeep_max);
   add_ms("answer_ms", of.store.answer_max);
   add("in_doubt", of.store.in_doubt), add("fail", of.agent.fail), add("reject", of.agent.reject),
-      add("hang", of.agent.hang);
+      add("hang", of.agent.hang), add("sleep", of.agent.rest);
   add("emit", of.agent.emit), add("clash", of.agent.clash), add_ms("turn_ms", of.agent.turn_max);
   add("in_memory", of.in_memory.deliveries), add("of_agent", of.in_memory.of_agent),
       add("of_lane", of.in_memory.of_lane), add_ms("ahead_ms", of.in_memory.ahead);

@@ -47,19 +47,27 @@ turn_report sim_runner::play(const turn_start& turn, const event& cause) {
     report.verdict = turn_verdict::rejected;
     report.code = errc::agent_rejected;
     report.error = "never";
+  } else if (is_hard(cause) && faults_.rest > 0 && dice_.chance(faults_.rest)) {
+    report.verdict = turn_verdict::slept;
+    report.retry_after = dice_.skewed(std::chrono::milliseconds{1}, std::chrono::seconds{4});
+    choose_state(turn, cause, report);
   } else {
     report.reply_kind = data_kind::text;
     report.reply = turn.name;
-    if (dice_.chance(is_pure(cause) ? 0.01 : 0.3)) { // of a pure agent it is refused
-      report.sets_state = true;
-      report.state = "{\"last\":\"" + turn.name + "\"}";
-    } else if (!is_pure(cause) && dice_.chance(0.05)) {
-      report.deletes_state = true;
-    }
+    choose_state(turn, cause, report);
     if (is_work(cause) && dice_.chance(faults_.emit))
       report.emits = emits_of(turn, cause);
   }
   return report;
+}
+
+void sim_runner::choose_state(const turn_start& turn, const event& cause, turn_report& report) {
+  if (dice_.chance(is_pure(cause) ? 0.01 : 0.3)) { // of a pure agent it is refused
+    report.sets_state = true;
+    report.state = "{\"last\":\"" + turn.name + "\"}";
+  } else if (!is_pure(cause) && dice_.chance(0.05)) {
+    report.deletes_state = true;
+  }
 }
 
 std::vector<event> sim_runner::emits_of(const turn_start& turn, const event& cause) {

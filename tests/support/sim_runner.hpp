@@ -1,8 +1,10 @@
 // Runs turns of simulated agents: they take virtual time and end as the seed and the event's type
 // say.
 //
-//   work.*     replies; sometimes sets state, emits, fails for now or for good, hangs until it is
-//   stopped leaf.*     replies poison.*   ends the process as soon as it runs
+//   work.*     replies; sometimes sets state, emits, sleeps, fails for now or for good, hangs until
+//              it is stopped
+//   leaf.*     replies
+//   poison.*   ends the process as soon as it runs
 #pragma once
 
 #include "actors/ports.hpp"
@@ -23,6 +25,7 @@ struct agent_faults {
   double emit = 0;
   double clash = 0; // of the emitting turns: an id that names other content
   duration turn_max{std::chrono::milliseconds{50}};
+  double rest = 0; // turns that go to sleep
 };
 
 class sim_runner final : public runner_port {
@@ -47,6 +50,7 @@ class sim_runner final : public runner_port {
     stop_stage yields_to = stop_stage::tell;
   };
   turn_report play(const turn_start& turn, const event& cause);
+  void choose_state(const turn_start& turn, const event& cause, turn_report& report);
   std::vector<event> emits_of(const turn_start& turn, const event& cause);
   void end(const turn_id& turn);
 

@@ -54,6 +54,22 @@ class Examples(support.SystemTest):
     def test_the_echo_bot_example_does_what_its_page_says(self):
         self.follow("echo_bot")
 
+    def test_the_approval_example_does_what_its_page_says(self):
+        client = self.follow("approval")
+        first, second = (next(client.events(key=key)) for key in ("order-7", "order-8"))
+
+        def has_slept():
+            return client.look_up(first["event"])["deliveries"][0].get("sleeps", 0) > 0
+
+        until(has_slept, 30, "nobody has approved it")
+        approved = os.path.join(self.folder, "approval", "approved")
+        os.mkdir(approved)
+        with open(os.path.join(approved, "order-7"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(client.ended(first["event"])["reply"], "order-7 is approved")
+        self.assertEqual(client.look_up(second["event"])["deliveries"][0]["attempts"], [])
+        self.assertIsNone(client.look_up(second["event"]).get("reply"))
+
     def test_the_webhook_example_does_what_its_page_says(self):
         posts, answers = [], [200, 200, 503, 200, 400]
 

@@ -242,7 +242,7 @@ TEST_CASE("every instant is in exactly one record, over crashes, jumps and refus
   // One event for each run of the ledger, and no other.
   lines runs;
   for (const job_record& each : one.ledger("j"))
-    if (is_run_record(each.kind))
+    if (each.has_run())
       runs.push_back(each.id);
   CHECK(one.events("j") == runs);
 }

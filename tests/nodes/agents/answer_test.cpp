@@ -124,6 +124,42 @@ TEST_CASE("an error of null is no error") {
   CHECK(answer.report.reply == "yes");
 }
 
+TEST_CASE("a turn that sleeps says for how long, and may keep a state") {
+  agent_answer answer = read(R"({"turn":"t","sleep":"1h30m","state":{"n":1}})");
+  CHECK(answer.is == answer_kind::answer);
+  CHECK(answer.report.verdict == turn_verdict::slept);
+  CHECK(answer.report.retry_after == std::chrono::minutes{90});
+  CHECK(answer.report.sets_state);
+  CHECK(answer.report.state == R"({"n":1})");
+  answer =
+      read(R"({"turn":"t","state":null,"sleep":"366d","reply":null,"emit":null,"error":null})");
+  CHECK(answer.report.verdict == turn_verdict::slept);
+  CHECK(answer.report.retry_after == limits::sleep_max);
+  CHECK(answer.report.deletes_state);
+  answer = read(R"({"turn":"t","sleep":"200ms"})");
+  CHECK_FALSE(answer.report.sets_state);
+  CHECK_FALSE(answer.report.deletes_state);
+  CHECK(read(R"({"turn":"t","sleep":null,"reply":1})").report.verdict == turn_verdict::done);
+}
+
+TEST_CASE("a sleep without a time that it can be is refused, and names the bounds") {
+  const std::string bounds = "\"sleep\" must be longer than 0 and at most 366d";
+  CHECK(refusal(R"(,"sleep":"0s"})") == bounds);
+  CHECK(refusal(R"(,"sleep":"366d1ms","state":1})") == bounds);
+  CHECK(refusal(R"(,"sleep":"999999999999d"})") == bounds);
+  for (const char* wrong : {R"(,"sleep":"soon"})", R"(,"sleep":""})", R"(,"sleep":10})",
+                            R"(,"sleep":"-5s"})", R"(,"sleep":{"for":"5s"}})"})
+    CHECK(refusal(wrong) == "\"sleep\" must be a duration such as \"10m\"");
+  CHECK(refusal(R"(,"sleep":"1s","sleep":"2s"})") == "\"sleep\" twice");
+}
+
+TEST_CASE("a sleep goes with nothing that ends the turn, and names what is too much") {
+  const std::string what = "\"sleep\" goes with no other member than \"state\", but there is";
+  CHECK(refusal(R"(,"sleep":"1s","reply":"later"})") == what + " \"reply\"");
+  CHECK(refusal(R"(,"sleep":"1s","reply":[1],"emit":[]})") == what + " \"reply\" \"emit\"");
+  CHECK(refusal(R"(,"error":{"kind":"retry"},"sleep":"1s"})") == what + " \"error\"");
+}
+
 TEST_CASE("a long error message is cut between characters") {
   const agent_answer answer =
       read(R"({"turn":"t","error":{"kind":"retry","message":")" + repeated(3000, "ö") + "\"}}");
@@ -145,7 +181,7 @@ TEST_CASE("errors of the wrong shape are refused") {
 
 TEST_CASE("members that are unknown, repeated or of the wrong type are refused") {
   CHECK(refusal(R"(,"emits":[]})") ==
-        "unknown member \"emits\"; known are turn, reply, emit, state, error");
+        "unknown member \"emits\"; known are turn, reply, emit, state, error, sleep");
   CHECK(refusal(R"(,"reply":1,"reply":2})") == "\"reply\" twice");
   CHECK(refusal(R"(,"reply":"a","reply":"b"})") == "\"reply\" twice");
   CHECK(refusal(R"(,"reply":"a","reply":2})") == "\"reply\" twice");

@@ -114,6 +114,9 @@ def handle(turn):
     if turn.data == "soon": raise skein_worker.Retry("busy", "soon")
     if turn.data == "before": raise skein_worker.Retry("busy", -1)
     if turn.data == "later": raise skein_worker.Retry("busy")
+    if turn.data == "sleep":
+        turn.state = turn.sleeps
+        raise skein_worker.Sleep("10m")
     if turn.data == "nan": return float("nan")
     if turn.data == "object": return object()
     return [turn.attempt, turn.token, turn.deadline]
@@ -143,13 +146,17 @@ skein_worker.run(handle)
   report = f.ask("later");
   CHECK(report.verdict == turn_verdict::failed);
   CHECK(report.retry_after == duration{0});
+  report = f.ask("sleep");
+  CHECK(report.verdict == turn_verdict::slept);
+  CHECK(report.retry_after == std::chrono::minutes{10});
+  CHECK(report.state == "0");
   report = f.ask("object");
   CHECK(report.verdict == turn_verdict::failed);
   CHECK(report.error == "TypeError: Object of type object is not JSON serializable");
   report = f.ask("nan"); // Python writes it, but JSON has none
   CHECK(report.verdict == turn_verdict::failed);
   CHECK_THAT(report.error, Catch::StartsWith("ValueError: Out of range float values"));
-  CHECK(f.ask("fine").reply == R"([1, "token-9", "2023-11-14T22:14:20Z"])");
+  CHECK(f.ask("fine").reply == R"([1, "token-10", "2023-11-14T22:14:20Z"])");
 }
 
 TEST_CASE("example shell: uppercase.sh replies with the data in capitals") {

@@ -133,6 +133,7 @@ class exec_fixture {
   }
   turn_start make(std::uint64_t number, const event& value) {
     turn_start start;
+    start.attempt = 1;
     start.turn = id_of(number);
     start.agent = settings.name;
     start.name = name_of(number);

@@ -86,6 +86,7 @@ TEST_CASE("oneshot: the attributes are SKEIN_ variables, and nothing else is the
                                              "SKEIN_EXT_PARTITIONKEY=key-1\n"
                                              "SKEIN_ID=id-1\n"
                                              "SKEIN_KEY=key-1\n"
+                                             "SKEIN_SLEEPS=0\n"
                                              "SKEIN_SOURCE=/test\n"
                                              "SKEIN_SUBJECT=chat-7\n"
                                              "SKEIN_TIME=2024-01-02T03:04:05Z\n"
@@ -221,6 +222,19 @@ TEST_CASE("oneshot effects: standard output is the answer's JSON") {
   report = f.ask("");
   CHECK(report.verdict == turn_verdict::done);
   CHECK(report.reply_kind == data_kind::none);
+}
+
+TEST_CASE("oneshot effects: a program may go to sleep, with the state in its file or its answer") {
+  exec_fixture f;
+  f.shell("echo '{\"at\":1}' > \"$SKEIN_STATE\"; cat", exec_output::effects).run();
+  turn_report report = f.ask(R"({"sleep":"10m"})");
+  CHECK(report.verdict == turn_verdict::slept);
+  CHECK(report.retry_after == std::chrono::minutes{10});
+  CHECK(report.state == R"({"at":1})");
+  CHECK(f.ask(R"({"sleep":"10m","state":2})").state == "2");
+  report = f.ask(R"({"sleep":"10m","reply":"x"})");
+  CHECK(report.code == errc::agent_output_invalid);
+  CHECK_FALSE(report.sets_state);
 }
 
 TEST_CASE("oneshot effects: what is no such JSON is refused") {

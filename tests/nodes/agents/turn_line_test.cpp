@@ -20,6 +20,7 @@ turn_start start_of(const event& value) {
   start.turn = {{{shard_id{17}, 42}, 0}, 3};
   start.agent = "bot";
   start.name = "17-42.bot/3";
+  start.attempt = 3;
   start.token = "tok\"en";
   start.body = slice{encode_event(value)};
   return start;
@@ -81,6 +82,15 @@ TEST_CASE("a turn is one line with the documented members in their order") {
   REQUIRE(inner.ok());
   CHECK(inner->type == "skein.message");
   CHECK(inner->subject == "chat-7");
+}
+
+TEST_CASE("a turn after sleeps says how many there were, and which attempt it is") {
+  turn_start start = start_of(sample());
+  start.attempt = 1;
+  start.sleeps = 2;
+  std::string out;
+  REQUIRE(append_turn_line(out, start, deadline).ok());
+  CHECK(out.find(R"(,"attempt":1,"sleeps":2,"state":null,)") != std::string::npos);
 }
 
 TEST_CASE("the state is given as JSON on the same line") {
