@@ -414,8 +414,7 @@ constexpr std::array job_keys{
                .fallback = R"("on")",
                .choices = "on|off",
                .example = R"("off")",
-               .doc =
-                   "Whether nothing is caught up after three crashes within ten minutes: on, off."},
+               .doc = "Whether nothing is caught up after 3 crashes within 10 minutes."},
 };
 
 constexpr std::array other_keys{
