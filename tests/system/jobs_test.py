@@ -164,14 +164,15 @@ class Jobs(support.SystemTest):
 
     def test_a_run_that_goes_on_is_in_the_way(self):
         release = os.path.join(self.folder, "release")
-        node = self.node(stuck_agent(os.path.join(self.folder, "notes"), release))
+        node = self.node(stuck_agent(os.path.join(self.folder, "notes"), release,
+                                     settings='timeout = "5s"\nretry_initial = "10ms"'))
         self.job(node, "create", "a", "--every", "1s", "--agent", "stuck")
         self.records(node, "a", "fired")
         self.assertIn("was still going on", self.records(node, "a", "skipped")[0]["why"])
         self.assertIn("is still going on", self.job(node, "trigger", "a", exit=5))
         shown = json.loads(self.job(node, "describe", "a", "-o", "json"))
         self.assertEqual((shown["running"], len(shown["runs"])), (1, 1))
-        open(release, "w").close()
+        open(release, "w").close()  # its next attempt answers
         self.records(node, "a", "fired", least=2)
 
     # ---- who owns it -----------------------------------------------------------------------------
