@@ -195,19 +195,22 @@ json job_core::policies_of(const kept_job& which) const {
   const std::string bound = job.catch_up                       ? format_duration(*job.catch_up)
                             : job.misfire == misfire_rule::all ? std::string{"24h"}
                                                                : "half of its period, 1h at most";
-  switch (job.misfire) {
-    case misfire_rule::skip:
-      told.push_back("misfire = skip: an instant that was missed does not run");
-      break;
-    case misfire_rule::once:
-      told.push_back("misfire = once: of missed instants the newest runs, if it is late by no more "
-                     "than " +
-                     bound);
-      break;
-    case misfire_rule::all:
-      told.push_back("misfire = all: each missed instant runs that is late by no more than " +
-                     bound + ", " + std::to_string(job.catch_up_max) + " at most");
-      break;
+  if (which.schedule) { // of its own instants
+    switch (job.misfire) {
+      case misfire_rule::skip:
+        told.push_back("misfire = skip: an instant that was missed does not run");
+        break;
+      case misfire_rule::once:
+        told.push_back(
+            "misfire = once: of missed instants the newest runs, if it is late by no more "
+            "than " +
+            bound);
+        break;
+      case misfire_rule::all:
+        told.push_back("misfire = all: each missed instant runs that is late by no more than " +
+                       bound + ", " + std::to_string(job.catch_up_max) + " at most");
+        break;
+    }
   }
   switch (job.overlap) {
     case overlap_rule::skip:
