@@ -406,8 +406,8 @@ void lookups::describe_key(const json& arguments, reply done) {
 result<json> lookups::states_of(journal::reader& reader, const std::string& key) const {
   json rows = json::array();
   for (std::size_t i = 0; i < sources_.agents.size(); ++i) {
-    if (sources_.agents[i].starts_with('!'))
-      continue; // our own
+    if (is_own_agent(sources_.agents[i]))
+      continue;
     const auto state = reader.state_of(static_cast<agent_no>(i), key);
     if (!state)
       return state.error();

@@ -30,12 +30,19 @@ std::vector<lane_set::agent_traits> traits_of(const scheduler_settings& settings
   return traits;
 }
 
+std::size_t count_sharing(const scheduler_settings& settings) {
+  const auto own = std::count_if(settings.agents.begin(), settings.agents.end(),
+                                 [](const auto& each) { return is_own_agent(each.name); });
+  return std::max<std::size_t>(1, settings.agents.size() - static_cast<std::size_t>(own));
+}
+
 } // namespace
 
 scheduler_core::scheduler_core(scheduler_settings settings)
   : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_)},
     courier_{settings_.self}, broker_at_{settings_.self.node, "broker"},
-    slots_(settings_.agents.size()), unknown_from_{settings_.opened_at + duration{1}} {}
+    slots_(settings_.agents.size()), sharing_agents_{count_sharing(settings_)},
+    unknown_from_{settings_.opened_at + duration{1}} {}
 
 void scheduler_core::recover(const journal::pending_event& found) {
   ++pending_;

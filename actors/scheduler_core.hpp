@@ -470,6 +470,7 @@ class scheduler_core {
   address broker_at_;
 
   std::vector<agent_slots> slots_;    // by agent number
+  std::size_t sharing_agents_ = 1;    // that the window is for
   slot_account alone_;                // the node's one slot for accused deliveries
   std::deque<std::uint32_t> accused_; // deliveries that wait for it
   timer_queue<instant, timer_key> timers_;

@@ -56,8 +56,7 @@ lane_place place_of(const journal::pending_delivery& row) {
 // ---- how much there may be --------------------------------------------------------------------
 
 std::size_t scheduler_core::agent_window() const noexcept {
-  const std::size_t agents = std::max<std::size_t>(1, settings_.agents.size());
-  return std::max(settings_.window.of_agent, settings_.window.deliveries / agents);
+  return std::max(settings_.window.of_agent, settings_.window.deliveries / sharing_agents_);
 }
 
 /// What an agent has in memory of its window: not those that sleep, which may be for days, so that
@@ -66,8 +65,8 @@ std::size_t scheduler_core::window_used(agent_no agent) const noexcept {
 #ifdef SKEIN_BUG_SLEEPERS_FILL_THE_WINDOW
   return lanes_.deliveries_here(agent);
 #endif
-  const std::size_t agents = std::max<std::size_t>(1, settings_.agents.size());
-  const std::size_t most = std::max(settings_.window.of_agent, settings_.window.sleepers / agents);
+  const std::size_t most =
+      std::max(settings_.window.of_agent, settings_.window.sleepers / sharing_agents_);
   return lanes_.deliveries_here(agent) - std::min(most, lanes_.asleep_count(agent));
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skein {
@@ -54,6 +55,10 @@ struct route_settings {
   std::string key;
   std::string agent;
 };
+
+/// Names of agents that keep states for the engine itself: no configuration has them, and nothing
+/// is delivered to them.
+constexpr bool is_own_agent(std::string_view name) noexcept { return name.starts_with('!'); }
 
 struct engine_settings {
   std::string node = "n1";

@@ -64,6 +64,15 @@ TEST_CASE("a blocked agent keeps its window in memory and the rest on disk") {
   CHECK(world.core().events_here() <= 20);
 }
 
+TEST_CASE("agents of the engine itself have no share of the window") {
+  world_settings made = narrow(20, 100);
+  made.agents.push_back({.name = "!own"});
+  loop_world world{std::move(made)};
+  world.grants = false;
+  world.publish_all(numbered(1, 500, ""));
+  CHECK(world.core().events_here() == 20);
+}
+
 TEST_CASE("what stayed on disk runs when there is room, all of it, and a lane in order") {
   const auto kind = GENERATE(std::string{"k"}, std::string{});
   loop_world world{narrow(16, 4)};
