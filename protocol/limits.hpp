@@ -187,7 +187,11 @@ inline constexpr std::size_t job_running_max = 1'000;         // runs of one job
 inline constexpr std::uint64_t job_records_max = 10'000;      // of each job, the newest
 inline constexpr std::size_t job_changes_max = 20;            // of a definition that are told
 inline constexpr std::size_t job_output_bytes_max = 64 << 10; // handed on to a job behind it
-inline constexpr std::size_t job_backfill_max = 10'000;       // instants of one command
+inline constexpr std::size_t job_waiting_bytes_max = 256
+                                                     << 10; // of a job, what waits for runs to end
+inline constexpr std::size_t job_waiting_replies_max =
+    job_waiting_bytes_max / 2;                          // then without them
+inline constexpr std::size_t job_backfill_max = 10'000; // instants of one command
 /// Instants of one job that are decided in one step; then others have their turn.
 inline constexpr std::size_t job_instants_a_step = 100'000;
 /// An instant that is no later runs as if it were in time.

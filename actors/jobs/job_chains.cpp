@@ -16,10 +16,6 @@ using nlohmann::json;
 
 namespace {
 
-const after_schedule* after_of(const job_definition& definition) {
-  return std::get_if<after_schedule>(&definition.schedule);
-}
-
 bool is_wanted(after_schedule::result wanted, bool succeeded) {
   return wanted == after_schedule::result::any ||
          succeeded == (wanted == after_schedule::result::success);
@@ -27,56 +23,89 @@ bool is_wanted(after_schedule::result wanted, bool succeeded) {
 
 } // namespace
 
-void job_core::tell_downstream(const kept_job& ended, const upstream_end& end) {
-  for (auto& [name, each] : jobs_) {
-    const after_schedule* after = after_of(each.definition);
-    if (after == nullptr || !each.unreadable.empty())
-      continue;
-    const auto is_it = [&](const auto& up) { return up.job == ended.definition.name; };
-    if (std::none_of(after->jobs.begin(), after->jobs.end(), is_it))
+void job_core::tell_downstream(const std::string& ended, const upstream_end& end) {
+  for (const std::string& name : graph_.behind(ended)) {
+    kept_job& each = jobs_.at(name);
+    if (!each.unreadable.empty())
       continue;
     begin(each);
-    auto& ends = each.inputs[ended.definition.name];
-    ends.push_back(end);
-    if (ends.size() > limits::job_queue_max)
-      ends.pop_front();
+    take_end(each, ended, end);
     try_chain(each);
+  }
+}
+
+/// What waits for the other jobs before it is bounded: replies go first, then the oldest ends.
+void job_core::take_end(kept_job& which, const std::string& upstream, upstream_end end) {
+  if (which.waiting_bytes() + end.reply.size() > limits::job_waiting_replies_max &&
+      !end.reply.empty()) {
+    end.reply.clear();
+    end.reply_is_omitted = true;
+  }
+  auto& ends = which.inputs[upstream];
+  ends.push_back(std::move(end));
+  while (!ends.empty() && (ends.size() > limits::job_queue_max ||
+                           which.waiting_bytes() > limits::job_waiting_bytes_max)) {
+    const instant due = ends.front().due;
+    if (due > which.through || !graph_.meets_by_instant(which.name()))
+      skip(which, due,
+           "too many runs of " + upstream + " were waiting for the other jobs before it");
+    which.through = std::max(which.through, due);
+    ends.pop_front();
   }
 }
 
 /// Runs for as long as there is an end of every upstream.
 void job_core::try_chain(kept_job& which) {
-  const after_schedule& after = *after_of(which.definition);
-  const bool by_instant = meets_by_instant(which);
+  const after_schedule& after = *after_of(*which.definition);
+  const bool by_instant = graph_.meets_by_instant(which.name());
   const auto is_here = [&](const auto& up) { return !which.inputs[up.job].empty(); };
   while (std::all_of(after.jobs.begin(), after.jobs.end(), is_here)) {
     if (by_instant) {
-      // An upstream that has gone on to a later instant will not come back to an older one.
-      instant newest = instant::min();
-      for (const auto& up : after.jobs)
-        newest = std::max(newest, which.inputs[up.job].front().due);
-      std::optional<instant> alone;
-      for (const auto& up : after.jobs)
-        if (auto& ends = which.inputs[up.job]; ends.front().due < newest) {
-          alone = ends.front().due;
-          ends.pop_front();
-        }
-      if (alone) {
-        skip(which, *alone, "not all of the jobs before it had a run for this instant");
-        continue;
-      }
+      skip_alone(which);
+      if (!std::all_of(after.jobs.begin(), after.jobs.end(), is_here))
+        return;
     }
     std::vector<upstream_end> ends;
     for (const auto& up : after.jobs) {
       ends.push_back(std::move(which.inputs[up.job].front()));
       which.inputs[up.job].pop_front();
     }
-    run_chain(which, ends);
+    run_chain(which, std::move(ends));
   }
 }
 
-void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends) {
-  const after_schedule& after = *after_of(which.definition);
+/// An upstream that has gone on to a later instant will not come back to an older one: what the
+/// others have of that one waits in vain. Until all are at one instant, or one of them has nothing.
+void job_core::skip_alone(kept_job& which) {
+  const after_schedule& after = *after_of(*which.definition);
+  std::set<instant> alone;
+  for (instant newest = instant::min();;) {
+    bool is_one = true, is_here = true;
+    for (const auto& up : after.jobs) {
+      auto& ends = which.inputs[up.job];
+      while (!ends.empty() && ends.front().due < newest) {
+        alone.insert(ends.front().due);
+        ends.pop_front();
+      }
+      is_here &= !ends.empty();
+      if (ends.empty() || ends.front().due == newest)
+        continue;
+      is_one = false;
+      newest = ends.front().due;
+    }
+    if (is_one || !is_here)
+      break;
+  }
+  for (const instant due : alone) {
+    if (due <= which.through)
+      continue; // it has its record: another upstream waited for it, and gave up
+    which.through = due;
+    skip(which, due, "not all of the jobs before it had a run for this instant");
+  }
+}
+
+void job_core::run_chain(kept_job& which, std::vector<upstream_end> ends) {
+  const after_schedule& after = *after_of(*which.definition);
   instant due = instant::min();
   json handed = json::object();
   std::string unmet;
@@ -89,6 +118,8 @@ void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends)
                       {"succeeded", ends[i].succeeded}};
     if (!ends[i].reply.empty())
       handed[up.job]["reply"] = raw_json<json>(ends[i].reply);
+    else if (ends[i].reply_is_omitted)
+      handed[up.job]["reply_omitted"] = true;
     if (!is_wanted(up.wanted, ends[i].succeeded))
       unmet += (unmet.empty() ? "" : ", ") + up.job +
                (ends[i].succeeded ? " succeeded" : " failed") + " (wanted " +
@@ -99,83 +130,7 @@ void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends)
     return skip(which, due, std::move(unmet));
   if (which.paused)
     return skip(which, due, "paused by " + which.paused->by);
-  json data{{"after", std::move(handed)}};
-  const job_definition& job = which.definition;
-  if (!job.data.empty())
-    data["data"] = job.data_is_text ? json(job.data) : raw_json<json>(job.data);
-  want_run(which, {record_kind::fired, due, {}, write_json(data)});
-}
-
-bool job_core::meets_by_instant(const kept_job& which) const {
-  std::set<std::string> common;
-  for (const auto& up : after_of(which.definition)->jobs) {
-    auto roots = roots_of(up.job);
-    if (roots.size() != 1)
-      return false;
-    common.merge(roots);
-  }
-  return common.size() == 1;
-}
-
-/// The jobs with a schedule of their own that this one goes back to.
-std::set<std::string> job_core::roots_of(const std::string& name) const {
-  std::set<std::string> roots, seen;
-  std::vector<std::string> next{name};
-  while (!next.empty()) {
-    const std::string each = std::move(next.back());
-    next.pop_back();
-    if (!seen.insert(each).second)
-      continue;
-    const auto found = jobs_.find(each);
-    const after_schedule* after =
-        found == jobs_.end() ? nullptr : after_of(found->second.definition);
-    if (after == nullptr)
-      roots.insert(each);
-    else
-      for (const auto& up : after->jobs)
-        next.push_back(up.job);
-  }
-  return roots;
-}
-
-/// Every upstream must be there, and none may come after the job itself.
-result<void> job_core::check_chain(const job_definition& definition) const {
-  const after_schedule* after = after_of(definition);
-  if (after == nullptr)
-    return {};
-  for (const auto& up : after->jobs)
-    if (up.job != definition.name && !jobs_.contains(up.job))
-      return error{errc::invalid_argument, "after: there is no job " + up.job};
-  if (const std::string cycle = cycle_through(definition); !cycle.empty())
-    return error{errc::invalid_argument, "after: it would come after itself: " + cycle};
-  return {};
-}
-
-/// "a -> b -> a", or empty.
-std::string job_core::cycle_through(const job_definition& definition) const {
-  std::vector<std::string> path{definition.name};
-  std::set<std::string> seen;
-  const std::function<bool(const job_definition&)> walk = [&](const job_definition& at) {
-    const after_schedule* after = after_of(at);
-    if (after == nullptr)
-      return false;
-    for (const auto& up : after->jobs) {
-      path.push_back(up.job);
-      if (up.job == definition.name)
-        return true;
-      const auto found = jobs_.find(up.job);
-      if (found != jobs_.end() && seen.insert(up.job).second && walk(found->second.definition))
-        return true;
-      path.pop_back();
-    }
-    return false;
-  };
-  if (!walk(definition))
-    return {};
-  std::string text;
-  for (auto each = path.rbegin(); each != path.rend(); ++each)
-    text += (text.empty() ? "" : " -> ") + *each;
-  return text;
+  want_run(which, {record_kind::fired, due, {}, write_json(handed)});
 }
 
 } // namespace skein

@@ -1,5 +1,6 @@
 #include "actors/jobs/job_core.hpp"
 
+#include "actors/jobs/job_views.hpp"
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
@@ -41,13 +42,13 @@ void job_core::create(const job_command_in& input, const json& words) {
   if (!checked)
     return fail(input.ticket, checked.error().code, checked.error().detail);
   const std::string name = checked->name;
-  define(name, *std::move(checked), owner::people, by_in(words));
-  open_->answers.emplace_back(input.ticket, write_json(page_of(jobs_.at(name))));
+  define(name, *std::move(checked), job_owner::people, by_in(words));
+  open_->answers.emplace_back(input.ticket, write_json(job_page(jobs_.at(name), now_.wall)));
 }
 
 /// The definition of a create or an edit, if it may be.
 result<job_definition> job_core::checked_definition(const job_command_in& input,
-                                                    const json& words) {
+                                                    const json& words) const {
   const std::string name = name_in(words);
   const bool is_new = input.operation == "job.create";
   const kept_job* const there = find(name);
@@ -55,7 +56,7 @@ result<job_definition> job_core::checked_definition(const job_command_in& input,
     return error{errc::state_conflict, "there is a job " + name + " already"};
   if (!is_new && there == nullptr)
     return error{errc::not_found, "there is no job " + name};
-  if (there != nullptr && there->of == owner::file)
+  if (there != nullptr && there->owner == job_owner::file)
     return error{errc::state_conflict, "the configuration owns job " + name +
                                            ": change it there, and start the node again"};
   if (is_new && jobs_.size() >= limits::jobs_max)
@@ -65,7 +66,7 @@ result<job_definition> job_core::checked_definition(const job_command_in& input,
       name, words.contains("definition") ? words["definition"] : json::object(), settings_.around);
   if (!read.problems.empty())
     return job_error(read.problems);
-  if (auto fits = check_chain(read.job); !fits)
+  if (auto fits = graph_.check(read.job); !fits)
     return fits.error();
   if (auto comes = check_future(read.job); !comes)
     return comes.error();
@@ -82,32 +83,28 @@ result<void> job_core::check_future(const job_definition& definition) const {
   return error{errc::invalid_argument, "it would never run: its times are over"};
 }
 
-void job_core::define(const std::string& name, job_definition definition, owner of,
+void job_core::define(const std::string& name, job_definition definition, job_owner of,
                       const std::string& by) {
   kept_job* which = find(name);
   const bool is_new = which == nullptr;
   if (is_new) {
     open_->before.try_emplace(name, std::nullopt);
-    which = &jobs_[name];
+    which = &jobs_.emplace(name, kept_job{name}).first->second;
     which->created = which->through = now_.wall;
   } else {
     begin(*which);
     decide_all(*which); // by the old definition up to now
-    which->through = std::max(which->through, now_.wall - offset_of(*which));
+    which->through = std::max(which->through, now_.wall - which->offset());
   }
-  which->definition = std::move(definition);
-  which->definition.name = name;
+  definition.name = name;
+  which->define(std::move(definition), settings_.around);
+  graph_.put(*which->definition);
   which->unreadable.clear();
-  which->of = of;
+  which->words.clear();
+  which->owner = of;
   ++which->revision;
-  which->changes.push_back({now_.wall, by, is_new ? "created" : "edited"});
-  if (which->changes.size() > limits::job_changes_max)
-    which->changes.erase(which->changes.begin());
-  which->schedule = nullptr;
+  which->note(now_.wall, by, is_new ? "created" : "edited");
   which->inputs.clear();
-  if (!std::holds_alternative<after_schedule>(which->definition.schedule))
-    which->schedule = std::make_shared<const job_schedule>(
-        which->definition, *settings_.around.find_zone(which->definition.zone));
   open_->definitions.insert(name);
   open_->gone.erase(name);
   place(*which);
@@ -116,16 +113,13 @@ void job_core::define(const std::string& name, job_definition definition, owner 
 void job_core::remove(const job_command_in& input, const json& words) {
   const std::string name = name_in(words);
   kept_job& which = *find(name);
-  if (which.of == owner::file)
+  if (which.owner == job_owner::file)
     return fail(input.ticket, errc::state_conflict,
                 "the configuration owns job " + name +
                     ": remove it there, and start the node again");
-  for (const auto& [other, each] : jobs_)
-    if (const auto* after = std::get_if<after_schedule>(&each.definition.schedule))
-      for (const auto& up : after->jobs)
-        if (up.job == name)
-          return fail(input.ticket, errc::state_conflict,
-                      "job " + other + " comes after it: delete or edit that one before");
+  if (const auto& behind = graph_.behind(name); !behind.empty())
+    return fail(input.ticket, errc::state_conflict,
+                "job " + *behind.begin() + " comes after it: delete or edit that one before");
   erase(which);
   log(log_severity::info, "job-deleted", "deleted by " + by_in(words), name);
   open_->answers.emplace_back(input.ticket, json{{"job", name}, {"deleted", true}}.dump());
@@ -133,38 +127,35 @@ void job_core::remove(const job_command_in& input, const json& words) {
 
 /// With its records.
 void job_core::erase(kept_job& which) {
-  const std::string name = which.definition.name;
+  const std::string name = which.name();
   begin(which);
   unplace(which);
-  const std::uint64_t first =
-      which.next_record > limits::job_records_max ? which.next_record - limits::job_records_max : 1;
-  for (std::uint64_t number = first; number < which.next_record; ++number)
+  for (std::uint64_t number = which.first_record(); number < which.next_record; ++number)
     open_->records.push_back({settings_.records_agent, {record_key(name, number), true, {}}});
   open_->gone.insert(name);
   open_->definitions.erase(name);
+  graph_.erase(name);
   jobs_.erase(name);
 }
 
 void job_core::set_pause(const job_command_in& input, const json& words, bool paused) {
   kept_job& which = *find(name_in(words));
   if (paused == which.paused.has_value()) {
-    open_->answers.emplace_back(input.ticket, write_json(page_of(which)));
+    open_->answers.emplace_back(input.ticket, write_json(job_page(which, now_.wall)));
     return;
   }
   begin(which);
   decide_all(which); // up to now, as it was until now
   if (paused)
-    which.paused = pause{now_.wall, by_in(words), words.value("why", std::string{})};
+    which.paused = job_pause{now_.wall, by_in(words), words.value("why", std::string{})};
   else
     which.paused.reset();
   which.failures = paused ? which.failures : 0;
-  which.changes.push_back({now_.wall, by_in(words), paused ? "paused" : "resumed"});
-  if (which.changes.size() > limits::job_changes_max)
-    which.changes.erase(which.changes.begin());
-  open_->definitions.insert(which.definition.name);
+  which.note(now_.wall, by_in(words), paused ? "paused" : "resumed");
+  open_->definitions.insert(which.name());
   start_waiting(which);
   place(which);
-  open_->answers.emplace_back(input.ticket, write_json(page_of(which)));
+  open_->answers.emplace_back(input.ticket, write_json(job_page(which, now_.wall)));
 }
 
 /// Now, beside the schedule.
@@ -172,17 +163,17 @@ void job_core::trigger(const job_command_in& input, const json& words) {
   kept_job& which = *find(name_in(words));
   if (!which.unreadable.empty())
     return fail(input.ticket, errc::state_conflict, "it cannot run: " + which.unreadable);
-  if (which.definition.overlap == overlap_rule::skip && !which.running.empty())
+  if (which.definition->overlap == overlap_rule::skip && !which.running.empty())
     return fail(input.ticket, errc::state_conflict,
                 "the run of " + format_rfc3339(which.running.front().due) +
                     " is still going on (overlap = skip)");
   begin(which);
   const std::size_t before = open_->runs.size();
   want_run(which, {record_kind::triggered, now_.wall, by_in(words), {}});
-  json body{{"job", which.definition.name}, {"waits", open_->runs.size() == before}};
+  json body{{"job", which.name()}, {"waits", open_->runs.size() == before}};
   if (open_->runs.size() > before) {
     body["id"] = open_->runs.back().second;
-    body["source"] = job_source(which.definition.name);
+    body["source"] = job_source(which.name());
   }
   open_->answers.emplace_back(input.ticket, body.dump());
 }
@@ -208,7 +199,7 @@ void job_core::backfill(const job_command_in& input, const json& words) {
     return fail(input.ticket, errc::invalid_argument, "to lies in the future");
   const auto all = which.schedule->between(*from - duration{1}, *to, limits::job_queue_max + 1);
   const std::uint64_t count = all ? all->count : 0;
-  const bool beside = which.definition.overlap == overlap_rule::allow;
+  const bool beside = which.definition->overlap == overlap_rule::allow;
   const std::size_t room = beside ? limits::job_running_max - which.running.size()
                                   : limits::job_queue_max - which.queue.size();
   if (count > room)
@@ -220,7 +211,7 @@ void job_core::backfill(const job_command_in& input, const json& words) {
   for (std::uint64_t i = 0; i < count; ++i, due = which.schedule->next(*due))
     want_run(which, {record_kind::backfilled, *due, by_in(words), {}});
   open_->answers.emplace_back(input.ticket,
-                              json{{"job", which.definition.name}, {"instants", count}}.dump());
+                              json{{"job", which.name()}, {"instants", count}}.dump());
 }
 
 // ---- those of the configuration -----------------------------------------------------------------
@@ -231,7 +222,7 @@ void job_core::put_of_file() {
     adopt(name, text);
   std::vector<std::string> gone;
   for (const auto& [name, each] : jobs_)
-    if (each.of == owner::file && !settings_.of_file.contains(name))
+    if (each.owner == job_owner::file && !settings_.of_file.contains(name))
       gone.push_back(name);
   for (const std::string& name : gone) {
     log(log_severity::info, "job-deleted", "it is no longer in the configuration", name);
@@ -241,7 +232,7 @@ void job_core::put_of_file() {
 
 void job_core::adopt(const std::string& name, const std::string& text) {
   const kept_job* const there = find(name);
-  if (there != nullptr && there->of == owner::people)
+  if (there != nullptr && there->owner == job_owner::people)
     return log(log_severity::warning, "job-owned-by-cli",
                "it was made by a command, so the one of the configuration has no effect: delete it "
                "with `skein job delete " +
@@ -251,9 +242,9 @@ void job_core::adopt(const std::string& name, const std::string& text) {
   if (!read.problems.empty()) // nodes/config has checked it
     return log(log_severity::error, "job-unreadable", job_error(read.problems).detail, name);
   if (there != nullptr && there->unreadable.empty() &&
-      write_json(job_words(there->definition)) == write_json(job_words(read.job)))
+      write_json(job_words(*there->definition)) == write_json(job_words(read.job)))
     return;
-  define(name, std::move(read.job), owner::file, "file");
+  define(name, std::move(read.job), job_owner::file, "file");
 }
 
 } // namespace skein

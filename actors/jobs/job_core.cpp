@@ -23,12 +23,20 @@ job_core::job_core(job_settings settings)
 
 void job_core::recover(const std::string& name, std::string_view definition,
                        std::string_view state) {
-  kept_job found;
-  found.definition.name = name;
-  found.words = definition;
-  read_definition(found);
+  kept_job found{name};
+  read_definition(found, definition, settings_.around);
   read_state(found, state);
+  graph_.put(*found.definition);
+  count(found, true);
   jobs_.emplace(name, std::move(found));
+}
+
+void job_core::recover_starts(std::string_view state) {
+  const json words = json::parse(state, nullptr, false);
+  if (words.is_array())
+    for (const json& each : words)
+      if (each.is_number_integer())
+        crashes_.push_back(from_ns(each.get<std::int64_t>()));
 }
 
 void job_core::start(moment now, std::vector<job_effect>& out) {
@@ -110,13 +118,18 @@ void job_core::take_waiting() {
   }
 }
 
-job_core::kept_job* job_core::find(const std::string& name) {
+kept_job* job_core::find(const std::string& name) {
+  const auto found = jobs_.find(name);
+  return found == jobs_.end() ? nullptr : &found->second;
+}
+
+const kept_job* job_core::find(const std::string& name) const {
   const auto found = jobs_.find(name);
   return found == jobs_.end() ? nullptr : &found->second;
 }
 
 /// Before a job is changed.
-void job_core::begin(kept_job& which) { open_->before.try_emplace(which.definition.name, which); }
+void job_core::begin(kept_job& which) { open_->before.try_emplace(which.name(), which); }
 
 void job_core::fire_due() {
   while (!due_.empty() && due_.begin()->first <= now_.wall &&
@@ -132,15 +145,15 @@ void job_core::fire_due() {
 bool job_core::decide(kept_job& which) {
   if (!which.schedule)
     return false;
-  misfire_settings how{which.definition.misfire, which.definition.catch_up,
-                       which.definition.catch_up_max, false};
-  const duration offset = offset_of(which);
+  misfire_settings how{which.definition->misfire, which.definition->catch_up,
+                       which.definition->catch_up_max, false};
+  const duration offset = which.offset();
 #ifdef SKEIN_BUG_JOB_BREAKER_IS_OPEN
   how.nothing_is_caught_up = false &&
 #else
   how.nothing_is_caught_up =
 #endif
-                             which.definition.breaker && has_crashed_often() && which.next &&
+                             which.definition->breaker && has_crashed_often() && which.next &&
                              *which.next + offset < started_;
   const due_plan plan = decide_due(*which.schedule, how, offset, which.through, now_.wall);
   if (plan.stretches.empty())
@@ -176,14 +189,14 @@ void job_core::place(kept_job& which) {
   which.next = which.schedule ? which.schedule->next(which.through) : std::nullopt;
   if (!which.next)
     return;
-  const instant at = *which.next + offset_of(which);
+  const instant at = *which.next + which.offset();
   which.fires = which.paused ? std::max(at, now_.wall + look_every) : at;
-  due_.emplace(*which.fires, which.definition.name);
+  due_.emplace(*which.fires, which.name());
 }
 
 void job_core::unplace(kept_job& which) {
   if (which.fires)
-    due_.erase({*which.fires, which.definition.name});
+    due_.erase({*which.fires, which.name()});
   which.fires.reset();
 }
 
@@ -224,6 +237,12 @@ void job_core::submit() {
   for (auto& each : open_->records)
     op.states.push_back(std::move(each));
   op.emits = open_->emits;
+  for (const auto& [name, before] : open_->before) {
+    if (before)
+      count(*before, false);
+    if (const kept_job* const now = find(name))
+      count(*now, true);
+  }
   sent_ = std::exchange(open_, std::nullopt);
   submit_effect effect;
   effect.batch.emplace_back(std::move(op));
@@ -257,6 +276,10 @@ void job_core::settle(const journal::op_result& verdict) {
       return undo({errc::fenced, "the shards of this node were taken over"}, true);
   }
   transaction done = *std::exchange(sent_, std::nullopt);
+  counted_.fired += done.counted.fired;
+  counted_.caught_up += done.counted.caught_up;
+  counted_.merged += done.counted.merged;
+  counted_.skipped += done.counted.skipped;
   for (std::size_t i = 0; i < done.runs.size(); ++i) {
     const auto& [name, id] = done.runs[i];
     const event_id event = verdict.emits.at(i).event;
@@ -277,12 +300,17 @@ void job_core::settle(const journal::op_result& verdict) {
 void job_core::undo(const error& why, bool try_again) {
   transaction refused = *std::exchange(sent_, std::nullopt);
   for (auto& [name, before] : refused.before) {
-    if (kept_job* const now = find(name))
+    if (kept_job* const now = find(name)) {
       unplace(*now);
+      count(*now, false);
+    }
+    graph_.erase(name);
     if (!before) {
       jobs_.erase(name);
       continue;
     }
+    graph_.put(*before->definition);
+    count(*before, true);
     before->fires.reset();
 #ifdef SKEIN_BUG_JOB_REFUSED_IS_DONE
     before->through = jobs_.at(name).through;
@@ -315,18 +343,11 @@ void job_core::arm() {
   out_->push_back(wake_effect{at});
 }
 
-std::size_t job_core::paused() const noexcept {
-  std::size_t count = 0;
-  for (const auto& [name, each] : jobs_)
-    count += each.paused ? 1u : 0u;
-  return count;
-}
-
-std::size_t job_core::running() const noexcept {
-  std::size_t count = 0;
-  for (const auto& [name, each] : jobs_)
-    count += each.running.size();
-  return count;
+/// In the numbers of all jobs: comes, or goes.
+void job_core::count(const kept_job& which, bool is_there) noexcept {
+  const std::size_t pauses = which.paused ? 1 : 0;
+  paused_ += is_there ? pauses : -pauses;
+  running_ += is_there ? which.running.size() : -which.running.size();
 }
 
 bool job_core::has_crashed_often() const { return crashes_.size() >= limits::job_breaker_crashes; }
@@ -338,14 +359,6 @@ void job_core::log(log_severity severity, std::string_view id, std::string text,
   line.id = id;
   line.text = name.empty() ? std::move(text) : "job " + name + ": " + text;
   out_->push_back(std::move(line));
-}
-
-void job_core::answer(std::uint64_t ticket, const json& body) {
-  out_->push_back(job_answer_effect{ticket, {errc::none, write_json(body)}});
-}
-
-void job_core::fail(std::uint64_t ticket, errc code, std::string why) {
-  out_->push_back(job_answer_effect{ticket, {code, std::move(why)}});
 }
 
 } // namespace skein

@@ -17,7 +17,8 @@
 #pragma once
 
 #include "actors/api.hpp"
-#include "actors/jobs/job_record.hpp"
+#include "actors/jobs/job_graph.hpp"
+#include "actors/jobs/kept_job.hpp"
 #include "actors/route_table.hpp"
 #include "actors/scheduler_core.hpp"
 
@@ -55,7 +56,7 @@ struct job_watch_in {
 struct job_records_in {
   std::uint64_t read = 0; // of the effect
   result<std::vector<job_record>> records = errc::internal;
-  std::map<std::string, std::pair<event_id, delivery_state>> events; // by id, those that are found
+  run_events events; // those that are found
 };
 using job_input = std::variant<job_command_in, committed_in, job_ended_in, job_watch_in,
                                job_records_in, tick_in, stop_starting_in>;
@@ -121,63 +122,12 @@ class job_core {
   };
   const counters& counted() const noexcept { return counted_; }
   std::size_t jobs() const noexcept { return jobs_.size(); }
-  std::size_t paused() const noexcept;
-  std::size_t running() const noexcept; // runs
+  std::size_t paused() const noexcept { return paused_; }
+  std::size_t running() const noexcept { return running_; } // runs
   /// When the next instant fires; no_instant: none does.
   instant next() const noexcept { return due_.empty() ? no_instant : due_.begin()->first; }
 
  private:
-  enum class owner : std::uint8_t { file, people };
-  struct pause {
-    instant at;
-    std::string by, why;
-  };
-  struct waiting_run {
-    record_kind kind = record_kind::fired;
-    instant due;
-    std::string by{};   // of those asked for by hand
-    std::string data{}; // JSON, instead of the definition's: what upstreams hand on
-  };
-  struct running_run {
-    instant due;
-    std::string id;
-    std::optional<event_id> event; // once its commit was answered
-  };
-  /// A run of an upstream that has ended.
-  struct upstream_end {
-    instant due;
-    bool succeeded = false;
-    std::string id;
-    std::string reply; // JSON
-  };
-  struct change {
-    instant at;
-    std::string by, what;
-  };
-  /// All that is kept of a job; copied before each change, so that it can be undone.
-  struct kept_job {
-    job_definition definition;
-    std::string unreadable; // why it cannot run; else empty
-    std::string words;      // as kept, if it cannot be read
-    owner of = owner::people;
-    std::uint64_t revision = 0;
-    std::vector<change> changes;
-    std::optional<pause> paused;
-    // where it stands
-    instant created;
-    instant through;
-    std::uint64_t next_record = 1;
-    std::optional<job_record> open; // the newest record, which may still grow
-    std::deque<waiting_run> queue;
-    std::vector<running_run> running;
-    std::uint32_t failures = 0; // one after the other
-    std::map<std::string, std::deque<upstream_end>> inputs;
-    // derived
-    std::shared_ptr<const job_schedule> schedule; // null: it cannot run, or comes after others
-    std::optional<instant> next;                  // behind through
-    std::optional<instant> fires;                 // its place in due_
-    std::set<std::string> impossible;             // ids that the journal refused
-  };
   /// One commit.
   struct transaction {
     std::map<std::string, std::optional<kept_job>> before; // by name; empty: it was not there
@@ -189,6 +139,7 @@ class job_core {
     std::vector<std::pair<std::uint64_t, std::string>> answers; // ticket, body
     std::vector<cancel_run_effect> cancels;
     std::vector<job_input> ends; // taken into account; again if it is undone
+    counters counted;            // what it decides
     bool starts = false;         // the list of unclean starts has changed
     bool empty() const noexcept { return before.empty() && !starts; }
   };
@@ -215,8 +166,8 @@ class job_core {
   void submit();
   void settle(const journal::op_result& verdict);
   void undo(const error& why, bool try_again);
+  void count(const kept_job& which, bool is_there) noexcept;
   void arm();
-  void read_definition(kept_job& which);
   void place(kept_job& which);
   void unplace(kept_job& which);
   void log(log_severity severity, std::string_view id, std::string text, const std::string& name);
@@ -236,19 +187,17 @@ class job_core {
   void end_run(kept_job& which, const job_ended_in& end);
 
   // job_chains.cpp
-  void tell_downstream(const kept_job& ended, const upstream_end& end);
+  void tell_downstream(const std::string& ended, const upstream_end& end);
+  void take_end(kept_job& which, const std::string& upstream, upstream_end end);
   void try_chain(kept_job& which);
-  bool meets_by_instant(const kept_job& which) const;
-  std::set<std::string> roots_of(const std::string& name) const;
-  void run_chain(kept_job& which, const std::vector<upstream_end>& ends);
-  result<void> check_chain(const job_definition& definition) const;
-  std::string cycle_through(const job_definition& definition) const;
+  void skip_alone(kept_job& which);
+  void run_chain(kept_job& which, std::vector<upstream_end> ends);
 
   // job_commands.cpp
   void command(const job_command_in& input);
   void create(const job_command_in& input, const nlohmann::json& words);
   result<job_definition> checked_definition(const job_command_in& input,
-                                            const nlohmann::json& words);
+                                            const nlohmann::json& words) const;
   result<void> check_future(const job_definition& definition) const;
   void remove(const job_command_in& input, const nlohmann::json& words);
   void erase(kept_job& which);
@@ -257,39 +206,26 @@ class job_core {
   void backfill(const job_command_in& input, const nlohmann::json& words);
   void put_of_file();
   void adopt(const std::string& name, const std::string& text);
-  void define(const std::string& name, job_definition definition, owner of, const std::string& by);
+  void define(const std::string& name, job_definition definition, job_owner of,
+              const std::string& by);
   kept_job* find(const std::string& name);
+  const kept_job* find(const std::string& name) const;
 
-  // job_views.cpp
+  // job_questions.cpp
   void question(const job_command_in& input, const nlohmann::json& words);
-  nlohmann::json row_of(const kept_job& which) const;
-  nlohmann::json page_of(const kept_job& which) const;
-  nlohmann::json next_of(const kept_job& which, std::size_t count) const;
-  nlohmann::json policies_of(const kept_job& which) const;
-  nlohmann::json graph() const;
+  void list(std::uint64_t ticket);
+  void draw_graph(std::uint64_t ticket);
   void dry_run(const job_command_in& input);
-  std::uint64_t first_record(const kept_job& which) const;
   void explain(const job_command_in& input, const kept_job& which, const nlohmann::json& words);
-  nlohmann::json record_view(const kept_job& which, const job_record& record,
-                             const job_records_in& found) const;
-  nlohmann::json explanation(const kept_job& which, instant asked,
-                             const job_records_in& found) const;
-  std::string explain_due(const kept_job& which, instant due, const job_records_in& found) const;
-  std::string explain_record(const kept_job& which, const job_record& record, const std::string& at,
-                             const job_records_in& found) const;
   void answer(std::uint64_t ticket, const nlohmann::json& body);
   void fail(std::uint64_t ticket, errc code, std::string why);
 
-  // job_state.cpp
-  std::string definition_text(const kept_job& which) const;
-  std::string state_text(const kept_job& which) const;
-  void read_state(kept_job& which, std::string_view text) const;
-  duration offset_of(const kept_job& which) const;
-
   job_settings settings_;
   route_table routes_;
-  std::map<std::string, kept_job>
-      jobs_; // by name, in order: what is due at once fires in that order
+  /// By name, in order: what is due at once fires in that order.
+  std::map<std::string, kept_job> jobs_;
+  job_graph graph_;                      // of all of them
+  std::size_t paused_ = 0, running_ = 0; // of all of them, but for the commit that is being made
   std::set<std::pair<instant, std::string>> due_; // when the next instant of a job fires
   std::vector<instant> crashes_;                  // unclean starts, the newest ones
   std::optional<transaction> open_;               // being made

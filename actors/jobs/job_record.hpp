@@ -8,9 +8,11 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace skein {
 
@@ -42,6 +44,9 @@ struct job_record {
   bool has_run() const noexcept { return !id.empty(); }
   friend bool operator==(const job_record&, const job_record&) = default;
 };
+
+/// The events of runs, by the ids that the records have.
+using run_events = std::map<std::string, std::pair<event_id, delivery_state>>;
 
 std::string_view to_text(record_kind kind);
 nlohmann::json record_words(const job_record& record);

@@ -10,7 +10,7 @@ using nlohmann::json;
 
 /// A run that is to be: it starts, waits or is left out, as the job's overlap rule says.
 void job_core::want_run(kept_job& which, waiting_run run) {
-  const job_definition& job = which.definition;
+  const job_definition& job = *which.definition;
   const bool is_free = which.running.empty() && which.queue.empty();
   if (job.overlap == overlap_rule::allow ? which.running.size() < limits::job_running_max : is_free)
     return start_run(which, std::move(run));
@@ -35,6 +35,10 @@ void job_core::want_run(kept_job& which, waiting_run run) {
   if (which.queue.size() >= limits::job_queue_max)
     return leave_out(which, run,
                      std::to_string(limits::job_queue_max) + " instants were waiting already");
+  if (which.waiting_bytes() + run.handed.size() > limits::job_waiting_bytes_max)
+    return leave_out(which, run,
+                     "those that were waiting already have " +
+                         std::to_string(limits::job_waiting_bytes_max) + " bytes");
 #ifndef SKEIN_BUG_JOB_RECORD_SPANS_A_GAP
   close_record(which); // its instants follow one another without gaps
 #endif
@@ -42,7 +46,7 @@ void job_core::want_run(kept_job& which, waiting_run run) {
 }
 
 void job_core::start_run(kept_job& which, waiting_run run) {
-  std::string id = which.definition.name + "@" + format_rfc3339(run.due);
+  std::string id = which.name() + "@" + format_rfc3339(run.due);
   if (!is_due_record(run.kind))
     id += (run.kind == record_kind::triggered ? ".t" : ".b") + std::to_string(to_ns(now_.wall));
   auto made = which.impossible.contains(id)
@@ -50,18 +54,18 @@ void job_core::start_run(kept_job& which, waiting_run run) {
                                                      "another event has the id " + id}}
                   : make_event(which, run, id);
   if (!made) {
-    log(log_severity::error, "job-event-refused", to_string(made.error()), which.definition.name);
+    log(log_severity::error, "job-event-refused", to_string(made.error()), which.name());
     return leave_out(which, run, "its event was refused: " + to_string(made.error()));
   }
   add_record(which, {run.kind, run.due, run.due, 1, now_.wall, id, run.by});
   which.running.push_back({run.due, id, std::nullopt});
   open_->emits.push_back(*std::move(made));
-  open_->runs.emplace_back(which.definition.name, std::move(id));
+  open_->runs.emplace_back(which.name(), std::move(id));
 }
 
 result<journal::accept_op> job_core::make_event(const kept_job& which, const waiting_run& run,
                                                 const std::string& id) {
-  const job_definition& job = which.definition;
+  const job_definition& job = *which.definition;
   event made;
   made.id = id;
   made.source = job_source(job.name);
@@ -76,9 +80,12 @@ result<journal::accept_op> job_core::make_event(const kept_job& which, const wai
               : job.data_is_text ? data_kind::text
                                  : data_kind::json;
   made.data = job.data;
-  if (!run.data.empty()) {
+  if (!run.handed.empty()) {
     made.kind = data_kind::json;
-    made.data = run.data;
+    json data{{"after", raw_json<json>(run.handed)}};
+    if (!job.data.empty())
+      data["data"] = job.data_is_text ? json(job.data) : raw_json<json>(job.data);
+    made.data = write_json(data);
   }
   if (made.kind != data_kind::none)
     made.datacontenttype =
@@ -129,16 +136,16 @@ void job_core::leave_out(kept_job& which, const waiting_run& run, std::string wh
 void job_core::add_record(kept_job& which, job_record record) {
   switch (record.kind) {
     case record_kind::fired:
-      ++counted_.fired;
+      ++open_->counted.fired;
       break;
     case record_kind::caught_up:
-      ++counted_.caught_up;
+      ++open_->counted.caught_up;
       break;
     case record_kind::merged:
-      counted_.merged += record.count;
+      open_->counted.merged += record.count;
       break;
     case record_kind::skipped:
-      counted_.skipped += record.count;
+      open_->counted.skipped += record.count;
       break;
     case record_kind::triggered:
     case record_kind::backfilled:
@@ -168,7 +175,7 @@ void job_core::close_record(kept_job& which) {
 
 /// The newest limits::job_records_max of a job are kept.
 void job_core::write_record(kept_job& which, const job_record& record) {
-  const std::string& name = which.definition.name;
+  const std::string& name = which.name();
   const std::uint64_t number = which.next_record++;
   open_->records.push_back({settings_.records_agent,
                             {record_key(name, number), false, slice{record_words(record).dump()}}});
@@ -193,19 +200,20 @@ void job_core::end_run(kept_job& which, const job_ended_in& end) {
     which.failures = 0;
   else if (end.state == delivery_state::dead || end.state == delivery_state::expired)
     ++which.failures;
-  const std::uint32_t bound = which.definition.pause_after;
+  const std::uint32_t bound = which.definition->pause_after;
   if (bound > 0 && which.failures >= bound && !which.paused) {
-    which.paused = pause{now_.wall, "pause_after",
-                         std::to_string(which.failures) + " runs failed one after the other"};
-    which.changes.push_back({now_.wall, "pause_after", "paused: " + which.paused->why});
-    open_->definitions.insert(which.definition.name);
-    log(log_severity::warning, "job-paused", which.paused->why, which.definition.name);
+    which.paused = job_pause{now_.wall, "pause_after",
+                             std::to_string(which.failures) + " runs failed one after the other"};
+    which.note(now_.wall, "pause_after", "paused: " + which.paused->why);
+    open_->definitions.insert(which.name());
+    log(log_severity::warning, "job-paused", which.paused->why, which.name());
   }
   start_waiting(which);
-  upstream_end told{due, succeeded, end.id, {}};
-  if (end.reply.size() <= limits::job_output_bytes_max)
+  upstream_end told{due, succeeded, end.id, {}, false};
+  told.reply_is_omitted = end.reply.size() > limits::job_output_bytes_max;
+  if (!told.reply_is_omitted)
     told.reply = end.reply_is_json || end.reply.empty() ? end.reply : json(end.reply).dump();
-  tell_downstream(which, told);
+  tell_downstream(which.name(), told);
 }
 
 } // namespace skein

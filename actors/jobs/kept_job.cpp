@@ -1,4 +1,4 @@
-#include "actors/jobs/job_core.hpp"
+#include "actors/jobs/kept_job.hpp"
 
 #include "protocol/raw_json.hpp"
 
@@ -19,19 +19,60 @@ std::uint64_t hash_of_name(const std::string& name) {
 
 } // namespace
 
-duration job_core::offset_of(const kept_job& which) const {
-  const auto jitter = static_cast<std::uint64_t>(which.definition.jitter.count());
-  if (jitter == 0)
-    return duration{0};
-  return duration{static_cast<std::int64_t>(hash_of_name(which.definition.name) % jitter)};
+std::string_view to_text(job_owner owner) { return owner == job_owner::file ? "file" : "cli"; }
+
+const after_schedule* after_of(const job_definition& definition) {
+  return std::get_if<after_schedule>(&definition.schedule);
 }
 
-std::string job_core::definition_text(const kept_job& which) const {
-  json words{{"job", which.unreadable.empty() ? job_words(which.definition)
+kept_job::kept_job(const std::string& name) {
+  job_definition unknown;
+  unknown.name = name;
+  definition = std::make_shared<const job_definition>(std::move(unknown));
+}
+
+void kept_job::define(job_definition now, const job_surroundings& around) {
+  definition = std::make_shared<const job_definition>(std::move(now));
+  schedule = nullptr;
+  if (after_of(*definition) == nullptr)
+    schedule =
+        std::make_shared<const job_schedule>(*definition, *around.find_zone(definition->zone));
+}
+
+duration kept_job::offset() const {
+  const auto jitter = static_cast<std::uint64_t>(definition->jitter.count());
+  if (jitter == 0)
+    return duration{0};
+  return duration{static_cast<std::int64_t>(hash_of_name(name()) % jitter)};
+}
+
+void kept_job::note(instant at, std::string by, std::string what) {
+  changes.push_back({at, std::move(by), std::move(what)});
+  if (changes.size() > limits::job_changes_max)
+    changes.erase(changes.begin());
+}
+
+std::uint64_t kept_job::first_record() const noexcept {
+  return next_record > limits::job_records_max ? next_record - limits::job_records_max : 1;
+}
+
+std::size_t kept_job::waiting_bytes() const noexcept {
+  constexpr std::size_t names_and_times = 128;
+  std::size_t bytes = 0;
+  for (const waiting_run& each : queue)
+    bytes += each.handed.size() + each.by.size() + names_and_times;
+  for (const auto& [upstream, ends] : inputs)
+    for (const upstream_end& each : ends)
+      bytes += each.reply.size() + each.id.size() + names_and_times;
+  return bytes;
+}
+
+std::string definition_text(const kept_job& which) {
+  json words{{"job", which.unreadable.empty() ? job_words(*which.definition)
                                               : read_job_words(which.words)["job"]},
-             {"owner", which.of == owner::file ? "file" : "cli"},
+             {"owner", to_text(which.owner)},
              {"revision", which.revision}};
-  for (const change& each : which.changes)
+  for (const job_change& each : which.changes)
     words["changes"].push_back({{"at", to_ns(each.at)}, {"by", each.by}, {"what", each.what}});
   if (which.paused)
     words["paused"] = {
@@ -39,30 +80,30 @@ std::string job_core::definition_text(const kept_job& which) const {
   return write_json(words);
 }
 
-/// From `words`.
-void job_core::read_definition(kept_job& which) {
-  const json words = read_job_words(which.words);
+void read_definition(kept_job& which, std::string_view text, const job_surroundings& around) {
+  which.words = text;
+  const json words = read_job_words(text);
   if (!words.is_object() || !words.contains("job")) {
     which.unreadable = "what the journal has of it is no definition";
     return;
   }
-  job_reading read = read_job(which.definition.name, words["job"], settings_.around);
-  if (!read.problems.empty())
-    which.unreadable = job_error(read.problems).detail;
-  which.definition = std::move(read.job);
-  which.of = words.value("owner", "cli") == "file" ? owner::file : owner::people;
+  which.owner = words.value("owner", "cli") == "file" ? job_owner::file : job_owner::people;
   which.revision = words.value("revision", std::uint64_t{0});
   for (const json& each : words.value("changes", json::array()))
     which.changes.push_back({time_in(each, "at"), each.value("by", ""), each.value("what", "")});
   if (const auto paused = words.find("paused"); paused != words.end())
-    which.paused = pause{time_in(*paused, "at"), paused->value("by", ""), paused->value("why", "")};
-  if (which.unreadable.empty() &&
-      !std::holds_alternative<after_schedule>(which.definition.schedule))
-    which.schedule = std::make_shared<const job_schedule>(
-        which.definition, *settings_.around.find_zone(which.definition.zone));
+    which.paused =
+        job_pause{time_in(*paused, "at"), paused->value("by", ""), paused->value("why", "")};
+  job_reading read = read_job(which.name(), words["job"], around);
+  if (read.problems.empty()) {
+    which.words.clear();
+    return which.define(std::move(read.job), around);
+  }
+  which.unreadable = job_error(read.problems).detail;
+  which.definition = std::make_shared<const job_definition>(std::move(read.job));
 }
 
-std::string job_core::state_text(const kept_job& which) const {
+std::string state_text(const kept_job& which) {
   json words{{"created", to_ns(which.created)},
 #ifdef SKEIN_BUG_JOB_STANDS_STILL
              {"through", to_ns(which.created)},
@@ -76,7 +117,7 @@ std::string job_core::state_text(const kept_job& which) const {
     words["queue"].push_back({{"kind", to_text(each.kind)},
                               {"due", to_ns(each.due)},
                               {"by", each.by},
-                              {"data", each.data}});
+                              {"after", each.handed}});
   for (const running_run& each : which.running)
     words["running"].push_back({{"due", to_ns(each.due)}, {"id", each.id}});
   if (which.failures > 0)
@@ -86,18 +127,12 @@ std::string job_core::state_text(const kept_job& which) const {
       words["inputs"][name].push_back({{"due", to_ns(each.due)},
                                        {"ok", each.succeeded},
                                        {"id", each.id},
-                                       {"reply", each.reply}});
-  std::string text = words.dump();
-  if (text.size() <= limits::state_bytes_max - limits::job_output_bytes_max)
-    return text;
-  // Too much to be kept: after a crash what was handed on is missing, and said to be.
-  for (auto& [name, ends] : words["inputs"].items())
-    for (json& each : ends)
-      each["reply"] = "";
+                                       {"reply", each.reply},
+                                       {"omitted", each.reply_is_omitted}});
   return words.dump();
 }
 
-void job_core::read_state(kept_job& which, std::string_view text) const {
+void read_state(kept_job& which, std::string_view text) {
   const json words = json::parse(text, nullptr, false);
   if (!words.is_object())
     return;
@@ -109,7 +144,7 @@ void job_core::read_state(kept_job& which, std::string_view text) const {
   for (const json& each : words.value("queue", json::array())) {
     const auto kind = read_record(json{{"kind", each.value("kind", "")}, {"from", 0}}.dump());
     which.queue.push_back({kind ? kind->kind : record_kind::fired, time_in(each, "due"),
-                           each.value("by", ""), each.value("data", "")});
+                           each.value("by", ""), each.value("after", "")});
   }
   for (const json& each : words.value("running", json::array()))
     which.running.push_back({time_in(each, "due"), each.value("id", ""), std::nullopt});
@@ -118,15 +153,8 @@ void job_core::read_state(kept_job& which, std::string_view text) const {
   for (const auto& [name, ends] : inputs.items())
     for (const json& each : ends)
       which.inputs[name].push_back({time_in(each, "due"), each.value("ok", false),
-                                    each.value("id", ""), each.value("reply", "")});
-}
-
-void job_core::recover_starts(std::string_view state) {
-  const json words = json::parse(state, nullptr, false);
-  if (words.is_array())
-    for (const json& each : words)
-      if (each.is_number_integer())
-        crashes_.push_back(from_ns(each.get<std::int64_t>()));
+                                    each.value("id", ""), each.value("reply", ""),
+                                    each.value("omitted", false)});
 }
 
 } // namespace skein

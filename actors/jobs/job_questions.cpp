@@ -1,0 +1,149 @@
+#include "actors/jobs/job_core.hpp"
+#include "actors/jobs/job_views.hpp"
+#include "protocol/raw_json.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace skein {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t instants_max = 1'000;
+
+std::size_t count_in(const json& words, const char* key, std::size_t fallback, std::size_t most) {
+  const auto found = words.find(key);
+  std::size_t count = fallback;
+  if (found != words.end() && found->is_number_unsigned())
+    count = found->get<std::size_t>();
+  else if (found != words.end() && found->is_string())
+    count = static_cast<std::size_t>(std::strtoul(found->get<std::string>().c_str(), nullptr, 10));
+  return std::clamp<std::size_t>(count, 1, most);
+}
+
+} // namespace
+
+void job_core::question(const job_command_in& input, const json& words) {
+  if (input.operation == "job.list")
+    return list(input.ticket);
+  if (input.operation == "job.graph")
+    return draw_graph(input.ticket);
+  if (words.value("dry_run", false))
+    return dry_run(input);
+  const kept_job* const which = find(words.value("job", std::string{}));
+  if (which == nullptr)
+    return fail(input.ticket, errc::not_found,
+                "there is no job " + words.value("job", std::string{}));
+  if (input.operation == "job.describe")
+    return answer(input.ticket, job_page(*which, now_.wall));
+  if (input.operation == "job.next")
+    return answer(
+        input.ticket,
+        {{"job", which->name()},
+         {"schedule", schedule_text(*which->definition)},
+         {"zone", which->definition->zone},
+         {"next", next_instants(*which, count_in(words, "limit", job_instants_shown, instants_max),
+                                now_.wall)}});
+  if (input.operation == "job.explain")
+    return explain(input, *which, words);
+  if (input.operation != "job.history")
+    return fail(input.ticket, errc::invalid_argument, "there is no operation " + input.operation);
+  const std::size_t limit = count_in(words, "limit", limits::page_rows_default, instants_max);
+  readings_[++reads_] = {input.ticket, which->name(), std::nullopt, limit};
+  out_->push_back(read_records_effect{reads_, which->name(), which->first_record(),
+                                      which->next_record, limit, std::nullopt});
+}
+
+void job_core::list(std::uint64_t ticket) {
+  json rows = json::array();
+  for (const auto& [name, each] : jobs_)
+    rows.push_back(job_row(each, now_.wall));
+  answer(ticket, {{"jobs", std::move(rows)}, {"zone", settings_.around.default_zone}});
+}
+
+/// Checks what a create or an edit would do, and shows it.
+void job_core::dry_run(const job_command_in& input) {
+  if (input.operation != "job.create" && input.operation != "job.edit")
+    return fail(input.ticket, errc::invalid_argument, "only create and edit have a dry run");
+  const json exact = read_job_words(input.arguments);
+  auto checked = checked_definition(input, exact);
+  if (!checked)
+    return fail(input.ticket, checked.error().code, checked.error().detail);
+  kept_job shown{checked->name};
+  shown.created = shown.through = now_.wall;
+  if (const kept_job* const there = find(checked->name))
+    shown = *there;
+  shown.define(*std::move(checked), settings_.around);
+  shown.unreadable.clear();
+  ++shown.revision;
+  json view = job_page(shown, now_.wall);
+  view["dry_run"] = true;
+  answer(input.ticket, view);
+}
+
+void job_core::explain(const job_command_in& input, const kept_job& which, const json& words) {
+  if (!which.schedule)
+    return fail(
+        input.ticket, errc::invalid_argument,
+        which.unreadable.empty()
+            ? "it has no instants of its own: it is due when a run of the jobs before it has "
+              "ended; `skein job history` tells of each"
+            : "it cannot run: " + which.unreadable);
+  const std::string text = words.value("at", std::string{});
+  const auto at =
+      text.empty() ? std::optional{now_.wall} : parse_zone_time(text, which.schedule->zone());
+  if (!at)
+    return fail(
+        input.ticket, errc::invalid_argument,
+        "at must be a time, such as 2026-08-16T09:00:00Z, or one of the job's zone, such as "
+        "2026-08-16T09:00");
+  readings_[++reads_] = {input.ticket, which.name(), at, 0};
+  out_->push_back(read_records_effect{reads_, which.name(), which.first_record(), which.next_record,
+                                      16, due_until(*which.schedule, *at).value_or(*at)});
+}
+
+void job_core::on(job_records_in& input) {
+  const auto asked = readings_.extract(input.read);
+  if (asked.empty())
+    return;
+  const reading& which = asked.mapped();
+  const kept_job* const found = find(which.job);
+  if (found == nullptr)
+    return fail(which.ticket, errc::not_found, "there is no job " + which.job);
+  if (!input.records)
+    return fail(which.ticket, input.records.error().code, input.records.error().detail);
+  if (found->open)
+    input.records->push_back(*found->open);
+  if (which.explained)
+    return answer(which.ticket, job_explanation(*found, *which.explained, *input.records,
+                                                input.events, now_.wall));
+  const zone_rules* zone = settings_.around.find_zone(found->definition->zone);
+  json rows = json::array();
+  for (auto each = input.records->rbegin();
+       each != input.records->rend() && rows.size() < which.limit; ++each)
+    rows.push_back(record_view(*found, *each, input.events, zone));
+  answer(which.ticket, {{"job", which.job}, {"zone", found->definition->zone}, {"records", rows}});
+}
+
+void job_core::draw_graph(std::uint64_t ticket) {
+  json edges = json::array(), jobs = json::array();
+  for (const auto& [name, each] : jobs_) {
+    jobs.push_back({{"job", name}, {"schedule", schedule_text(*each.definition)}});
+    if (const auto* after = after_of(*each.definition))
+      for (const auto& up : after->jobs)
+        edges.push_back({{"from", up.job}, {"to", name}, {"wanted", to_text(up.wanted)}});
+  }
+  answer(ticket, {{"jobs", std::move(jobs)}, {"edges", std::move(edges)}});
+}
+
+void job_core::answer(std::uint64_t ticket, const json& body) {
+  out_->push_back(job_answer_effect{ticket, {errc::none, write_json(body)}});
+}
+
+void job_core::fail(std::uint64_t ticket, errc code, std::string why) {
+  out_->push_back(job_answer_effect{ticket, {code, std::move(why)}});
+}
+
+} // namespace skein

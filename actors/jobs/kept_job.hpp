@@ -1,0 +1,102 @@
+// A job as it is kept: its definition, who owns it, and where it stands.
+//
+// The definition and the state are two texts of the journal, written in one commit when both
+// change. What is derived is made again from them.
+#pragma once
+
+#include "actors/jobs/job_record.hpp"
+#include "protocol/ids.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skein {
+
+enum class job_owner : std::uint8_t { file, people };
+
+/// "file", "cli"
+std::string_view to_text(job_owner owner);
+
+struct job_pause {
+  instant at;
+  std::string by, why;
+};
+struct job_change {
+  instant at;
+  std::string by, what;
+};
+struct waiting_run {
+  record_kind kind = record_kind::fired;
+  instant due;
+  std::string by{};     // of those asked for by hand
+  std::string handed{}; // JSON: what upstreams hand on, by their names; else empty
+};
+struct running_run {
+  instant due;
+  std::string id;
+  std::optional<event_id> event; // once its commit was answered
+};
+/// A run of an upstream that has ended.
+struct upstream_end {
+  instant due;
+  bool succeeded = false;
+  std::string id;
+  std::string reply; // JSON
+  bool reply_is_omitted = false;
+};
+
+/// Copied before each change, so that it can be undone: what is large in it is shared.
+struct kept_job {
+  std::shared_ptr<const job_definition> definition; // never null
+  std::string unreadable;                           // why it cannot run; else empty
+  std::string words;                                // as kept, if it cannot be read
+  job_owner owner = job_owner::people;
+  std::uint64_t revision = 0;
+  std::vector<job_change> changes; // the newest limits::job_changes_max
+  std::optional<job_pause> paused;
+  // where it stands
+  instant created;
+  instant through; // up to here each instant has its record, or waits in the queue
+  std::uint64_t next_record = 1;
+  std::optional<job_record> open; // the newest record, which may still grow
+  std::deque<waiting_run> queue;
+  std::vector<running_run> running;
+  std::uint32_t failures = 0; // one after the other
+  std::map<std::string, std::deque<upstream_end>> inputs;
+  // derived
+  std::shared_ptr<const job_schedule> schedule; // null: it cannot run, or comes after others
+  std::optional<instant> next;                  // behind through
+  std::optional<instant> fires;                 // when the core looks at it
+  std::set<std::string> impossible;             // ids that the journal refused
+
+  explicit kept_job(const std::string& name = {});
+
+  const std::string& name() const noexcept { return definition->name; }
+  /// And the schedule that follows from it; its zone must be known.
+  void define(job_definition definition, const job_surroundings& around);
+  /// What its jitter adds to each instant: the same at every start and on every node.
+  duration offset() const;
+  void note(instant at, std::string by, std::string what);
+  /// The oldest record that is still there; the newest limits::job_records_max are.
+  std::uint64_t first_record() const noexcept;
+  /// Of the state, what waits for runs to end: at most limits::job_waiting_bytes_max.
+  std::size_t waiting_bytes() const noexcept;
+};
+
+/// What it comes after; null if it has a schedule of its own.
+const after_schedule* after_of(const job_definition& definition);
+
+std::string definition_text(const kept_job& job);
+/// A definition that cannot be read any more (its zone or agent has gone) stays as it is, and the
+/// job says why it does not run.
+void read_definition(kept_job& job, std::string_view text, const job_surroundings& around);
+std::string state_text(const kept_job& job);
+void read_state(kept_job& job, std::string_view text);
+
+} // namespace skein
