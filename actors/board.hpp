@@ -79,8 +79,9 @@ struct job_facts {
   job_core::counters counted;
   std::size_t jobs = 0;
   std::size_t paused = 0;
-  std::size_t running = 0;   // runs
-  instant next = no_instant; // when the next one fires; no_instant: none does
+  std::size_t unreadable = 0; // they do not run
+  std::size_t running = 0;    // runs
+  instant next = no_instant;  // when the next one fires; no_instant: none does
 };
 
 } // namespace skein

@@ -34,8 +34,7 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
     parts_->store->look_up([self = shared_from_this()](journal::reader& reader) {
       auto found = find_run(reader, self->which_.job, self->which_.id, self->which_.event);
       if (!found) {
-        // Not readable now: it is asked for again when the wait, which then has no event, is over.
-        self->which_.event ? self->wait() : self->tell_gone();
+        self->look_later(); // not readable now
       } else if (!*found) {
         self->tell_gone();
       } else if (is_terminal((**found).state())) {
@@ -121,7 +120,7 @@ void perform(self_ptr self) {
   state.effects.clear();
   const job_core& core = *state.parts->core;
   state.parts->facts->write(
-      {core.counted(), core.jobs(), core.paused(), core.running(), core.next()});
+      {core.counted(), core.jobs(), core.paused(), core.unreadable(), core.running(), core.next()});
 }
 
 } // namespace

@@ -1,8 +1,9 @@
 // Jobs that come after others. A run of each upstream is needed for one of theirs:
 //   - if all upstreams go back to one and the same job, the runs of one instant belong together,
-//   and
-//     the run they lead to has that instant
+//     and the run they lead to has that instant
 //   - else the next run of each, in the order in which they end
+// An instant of a chain begins when a run of a job with a schedule ends; from then on each job of
+// the chain runs for it or has a record that says why not.
 #include "actors/jobs/job_core.hpp"
 
 #include "protocol/raw_json.hpp"
@@ -16,22 +17,81 @@ using nlohmann::json;
 
 namespace {
 
-bool is_wanted(after_schedule::result wanted, bool succeeded) {
-  return wanted == after_schedule::result::any ||
-         succeeded == (wanted == after_schedule::result::success);
+bool is_wanted(after_schedule::result wanted, const upstream_end& end) {
+  switch (wanted) {
+    case after_schedule::result::success:
+      return end.succeeded;
+    case after_schedule::result::failure:
+      return !end.succeeded && !end.was_left_out();
+    case after_schedule::result::any:
+      return true;
+  }
+  return false;
+}
+
+std::string became(const upstream_end& end) {
+  return end.was_left_out() ? " was left out" : end.succeeded ? " succeeded" : " failed";
+}
+
+/// Whether two runs, or their ends, are about one instant: what was asked for by hand goes with
+/// what was asked for by hand.
+template <class One>
+bool is_like(const One& one, const upstream_end& other) {
+  return one.due == other.due && is_due_record(one.kind) == is_due_record(other.kind);
+}
+
+const upstream_end* find_like(const std::deque<upstream_end>& ends, const upstream_end& like) {
+  const auto found = std::find_if(ends.begin(), ends.end(),
+                                  [&](const upstream_end& each) { return is_like(each, like); });
+  return found == ends.end() ? nullptr : &*found;
+}
+
+std::optional<upstream_end> take_like(std::deque<upstream_end>& ends, const upstream_end& like) {
+  const auto found = std::find_if(ends.begin(), ends.end(),
+                                  [&](const upstream_end& each) { return is_like(each, like); });
+  if (found == ends.end())
+    return std::nullopt;
+  upstream_end taken = std::move(*found);
+  ends.erase(found);
+  return taken;
+}
+
+/// The run that an end would have led to.
+waiting_run unrun(const upstream_end& end, const std::string& upstream) {
+  if (is_due_record(end.kind))
+    return {record_kind::fired, end.due};
+  return {end.kind, end.due, upstream + " was " + std::string{to_text(end.kind)}};
+}
+
+json handed_on(const std::string& upstream, const upstream_end& end) {
+  json handed{{"source", job_source(upstream)},
+              {"due", format_rfc3339(end.due)},
+              {"succeeded", end.succeeded}};
+  if (end.was_left_out())
+    handed["left_out"] = true;
+  else
+    handed["id"] = end.id;
+  if (!end.reply.empty())
+    handed["reply"] = raw_json<json>(end.reply);
+  else if (end.reply_is_omitted)
+    handed["reply_omitted"] = true;
+  return handed;
 }
 
 } // namespace
 
 void job_core::tell_downstream(const std::string& ended, const upstream_end& end) {
+  // All have it before the first one acts: it may be one that another waits for as well.
+  std::vector<kept_job*> told;
   for (const std::string& name : graph_.behind(ended)) {
     kept_job& each = jobs_.at(name);
-    if (!each.unreadable.empty())
-      continue;
     begin(each);
     take_end(each, ended, end);
-    try_chain(each);
+    if (each.can_run()) // else it waits until it can
+      told.push_back(&each);
   }
+  for (kept_job* const each : told)
+    try_chain(*each);
 }
 
 /// What waits for the other jobs before it is bounded: replies go first, then the oldest ends.
@@ -45,92 +105,151 @@ void job_core::take_end(kept_job& which, const std::string& upstream, upstream_e
   ends.push_back(std::move(end));
   while (!ends.empty() && (ends.size() > limits::job_queue_max ||
                            which.waiting_bytes() > limits::job_waiting_bytes_max)) {
-    const instant due = ends.front().due;
-    if (due > which.through || !graph_.meets_by_instant(which.name()))
-      skip(which, due,
-           "too many runs of " + upstream + " were waiting for the other jobs before it");
-    which.through = std::max(which.through, due);
+    const upstream_end oldest = std::move(ends.front());
     ends.pop_front();
+    forget_end(which, oldest, upstream,
+               "too many runs of " + upstream + " were waiting for the other jobs before it");
   }
+}
+
+/// One that was taken out of what waits. If others wait for the same instant, or still come to it,
+/// that one is given up with them.
+void job_core::forget_end(kept_job& which, const upstream_end& end, const std::string& upstream,
+                          const std::string& why) {
+  const auto is_elsewhere = [&](const std::string& up) {
+    return find_like(which.inputs[up], end) != nullptr ||
+           (up != upstream && may_still_end(up, end));
+  };
+  const auto& before = graph_.before(which.name());
+  if (!graph_.meets_by_instant(which.name()) ||
+      std::none_of(before.begin(), before.end(), is_elsewhere))
+    leave_out(which, unrun(end, upstream), why);
+}
+
+/// After an edit: what has ended of jobs that it no longer comes after.
+void job_core::forget_ends(kept_job& which) {
+  const auto& before = graph_.before(which.name());
+  for (auto& [upstream, ends] : std::exchange(which.inputs, {}))
+    if (std::find(before.begin(), before.end(), upstream) != before.end())
+      which.inputs.emplace(upstream, std::move(ends));
+    else
+      for (const upstream_end& each : ends)
+        forget_end(which, each, upstream, "it does not come after " + upstream + " any more");
+  if (!before.empty() && which.can_run())
+    try_chain(which);
 }
 
 /// Runs for as long as there is an end of every upstream.
 void job_core::try_chain(kept_job& which) {
-  const after_schedule& after = *after_of(*which.definition);
-  const bool by_instant = graph_.meets_by_instant(which.name());
+  if (graph_.meets_by_instant(which.name())) {
+    run_by_instant(which);
+    return give_up(which);
+  }
+  const auto& before = after_of(*which.definition)->jobs;
   const auto is_here = [&](const auto& up) { return !which.inputs[up.job].empty(); };
-  while (std::all_of(after.jobs.begin(), after.jobs.end(), is_here)) {
-    if (by_instant) {
-      skip_alone(which);
-      if (!std::all_of(after.jobs.begin(), after.jobs.end(), is_here))
-        return;
-    }
+  while (std::all_of(before.begin(), before.end(), is_here)) {
     std::vector<upstream_end> ends;
-    for (const auto& up : after.jobs) {
+    for (const auto& up : before) {
       ends.push_back(std::move(which.inputs[up.job].front()));
       which.inputs[up.job].pop_front();
     }
-    run_chain(which, std::move(ends));
+    run_chain(which, ends);
   }
 }
 
-/// An upstream that has gone on to a later instant will not come back to an older one: what the
-/// others have of that one waits in vain. Until all are at one instant, or one of them has nothing.
-void job_core::skip_alone(kept_job& which) {
-  const after_schedule& after = *after_of(*which.definition);
-  std::set<instant> alone;
-  for (instant newest = instant::min();;) {
-    bool is_one = true, is_here = true;
-    for (const auto& up : after.jobs) {
-      auto& ends = which.inputs[up.job];
-      while (!ends.empty() && ends.front().due < newest) {
-        alone.insert(ends.front().due);
-        ends.pop_front();
-      }
-      is_here &= !ends.empty();
-      if (ends.empty() || ends.front().due == newest)
-        continue;
-      is_one = false;
-      newest = ends.front().due;
+/// What all upstreams have of one instant; they may come to it in any order.
+void job_core::run_by_instant(kept_job& which) {
+  const auto& before = after_of(*which.definition)->jobs;
+  auto& first = which.inputs[before.front().job];
+  for (std::size_t i = 0; i < first.size();) {
+    const upstream_end like = first[i];
+    const auto has_it = [&](const auto& up) {
+      return find_like(which.inputs[up.job], like) != nullptr;
+    };
+    if (!std::all_of(before.begin(), before.end(), has_it)) {
+      ++i;
+      continue;
     }
-    if (is_one || !is_here)
-      break;
-  }
-  for (const instant due : alone) {
-    if (due <= which.through)
-      continue; // it has its record: another upstream waited for it, and gave up
-    which.through = due;
-    skip(which, due, "not all of the jobs before it had a run for this instant");
+    std::vector<upstream_end> ends;
+    for (const auto& up : before)
+      ends.push_back(*take_like(which.inputs[up.job], like));
+    run_chain(which, ends);
   }
 }
 
-void job_core::run_chain(kept_job& which, std::vector<upstream_end> ends) {
+/// Of instants that cannot come together any more.
+void job_core::give_up(kept_job& which) {
+  const auto& before = after_of(*which.definition)->jobs;
+  for (const auto& up : before) {
+    auto& ends = which.inputs[up.job];
+    for (std::size_t i = 0; i < ends.size();) {
+      const upstream_end like = ends[i];
+      const auto is_missing = [&](const auto& other) {
+        return find_like(which.inputs[other.job], like) == nullptr &&
+               !may_still_end(other.job, like);
+      };
+      const auto missing = std::find_if(before.begin(), before.end(), is_missing);
+      if (missing == before.end()) {
+        ++i;
+        continue;
+      }
+      for (const auto& other : before)
+        take_like(which.inputs[other.job], like);
+      leave_out(which, unrun(like, up.job), missing->job + " had no run for this instant");
+    }
+  }
+}
+
+/// Whether a job has yet to tell of that instant.
+bool job_core::may_still_end(const std::string& name, const upstream_end& like) const {
+  std::set<std::string> seen;
+  return may_still_end(name, like, seen);
+}
+
+bool job_core::may_still_end(const std::string& name, const upstream_end& like,
+                             std::set<std::string>& seen) const {
+  const kept_job* const which = find(name);
+  if (which == nullptr || !seen.insert(name).second)
+    return false;
+  const auto is_it = [&](const auto& run) { return is_like(run, like); };
+  if (std::any_of(which->running.begin(), which->running.end(), is_it) ||
+      std::any_of(which->queue.begin(), which->queue.end(), is_it))
+    return true;
+  if (!which->can_run())
+    return false;
+  for (const auto& [upstream, ends] : which->inputs)
+    if (std::any_of(ends.begin(), ends.end(), is_it))
+      return true;
+  const auto& before = graph_.before(name);
+  return std::any_of(before.begin(), before.end(),
+                     [&](const std::string& up) { return may_still_end(up, like, seen); });
+}
+
+void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends) {
   const after_schedule& after = *after_of(*which.definition);
-  instant due = instant::min();
+  waiting_run run{record_kind::fired, instant::min()};
   json handed = json::object();
   std::string unmet;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const auto& up = after.jobs[i];
-    due = std::max(due, ends[i].due);
-    handed[up.job] = {{"id", ends[i].id},
-                      {"source", job_source(up.job)},
-                      {"due", format_rfc3339(ends[i].due)},
-                      {"succeeded", ends[i].succeeded}};
-    if (!ends[i].reply.empty())
-      handed[up.job]["reply"] = raw_json<json>(ends[i].reply);
-    else if (ends[i].reply_is_omitted)
-      handed[up.job]["reply_omitted"] = true;
-    if (!is_wanted(up.wanted, ends[i].succeeded))
-      unmet += (unmet.empty() ? "" : ", ") + up.job +
-               (ends[i].succeeded ? " succeeded" : " failed") + " (wanted " +
+    run.due = std::max(run.due, ends[i].due);
+    if (!is_due_record(ends[i].kind)) {
+      run.kind = ends[i].kind;
+      run.by = unrun(ends[i], up.job).by;
+    }
+    handed[up.job] = handed_on(up.job, ends[i]);
+    if (!is_wanted(up.wanted, ends[i]))
+      unmet += (unmet.empty() ? "" : ", ") + up.job + became(ends[i]) + " (wanted " +
                std::string{to_text(up.wanted)} + ")";
   }
-  which.through = std::max(which.through, due);
-  if (!unmet.empty())
-    return skip(which, due, std::move(unmet));
-  if (which.paused)
-    return skip(which, due, "paused by " + which.paused->by);
-  want_run(which, {record_kind::fired, due, {}, write_json(handed)});
+  run.is_again = run.due <= which.through && !graph_.meets_by_instant(which.name());
+  which.through = std::max(which.through, run.due);
+  if (!unmet.empty() || which.paused) {
+    leave_out(which, run, !unmet.empty() ? unmet : "paused by " + which.paused->by);
+    return;
+  }
+  run.handed = write_json(handed);
+  want_run(which, std::move(run));
 }
 
 } // namespace skein

@@ -48,7 +48,7 @@ void job_core::create(const job_command_in& input, const json& words) {
 
 /// The definition of a create or an edit, if it may be.
 result<job_definition> job_core::checked_definition(const job_command_in& input,
-                                                    const json& words) const {
+                                                    const json& words) {
   const std::string name = name_in(words);
   const bool is_new = input.operation == "job.create";
   const kept_job* const there = find(name);
@@ -59,6 +59,11 @@ result<job_definition> job_core::checked_definition(const job_command_in& input,
   if (there != nullptr && there->owner == job_owner::file)
     return error{errc::state_conflict, "the configuration owns job " + name +
                                            ": change it there, and start the node again"};
+  const auto seen = words.find("revision");
+  if (there != nullptr && seen != words.end() && *seen != there->revision)
+    return error{errc::state_conflict,
+                 "job " + name + " has been edited meanwhile: it is at revision " +
+                     std::to_string(there->revision) + ", not " + seen->dump()};
   if (is_new && jobs_.size() >= limits::jobs_max)
     return error{errc::overloaded,
                  "there are " + std::to_string(limits::jobs_max) + " jobs, and that is the most"};
@@ -70,6 +75,13 @@ result<job_definition> job_core::checked_definition(const job_command_in& input,
     return fits.error();
   if (auto comes = check_future(read.job); !comes)
     return comes.error();
+  kept_job sample{name};
+  sample.definition = std::make_shared<const job_definition>(read.job);
+  if (auto made = make_event(sample, {record_kind::fired, now_.wall},
+                             name + "@1970-01-01T00:00:00.000000000Z");
+      !made)
+    return error{errc::invalid_argument,
+                 "it would publish what is no event: " + to_string(made.error())};
   return std::move(read.job);
 }
 
@@ -104,10 +116,12 @@ void job_core::define(const std::string& name, job_definition definition, job_ow
   which->owner = of;
   ++which->revision;
   which->note(now_.wall, by, is_new ? "created" : "edited");
-  which->inputs.clear();
   open_->definitions.insert(name);
   open_->gone.erase(name);
+  forget_ends(*which);
   place(*which);
+  for (const std::string& each : graph_.behind(name))
+    check_chain_of(jobs_.at(each));
 }
 
 void job_core::remove(const job_command_in& input, const json& words) {
@@ -169,7 +183,9 @@ void job_core::trigger(const job_command_in& input, const json& words) {
                     " is still going on (overlap = skip)");
   begin(which);
   const std::size_t before = open_->runs.size();
-  want_run(which, {record_kind::triggered, now_.wall, by_in(words), {}});
+  if (const std::string why = want_run(which, {record_kind::triggered, now_.wall, by_in(words)});
+      !why.empty())
+    return fail(input.ticket, errc::state_conflict, why); // which the ledger has as well
   json body{{"job", which.name()}, {"waits", open_->runs.size() == before}};
   if (open_->runs.size() > before) {
     body["id"] = open_->runs.back().second;
@@ -209,7 +225,7 @@ void job_core::backfill(const job_command_in& input, const json& words) {
   begin(which);
   auto due = all ? std::optional{all->first} : std::nullopt;
   for (std::uint64_t i = 0; i < count; ++i, due = which.schedule->next(*due))
-    want_run(which, {record_kind::backfilled, *due, by_in(words), {}});
+    want_run(which, {record_kind::backfilled, *due, by_in(words)});
   open_->answers.emplace_back(input.ticket,
                               json{{"job", which.name()}, {"instants", count}}.dump());
 }
@@ -218,6 +234,8 @@ void job_core::backfill(const job_command_in& input, const json& words) {
 
 /// At the start: what the file says is what is there, but for jobs that people own.
 void job_core::put_of_file() {
+  is_of_file_put_ = open_->of_file = true;
+  open_->starts = settings_.unclean;
   for (const auto& [name, text] : settings_.of_file)
     adopt(name, text);
   std::vector<std::string> gone;
@@ -228,6 +246,10 @@ void job_core::put_of_file() {
     log(log_severity::info, "job-deleted", "it is no longer in the configuration", name);
     erase(jobs_.at(name));
   }
+  check_chains();
+  for (auto& [name, each] : jobs_)
+    if (!each.can_run())
+      log(log_severity::warning, "job-unreadable", "it does not run: " + each.unreadable, name);
 }
 
 void job_core::adopt(const std::string& name, const std::string& text) {
@@ -245,6 +267,26 @@ void job_core::adopt(const std::string& name, const std::string& text) {
       write_json(job_words(*there->definition)) == write_json(job_words(read.job)))
     return;
   define(name, std::move(read.job), job_owner::file, "file");
+}
+
+/// The file and people can make a chain together that neither could alone: with a circle, or with a
+/// job before it that has gone.
+void job_core::check_chains() {
+  for (auto& [name, each] : jobs_)
+    check_chain_of(each);
+}
+
+void job_core::check_chain_of(kept_job& which) {
+  if (after_of(*which.definition) == nullptr || !which.words.empty())
+    return;
+  const auto fits = graph_.check(*which.definition);
+  std::string problem = fits ? std::string{} : fits.error().detail;
+  if (problem == which.unreadable && which.inputs.empty())
+    return;
+  begin(which);
+  which.unreadable = std::move(problem);
+  if (which.can_run())
+    try_chain(which); // what has ended while it could not
 }
 
 } // namespace skein

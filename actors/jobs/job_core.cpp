@@ -13,19 +13,22 @@ namespace {
 /// Events of one commit; the rest of what is due goes into the next one.
 constexpr std::size_t emits_a_commit = 256;
 constexpr std::chrono::seconds again_after{1};
+/// While the wall clock is set back, time stands still: it is looked at again after this.
+constexpr std::chrono::milliseconds clock_patience{50};
 /// The longest the core sleeps: a paused job's instants are written down at least so often.
 constexpr std::chrono::hours look_every{1};
 
 } // namespace
 
 job_core::job_core(job_settings settings)
-  : settings_{std::move(settings)}, routes_{settings_.routes} {}
+  : settings_{std::move(settings)}, routes_{settings_.routes}, emits_a_commit_{emits_a_commit} {}
 
 void job_core::recover(const std::string& name, std::string_view definition,
                        std::string_view state) {
   kept_job found{name};
   read_definition(found, definition, settings_.around);
   read_state(found, state);
+  by_hand_ = std::max(by_hand_, found.by_hand);
   graph_.put(*found.definition);
   count(found, true);
   jobs_.emplace(name, std::move(found));
@@ -43,44 +46,73 @@ void job_core::start(moment now, std::vector<job_effect>& out) {
   now_ = now;
   out_ = &out;
   started_ = now.wall;
-  open_.emplace();
   std::erase_if(crashes_, [&](instant at) { return at < now.wall - limits::job_breaker_time; });
   if (settings_.unclean) {
     crashes_.push_back(now.wall);
-    open_->starts = true;
-    if (has_crashed_often())
+    keeps_crashing_ = crashes_.size() >= limits::job_breaker_crashes;
+    if (keeps_crashing_)
       log(log_severity::warning, "jobs-breaker",
           "the node has ended unclean " + std::to_string(crashes_.size()) + " times within " +
               format_duration(limits::job_breaker_time) +
               ": what jobs have missed meanwhile is not caught up",
           {});
   }
-  put_of_file();
   for (auto& [name, each] : jobs_) {
     place(each);
-    for (const running_run& run : each.running)
+    for (const running_run& run : each.running) {
       out.push_back(watch_run_effect{name, run.id, run.event});
+      // Whoever waits behind it has ended it, and may not have come to say so.
+      if (each.definition->overlap == overlap_rule::cancel && !each.queue.empty())
+        out.push_back(cancel_run_effect{name, run.id, run.event});
+    }
   }
-  fire_due();
-  submit();
+  while (!sent_ && go_on()) {}
   arm();
 }
 
 void job_core::step(job_input input, moment now, std::vector<job_effect>& out) {
+  if (now.boot > now_.boot)
+    time_stands_still_ = now.wall == now_.wall;
   now_ = now;
   out_ = &out;
   std::visit([&](auto& each) { on(each); }, input);
-  if (!sent_) {
-    if (!open_)
-      open_.emplace();
-    take_waiting();
-    if (!stopping_ && (!not_before_ || *not_before_ <= now.boot)) {
-      not_before_.reset();
+  while (!sent_ && go_on()) {}
+  arm();
+}
+
+/// One commit, if there is something for it. A command has one of its own: what is refused because
+/// of others is not its fault.
+bool job_core::go_on() {
+  open_.emplace();
+  if (has_work() && may_decide() && (commands_.empty() || !decided_last_)) {
+    decided_last_ = open_->decides = true;
+    if (!is_of_file_put_) {
+      put_of_file();
+    } else {
+      take_ends();
       fire_due();
     }
-    submit();
+  } else if (!commands_.empty()) {
+    decided_last_ = false;
+    command(commands_.front());
+    commands_.pop_front();
+  } else {
+    open_.reset();
+    return false;
   }
-  arm();
+  submit();
+  return true;
+}
+
+/// Whether there is something to decide.
+bool job_core::has_work() const {
+  return !is_of_file_put_ || !ends_.empty() || (!due_.empty() && due_.begin()->first <= now_.wall);
+}
+
+bool job_core::may_decide() {
+  if (not_before_ && *not_before_ <= now_.boot)
+    not_before_.reset();
+  return !stopping_ && !not_before_;
 }
 
 void job_core::on(job_command_in& input) {
@@ -94,10 +126,15 @@ void job_core::on(job_command_in& input) {
     return question(input, words);
   if (stopping_)
     return fail(input.ticket, errc::draining, "the node is shutting down");
-  waiting_.emplace_back(std::move(input));
+  commands_.emplace_back(std::move(input));
 }
 
-void job_core::on(job_ended_in& input) { waiting_.emplace_back(std::move(input)); }
+/// On the way to a stop it stays as it is, and the next start looks again: what would begin now is
+/// not in the count of what waits.
+void job_core::on(job_ended_in& input) {
+  if (!stopping_)
+    ends_.emplace_back(std::move(input));
+}
 
 void job_core::on(job_watch_in& input) {
   if (const kept_job* const which = find(input.job))
@@ -106,15 +143,12 @@ void job_core::on(job_watch_in& input) {
         out_->push_back(watch_run_effect{input.job, run.id, run.event});
 }
 
-void job_core::take_waiting() {
-  while (!waiting_.empty() && open_->emits.size() < emits_a_commit) {
-    job_input next = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (const auto* asked = std::get_if<job_command_in>(&next))
-      command(*asked);
-    else if (const auto* ended = std::get_if<job_ended_in>(&next))
-      if (kept_job* const which = find(ended->job))
-        end_run(*which, *ended);
+void job_core::take_ends() {
+  while (!ends_.empty() && open_->emits.size() < emits_a_commit_) {
+    const job_ended_in next = std::move(ends_.front());
+    ends_.pop_front();
+    if (kept_job* const which = find(next.job))
+      end_run(*which, next);
   }
 }
 
@@ -133,7 +167,7 @@ void job_core::begin(kept_job& which) { open_->before.try_emplace(which.name(), 
 
 void job_core::fire_due() {
   while (!due_.empty() && due_.begin()->first <= now_.wall &&
-         open_->emits.size() < emits_a_commit) {
+         open_->emits.size() < emits_a_commit_) {
     kept_job& which = jobs_.at(due_.begin()->second);
     decide(which);
     place(which);
@@ -149,12 +183,13 @@ bool job_core::decide(kept_job& which) {
                        which.definition->catch_up_max, false};
   const duration offset = which.offset();
 #ifdef SKEIN_BUG_JOB_BREAKER_IS_OPEN
-  how.nothing_is_caught_up = false &&
+  how.nothing_is_caught_up =
+      false &&
 #else
   how.nothing_is_caught_up =
 #endif
-                             which.definition->breaker && has_crashed_often() && which.next &&
-                             *which.next + offset < started_;
+      which.definition->breaker && keeps_crashing_ &&
+      which.schedule->next(which.through).value_or(started_) + offset < started_;
   const due_plan plan = decide_due(*which.schedule, how, offset, which.through, now_.wall);
   if (plan.stretches.empty())
     return false;
@@ -266,6 +301,7 @@ void job_core::settle(const journal::op_result& verdict) {
       auto& before = sent_->before.at(name);
       if (before)
         before->impossible.insert(id);
+      emits_a_commit_ = 1; // what has to be made again for the next one
       log(log_severity::error, "job-id-taken",
           "another event has the id " + id + " and other content: the instant is left out", name);
       return undo({}, false);
@@ -276,6 +312,7 @@ void job_core::settle(const journal::op_result& verdict) {
       return undo({errc::fenced, "the shards of this node were taken over"}, true);
   }
   transaction done = *std::exchange(sent_, std::nullopt);
+  emits_a_commit_ = std::min(emits_a_commit, emits_a_commit_ * 2);
   counted_.fired += done.counted.fired;
   counted_.caught_up += done.counted.caught_up;
   counted_.merged += done.counted.merged;
@@ -320,8 +357,9 @@ void job_core::undo(const error& why, bool try_again) {
   for (const auto& [ticket, body] : refused.answers)
     fail(ticket, why.code == errc::none ? errc::state_conflict : why.code,
          why.code == errc::none ? "another event has the id of this run" : why.detail);
-  waiting_.insert(waiting_.begin(), refused.ends.begin(), refused.ends.end());
-  if (!try_again)
+  ends_.insert(ends_.begin(), refused.ends.begin(), refused.ends.end());
+  is_of_file_put_ = is_of_file_put_ && !refused.of_file;
+  if (!try_again || !refused.decides)
     return;
   log(log_severity::warning, "jobs-refused",
       "what is due waits, as the store refuses: " + to_string(why), {});
@@ -333,10 +371,11 @@ void job_core::undo(const error& why, bool try_again) {
 void job_core::arm() {
   boot_time at = now_.boot + look_every;
   if (!due_.empty() && !sent_ && !stopping_)
-    at =
-        std::min<boot_time>(at, now_.boot + std::max(duration{0}, due_.begin()->first - now_.wall));
+    at = std::min<boot_time>(
+        at, now_.boot + std::max<duration>(due_.begin()->first - now_.wall,
+                                           time_stands_still_ ? clock_patience : duration{0}));
   if (not_before_)
-    at = std::max(at, *not_before_);
+    at = *not_before_;
   if (armed_ && *armed_ <= at && *armed_ > now_.boot)
     return;
   armed_ = at;
@@ -345,12 +384,12 @@ void job_core::arm() {
 
 /// In the numbers of all jobs: comes, or goes.
 void job_core::count(const kept_job& which, bool is_there) noexcept {
-  const std::size_t pauses = which.paused ? 1 : 0;
+  const std::size_t stands = which.can_run() ? 0 : 1;
+  const std::size_t pauses = which.can_run() && which.paused ? 1 : 0;
   paused_ += is_there ? pauses : -pauses;
+  unreadable_ += is_there ? stands : -stands;
   running_ += is_there ? which.running.size() : -which.running.size();
 }
-
-bool job_core::has_crashed_often() const { return crashes_.size() >= limits::job_breaker_crashes; }
 
 void job_core::log(log_severity severity, std::string_view id, std::string text,
                    const std::string& name) {

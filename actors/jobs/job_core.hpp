@@ -78,13 +78,12 @@ struct cancel_run_effect {
   std::string id;
   std::optional<event_id> event;
 };
-/// The records numbered first to before last, or of them the page that has `around`.
+/// Of the records numbered first to before last those that are wanted.
 struct read_records_effect {
   std::uint64_t read = 0;
   std::string job;
   std::uint64_t first = 0, last = 0;
-  std::size_t limit = 0; // the newest so many, or those nearest to `around`
-  std::optional<instant> around;
+  record_choice wanted;
 };
 using job_effect = std::variant<submit_effect, job_answer_effect, watch_run_effect,
                                 cancel_run_effect, read_records_effect, wake_effect, log_effect>;
@@ -123,7 +122,8 @@ class job_core {
   const counters& counted() const noexcept { return counted_; }
   std::size_t jobs() const noexcept { return jobs_.size(); }
   std::size_t paused() const noexcept { return paused_; }
-  std::size_t running() const noexcept { return running_; } // runs
+  std::size_t unreadable() const noexcept { return unreadable_; } // they do not run
+  std::size_t running() const noexcept { return running_; }       // runs
   /// When the next instant fires; no_instant: none does.
   instant next() const noexcept { return due_.empty() ? no_instant : due_.begin()->first; }
 
@@ -138,9 +138,11 @@ class job_core {
     std::vector<std::pair<std::string, std::string>> runs;      // job and id, of each emit
     std::vector<std::pair<std::uint64_t, std::string>> answers; // ticket, body
     std::vector<cancel_run_effect> cancels;
-    std::vector<job_input> ends; // taken into account; again if it is undone
-    counters counted;            // what it decides
-    bool starts = false;         // the list of unclean starts has changed
+    std::vector<job_ended_in> ends; // taken into account; again if it is undone
+    bool decides = false;           // what is due, or has ended; not a command
+    bool of_file = false;           // what the configuration says; again if it is undone
+    counters counted;               // what it decides
+    bool starts = false;            // the list of unclean starts has changed
     bool empty() const noexcept { return before.empty() && !starts; }
   };
   struct reading {
@@ -158,7 +160,10 @@ class job_core {
   void on(job_records_in& input);
   void on(tick_in&) {}
   void on(stop_starting_in&) { stopping_ = true; }
-  void take_waiting();
+  bool go_on();
+  bool has_work() const;
+  bool may_decide();
+  void take_ends();
   void fire_due();
   bool decide(kept_job& which);
   void decide_all(kept_job& which);
@@ -171,33 +176,39 @@ class job_core {
   void place(kept_job& which);
   void unplace(kept_job& which);
   void log(log_severity severity, std::string_view id, std::string text, const std::string& name);
-  bool has_crashed_often() const;
 
   // job_runs.cpp
-  void want_run(kept_job& which, waiting_run run);
-  void start_run(kept_job& which, waiting_run run);
+  std::string want_run(kept_job& which, waiting_run run);
+  std::string start_run(kept_job& which, waiting_run run);
+  std::string leave_out(kept_job& which, const waiting_run& run, std::string why);
+  std::string run_id(const kept_job& which, const waiting_run& run);
   void start_waiting(kept_job& which);
   result<journal::accept_op> make_event(const kept_job& which, const waiting_run& run,
                                         const std::string& id);
   void add_record(kept_job& which, job_record record);
   void close_record(kept_job& which);
   void write_record(kept_job& which, const job_record& record);
-  void leave_out(kept_job& which, const waiting_run& run, std::string why);
-  void skip(kept_job& which, instant due, std::string why);
   void end_run(kept_job& which, const job_ended_in& end);
 
   // job_chains.cpp
   void tell_downstream(const std::string& ended, const upstream_end& end);
   void take_end(kept_job& which, const std::string& upstream, upstream_end end);
+  void forget_end(kept_job& which, const upstream_end& end, const std::string& upstream,
+                  const std::string& why);
+  void forget_ends(kept_job& which);
   void try_chain(kept_job& which);
-  void skip_alone(kept_job& which);
-  void run_chain(kept_job& which, std::vector<upstream_end> ends);
+  void run_by_instant(kept_job& which);
+  void give_up(kept_job& which);
+  bool may_still_end(const std::string& name, const upstream_end& like) const;
+  bool may_still_end(const std::string& name, const upstream_end& like,
+                     std::set<std::string>& seen) const;
+  void run_chain(kept_job& which, const std::vector<upstream_end>& ends);
 
   // job_commands.cpp
   void command(const job_command_in& input);
   void create(const job_command_in& input, const nlohmann::json& words);
   result<job_definition> checked_definition(const job_command_in& input,
-                                            const nlohmann::json& words) const;
+                                            const nlohmann::json& words);
   result<void> check_future(const job_definition& definition) const;
   void remove(const job_command_in& input, const nlohmann::json& words);
   void erase(kept_job& which);
@@ -205,11 +216,14 @@ class job_core {
   void trigger(const job_command_in& input, const nlohmann::json& words);
   void backfill(const job_command_in& input, const nlohmann::json& words);
   void put_of_file();
+  void check_chains();
+  void check_chain_of(kept_job& which);
   void adopt(const std::string& name, const std::string& text);
   void define(const std::string& name, job_definition definition, job_owner of,
               const std::string& by);
   kept_job* find(const std::string& name);
   const kept_job* find(const std::string& name) const;
+  const kept_job* committed(const std::string& name) const;
 
   // job_questions.cpp
   void question(const job_command_in& input, const nlohmann::json& words);
@@ -217,6 +231,7 @@ class job_core {
   void draw_graph(std::uint64_t ticket);
   void dry_run(const job_command_in& input);
   void explain(const job_command_in& input, const kept_job& which, const nlohmann::json& words);
+  const zone_rules& zone_of(const kept_job& which) const;
   void answer(std::uint64_t ticket, const nlohmann::json& body);
   void fail(std::uint64_t ticket, errc code, std::string why);
 
@@ -224,18 +239,26 @@ class job_core {
   route_table routes_;
   /// By name, in order: what is due at once fires in that order.
   std::map<std::string, kept_job> jobs_;
-  job_graph graph_;                      // of all of them
-  std::size_t paused_ = 0, running_ = 0; // of all of them, but for the commit that is being made
+  job_graph graph_; // of all of them
+  std::size_t paused_ = 0, unreadable_ = 0,
+              running_ = 0; // of all of them, but for the commit that is being made
   std::set<std::pair<instant, std::string>> due_; // when the next instant of a job fires
   std::vector<instant> crashes_;                  // unclean starts, the newest ones
   std::optional<transaction> open_;               // being made
   std::optional<transaction> sent_;               // with the journal
-  std::deque<job_input> waiting_;                 // behind it: commands and ends
+  std::deque<job_command_in> commands_;           // behind it
+  std::deque<job_ended_in> ends_;
+  bool time_stands_still_ = false; // the wall clock was set back and has to catch up
+  bool decided_last_ = false;      // commands take turns with what is due
+  bool is_of_file_put_ = false;    // what the configuration says is there
+  std::size_t emits_a_commit_;     // fewer for a while when another event had the id of one
+  std::uint64_t by_hand_ = 0;      // the newest number of a run that was asked for
   std::map<std::uint64_t, reading> readings_;
   std::uint64_t reads_ = 0;
   std::optional<boot_time> not_before_; // the journal refused: nothing is decided before
   std::optional<boot_time> armed_;
   instant started_;
+  bool keeps_crashing_ = false; // the last process crashed, as did some before it
   bool stopping_ = false;
   counters counted_;
   moment now_{};

@@ -267,7 +267,10 @@ class job_reader {
     job_definition& job = read_.job;
     job.misfire = choice("misfire", misfire_words)
                       .value_or(job.heartbeat ? misfire_rule::skip : misfire_rule::once);
-    job.overlap = choice("overlap", overlap_words).value_or(overlap_rule::skip);
+    job.overlap =
+        choice("overlap", overlap_words)
+            .value_or(std::holds_alternative<after_schedule>(job.schedule) ? overlap_rule::queue
+                                                                           : overlap_rule::skip);
     job.catch_up = span("catch_up", std::chrono::seconds{1}, limits::job_catch_up_max);
     job.catch_up_max = number("catch_up_max", 1, limits::job_catch_up_runs_max).value_or(100);
     job.jitter = span("jitter", duration{0}, limits::job_period_max).value_or(duration{0});

@@ -36,6 +36,12 @@ void job_graph::erase(const std::string& name) {
     }
 }
 
+const std::vector<std::string>& job_graph::before(const std::string& name) const {
+  static const std::vector<std::string> none;
+  const auto found = before_.find(name);
+  return found == before_.end() ? none : found->second;
+}
+
 const std::set<std::string>& job_graph::behind(const std::string& name) const {
   static const std::set<std::string> none;
   const auto found = behind_.find(name);

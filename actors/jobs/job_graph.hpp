@@ -16,6 +16,8 @@ class job_graph {
   void put(const job_definition& definition);
   void erase(const std::string& name);
 
+  /// The jobs that this one comes after; none if it has a schedule of its own.
+  const std::vector<std::string>& before(const std::string& name) const;
   /// The jobs that come after this one, by name.
   const std::set<std::string>& behind(const std::string& name) const;
   /// Whether all the jobs before this one go back to one and the same job: then the runs of one

@@ -1,5 +1,5 @@
 #include "actors/jobs/job_core.hpp"
-#include "actors/jobs/job_views.hpp"
+#include "actors/jobs/job_explanation.hpp"
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ void job_core::question(const job_command_in& input, const json& words) {
     return draw_graph(input.ticket);
   if (words.value("dry_run", false))
     return dry_run(input);
-  const kept_job* const which = find(words.value("job", std::string{}));
+  const kept_job* const which = committed(words.value("job", std::string{}));
   if (which == nullptr)
     return fail(input.ticket, errc::not_found,
                 "there is no job " + words.value("job", std::string{}));
@@ -53,13 +53,22 @@ void job_core::question(const job_command_in& input, const json& words) {
   const std::size_t limit = count_in(words, "limit", limits::page_rows_default, instants_max);
   readings_[++reads_] = {input.ticket, which->name(), std::nullopt, limit};
   out_->push_back(read_records_effect{reads_, which->name(), which->first_record(),
-                                      which->next_record, limit, std::nullopt});
+                                      which->next_record, record_choice::newest(limit)});
+}
+
+/// As the journal has it: what a commit under way changes is told when it is answered.
+const kept_job* job_core::committed(const std::string& name) const {
+  if (sent_)
+    if (const auto found = sent_->before.find(name); found != sent_->before.end())
+      return found->second ? &*found->second : nullptr;
+  return find(name);
 }
 
 void job_core::list(std::uint64_t ticket) {
   json rows = json::array();
   for (const auto& [name, each] : jobs_)
-    rows.push_back(job_row(each, now_.wall));
+    if (const kept_job* const which = committed(name))
+      rows.push_back(job_row(*which, now_.wall));
   answer(ticket, {{"jobs", std::move(rows)}, {"zone", settings_.around.default_zone}});
 }
 
@@ -77,6 +86,7 @@ void job_core::dry_run(const job_command_in& input) {
     shown = *there;
   shown.define(*std::move(checked), settings_.around);
   shown.unreadable.clear();
+  shown.words.clear();
   ++shown.revision;
   json view = job_page(shown, now_.wall);
   view["dry_run"] = true;
@@ -84,24 +94,17 @@ void job_core::dry_run(const job_command_in& input) {
 }
 
 void job_core::explain(const job_command_in& input, const kept_job& which, const json& words) {
-  if (!which.schedule)
-    return fail(
-        input.ticket, errc::invalid_argument,
-        which.unreadable.empty()
-            ? "it has no instants of its own: it is due when a run of the jobs before it has "
-              "ended; `skein job history` tells of each"
-            : "it cannot run: " + which.unreadable);
   const std::string text = words.value("at", std::string{});
-  const auto at =
-      text.empty() ? std::optional{now_.wall} : parse_zone_time(text, which.schedule->zone());
+  const auto at = text.empty() ? std::optional{now_.wall} : parse_zone_time(text, zone_of(which));
   if (!at)
     return fail(
         input.ticket, errc::invalid_argument,
         "at must be a time, such as 2026-08-16T09:00:00Z, or one of the job's zone, such as "
         "2026-08-16T09:00");
   readings_[++reads_] = {input.ticket, which.name(), at, 0};
+  const auto due = which.schedule ? due_until(*which.schedule, *at) : std::nullopt;
   out_->push_back(read_records_effect{reads_, which.name(), which.first_record(), which.next_record,
-                                      16, due_until(*which.schedule, *at).value_or(*at)});
+                                      record_choice::around(*at, due)});
 }
 
 void job_core::on(job_records_in& input) {
@@ -109,7 +112,7 @@ void job_core::on(job_records_in& input) {
   if (asked.empty())
     return;
   const reading& which = asked.mapped();
-  const kept_job* const found = find(which.job);
+  const kept_job* const found = committed(which.job);
   if (found == nullptr)
     return fail(which.ticket, errc::not_found, "there is no job " + which.job);
   if (!input.records)
@@ -117,13 +120,13 @@ void job_core::on(job_records_in& input) {
   if (found->open)
     input.records->push_back(*found->open);
   if (which.explained)
-    return answer(which.ticket, job_explanation(*found, *which.explained, *input.records,
-                                                input.events, now_.wall));
-  const zone_rules* zone = settings_.around.find_zone(found->definition->zone);
+    return answer(which.ticket,
+                  explain_job({*found, zone_of(*found), *input.records, input.events, now_.wall},
+                              *which.explained));
   json rows = json::array();
   for (auto each = input.records->rbegin();
        each != input.records->rend() && rows.size() < which.limit; ++each)
-    rows.push_back(record_view(*found, *each, input.events, zone));
+    rows.push_back(record_view(*found, *each, input.events, zone_of(*found)));
   answer(which.ticket, {{"job", which.job}, {"zone", found->definition->zone}, {"records", rows}});
 }
 
@@ -136,6 +139,12 @@ void job_core::draw_graph(std::uint64_t ticket) {
         edges.push_back({{"from", up.job}, {"to", name}, {"wanted", to_text(up.wanted)}});
   }
   answer(ticket, {{"jobs", std::move(jobs)}, {"edges", std::move(edges)}});
+}
+
+/// For what is told of a job: UTC if its own has gone.
+const zone_rules& job_core::zone_of(const kept_job& which) const {
+  const zone_rules* const own = settings_.around.find_zone(which.definition->zone);
+  return own != nullptr ? *own : *settings_.around.find_zone("UTC");
 }
 
 void job_core::answer(std::uint64_t ticket, const json& body) {

@@ -53,13 +53,12 @@ job_records_in read_job_records(journal::reader& reader, agent_no records,
   job_records_in read;
   read.read = which.read;
   std::uint64_t first = which.first;
-  if (!which.around)
-    first = std::max(first, which.last - std::min<std::uint64_t>(which.last, which.limit));
-  std::vector<job_record> found;
+  if (const auto limit = which.wanted.limit())
+    first = std::max(first, which.last - std::min<std::uint64_t>(which.last, *limit));
+  record_choice wanted = which.wanted;
   const auto take = [&](const std::string&, const slice& value) {
     if (auto record = read_record(value.view()))
-      if (!which.around || (record->from <= *which.around && *which.around <= record->to))
-        found.push_back(*std::move(record));
+      wanted.offer(*std::move(record));
   };
   auto done =
       each_state(reader, records, record_key(which.job, first - std::min<std::uint64_t>(first, 1)),
@@ -68,6 +67,7 @@ job_records_in read_job_records(journal::reader& reader, agent_no records,
     read.records = done.error();
     return read;
   }
+  std::vector<job_record> found = wanted.take();
   for (const job_record& each : found)
     if (each.has_run())
       if (const auto run = find_run(reader, which.job, each.id, std::nullopt); run && *run)

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace skein {
@@ -17,6 +18,13 @@ constexpr std::size_t number_digits = 12;
 } // namespace
 
 std::string_view to_text(record_kind kind) { return kind_texts[static_cast<std::size_t>(kind)]; }
+
+std::optional<record_kind> read_record_kind(std::string_view text) {
+  const auto found = std::find(kind_texts.begin(), kind_texts.end(), text);
+  if (found == kind_texts.end())
+    return std::nullopt;
+  return static_cast<record_kind>(found - kind_texts.begin());
+}
 
 json record_words(const job_record& record) {
   json words{{"kind", to_text(record.kind)},
@@ -38,14 +46,11 @@ std::optional<job_record> read_record(std::string_view text) {
   if (!words.is_object() || !words.contains("from") || !words.contains("kind") ||
       !words["from"].is_number_integer() || !words["kind"].is_string())
     return std::nullopt;
-  job_record record;
-  const auto kind = words["kind"].get<std::string>();
-  std::size_t known = 0;
-  while (known < kind_texts.size() && kind_texts[known] != kind)
-    ++known;
-  if (known == kind_texts.size())
+  const auto kind = read_record_kind(words["kind"].get<std::string>());
+  if (!kind)
     return std::nullopt;
-  record.kind = static_cast<record_kind>(known);
+  job_record record;
+  record.kind = *kind;
   record.from = from_ns(words["from"].get<std::int64_t>());
   record.to = from_ns(words.value("to", to_ns(record.from)));
   record.count = words.value("count", std::uint64_t{1});
@@ -53,6 +58,39 @@ std::optional<job_record> read_record(std::string_view text) {
   record.id = words.value("id", std::string{});
   record.why = words.value("why", std::string{});
   return record;
+}
+
+bool is_same_second(instant one, instant other) noexcept {
+  return std::chrono::floor<std::chrono::seconds>(one) ==
+         std::chrono::floor<std::chrono::seconds>(other);
+}
+
+record_choice record_choice::newest(std::size_t limit) {
+  record_choice choice;
+  choice.limit_ = limit;
+  return choice;
+}
+
+record_choice record_choice::around(instant asked, std::optional<instant> due) {
+  record_choice choice;
+  choice.asked_ = asked;
+  choice.due_ = due;
+  return choice;
+}
+
+void record_choice::offer(job_record record) {
+  const bool is_due = is_due_record(record.kind);
+  if (limit_ || (due_ && record.from <= *due_ && *due_ <= record.to) ||
+      (is_due ? record.from <= asked_ && asked_ <= record.to : is_same_second(record.from, asked_)))
+    chosen_.push_back(std::move(record));
+  else if (is_due && record.to < asked_ && (!before_ || before_->to < record.to))
+    before_ = std::move(record);
+}
+
+std::vector<job_record> record_choice::take() {
+  if (before_)
+    chosen_.insert(chosen_.begin(), *std::exchange(before_, std::nullopt));
+  return std::exchange(chosen_, {});
 }
 
 std::string record_key(const std::string& job, std::uint64_t number) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace skein {
 
@@ -45,10 +46,35 @@ struct job_record {
   friend bool operator==(const job_record&, const job_record&) = default;
 };
 
+/// People ask with seconds.
+bool is_same_second(instant one, instant other) noexcept;
+
+/// Of a ledger, offered in its order: the newest so many, or what an explanation needs - what was
+/// decided about the instant `due`, what was asked for by hand at the time or for it, and the
+/// newest that was decided about an instant before the time.
+class record_choice {
+ public:
+  static record_choice newest(std::size_t limit);
+  static record_choice around(instant asked, std::optional<instant> due);
+
+  /// How many of the newest records have to be offered; empty: all of them.
+  std::optional<std::size_t> limit() const noexcept { return limit_; }
+  void offer(job_record record);
+  std::vector<job_record> take();
+
+ private:
+  std::optional<std::size_t> limit_;
+  instant asked_;
+  std::optional<instant> due_;
+  std::vector<job_record> chosen_;
+  std::optional<job_record> before_;
+};
+
 /// The events of runs, by the ids that the records have.
 using run_events = std::map<std::string, std::pair<event_id, delivery_state>>;
 
 std::string_view to_text(record_kind kind);
+std::optional<record_kind> read_record_kind(std::string_view text);
 nlohmann::json record_words(const job_record& record);
 /// Empty for what is no record.
 std::optional<job_record> read_record(std::string_view text);

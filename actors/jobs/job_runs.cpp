@@ -8,22 +8,41 @@ namespace skein {
 
 using nlohmann::json;
 
-/// A run that is to be: it starts, waits or is left out, as the job's overlap rule says.
-void job_core::want_run(kept_job& which, waiting_run run) {
+namespace {
+
+/// What is made up for: missed instants one by one, and instants of the past that were asked for.
+bool is_made_up(const job_definition& job, record_kind kind) {
+  return kind == record_kind::backfilled ||
+         (kind == record_kind::caught_up && job.misfire == misfire_rule::all);
+}
+
+/// Whether a run waits for those before it although overlap = skip: what is made up for is not left
+/// out because of its own kind, and what is on time is not left out because of it.
+bool waits_in_line(const kept_job& which, record_kind kind) {
   const job_definition& job = *which.definition;
-  const bool is_free = which.running.empty() && which.queue.empty();
-  if (job.overlap == overlap_rule::allow ? which.running.size() < limits::job_running_max : is_free)
+  const auto is = [&](const auto& run) { return is_made_up(job, run.kind); };
+  return is_made_up(job, kind) || std::any_of(which.running.begin(), which.running.end(), is) ||
+         std::any_of(which.queue.begin(), which.queue.end(), is);
+}
+
+} // namespace
+
+/// A run that is to be: it starts, waits or is left out, as the job's overlap rule says. Why it was
+/// left out; else empty.
+std::string job_core::want_run(kept_job& which, waiting_run run) {
+  const job_definition& job = *which.definition;
+  const bool allows = job.overlap == overlap_rule::allow;
+  if (which.queue.empty() &&
+      (allows ? which.running.size() < limits::job_running_max : which.running.empty()))
     return start_run(which, std::move(run));
-  // What was asked for, or is caught up one by one, is not left out because of its own kind.
-  const bool waits = job.overlap != overlap_rule::skip || run.kind == record_kind::backfilled ||
-                     (run.kind == record_kind::caught_up && job.misfire == misfire_rule::all);
-  if (!waits)
+  const bool waits = waits_in_line(which, run.kind);
+  if (job.overlap == overlap_rule::skip && !waits)
     return leave_out(which, run,
                      which.running.empty()
                          ? "another run was waiting (overlap = skip)"
                          : "the run of " + format_rfc3339(which.running.front().due) +
                                " was still going on (overlap = skip)");
-  if (job.overlap == overlap_rule::cancel) {
+  if (job.overlap == overlap_rule::cancel && !waits) {
     for (const running_run& each : which.running)
       open_->cancels.push_back({job.name, each.id, each.event});
     for (const waiting_run& each : std::exchange(which.queue, {}))
@@ -43,12 +62,11 @@ void job_core::want_run(kept_job& which, waiting_run run) {
   close_record(which); // its instants follow one another without gaps
 #endif
   which.queue.push_back(std::move(run));
+  return {};
 }
 
-void job_core::start_run(kept_job& which, waiting_run run) {
-  std::string id = which.name() + "@" + format_rfc3339(run.due);
-  if (!is_due_record(run.kind))
-    id += (run.kind == record_kind::triggered ? ".t" : ".b") + std::to_string(to_ns(now_.wall));
+std::string job_core::start_run(kept_job& which, waiting_run run) {
+  std::string id = run_id(which, run);
   auto made = which.impossible.contains(id)
                   ? result<journal::accept_op>{error{errc::identity_conflict,
                                                      "another event has the id " + id}}
@@ -58,9 +76,25 @@ void job_core::start_run(kept_job& which, waiting_run run) {
     return leave_out(which, run, "its event was refused: " + to_string(made.error()));
   }
   add_record(which, {run.kind, run.due, run.due, 1, now_.wall, id, run.by});
-  which.running.push_back({run.due, id, std::nullopt});
+  which.running.push_back({run.due, id, std::nullopt, run.kind});
   open_->emits.push_back(*std::move(made));
   open_->runs.emplace_back(which.name(), std::move(id));
+  return {};
+}
+
+/// That of the instant, which is the job's own; else with a number that no run had before, also not
+/// while the clock stands still.
+std::string job_core::run_id(const kept_job& which, const waiting_run& run) {
+  std::string id = which.name() + "@" + format_rfc3339(run.due);
+  if (is_due_record(run.kind) && !run.is_again)
+    return id;
+  const auto now = static_cast<std::uint64_t>(to_ns(now_.wall));
+  by_hand_ = std::max(by_hand_ + 1, now);
+  jobs_.at(which.name()).by_hand = by_hand_;
+  const char* const why = run.kind == record_kind::triggered    ? ".t"
+                          : run.kind == record_kind::backfilled ? ".b"
+                                                                : ".c";
+  return id + why + std::to_string(by_hand_);
 }
 
 result<journal::accept_op> job_core::make_event(const kept_job& which, const waiting_run& run,
@@ -112,7 +146,9 @@ result<journal::accept_op> job_core::make_event(const kept_job& which, const wai
 }
 
 void job_core::start_waiting(kept_job& which) {
-  while (!which.queue.empty() && which.running.empty() && !which.paused) {
+  const bool allows = which.definition->overlap == overlap_rule::allow;
+  while (!which.queue.empty() && !which.paused &&
+         (allows ? which.running.size() < limits::job_running_max : which.running.empty())) {
     waiting_run next = std::move(which.queue.front());
     which.queue.pop_front();
     start_run(which, std::move(next));
@@ -121,15 +157,16 @@ void job_core::start_waiting(kept_job& which) {
 
 // ---- records ------------------------------------------------------------------------------------
 
-void job_core::skip(kept_job& which, instant due, std::string why) {
-  add_record(which, {record_kind::skipped, due, due, 1, now_.wall, {}, std::move(why)});
-}
-
-/// A run that was to be, and will not.
-void job_core::leave_out(kept_job& which, const waiting_run& run, std::string why) {
+/// A run that was to be, and will not. Those that come after one that comes after others learn of
+/// it: they wait for that instant. The reason once more.
+std::string job_core::leave_out(kept_job& which, const waiting_run& run, std::string why) {
   if (is_due_record(run.kind))
-    return skip(which, run.due, std::move(why));
-  add_record(which, {run.kind, run.due, run.due, 1, now_.wall, {}, run.by + ", but " + why});
+    add_record(which, {record_kind::skipped, run.due, run.due, 1, now_.wall, {}, why});
+  else
+    add_record(which, {run.kind, run.due, run.due, 1, now_.wall, {}, run.by + ", but " + why});
+  if (after_of(*which.definition) != nullptr)
+    tell_downstream(which.name(), {run.due, false, {}, {}, false, run.kind});
+  return why;
 }
 
 /// A record without an event stays open: the next instant of the same verdict joins it.
@@ -162,7 +199,7 @@ void job_core::add_record(kept_job& which, job_record record) {
     return;
   }
   close_record(which);
-  if (is_of_one_run(record.kind))
+  if (is_of_one_run(record.kind) || !which.schedule) // those of a chain do not follow one another
     write_record(which, record);
   else
     which.open = std::move(record);
@@ -193,10 +230,9 @@ void job_core::end_run(kept_job& which, const job_ended_in& end) {
     return;
   begin(which);
   open_->ends.emplace_back(end);
-  const instant due = run->due;
+  upstream_end told{run->due, end.state == delivery_state::done, end.id, {}, false, run->kind};
   which.running.erase(run);
-  const bool succeeded = end.state == delivery_state::done;
-  if (succeeded)
+  if (told.succeeded)
     which.failures = 0;
   else if (end.state == delivery_state::dead || end.state == delivery_state::expired)
     ++which.failures;
@@ -209,7 +245,6 @@ void job_core::end_run(kept_job& which, const job_ended_in& end) {
     log(log_severity::warning, "job-paused", which.paused->why, which.name());
   }
   start_waiting(which);
-  upstream_end told{due, succeeded, end.id, {}, false};
   told.reply_is_omitted = end.reply.size() > limits::job_output_bytes_max;
   if (!told.reply_is_omitted)
     told.reply = end.reply_is_json || end.reply.empty() ? end.reply : json(end.reply).dump();

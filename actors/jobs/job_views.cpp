@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::chrono::hours remark_before{36};
 
-/// "2026-10-25T02:30:00+02:00"
+} // namespace
+
 std::string local_text(instant at, const zone_rules& zone) {
   const auto offset = zone.at(at).offset;
   std::string text = format_rfc3339(at + offset);
@@ -27,7 +28,6 @@ std::string local_text(instant at, const zone_rules& zone) {
   return text + shown;
 }
 
-/// What the clocks do near an instant; empty if they do nothing.
 std::string clock_remark(instant due, const zone_rules& zone) {
   const offset_span span = zone.at(due);
   const auto near = [&](instant change) {
@@ -46,6 +46,8 @@ std::string clock_remark(instant due, const zone_rules& zone) {
   return {};
 }
 
+namespace {
+
 json instant_view(instant due, const zone_rules& zone) {
   json view{{"utc", format_rfc3339(due)}, {"local", local_text(due, zone)}};
   if (const std::string remark = clock_remark(due, zone); !remark.empty())
@@ -59,7 +61,9 @@ json policies_of(const kept_job& which) {
   json told = json::array();
   const std::string bound = job.catch_up                       ? format_duration(*job.catch_up)
                             : job.misfire == misfire_rule::all ? std::string{"24h"}
-                                                               : "half of its period, 1h at most";
+                            : std::holds_alternative<at_schedule>(job.schedule)
+                                ? "1h"
+                                : "half of its period, 1h at most";
   if (which.schedule) { // of its own instants
     switch (job.misfire) {
       case misfire_rule::skip:
@@ -93,7 +97,7 @@ json policies_of(const kept_job& which) {
   }
   if (which.offset() > duration{0})
     told.push_back("jitter: it runs " + format_duration(which.offset()) +
-                   " behind each instant, always by the same");
+                   " behind each instant, always by the same, of " + format_duration(job.jitter));
   if (job.timeout > duration{0})
     told.push_back("timeout: a run ends after " + format_duration(job.timeout));
   if (job.pause_after > 0)
@@ -130,8 +134,7 @@ json job_row(const kept_job& which, instant now) {
 
 json job_page(const kept_job& which, instant now) {
   json page = job_row(which, now);
-  page["definition"] =
-      which.unreadable.empty() ? job_words(*which.definition) : read_job_words(which.words)["job"];
+  page["definition"] = kept_words(which);
   page["revision"] = which.revision;
   page["created"] = format_rfc3339(which.created);
   page["next"] = next_instants(which, job_instants_shown, now);
@@ -178,22 +181,18 @@ std::optional<instant> due_until(const job_schedule& schedule, instant asked) {
 // ---- records ------------------------------------------------------------------------------------
 
 json record_view(const kept_job& which, const job_record& record, const run_events& events,
-                 const zone_rules* zone) {
-  json view{{"verdict", to_text(record.kind)},
-            {"from", format_rfc3339(record.from)},
-            {"to", format_rfc3339(record.to)},
-            {"count", record.count},
+                 const zone_rules& zone) {
+  json view{{"verdict", to_text(record.kind)},          {"from", format_rfc3339(record.from)},
+            {"to", format_rfc3339(record.to)},          {"local", local_text(record.from, zone)},
+            {"local_to", local_text(record.to, zone)},  {"count", record.count},
             {"decided", format_rfc3339(record.decided)}};
-  if (zone != nullptr) {
-    view["local"] = local_text(record.from, *zone);
-    view["local_to"] = local_text(record.to, *zone);
-  }
   if (!record.why.empty())
     view["why"] = record.why;
   if (!record.has_run())
     return view;
   view["late_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(
-                        record.decided - record.from - which.offset())
+                        record.decided - record.from -
+                        (is_due_record(record.kind) ? which.offset() : duration{0}))
                         .count();
   view["id"] = record.id;
   if (const auto event = events.find(record.id); event != events.end()) {
@@ -201,97 +200,6 @@ json record_view(const kept_job& which, const job_record& record, const run_even
     view["state"] = to_string(event->second.second);
   }
   return view;
-}
-
-namespace {
-
-/// What an explanation is made of.
-struct known {
-  const kept_job& which;
-  const std::vector<job_record>& records;
-  const run_events& events;
-  instant now;
-};
-
-std::string explain_record(const known& from, const job_record& record, const std::string& at) {
-  const kept_job& which = from.which;
-  const auto event = from.events.find(record.id);
-  const std::string run = event == from.events.end()
-                              ? "event " + record.id
-                              : "event " + to_string(event->second.first) + ", which is " +
-                                    std::string{to_string(event->second.second)};
-  const std::string late = format_duration(
-      std::chrono::floor<std::chrono::milliseconds>(record.decided - record.from - which.offset()));
-  switch (record.kind) {
-    case record_kind::fired:
-      return "It ran for " + at + ", " + late + " late, as " + run + ".";
-    case record_kind::caught_up:
-      return "It was missed at " + at + " and ran " + late + " late, as " + run +
-             " (misfire = " + std::string{to_text(which.definition->misfire)} + ").";
-    case record_kind::merged:
-      return "It did not run for " + at + " of its own: " + record.why + " (" +
-             std::to_string(record.count) + " instants).";
-    default:
-      return "It did not run for " + at + ": " + record.why +
-             (record.count > 1 ? " (" + std::to_string(record.count) + " instants, from " +
-                                     local_text(record.from, which.schedule->zone()) + " to " +
-                                     local_text(record.to, which.schedule->zone()) + ")."
-                               : ".");
-  }
-}
-
-std::string explain_due(const known& from, instant due) {
-  const kept_job& which = from.which;
-  const std::string at = local_text(due, which.schedule->zone());
-  const instant fires = due + which.offset();
-  if (due <= which.created)
-    return "At " + at + " there was no such job yet: it was created at " +
-           local_text(which.created, which.schedule->zone()) + ".";
-  if (fires > from.now)
-    return "It is due at " + at + ", in " + format_duration(fires - from.now) +
-           (which.paused ? "; it will be left out if the job is still paused then." : ".");
-  for (const waiting_run& each : which.queue)
-    if (each.due == due)
-      return "The instant " + at + " waits until the run before has ended.";
-  if (due > which.through)
-    return which.paused ? "The instant " + at + " is left out: the job is paused by " +
-                              which.paused->by + "."
-                        : "The instant " + at + " is being decided right now.";
-  for (const job_record& each : from.records)
-    if (is_due_record(each.kind) && each.from <= due && due <= each.to)
-      return explain_record(from, each, at);
-  return "What became of " + at + " is not known any more: the newest " +
-         std::to_string(limits::job_records_max) + " records of a job are kept.";
-}
-
-} // namespace
-
-/// In plain words, why it did or did not run at an instant.
-json job_explanation(const kept_job& which, instant asked, const std::vector<job_record>& records,
-                     const run_events& events, instant now) {
-  const zone_rules& zone = which.schedule->zone();
-  const auto shown = [&](instant at) { return local_text(at, zone); };
-  std::vector<std::string> words;
-  const auto found_due = due_until(*which.schedule, asked);
-  if (found_due != asked) {
-    const auto behind = which.schedule->next(asked);
-    words.push_back("It was not due at " + shown(asked) + ": its instants around that are " +
-                    (found_due ? shown(*found_due) : std::string{"none before"}) + " and " +
-                    (behind ? shown(*behind) : std::string{"none behind"}) + ".");
-  }
-  if (!found_due)
-    return {{"job", which.name()}, {"at", shown(asked)}, {"explanation", words}};
-  const instant due = *found_due;
-  const std::string remark = clock_remark(due, zone);
-  words.push_back(explain_due({which, records, events, now}, due));
-  if (!remark.empty())
-    words.push_back("Near it " + remark + ".");
-  json body{
-      {"job", which.name()}, {"at", shown(asked)}, {"due", shown(due)}, {"explanation", words}};
-  for (const job_record& each : records)
-    if (each.from <= due && due <= each.to)
-      body["records"].push_back(record_view(which, each, events, &zone));
-  return body;
 }
 
 } // namespace skein

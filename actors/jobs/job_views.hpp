@@ -7,7 +7,7 @@
 
 #include <cstddef>
 #include <optional>
-#include <vector>
+#include <string>
 
 namespace skein {
 
@@ -18,16 +18,16 @@ nlohmann::json job_row(const kept_job& which, instant now);
 /// With definition, policies in words, next instants, changes.
 nlohmann::json job_page(const kept_job& which, instant now);
 nlohmann::json next_instants(const kept_job& which, std::size_t count, instant now);
-/// A record of the ledger; without local times if its zone is not known (any more).
+/// A record of the ledger.
 nlohmann::json record_view(const kept_job& which, const job_record& record,
-                           const run_events& events, const zone_rules* zone);
+                           const run_events& events, const zone_rules& zone);
+
+/// "2026-10-25T02:30:00+02:00"
+std::string local_text(instant at, const zone_rules& zone);
+/// What the clocks do near an instant; empty if they do nothing.
+std::string clock_remark(instant due, const zone_rules& zone);
 
 /// The newest instant that is not behind `asked`, if there is one within what is worth a search.
 std::optional<instant> due_until(const job_schedule& schedule, instant asked);
-/// In plain words, why it did or did not run at an instant; of a job that has a schedule, with the
-/// records around due_until() of that.
-nlohmann::json job_explanation(const kept_job& which, instant asked,
-                               const std::vector<job_record>& records, const run_events& events,
-                               instant now);
 
 } // namespace skein

@@ -12,6 +12,10 @@ instant time_in(const json& words, const char* name) {
   return from_ns(words.value(name, std::int64_t{0}));
 }
 
+record_kind kind_in(const json& words) {
+  return read_record_kind(words.value("kind", "")).value_or(record_kind::fired);
+}
+
 /// A job's own part of its jitter: the same at every start and on every node.
 std::uint64_t hash_of_name(const std::string& name) {
   return siphash128(name, 0x736b65696e6a6f62ull, 0).low;
@@ -67,11 +71,13 @@ std::size_t kept_job::waiting_bytes() const noexcept {
   return bytes;
 }
 
+json kept_words(const kept_job& which) {
+  return which.words.empty() ? job_words(*which.definition) : read_job_words(which.words)["job"];
+}
+
 std::string definition_text(const kept_job& which) {
-  json words{{"job", which.unreadable.empty() ? job_words(*which.definition)
-                                              : read_job_words(which.words)["job"]},
-             {"owner", to_text(which.owner)},
-             {"revision", which.revision}};
+  json words{
+      {"job", kept_words(which)}, {"owner", to_text(which.owner)}, {"revision", which.revision}};
   for (const job_change& each : which.changes)
     words["changes"].push_back({{"at", to_ns(each.at)}, {"by", each.by}, {"what", each.what}});
   if (which.paused)
@@ -110,16 +116,19 @@ std::string state_text(const kept_job& which) {
 #else
              {"through", to_ns(which.through)},
 #endif
-             {"records", which.next_record}};
+             {"records", which.next_record},
+             {"by_hand", which.by_hand}};
   if (which.open)
     words["open"] = record_words(*which.open);
   for (const waiting_run& each : which.queue)
     words["queue"].push_back({{"kind", to_text(each.kind)},
                               {"due", to_ns(each.due)},
                               {"by", each.by},
+                              {"again", each.is_again},
                               {"after", each.handed}});
   for (const running_run& each : which.running)
-    words["running"].push_back({{"due", to_ns(each.due)}, {"id", each.id}});
+    words["running"].push_back(
+        {{"due", to_ns(each.due)}, {"id", each.id}, {"kind", to_text(each.kind)}});
   if (which.failures > 0)
     words["failures"] = which.failures;
   for (const auto& [name, ends] : which.inputs)
@@ -128,7 +137,8 @@ std::string state_text(const kept_job& which) {
                                        {"ok", each.succeeded},
                                        {"id", each.id},
                                        {"reply", each.reply},
-                                       {"omitted", each.reply_is_omitted}});
+                                       {"omitted", each.reply_is_omitted},
+                                       {"kind", to_text(each.kind)}});
   return words.dump();
 }
 
@@ -139,22 +149,23 @@ void read_state(kept_job& which, std::string_view text) {
   which.created = time_in(words, "created");
   which.through = time_in(words, "through");
   which.next_record = words.value("records", std::uint64_t{1});
+  which.by_hand = words.value("by_hand", std::uint64_t{0});
   if (const auto open = words.find("open"); open != words.end())
     which.open = read_record(open->dump());
   for (const json& each : words.value("queue", json::array())) {
-    const auto kind = read_record(json{{"kind", each.value("kind", "")}, {"from", 0}}.dump());
-    which.queue.push_back({kind ? kind->kind : record_kind::fired, time_in(each, "due"),
-                           each.value("by", ""), each.value("after", "")});
+    which.queue.push_back({kind_in(each), time_in(each, "due"), each.value("by", ""),
+                           each.value("again", false), each.value("after", "")});
   }
   for (const json& each : words.value("running", json::array()))
-    which.running.push_back({time_in(each, "due"), each.value("id", ""), std::nullopt});
+    which.running.push_back(
+        {time_in(each, "due"), each.value("id", ""), std::nullopt, kind_in(each)});
   which.failures = words.value("failures", 0u);
   const json inputs = words.value("inputs", json::object());
   for (const auto& [name, ends] : inputs.items())
     for (const json& each : ends)
       which.inputs[name].push_back({time_in(each, "due"), each.value("ok", false),
                                     each.value("id", ""), each.value("reply", ""),
-                                    each.value("omitted", false)});
+                                    each.value("omitted", false), kind_in(each)});
 }
 
 } // namespace skein

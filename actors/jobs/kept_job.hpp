@@ -34,21 +34,26 @@ struct job_change {
 struct waiting_run {
   record_kind kind = record_kind::fired;
   instant due;
-  std::string by{};     // of those asked for by hand
-  std::string handed{}; // JSON: what upstreams hand on, by their names; else empty
+  std::string by{};      // of those asked for by hand
+  bool is_again = false; // its instant is not its own: of a chain whose jobs go their own ways
+  std::string handed{};  // JSON: what upstreams hand on, by their names; else empty
 };
 struct running_run {
   instant due;
   std::string id;
-  std::optional<event_id> event; // once its commit was answered
+  std::optional<event_id> event{}; // once its commit was answered
+  record_kind kind = record_kind::fired;
 };
-/// A run of an upstream that has ended.
+/// A run of an upstream that has ended, or was left out (by one that comes after others itself).
 struct upstream_end {
   instant due;
   bool succeeded = false;
-  std::string id;
-  std::string reply; // JSON
+  std::string id{};    // empty: it was left out
+  std::string reply{}; // JSON
   bool reply_is_omitted = false;
+  record_kind kind = record_kind::fired; // of the run
+
+  bool was_left_out() const noexcept { return id.empty(); }
 };
 
 /// Copied before each change, so that it can be undone: what is large in it is shared.
@@ -64,6 +69,7 @@ struct kept_job {
   instant created;
   instant through; // up to here each instant has its record, or waits in the queue
   std::uint64_t next_record = 1;
+  std::uint64_t by_hand = 0;      // the newest number of a run that was asked for
   std::optional<job_record> open; // the newest record, which may still grow
   std::deque<waiting_run> queue;
   std::vector<running_run> running;
@@ -82,6 +88,8 @@ struct kept_job {
   void define(job_definition definition, const job_surroundings& around);
   /// What its jitter adds to each instant: the same at every start and on every node.
   duration offset() const;
+  /// Whether it runs at all: it can be read, and those that it comes after are there.
+  bool can_run() const noexcept { return unreadable.empty(); }
   void note(instant at, std::string by, std::string what);
   /// The oldest record that is still there; the newest limits::job_records_max are.
   std::uint64_t first_record() const noexcept;
@@ -92,6 +100,8 @@ struct kept_job {
 /// What it comes after; null if it has a schedule of its own.
 const after_schedule* after_of(const job_definition& definition);
 
+/// Its definition in JSON; of one that cannot be read any more as it was.
+nlohmann::json kept_words(const kept_job& job);
 std::string definition_text(const kept_job& job);
 /// A definition that cannot be read any more (its zone or agent has gone) stays as it is, and the
 /// job says why it does not run.

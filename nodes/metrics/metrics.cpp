@@ -158,9 +158,10 @@ void put_disk(page& out, const disk_facts& disk) {
 }
 
 void put_jobs(page& out, const job_facts& jobs) {
-  out.gauge("skein_jobs", "Jobs, active and paused.")
-      .value(number(jobs.jobs - jobs.paused), {{"state", "active"}})
-      .value(number(jobs.paused), {{"state", "paused"}});
+  out.gauge("skein_jobs", "Jobs: active, paused, and unreadable, which do not run.")
+      .value(number(jobs.jobs - jobs.paused - jobs.unreadable), {{"state", "active"}})
+      .value(number(jobs.paused), {{"state", "paused"}})
+      .value(number(jobs.unreadable), {{"state", "unreadable"}});
   out.gauge("skein_job_runs", "Runs of jobs that go on.").value(number(jobs.running));
   out.counter("skein_job_instants_total", "Due instants of jobs since the start: fired, "
                                           "caught-up, merged, skipped.")

@@ -80,6 +80,12 @@ void job_world::restart(bool clean) {
   open();
 }
 
+void job_world::stop_starting() {
+  std::vector<job_effect> effects;
+  core_->step(stop_starting_in{}, now_, effects);
+  perform(effects);
+}
+
 void job_world::tick() {
   std::vector<job_effect> effects;
   core_->step(tick_in{}, now_, effects);
@@ -97,14 +103,21 @@ void job_world::run_until(instant end) {
   }
 }
 
+bool job_world::is_there(const std::string& id) {
+  return !must(must(engine_->new_reader())->list({.id = id, .limit = 1})).events.empty();
+}
+
 void job_world::perform(std::vector<job_effect>& effects) {
+  std::vector<job_ended_in> gone; // of runs that the journal does not know when it is looked up
   for (job_effect& each : effects) {
     if (auto* submit = std::get_if<submit_effect>(&each))
       held_.push_back(std::move(submit->batch));
     else if (auto* told = std::get_if<job_answer_effect>(&each))
       answers_[told->ticket] = std::move(told->answer);
     else if (auto* watch = std::get_if<watch_run_effect>(&each))
-      watched_[watch->id] = watch->job;
+      is_there(watch->id)
+          ? void(watched_[watch->id] = watch->job)
+          : gone.push_back({watch->job, watch->id, delivery_state::purged, {}, false});
     else if (auto* cancel = std::get_if<cancel_run_effect>(&each))
       cancelled.push_back(cancel->id);
     else if (auto* read = std::get_if<read_records_effect>(&each))
@@ -116,6 +129,11 @@ void job_world::perform(std::vector<job_effect>& effects) {
   }
   while (!holds_commits && !held_.empty())
     commit_one();
+  for (job_ended_in& each : gone) {
+    std::vector<job_effect> more;
+    core_->step(std::move(each), now_, more);
+    perform(more);
+  }
 }
 
 void job_world::commit_one() {
@@ -250,11 +268,10 @@ event job_world::event_of(const std::string& id) {
 void job_world::read_records(const read_records_effect& effect) {
   job_records_in input;
   input.read = effect.read;
-  std::vector<job_record> all;
+  record_choice wanted = effect.wanted;
   for (const auto& [key, value] : states(records_, effect.job + "/", effect.job + "0"))
-    if (const job_record each = *read_record(value.view());
-        !effect.around || (each.from <= *effect.around && *effect.around <= each.to))
-      all.push_back(each);
+    wanted.offer(*read_record(value.view()));
+  std::vector<job_record> all = wanted.take();
   auto reader = must(engine_->new_reader());
   for (const job_record& each : all)
     if (!each.id.empty())

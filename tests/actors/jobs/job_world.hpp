@@ -32,6 +32,8 @@ class job_world {
     tick();
   }
   void tick();
+  /// The node is on its way to a stop.
+  void stop_starting();
 
   /// The answer to a command; the error's code and text as {"code","detail"}.
   nlohmann::json ask(const std::string& operation, nlohmann::json arguments);
@@ -70,6 +72,7 @@ class job_world {
  private:
   void open();
   void perform(std::vector<job_effect>& effects);
+  bool is_there(const std::string& id);
   void read_records(const read_records_effect& effect);
   std::vector<std::pair<std::string, slice>> states(agent_no agent, const std::string& after,
                                                     const std::string& before);
