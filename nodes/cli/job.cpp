@@ -15,16 +15,25 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array list_columns{column{"JOB", "job"},         column{"SCHEDULE", "schedule"},
-                                  column{"ZONE", "zone"},       column{"STATE", "state"},
-                                  column{"NEXT", "next_local"}, column{"AGENT", "agent"},
-                                  column{"OWNER", "owner"},     column{"RUNNING", "running"},
-                                  column{"WAITING", "waiting"}, column{"FAILURES", "failures"}};
+constexpr std::array list_columns{column{"JOB", "job", weight::whole},
+                                  column{"SCHEDULE", "schedule", weight::text},
+                                  column{"ZONE", "zone"},
+                                  column{"STATE", "state", weight::whole},
+                                  column{"NEXT", "next_local", weight::whole},
+                                  column{"AGENT", "agent"},
+                                  column{"OWNER", "owner", weight::extra},
+                                  column{"RUNNING", "running", weight::extra},
+                                  column{"WAITING", "waiting", weight::extra},
+                                  column{"FAILURES", "failures"}};
 
-constexpr std::array record_columns{column{"FROM", "local"},  column{"TO", "local_to"},
-                                    column{"COUNT", "count"}, column{"VERDICT", "verdict"},
-                                    column{"LATE", "late"},   column{"EVENT", "event"},
-                                    column{"STATE", "state"}, column{"WHY", "why"}};
+constexpr std::array record_columns{column{"FROM", "local", weight::whole},
+                                    column{"TO", "local_to", weight::extra},
+                                    column{"COUNT", "count", weight::extra},
+                                    column{"VERDICT", "verdict", weight::whole},
+                                    column{"LATE", "late"},
+                                    column{"EVENT", "event", weight::whole},
+                                    column{"STATE", "state", weight::whole},
+                                    column{"WHY", "why", weight::text}};
 
 struct name_and_limit {
   std::string name;

@@ -13,11 +13,15 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array instant_columns{column{"LOCAL", "local"}, column{"UTC", "utc"},
-                                     column{"REMARK", "remark", true}};
-constexpr std::array run_columns{column{"DUE", "due"}, column{"EVENT", "event"},
-                                 column{"ID", "id"}};
-constexpr std::array change_columns{column{"AT", "at"}, column{"BY", "by"}, column{"WHAT", "what"}};
+constexpr std::array instant_columns{column{"LOCAL", "local", weight::exact},
+                                     column{"UTC", "utc", weight::exact},
+                                     column{"REMARK", "remark", weight::text, true}};
+constexpr std::array run_columns{column{"DUE", "due", weight::whole},
+                                 column{"EVENT", "event", weight::whole},
+                                 column{"ID", "id", weight::note}};
+constexpr std::array change_columns{column{"AT", "at", weight::whole},
+                                    column{"BY", "by", weight::text},
+                                    column{"WHAT", "what", weight::text}};
 
 json list_of(const json& row, const char* name) {
   const auto found = row.find(name);

@@ -189,7 +189,8 @@ void add_globals(CLI::App& app, global_options& into) {
       ->option_text("FILE")
       ->group(group);
   const auto format = [&into](const std::string& text) { into.output = to_output(text); };
-  app.add_option_function<std::string>("-o,--output", format, "form of the data on standard output")
+  app.add_option_function<std::string>("-o,--output", format,
+                                       "form of the data; a table is made to fit a terminal")
       ->check([](const std::string& text) -> std::string {
         return is_one_of(text, "table|json|jsonl")
                    ? ""
