@@ -89,18 +89,15 @@ int show_next(context& at, const name_and_limit& which) {
   return exit_code::done;
 }
 
-/// Exact while it is short, then as a person would say it: "1h21m4s".
+/// "0.003s", "8.806s", "1m4s", "1h21m4s": always in seconds and what is above them.
 std::string lateness_text(std::chrono::milliseconds late) {
   using namespace std::chrono;
-  if (late < seconds{10})
-    return format_duration(late);
-  const auto whole = floor<seconds>(late);
-  const auto hour = floor<hours>(whole);
-  const auto minute = floor<minutes>(whole - hour);
-  std::string text = hour > hours{0} ? fmt::format("{}h", hour.count()) : std::string{};
-  if (whole >= minutes{1})
-    text += fmt::format("{}m", minute.count());
-  return text + fmt::format("{}s", (whole - hour - minute).count());
+  if (late < minutes{1})
+    return fmt::format("{:.3f}s", std::chrono::duration<double>(late).count());
+  const auto hour = floor<hours>(late);
+  const auto minute = floor<minutes>(late - hour);
+  return (hour > hours{0} ? fmt::format("{}h", hour.count()) : "") +
+         fmt::format("{}m{}s", minute.count(), floor<seconds>(late - hour - minute).count());
 }
 
 /// What a record leaves to be worked out.

@@ -47,6 +47,15 @@ std::string owner_of(const json& job) {
                                          : cell_of(job, "owner");
 }
 
+/// What is configured, and the delay of this job within it.
+std::string jitter_of(const json& job, const json& definition) {
+  const std::string own = cell_of(job, "jitter");
+  return definition.contains("jitter")
+             ? fmt::format("{} (this job: {})", cell_of(definition, "jitter"),
+                           own == "-" ? "0s" : own)
+             : own;
+}
+
 void print_rows_of(context& at, const json& job, const char* member, std::string_view heading,
                    std::span<const column> columns) {
   const json rows = list_of(job, member);
@@ -71,7 +80,8 @@ void print_head(context& at, const json& job) {
     head.add(name, definition, name);
   if (definition.contains("data"))
     head.add("data", escape_controls(write_json(definition["data"])));
-  head.add("jitter", job, "jitter");
+  if (const std::string jitter = jitter_of(job, definition); jitter != "-")
+    head.add("jitter", jitter);
   for (const char* name : {"running", "waiting", "failures"})
     if (cell_of(job, name) != "0")
       head.add(name, job, name);
