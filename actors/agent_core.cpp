@@ -23,6 +23,14 @@ std::string error_text(std::string_view text) {
   return std::string{cut_utf8(text, limits::error_text_bytes_max)};
 }
 
+/// An error in words that stand beside a code: its own only where that is another one.
+std::string text_beside(errc code, const error& problem) {
+  if (problem.code != code)
+    return to_string(problem);
+  std::string text{sentence(code)};
+  return problem.detail.empty() ? text : text + " " + problem.detail;
+}
+
 } // namespace
 
 agent_core::agent_core(agent_core_settings settings)
@@ -336,8 +344,8 @@ void agent_core::complete_emits(const running_turn& entry, turn_report& report,
       outcome.verdict = turn_verdict::rejected;
       outcome.code = offered.error().code == errc::too_many_hops ? errc::too_many_hops
                                                                  : errc::agent_output_invalid;
-      outcome.error =
-          error_text("emitted event " + std::to_string(i) + ": " + to_string(offered.error()));
+      outcome.error = error_text("emitted event " + std::to_string(i) + ": " +
+                                 text_beside(outcome.code, offered.error()));
       outcome.emits.clear();
       return;
     }

@@ -109,7 +109,8 @@ result<std::string> choose_file(const backup_options& options, database& from) {
     const auto last = from.number("SELECT max(no) FROM commits");
     if (!id || !last)
       return !id ? id.error() : last.error();
-    file += "/" + *id + "-" + std::to_string(*last) + ".skein-backup";
+    const std::string name = *id + "-" + std::to_string(*last) + ".skein-backup";
+    file = (std::filesystem::path{file} / name).string();
   }
   if (std::filesystem::exists(std::filesystem::symlink_status(file, ignored)))
     return error{errc::state_conflict, file + " is there already; choose another name"};

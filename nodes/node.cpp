@@ -24,6 +24,7 @@
 #include <atomic>
 #include <bit>
 #include <csignal>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <poll.h>
@@ -187,6 +188,8 @@ struct node::impl {
   void begin_disk_watch();
   result<void> recover();
   result<void> open_agents();
+  http_settings door() const;
+  result<void> try_door();
   result<void> open_door();
   std::string metrics_page(const std::optional<store_facts>& facts);
   void store_broke(const error& problem);
@@ -227,7 +230,8 @@ result<void> node::impl::open(const node_options& given) {
   clock = *std::move(opened);
   started = clock->now().boot;
   // The port before the agents: a node that cannot serve must not have run any turn.
-  for (const auto step : {&impl::open_store, &impl::recover, &impl::open_door, &impl::open_agents})
+  for (const auto step :
+       {&impl::try_door, &impl::open_store, &impl::recover, &impl::open_door, &impl::open_agents})
     if (auto done = (this->*step)(); !done)
       return done;
   return http->start();
@@ -343,7 +347,8 @@ result<void> node::impl::recover() {
     return done;
   if (found > 0 || !store->identity().clean)
     log(log_level::info, "store", "store-recovered",
-        std::to_string(found) + " pending deliveries were found" +
+        std::to_string(found) +
+            (found == 1 ? " pending delivery was" : " pending deliveries were") + " found" +
             (store->identity().clean ? "" : " after an unclean stop"));
   for (const std::string& each : store->take_notes()) // a start mends what it can
     log(log_level::warn, "store", "store-mended", each);
@@ -383,11 +388,25 @@ result<void> node::impl::open_agents() {
   return {};
 }
 
-result<void> node::impl::open_door() {
+http_settings node::impl::door() const {
   http_settings settings;
   settings.address = options.http_host;
   settings.port = options.http_port;
   settings.log = write_http_log;
+  return settings;
+}
+
+/// Nothing is made in a folder for a node that could not serve. Where there is a store already, who
+/// has it open is to be told first.
+result<void> node::impl::try_door() {
+  std::error_code ignored;
+  if (options.ephemeral || std::filesystem::exists(options.data_dir, ignored))
+    return {};
+  return http_server::try_to_listen(door());
+}
+
+result<void> node::impl::open_door() {
+  http_settings settings = door();
   fit_to_descriptors(settings, options.settings);
   http = std::make_unique<http_server>(std::move(settings), *actors);
   return http->listen();

@@ -40,7 +40,7 @@ constexpr std::array rows{
     row{errc::data_not_json, "data-not-json", "The data is not the JSON its content type claims."},
     row{errc::too_many_deliveries, "too-many-deliveries",
         "The routes give the event to more agents than an event may have."},
-    row{errc::state_conflict, "state-conflict", "It is no longer in a state that allows this."},
+    row{errc::state_conflict, "state-conflict", "Its present state does not allow this."},
     row{errc::invalid_config, "invalid-config", "The configuration is not valid."},
     row{errc::request_timeout, "request-timeout", "The request did not arrive in time."},
     row{errc::too_many_emits, "too-many-emits", "The turn emits more events than a turn may."},

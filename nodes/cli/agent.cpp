@@ -11,22 +11,22 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array columns{column{"NAME", "name"},
-                             column{"KIND", "kind", true},
-                             column{"STATE", "state", true},
-                             column{"PURE", "pure", true},
-                             column{"CONCURRENCY", "concurrency"},
+constexpr std::array columns{column{"NAME", "name", weight::whole},
+                             column{"KIND", "kind", weight::extra, true},
+                             column{"STATE", "state", weight::whole, true},
+                             column{"PURE", "pure", weight::extra, true},
+                             column{"CONCURRENCY", "concurrency", weight::extra},
                              column{"RUNNING", "running"},
                              column{"WAITING", "waiting"},
-                             column{"TURNS", "turns", true},
+                             column{"TURNS", "turns", weight::extra, true},
                              column{"DONE", "done"},
                              column{"FAILED", "failed"},
-                             column{"REJECTED", "rejected", true},
-                             column{"TIMEOUTS", "timeouts", true},
-                             column{"SLEPT", "slept", true},
-                             column{"DEAD", "dead", true},
-                             column{"RESTARTS", "restarts", true},
-                             column{"ERROR", "error", true}};
+                             column{"REJECTED", "rejected", weight::extra, true},
+                             column{"TIMEOUTS", "timeouts", weight::extra, true},
+                             column{"SLEPT", "slept", weight::extra, true},
+                             column{"DEAD", "dead", weight::main, true},
+                             column{"RESTARTS", "restarts", weight::extra, true},
+                             column{"ERROR", "error", weight::text, true}};
 
 int list_agents(context& at) {
   const auto answer = look_up(at, "/v1/agents");

@@ -1,5 +1,6 @@
 #include "nodes/cli/banner.hpp"
 
+#include "actors/route_table.hpp"
 #include "nodes/cli/output.hpp"
 #include "nodes/config/http_address.hpp"
 #include "nodes/config/version.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 namespace skein::cli {
 
@@ -53,22 +55,48 @@ std::string data_text(const node_options& options) {
   return escape_controls(problem ? options.data_dir : path.string());
 }
 
-/// A send that some route takes: as it is if one takes messages, else with the first plain type.
-std::string next_command(const node_options& options, std::string_view server) {
-  const auto& routes = options.settings.routes;
-  const auto takes = [](const route_settings& each, bool message) {
-    const bool type = message ? is_any(each.type) || each.type == "skein.message"
-                              : each.type.find_first_of("*?") == std::string::npos;
-    return type && is_any(each.source) && is_any(each.key);
-  };
+/// A text that a glob matches.
+std::string example_of(std::string_view glob) {
+  std::string text;
+  for (const char c : glob)
+    text += c == '*' ? "demo" : c == '?' ? "x" : std::string(1, c);
+  return text;
+}
+
+bool is_plain(std::string_view glob) { return glob.find_first_of("*?") == std::string_view::npos; }
+
+/// What a send needs for a route to take it; the less it costs, the plainer it is.
+struct send_words {
+  int cost = 0;
+  std::string words;
+};
+
+std::optional<send_words> words_for(const route_settings& route) {
+  send_words out;
   std::string type;
-  if (std::none_of(routes.begin(), routes.end(), [&](const auto& r) { return takes(r, true); })) {
-    const auto first =
-        std::find_if(routes.begin(), routes.end(), [&](const auto& r) { return takes(r, false); });
-    if (first != routes.end())
-      type = fmt::format(" --type {}", shell_quoted(first->type));
+  if (!is_any(route.type) && !type_matches(route.type, "skein.message")) {
+    type = example_of(route.type);
+    if (!type_matches(route.type, type))
+      return std::nullopt;
+    out.cost = is_plain(route.type) ? 1 : 2;
   }
-  return fmt::format("skein send \"hello\" --key demo{} --wait{}", type, server);
+  if (!is_any(route.key) || !is_any(route.source))
+    out.cost += 3;
+  out.words = " --key " + (is_any(route.key) ? "demo" : shell_quoted(example_of(route.key)));
+  if (!type.empty())
+    out.words += " --type " + shell_quoted(type);
+  if (!is_any(route.source))
+    out.words += " --source " + shell_quoted(example_of(route.source));
+  return out;
+}
+
+/// A send that some route takes.
+std::string next_command(const node_options& options, std::string_view server) {
+  std::optional<send_words> best;
+  for (const route_settings& each : options.settings.routes)
+    if (auto found = words_for(each); found && (!best || found->cost < best->cost))
+      best = std::move(found);
+  return fmt::format("skein send \"hello\"{} --wait{}", best ? best->words : " --key demo", server);
 }
 
 } // namespace

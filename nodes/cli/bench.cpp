@@ -66,7 +66,10 @@ json view(const std::string& folder, const machine_figures& of) {
 }
 
 void print_figures(context& at, const machine_figures& of) {
-  text_table table{{"FIGURE", "VALUE", "UNIT", "MEANING"}};
+  text_table table{{{"FIGURE", weight::whole},
+                    {"VALUE", weight::whole},
+                    {"UNIT", weight::whole},
+                    {"MEANING", weight::text}}};
   table.add({"sync p50", ms(of.sync_p50_ms), "ms", "the least that a single event's commit takes"});
   table.add({"sync p99", ms(of.sync_p99_ms), "ms", "one commit in a hundred takes longer"});
   table.add({"sync max", ms(of.sync_max_ms), "ms", "the longest one seen"});

@@ -18,9 +18,10 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array columns{column{"SECTION", "section"}, column{"KEY", "key"},
-                             column{"VALUE", "value"}, column{"ORIGIN", "origin"},
-                             column{"TAKES EFFECT", "effect"}};
+constexpr std::array columns{column{"SECTION", "section", weight::whole},
+                             column{"KEY", "key", weight::whole},
+                             column{"VALUE", "value", weight::text}, column{"ORIGIN", "origin"},
+                             column{"TAKES EFFECT", "effect", weight::note}};
 
 std::string counted(std::size_t count, std::string_view word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");

@@ -25,6 +25,8 @@ struct surroundings {
   std::function<std::optional<std::string>(const char* name)> environment;
   /// By which waits are measured; the process's own where it is empty.
   std::function<std::chrono::steady_clock::time_point()> now = {};
+  /// By which times are told; the system's own where it is empty.
+  std::function<instant()> wall_now = {};
 };
 
 enum class output_format { table, json, jsonl };

@@ -11,10 +11,15 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array columns{
-    column{"EVENT", "event"},       column{"AGENT", "agent"},       column{"KEY", "key"},
-    column{"TYPE", "type"},         column{"ATTEMPT", "attempt"},   column{"CODE", "code"},
-    column{"FINISHED", "finished"}, column{"ACCEPTED", "accepted"}, column{"ERROR", "error"}};
+constexpr std::array columns{column{"EVENT", "event", weight::whole},
+                             column{"AGENT", "agent", weight::whole},
+                             column{"KEY", "key", weight::text},
+                             column{"TYPE", "type", weight::note},
+                             column{"ATTEMPT", "attempt", weight::extra},
+                             column{"CODE", "code"},
+                             column{"FINISHED", "finished"},
+                             column{"ACCEPTED", "accepted", weight::extra},
+                             column{"ERROR", "error", weight::text}};
 
 struct list_options {
   std::optional<std::string> agent, key, type;

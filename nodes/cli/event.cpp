@@ -103,7 +103,7 @@ int cancel_events(context& at, const std::vector<std::string>& ids) {
   int worst = exit_code::done;
   if (!at.global.dry_run && !confirmed(at, ids.size(), worst))
     return worst;
-  text_table table{{"EVENT", "STATE"}};
+  text_table table{{{"EVENT", weight::whole}, {"STATE", weight::whole}}};
   auto next = ids.begin();
   for (bool answered = true; answered && next != ids.end(); ++next) {
     const cancel_end end =

@@ -15,25 +15,40 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array list_columns{
-    column{"EVENT", "event"},    column{"STATE", "state"},       column{"TYPE", "type"},
-    column{"KEY", "key"},        column{"SOURCE", "source"},     column{"ID", "id"},
-    column{"SHARD", "shard"},    column{"PRIORITY", "priority"}, column{"ACCEPTED", "accepted"},
-    column{"DUE", "due"},        column{"EXPIRES", "expires"},   column{"AGENTS", "agents"},
-    column{"OUTCOME", "outcome"}};
+constexpr std::array list_columns{column{"EVENT", "event", weight::whole},
+                                  column{"STATE", "state", weight::whole},
+                                  column{"TYPE", "type", weight::text},
+                                  column{"KEY", "key", weight::text},
+                                  column{"SOURCE", "source", weight::note},
+                                  column{"ID", "id", weight::note},
+                                  column{"SHARD", "shard", weight::extra},
+                                  column{"PRIORITY", "priority", weight::extra},
+                                  column{"ACCEPTED", "accepted"},
+                                  column{"DUE", "due"},
+                                  column{"EXPIRES", "expires", weight::extra},
+                                  column{"AGENTS", "agents", weight::text},
+                                  column{"OUTCOME", "outcome", weight::extra}};
 
-constexpr std::array delivery_columns{
-    column{"AGENT", "agent"},         column{"STATE", "state"},
-    column{"ATTEMPT", "attempt"},     column{"STARTED", "started"},
-    column{"FINISHED", "finished"},   column{"NEXT DUE", "next_due"},
-    column{"SLEEPS", "sleeps", true}, column{"SLEPT AT", "slept_at", true},
-    column{"EMITTED", "emitted"},     column{"CODE", "code"},
-    column{"ERROR", "error"},         column{"WAITS FOR", "waits_for", true}};
+constexpr std::array delivery_columns{column{"AGENT", "agent", weight::whole},
+                                      column{"STATE", "state", weight::whole},
+                                      column{"ATTEMPT", "attempt"},
+                                      column{"STARTED", "started", weight::extra},
+                                      column{"FINISHED", "finished", weight::extra},
+                                      column{"NEXT DUE", "next_due"},
+                                      column{"SLEEPS", "sleeps", weight::extra, true},
+                                      column{"SLEPT AT", "slept_at", weight::extra, true},
+                                      column{"EMITTED", "emitted", weight::extra},
+                                      column{"CODE", "code"},
+                                      column{"ERROR", "error", weight::text},
+                                      column{"WAITS FOR", "waits_for", weight::text, true}};
 
-constexpr std::array attempt_columns{column{"AGENT", "agent"},       column{"ATTEMPT", "attempt"},
-                                     column{"STARTED", "started"},   column{"FINISHED", "finished"},
-                                     column{"NEXT DUE", "next_due"}, column{"CODE", "code"},
-                                     column{"ERROR", "error"}};
+constexpr std::array attempt_columns{column{"AGENT", "agent", weight::whole},
+                                     column{"ATTEMPT", "attempt"},
+                                     column{"STARTED", "started", weight::extra},
+                                     column{"FINISHED", "finished", weight::extra},
+                                     column{"NEXT DUE", "next_due"},
+                                     column{"CODE", "code"},
+                                     column{"ERROR", "error", weight::text}};
 
 const json& member_of(const json& row, const char* name) {
   static const json none;

@@ -96,7 +96,7 @@ std::string help_of_environment() {
   return "Variables; an option on the command line wins:\n" +
          two_columns({{"SKEIN_SERVER", "node to talk to, as --server"},
                       {"SKEIN_LOG_LEVEL", "of dev and start, as --log-level"},
-                      {"COLUMNS", "width of tables where the terminal does not tell its own"},
+                      {"COLUMNS", "width that tables fit where the terminal does not tell its own"},
                       {"NO_COLOR", "no colours if it is set and not empty, as --no-color"}});
 }
 

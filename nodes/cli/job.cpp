@@ -15,16 +15,25 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array list_columns{column{"JOB", "job"},         column{"SCHEDULE", "schedule"},
-                                  column{"ZONE", "zone"},       column{"STATE", "state"},
-                                  column{"NEXT", "next_local"}, column{"AGENT", "agent"},
-                                  column{"OWNER", "owner"},     column{"RUNNING", "running"},
-                                  column{"WAITING", "waiting"}, column{"FAILURES", "failures"}};
+constexpr std::array list_columns{column{"JOB", "job", weight::whole},
+                                  column{"SCHEDULE", "schedule", weight::text},
+                                  column{"ZONE", "zone"},
+                                  column{"STATE", "state", weight::whole},
+                                  column{"NEXT", "next_local", weight::whole},
+                                  column{"AGENT", "agent"},
+                                  column{"OWNER", "owner", weight::extra},
+                                  column{"RUNNING", "running", weight::extra},
+                                  column{"WAITING", "waiting", weight::extra},
+                                  column{"FAILURES", "failures"}};
 
-constexpr std::array record_columns{column{"FROM", "local"},  column{"TO", "local_to"},
-                                    column{"COUNT", "count"}, column{"VERDICT", "verdict"},
-                                    column{"LATE", "late"},   column{"EVENT", "event"},
-                                    column{"STATE", "state"}, column{"WHY", "why"}};
+constexpr std::array record_columns{column{"FROM", "local", weight::whole},
+                                    column{"TO", "local_to", weight::extra},
+                                    column{"COUNT", "count", weight::extra},
+                                    column{"VERDICT", "verdict", weight::whole},
+                                    column{"LATE", "late"},
+                                    column{"EVENT", "event", weight::whole},
+                                    column{"STATE", "state", weight::whole},
+                                    column{"WHY", "why", weight::text}};
 
 struct name_and_limit {
   std::string name;
@@ -80,18 +89,15 @@ int show_next(context& at, const name_and_limit& which) {
   return exit_code::done;
 }
 
-/// Exact while it is short, then as a person would say it: "1h21m4s".
+/// "0.003s", "8.806s", "1m4s", "1h21m4s": always in seconds and what is above them.
 std::string lateness_text(std::chrono::milliseconds late) {
   using namespace std::chrono;
-  if (late < seconds{10})
-    return format_duration(late);
-  const auto whole = floor<seconds>(late);
-  const auto hour = floor<hours>(whole);
-  const auto minute = floor<minutes>(whole - hour);
-  std::string text = hour > hours{0} ? fmt::format("{}h", hour.count()) : std::string{};
-  if (whole >= minutes{1})
-    text += fmt::format("{}m", minute.count());
-  return text + fmt::format("{}s", (whole - hour - minute).count());
+  if (late < minutes{1})
+    return fmt::format("{:.3f}s", std::chrono::duration<double>(late).count());
+  const auto hour = floor<hours>(late);
+  const auto minute = floor<minutes>(late - hour);
+  return (hour > hours{0} ? fmt::format("{}h", hour.count()) : "") +
+         fmt::format("{}m{}s", minute.count(), floor<seconds>(late - hour - minute).count());
 }
 
 /// What a record leaves to be worked out.

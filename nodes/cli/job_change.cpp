@@ -176,11 +176,12 @@ int trigger(context& at, const change& which) {
   if (!answer)
     return answer.exit;
   print_values(at, answer.body);
-  say(at, fmt::format("{}; see what comes of it with: skein job history {}",
-                      cell_of(answer.body, "waits") == "yes" ? "it waits until the run before has "
-                                                               "ended"
-                                                             : "started",
-                      shell_quoted(which.name)));
+  const bool waits = cell_of(answer.body, "waits") == "yes";
+  const std::string id = cell_of(answer.body, "id");
+  say(at, fmt::format("{}; see what comes of it with: skein {}",
+                      waits ? "it waits until the run before has ended" : "started",
+                      waits || id == "-" ? "job history " + shell_quoted(which.name)
+                                         : "event list --id " + shell_quoted(id)));
   return exit_code::done;
 }
 

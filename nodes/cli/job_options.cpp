@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 #include <vector>
 
 namespace skein::cli {
@@ -121,7 +122,7 @@ bool unset_keys(context& at, const job_options& options, json& definition) {
     std::replace(key.begin(), key.end(), '-', '_');
     if (!is_known(key)) {
       complain_of_word(at, fmt::format("a job has no key \"{}\"", word), key, key_names("job"),
-                       "skein help job edit");
+                       "skein help job edit", "invalid-argument");
       return false;
     }
     definition.erase(key);
@@ -129,27 +130,61 @@ bool unset_keys(context& at, const job_options& options, json& definition) {
   return true;
 }
 
+/// Keys that options give.
+std::set<std::string> keys_given(const job_options& options) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : options.texts)
+    if (value)
+      keys.insert(key);
+  for (const auto& [key, value] : options.numbers)
+    if (value)
+      keys.insert(key);
+  return keys;
+}
+
+bool gives_schedule(const std::set<std::string>& given) {
+  return std::any_of(schedule_keys.begin(), schedule_keys.end(),
+                     [&](const char* key) { return given.contains(key); });
+}
+
+/// What a job has where nothing is said, by its schedule: a definition that was looked up has it
+/// written out.
+std::map<std::string, std::string> defaults_by_schedule(const json& definition) {
+  const auto heartbeat = definition.find("heartbeat");
+  if (heartbeat == definition.end())
+    return {{"type", "skein.job"}, {"priority", "job"}, {"misfire", "once"}};
+  // A run of a heartbeat has its period to end.
+  return {{"type", "skein.heartbeat"},
+          {"priority", "background"},
+          {"misfire", "skip"},
+          {"timeout", cell_of(*heartbeat)}};
+}
+
+/// Defaults of the schedule that was there, where one with others takes its place.
+void drop_former_defaults(const json& before, const std::set<std::string>& given,
+                          json& definition) {
+  const bool same_kind = before.contains("heartbeat") == given.contains("heartbeat");
+  for (const auto& [key, value] : defaults_by_schedule(before))
+    if ((!same_kind || key == "timeout") && !given.contains(key) &&
+        cell_of(definition, key) == value)
+      definition.erase(key);
+}
+
 /// What belonged to another schedule or rule than the definition has now would be refused.
-void drop_what_no_longer_fits(const job_options& options, json& definition) {
-  const auto given = [&](const std::string& key) {
-    const auto text = options.texts.find(key);
-    const auto number = options.numbers.find(key);
-    return (text != options.texts.end() && text->second) ||
-           (number != options.numbers.end() && number->second);
-  };
+void drop_what_no_longer_fits(const std::set<std::string>& given, json& definition) {
   const auto drop = [&](const char* key) {
-    if (!given(key))
+    if (!given.contains(key))
       definition.erase(key);
   };
-  if (std::any_of(schedule_keys.begin(), schedule_keys.end(), given)) {
+  if (gives_schedule(given)) {
     for (const char* key : schedule_keys)
       drop(key);
-    if (!given("every") && !given("heartbeat"))
+    if (!given.contains("every") && !given.contains("heartbeat"))
       drop("anchor");
-    if (!given("cron"))
+    if (!given.contains("cron"))
       for (const char* key : {"gap", "repeat"})
         drop(key);
-    if (given("after"))
+    if (given.contains("after"))
       for (const char* key : {"start", "end"})
         drop(key);
   }
@@ -187,6 +222,8 @@ void add_unset(CLI::App& app, job_options& into) {
 }
 
 bool put_options(context& at, const job_options& options, json& definition) {
+  const json before = definition;
+  const auto given = keys_given(options);
   if (!unset_keys(at, options, definition))
     return false;
   for (const auto& [key, value] : options.texts)
@@ -199,7 +236,9 @@ bool put_options(context& at, const job_options& options, json& definition) {
       definition[key] = *value;
   if (!put_data(at, options, definition))
     return false;
-  drop_what_no_longer_fits(options, definition);
+  if (gives_schedule(given))
+    drop_former_defaults(before, given, definition);
+  drop_what_no_longer_fits(given, definition);
   return true;
 }
 

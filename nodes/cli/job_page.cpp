@@ -13,11 +13,15 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array instant_columns{column{"LOCAL", "local"}, column{"UTC", "utc"},
-                                     column{"REMARK", "remark", true}};
-constexpr std::array run_columns{column{"DUE", "due"}, column{"EVENT", "event"},
-                                 column{"ID", "id"}};
-constexpr std::array change_columns{column{"AT", "at"}, column{"BY", "by"}, column{"WHAT", "what"}};
+constexpr std::array instant_columns{column{"LOCAL", "local", weight::exact},
+                                     column{"UTC", "utc", weight::exact},
+                                     column{"REMARK", "remark", weight::text, true}};
+constexpr std::array run_columns{column{"DUE", "due", weight::whole},
+                                 column{"EVENT", "event", weight::whole},
+                                 column{"ID", "id", weight::note}};
+constexpr std::array change_columns{column{"AT", "at", weight::whole},
+                                    column{"BY", "by", weight::text},
+                                    column{"WHAT", "what", weight::text}};
 
 json list_of(const json& row, const char* name) {
   const auto found = row.find(name);
@@ -41,6 +45,15 @@ std::string state_of(const json& job) {
 std::string owner_of(const json& job) {
   return cell_of(job, "owner") == "file" ? "file: the configuration; change it there"
                                          : cell_of(job, "owner");
+}
+
+/// What is configured, and the delay of this job within it.
+std::string jitter_of(const json& job, const json& definition) {
+  const std::string own = cell_of(job, "jitter");
+  return definition.contains("jitter")
+             ? fmt::format("{} (this job: {})", cell_of(definition, "jitter"),
+                           own == "-" ? "0s" : own)
+             : own;
 }
 
 void print_rows_of(context& at, const json& job, const char* member, std::string_view heading,
@@ -67,7 +80,8 @@ void print_head(context& at, const json& job) {
     head.add(name, definition, name);
   if (definition.contains("data"))
     head.add("data", escape_controls(write_json(definition["data"])));
-  head.add("jitter", job, "jitter");
+  if (const std::string jitter = jitter_of(job, definition); jitter != "-")
+    head.add("jitter", jitter);
   for (const char* name : {"running", "waiting", "failures"})
     if (cell_of(job, name) != "0")
       head.add(name, job, name);

@@ -47,6 +47,15 @@ std::string counts_text(const journal::ledger& of) {
   return text;
 }
 
+/// What SQLite says has lines of its own.
+void say_lines(context& at, std::string_view text) {
+  for (bool first = true; first || !text.empty(); first = false) {
+    const auto end = std::min(text.find('\n'), text.size());
+    say(at, fmt::format("{}{}", first ? "" : "  ", text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 void print_report(context& at, const std::string& folder, const journal::verify_report& report) {
   text_values lines;
   lines.add("folder", folder);
@@ -61,7 +70,7 @@ void print_report(context& at, const std::string& folder, const journal::verify_
   lines.add("deliveries", counts_text(report.counted.deliveries));
   lines.print(at);
   for (const std::string& each : report.problems)
-    say(at, each);
+    say_lines(at, each);
 }
 
 int verify(context& at, const std::string& folder) {

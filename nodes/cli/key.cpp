@@ -12,12 +12,16 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array columns{column{"KEY", "key"},         column{"AGENT", "agent"},
-                             column{"WAITING", "waiting"}, column{"RUNNING", "running"},
-                             column{"HEAD", "event"},      column{"STATE", "state"},
+constexpr std::array columns{column{"KEY", "key", weight::text},
+                             column{"AGENT", "agent"},
+                             column{"WAITING", "waiting"},
+                             column{"RUNNING", "running"},
+                             column{"HEAD", "event", weight::whole},
+                             column{"STATE", "state", weight::whole},
                              column{"SINCE", "since"}};
 
-constexpr std::array state_columns{column{"AGENT", "agent"}, column{"STATE", "state"}};
+constexpr std::array state_columns{column{"AGENT", "agent", weight::whole},
+                                   column{"STATE", "state", weight::text}};
 
 struct list_options {
   std::optional<std::string> agent;

@@ -9,20 +9,20 @@ namespace skein::cli {
 
 namespace {
 
-constexpr std::array columns{column{"LOOP", "loop"},
-                             column{"NODE", "node", true},
+constexpr std::array columns{column{"LOOP", "loop", weight::whole},
+                             column{"NODE", "node", weight::extra, true},
                              column{"SHARDS", "shards"},
                              column{"PENDING", "pending"},
                              column{"RUNNING", "running"},
-                             column{"LANES", "lanes", true},
-                             column{"ACCEPTED", "accepted", true},
-                             column{"TURNS", "turns"},
-                             column{"DONE", "done", true},
-                             column{"FAILED", "failed", true},
-                             column{"DEAD", "dead", true},
+                             column{"LANES", "lanes", weight::extra, true},
+                             column{"ACCEPTED", "accepted", weight::extra, true},
+                             column{"TURNS", "turns", weight::extra},
+                             column{"DONE", "done", weight::main, true},
+                             column{"FAILED", "failed", weight::main, true},
+                             column{"DEAD", "dead", weight::main, true},
                              column{"CPU S", "cpu_s"},
-                             column{"IDLE S", "idle_s", true},
-                             column{"BLOCKED", "blocked", true}};
+                             column{"IDLE S", "idle_s", weight::extra, true},
+                             column{"BLOCKED", "blocked", weight::extra, true}};
 
 int list_loops(context& at) {
   const auto answer = look_up(at, "/v1/loops");

@@ -189,7 +189,8 @@ void add_globals(CLI::App& app, global_options& into) {
       ->option_text("FILE")
       ->group(group);
   const auto format = [&into](const std::string& text) { into.output = to_output(text); };
-  app.add_option_function<std::string>("-o,--output", format, "form of the data on standard output")
+  app.add_option_function<std::string>("-o,--output", format,
+                                       "form of the data; a table is made to fit a terminal")
       ->check([](const std::string& text) -> std::string {
         return is_one_of(text, "table|json|jsonl")
                    ? ""
@@ -248,12 +249,17 @@ int complain_of_option(context& at, const CLI::App& app, const std::string& opti
 
 /// What an argument too many may have been meant as.
 std::string where_it_belongs(const CLI::App& app) {
+  struct home {
+    const char* option;
+    const char* label; // --data is no folder everywhere
+    const char* what;
+  };
   std::string where;
-  for (const auto& [option, what] :
-       {std::pair{"--config", "a configuration is named with --config"},
-        std::pair{"--data", "a folder is named with --data"}})
-    if (app.get_option_no_throw(option) != nullptr)
-      where.append(where.empty() ? "" : ", ").append(what);
+  for (const home& each : {home{"--config", "FILE", "a configuration is named with --config"},
+                           home{"--data", "DIR", "a folder is named with --data"}})
+    if (const CLI::Option* option = app.get_option_no_throw(each.option);
+        option != nullptr && option->get_option_text() == each.label)
+      where.append(where.empty() ? "" : ", ").append(each.what);
   return where.empty() ? "a text with spaces needs quotes around it" : where;
 }
 
@@ -268,9 +274,12 @@ int complain_of_rest(context& at, const CLI::App& app, std::string_view command)
     return complain_of_option(at, app, without_argument(*option), command);
   if (dashes != rest.end())
     rest.erase(dashes);
+  const std::string first = rest.empty() ? "" : rest[0];
+  const bool is_option = app.get_option_no_throw(without_argument(first)) != nullptr;
   return complain(at, exit_code::usage,
-                  {fmt::format("\"{}\" is one argument too many", rest.empty() ? "" : rest[0]),
-                   where_it_belongs(app), help_on(command), "invalid-argument"});
+                  {fmt::format("\"{}\" is one argument too many", first),
+                   is_option ? "-- ends the options" : where_it_belongs(app), help_on(command),
+                   "invalid-argument"});
 }
 
 /// The option that takes one value and was given several times; nullptr if there is none.

@@ -3,49 +3,19 @@
 #include "nodes/logging/log_line.hpp"
 #include "protocol/check.hpp"
 #include "protocol/raw_json.hpp"
-#include "protocol/time.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
+#include <chrono>
 #include <ostream>
 
 namespace skein::cli {
 
 namespace {
 
-constexpr std::size_t cell_columns_max = 48; // on a terminal
-constexpr std::size_t cell_columns_min = 4;
 constexpr std::size_t gap = 2; // between two columns
-
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0u) == 0x80u; }
-
-/// Characters, not bytes; wide ones count as one.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
-}
-
-std::string cut(const std::string& text, std::size_t width) {
-  if (width_of(text) <= width)
-    return text;
-  std::size_t end = 0;
-  for (std::size_t seen = 0; end < text.size(); ++end)
-    if (!continues(text[end]) && ++seen == width)
-      break;
-  return text.substr(0, end) + "\xe2\x80\xa6"; // an ellipsis
-}
-
-/// A time without what is finer than milliseconds; any other text as it is.
-std::string in_milliseconds(std::string text) {
-  constexpr std::string_view whole = "2026-01-01T00:00:00.000";
-  if (text.size() > whole.size() + 1 && text[whole.size() - 4] == '.' && text.back() == 'Z' &&
-      parse_rfc3339(text))
-    text.erase(whole.size(), text.size() - whole.size() - 1);
-  return text;
-}
 
 /// 0 if it is not known.
 std::size_t terminal_width(const context& at) {
@@ -55,17 +25,26 @@ std::size_t terminal_width(const context& at) {
   return code == std::errc{} && end == text.data() + text.size() ? width : 0;
 }
 
-/// The last cell of a line is not padded.
+instant wall_now(const context& at) {
+  return at.world.wall_now ? at.world.wall_now()
+                           : from_ns(std::chrono::duration_cast<duration>(
+                                         std::chrono::system_clock::now().time_since_epoch())
+                                         .count());
+}
+
+/// Columns without a width are left out; the last cell of a line is not padded.
 void print_aligned(std::ostream& out, const std::vector<std::string>& cells,
                    const std::vector<std::size_t>& widths, bool bold = false) {
-  std::string line = bold ? "\x1b[1m" : "";
+  std::string line;
+  std::size_t pad = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string cell = cut(cells[i], widths[i]);
-    line += cell;
-    if (i + 1 < cells.size())
-      line.append(widths[i] - width_of(cell) + gap, ' ');
+    if (widths[i] == 0)
+      continue;
+    const std::string cell = cut_to(cells[i], widths[i]);
+    line.append(pad, ' ').append(cell);
+    pad = widths[i] - std::min(width_of(cell), widths[i]) + gap;
   }
-  out << line << (bold ? "\x1b[0m\n" : "\n");
+  out << (bold ? "\x1b[1m" : "") << line << (bold ? "\x1b[0m\n" : "\n");
 }
 
 void print_tabbed(std::ostream& out, const std::vector<std::string>& cells) {
@@ -111,47 +90,65 @@ std::string cell_of(const json& row, std::string_view member) {
   return found == row.end() ? "-" : cell_of(*found);
 }
 
-std::vector<std::size_t> fit_columns(std::vector<std::size_t> widths, std::size_t terminal_width) {
-  if (widths.size() < 2 || terminal_width == 0)
-    return widths;
-  auto total = std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1));
-  for (; total > terminal_width; --total) {
-    const auto widest = std::max_element(widths.begin() + 1, widths.end());
-    if (*widest <= cell_columns_min)
-      break;
-    --*widest;
-  }
-  return widths;
-}
-
 void text_table::add(std::vector<std::string> cells) {
-  SKEIN_CHECK(cells.size() == headers_.size());
+  SKEIN_CHECK(cells.size() == columns_.size());
   rows_.push_back(std::move(cells));
 }
 
 void text_table::print(context& at) const {
-  std::ostream& out = at.world.out;
-  if (!at.world.out_is_terminal) {
-    if (!at.global.no_headers)
-      print_tabbed(out, headers_);
-    for (const auto& row : rows_)
-      print_tabbed(out, row);
-    return;
-  }
-  std::vector<std::size_t> widths;
-  for (const std::string& header : headers_)
-    widths.push_back(at.global.no_headers ? 0 : width_of(header));
-  auto rows = rows_;
-  for (auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      row[i] = in_milliseconds(std::move(row[i]));
-      widths[i] = std::max(widths[i], std::min(width_of(row[i]), cell_columns_max));
-    }
-  widths = fit_columns(std::move(widths), terminal_width(at));
+  if (at.world.out_is_terminal)
+    return text_table{*this}.print_fitted(at);
+  std::vector<std::string> headers;
+  for (const heading& each : columns_)
+    headers.push_back(each.header);
   if (!at.global.no_headers)
-    print_aligned(out, headers_, widths, !at.global.no_color);
-  for (const auto& row : rows)
-    print_aligned(out, row, widths);
+    print_tabbed(at.world.out, headers);
+  for (const auto& row : rows_)
+    print_tabbed(at.world.out, row);
+}
+
+/// Columns of which no row has anything go, but for the first.
+void text_table::drop_empty_columns() {
+  for (std::size_t i = columns_.size(); i-- > 1;) {
+    if (std::any_of(rows_.begin(), rows_.end(),
+                    [i](const auto& row) { return !row[i].empty() && row[i] != "-"; }))
+      continue;
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    columns_.erase(columns_.begin() + at);
+    for (auto& row : rows_)
+      row.erase(row.begin() + at);
+  }
+}
+
+void text_table::print_fitted(context& at) && {
+  drop_empty_columns();
+  const instant now = wall_now(at);
+  std::vector<column_size> sizes;
+  std::vector<std::string> headers, hidden;
+  for (const heading& each : columns_) {
+    const std::size_t width = at.global.no_headers ? 0 : width_of(each.header);
+    sizes.push_back({each.worth, width, width});
+    headers.push_back(each.header);
+  }
+  for (auto& row : rows_)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i] = columns_[i].worth == weight::exact ? in_milliseconds(std::move(row[i]))
+                                                  : short_time(row[i], now);
+      sizes[i].widest = std::max(sizes[i].widest, width_of(row[i]));
+    }
+  const auto widths = fit_columns(sizes, terminal_width(at));
+  for (std::size_t i = 0; i < widths.size(); ++i)
+    if (widths[i] == 0 && sizes[i].widest > 0)
+      hidden.push_back(headers[i]);
+  if (!at.global.no_headers)
+    print_aligned(at.world.out, headers, widths, !at.global.no_color);
+  for (const auto& row : rows_)
+    print_aligned(at.world.out, row, widths);
+  if (hidden.empty())
+    return;
+  at.world.out.flush();
+  say(at, fmt::format("(columns hidden: {}; widen the terminal or use -o json)",
+                      fmt::join(hidden, ", ")));
 }
 
 void text_values::add(std::string_view name, std::string value) {
@@ -177,15 +174,15 @@ void text_values::print(context& at) const {
 }
 
 void print_rows(context& at, const json& rows, std::span<const column> columns) {
-  std::vector<std::string> headers;
+  std::vector<heading> headings;
   std::vector<std::string_view> members;
   for (const column& each : columns) {
     if (each.optional && !any_has(rows, each.member))
       continue;
-    headers.emplace_back(each.header);
+    headings.push_back({std::string{each.header}, each.worth});
     members.push_back(each.member);
   }
-  text_table table{std::move(headers)};
+  text_table table{std::move(headings)};
   for (const json& row : rows) {
     std::vector<std::string> cells;
     for (const std::string_view member : members)

@@ -1,9 +1,10 @@
-// Data on standard output: tables, lists of one thing's values, JSON. On a terminal columns are
-// aligned and long cells cut; elsewhere columns are separated by one tab and cells are whole.
+// Data on standard output: tables, lists of one thing's values, JSON. On a terminal tables are made
+// to fit; elsewhere columns are separated by one tab, and all of them and their cells are whole.
 #pragma once
 
 #include "nodes/cli/context.hpp"
 #include "nodes/cli/remote.hpp"
+#include "nodes/cli/table_layout.hpp"
 
 #include <span>
 #include <string>
@@ -17,21 +18,26 @@ std::string cell_of(const json& value);
 /// The member's cell; "-" if there is none.
 std::string cell_of(const json& row, std::string_view member);
 
-/// Widths of columns two apart, the widest made narrower until a row fits into the terminal. No
-/// column gets narrower than four, and the first, which other commands ask for, stays whole; 0
-/// means that the terminal's width is not known.
-std::vector<std::size_t> fit_columns(std::vector<std::size_t> widths, std::size_t terminal_width);
+struct heading {
+  std::string header;
+  weight worth = weight::main;
+};
 
 class text_table {
  public:
-  explicit text_table(std::vector<std::string> headers) : headers_{std::move(headers)} {}
-  /// One cell a header.
+  explicit text_table(std::vector<heading> columns) : columns_{std::move(columns)} {}
+  /// One cell a column.
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
+  /// On a terminal without columns that say nothing in any row, with short times, and cut and
+  /// hidden as fit_columns says; what is hidden is told.
   void print(context& at) const;
 
  private:
-  std::vector<std::string> headers_;
+  void drop_empty_columns();
+  void print_fitted(context& at) &&;
+
+  std::vector<heading> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
 
@@ -47,10 +53,11 @@ class text_values {
   std::vector<std::pair<std::string, std::string>> lines_;
 };
 
-/// A column of a list: its header, and the member of a row that it shows.
+/// A column of a list: its header, the member of a row that it shows, and what it is worth.
 struct column {
   std::string_view header;
   std::string_view member;
+  weight worth = weight::main;
   bool optional = false; // left out when no row has it
 };
 

@@ -44,6 +44,29 @@ std::string text_of(const json& body, const char* name) {
   return found != body.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+/// By the path of what is not there.
+std::string where_names_are(std::string_view path) {
+  for (const auto& [before, list] :
+       {std::pair{"/v1/jobs/", "job list"}, std::pair{"/v1/events/", "event list"},
+        std::pair{"/v1/dead/", "dead list"}, std::pair{"/v1/keys/", "event list"},
+        std::pair{"/v1/agents/", "agent list"}})
+    if (path.starts_with(before))
+      return fmt::format("skein {}", list);
+  return "check the name";
+}
+
+/// Of a conflict: the event that has the identity.
+void name_the_event(const json& problem, complaint& told) {
+  const auto refused = problem.find("refused");
+  if (refused == problem.end() || !refused->is_array() || refused->empty())
+    return;
+  told.event = text_of(refused->front(), "event");
+  if (told.event.empty())
+    return;
+  told.why = fmt::format("event {} has them", told.event);
+  told.todo = fmt::format("another --id for new content, or: skein event describe {}", told.event);
+}
+
 int complain_of(context& at, const explained& failure) {
   return complain(at, failure.exit, failure.told);
 }
@@ -134,8 +157,16 @@ explained explain(const context& at, const http_answer& answer) {
     return {exit == exit_code::done ? exit_code::failed : exit,
             {fmt::format("{} answered with status {}", at.global.server, answer.status),
              "the answer does not look like one of Skein", "check --server", ""}};
-  complaint told{text_of(problem, "title"), text_of(problem, "detail"), "",
+  complaint told{text_of(problem, "title"), text_of(problem, "detail"), text_of(problem, "try"),
                  text_of(problem, "code")};
+  if (told.why.ends_with(told.todo)) // the end of the detail by itself
+    told.why.resize(told.why.size() - told.todo.size());
+  while (told.why.ends_with(' '))
+    told.why.pop_back();
+  if (told.code == slug(errc::not_found))
+    told.todo = where_names_are(text_of(problem, "instance"));
+  if (told.code == slug(errc::identity_conflict))
+    name_the_event(problem, told);
   if (told.code == slug(errc::agent_unknown))
     told.todo = "skein agent list";
   if (exit == exit_code::busy)

@@ -65,6 +65,11 @@ void add_group(text_values& values, const json& status, const std::string& group
                value.is_object() ? inner_text(value) : cell_of(value));
 }
 
+std::string jobs_text(const json& jobs) {
+  return fmt::format("{}, {} paused, {} running, next {}", cell_of(jobs, "count"),
+                     cell_of(jobs, "paused"), cell_of(jobs, "running"), cell_of(jobs, "next"));
+}
+
 /// "3d 4h", "1h 2m", "2m 5s": the two largest units.
 std::string uptime_text(const json& seconds) {
   const double value = seconds.get<double>();
@@ -92,6 +97,8 @@ void print_page(context& at, const json& status) {
     if (status.contains(name) && status[name].is_object())
       head.add(name == std::string_view{"ledger"} ? "events" : name,
                ledger_text(status[name]) + (balanced(status, name) ? "" : " (do not add up)"));
+  if (status.contains("jobs") && status["jobs"].is_object())
+    head.add("jobs", jobs_text(status["jobs"]));
   for (const char* group : {"rates", "lag", "gateway", "store", "disk", "retention"})
     add_group(head, status, group);
   head.print(at);

@@ -8,8 +8,9 @@
 namespace skein::cli {
 
 int complain_of_word(context& at, std::string what, std::string_view word,
-                     std::span<const std::string_view> known, std::string_view more) {
-  complaint told{std::move(what), "", std::string{more}, "unknown-command"};
+                     std::span<const std::string_view> known, std::string_view more,
+                     std::string_view code) {
+  complaint told{std::move(what), "", std::string{more}, std::string{code}};
   if (const auto near = nearest(word, known))
     told.why = fmt::format("did you mean \"{}\"?", *near);
   else if (!known.empty())

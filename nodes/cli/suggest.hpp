@@ -8,9 +8,9 @@
 
 namespace skein::cli {
 
-/// `what` says so: "there is no command \"sned\"". Returns
-/// exit_code::usage.
+/// `what` says so: "there is no command \"sned\"". Returns exit_code::usage.
 int complain_of_word(context& at, std::string what, std::string_view word,
-                     std::span<const std::string_view> known, std::string_view more);
+                     std::span<const std::string_view> known, std::string_view more,
+                     std::string_view code = "unknown-command");
 
 } // namespace skein::cli

@@ -167,11 +167,11 @@ class chain_check {
   /// Depth first; true when it came back to a job that it is in. Found once, then done with.
   bool walk(const std::string& name) {
     if (const auto again = std::find(path_.begin(), path_.end(), name); again != path_.end()) {
-      std::string circle;
-      for (auto at = again; at != path_.end(); ++at)
-        circle.append(*at).append(" after ");
+      std::string circle = name; // as they would run: the path goes from each to those before it
+      for (auto at = path_.end(); at != again; --at)
+        circle.append(" -> ").append(*(at - 1));
       rule_context{*find(*again)->section, around_, problems_}.error(
-          "after", fmt::format("the jobs wait for each other: {}{}", circle, name),
+          "after", fmt::format("the jobs wait for each other: {}", circle),
           "legal are chains that begin with a job that has times of its own");
       return true;
     }

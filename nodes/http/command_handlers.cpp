@@ -36,6 +36,9 @@ result<command_words> read_command(const http_request& request) {
     append_json_string(words.arguments, request.parameter);
   }
   json_reader from{request.body.empty() ? "{}" : request.body};
+  if (const auto what = from.next();
+      what != json_reader::type::object && check_json(request.body).ok())
+    return error{errc::invalid_argument, "The body of a command must be a JSON object."};
   from.open_object();
   for (std::string_view name; from.member(name);) {
     const auto rule = std::find_if(request.at->members.begin(), request.at->members.end(),

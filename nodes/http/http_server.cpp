@@ -49,6 +49,31 @@ std::thread start_thread(std::function<void()> work) {
   return thread;
 }
 
+error cannot_listen(const http_settings& settings, const error_code& problem) {
+  const bool taken = problem == asio::error::address_in_use;
+  return {taken ? errc::port_in_use : errc::invalid_config,
+          "Cannot listen on " + to_string(http_address{settings.address, settings.port}) + ": " +
+              problem.message() + "."};
+}
+
+result<void> open(tcp::acceptor& acceptor, const http_settings& settings) {
+  error_code problem;
+  const auto address = asio::ip::make_address(settings.address, problem);
+  if (problem)
+    return error{errc::invalid_config, "\"" + settings.address +
+                                           "\" is no address to listen on; write one such as "
+                                           "127.0.0.1."};
+  const tcp::endpoint endpoint{address, settings.port};
+  acceptor.open(endpoint.protocol(), problem);
+  if (!problem)
+    acceptor.set_option(tcp::acceptor::reuse_address{true}, problem);
+  if (!problem)
+    acceptor.bind(endpoint, problem);
+  if (!problem)
+    acceptor.listen(asio::socket_base::max_listen_connections, problem);
+  return problem ? result<void>{cannot_listen(settings, problem)} : result<void>{};
+}
+
 } // namespace
 
 class http_server::impl {
@@ -63,7 +88,6 @@ class http_server::impl {
   void stop();
 
  private:
-  error cannot_listen(const error_code& problem) const;
   void run();
 
   // On the server's thread.
@@ -99,34 +123,14 @@ result<void> http_server::impl::start() {
 }
 
 result<void> http_server::impl::listen() {
+  if (auto opened = open(acceptor_, core_->settings); !opened)
+    return opened;
   error_code problem;
-  const auto address = asio::ip::make_address(core_->settings.address, problem);
-  if (problem)
-    return error{errc::invalid_config,
-                 "\"" + core_->settings.address +
-                     "\" is no address to listen on; write one such as 127.0.0.1."};
-  const tcp::endpoint endpoint{address, core_->settings.port};
-  acceptor_.open(endpoint.protocol(), problem);
-  if (!problem)
-    acceptor_.set_option(tcp::acceptor::reuse_address{true}, problem);
-  if (!problem)
-    acceptor_.bind(endpoint, problem);
-  if (!problem)
-    acceptor_.listen(asio::socket_base::max_listen_connections, problem);
-  if (problem)
-    return cannot_listen(problem);
-  core_->hosts.loopback = address.is_loopback();
+  const tcp::endpoint here = acceptor_.local_endpoint(problem);
+  core_->hosts.loopback = here.address().is_loopback();
   core_->hosts.names = core_->settings.names;
-  core_->hosts.port = acceptor_.local_endpoint(problem).port();
-  return problem ? result<void>{cannot_listen(problem)} : result<void>{};
-}
-
-error http_server::impl::cannot_listen(const error_code& problem) const {
-  const bool taken = problem == asio::error::address_in_use;
-  return {taken ? errc::port_in_use : errc::invalid_config,
-          "Cannot listen on " +
-              to_string(http_address{core_->settings.address, core_->settings.port}) + ": " +
-              problem.message() + "."};
+  core_->hosts.port = here.port();
+  return problem ? result<void>{cannot_listen(core_->settings, problem)} : result<void>{};
 }
 
 void http_server::impl::run() {
@@ -267,6 +271,12 @@ http_server::http_server(http_settings settings, node_api& api)
   : impl_{std::make_unique<impl>(std::move(settings), api)} {}
 
 http_server::~http_server() { stop(); }
+
+result<void> http_server::try_to_listen(const http_settings& settings) {
+  asio::io_context io;
+  tcp::acceptor acceptor{io};
+  return open(acceptor, settings);
+}
 
 result<void> http_server::listen() { return impl_->listen(); }
 result<void> http_server::start() { return impl_->start(); }

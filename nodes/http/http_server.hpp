@@ -25,6 +25,8 @@ class http_server {
   http_server(const http_server&) = delete;
   http_server& operator=(const http_server&) = delete;
 
+  /// Whether listen() would succeed now; the port is free again afterwards.
+  static result<void> try_to_listen(const http_settings& settings);
   /// Once. port_in_use: another program listens there; invalid_config: the address is no literal
   /// address, not one of this machine, or not allowed.
   result<void> listen();

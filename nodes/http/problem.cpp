@@ -27,7 +27,7 @@ constexpr std::array rules{
     problem_rule{errc::invalid_argument, 400, 0, ""},
     problem_rule{errc::identity_conflict, 409, 0,
                  "Use a new id for new content, or look up the event that has this one."},
-    problem_rule{errc::not_found, 404, 0, "Check the path and the names in it."},
+    problem_rule{errc::not_found, 404, 0, "Check the name."},
     problem_rule{errc::method_not_allowed, 405, 0, "Use one of the methods in Allow."},
     problem_rule{errc::unsupported_version, 505, 0, ""},
     problem_rule{errc::invalid_request, 400, 0, ""},
@@ -36,7 +36,7 @@ constexpr std::array rules{
     problem_rule{errc::data_not_json, 400, 0, correct},
     problem_rule{errc::too_many_deliveries, 400, 0,
                  "Let fewer routes match it; one of the agents may emit an event for others."},
-    problem_rule{errc::state_conflict, 409, 0, "Look it up to see its present state."},
+    problem_rule{errc::state_conflict, 409, 0, "Look up what is there."},
     problem_rule{errc::request_timeout, 408, 0, "Send the whole request without pauses."},
     problem_rule{errc::too_many_hops, 400, 0,
                  "Look for agents that answer each other in a circle."},
@@ -102,17 +102,20 @@ http_response make_problem(const error& problem, const problem_extras& extras) {
   if (out.retry_after.count() <= 0)
     out.retry_after = std::chrono::seconds{rule.retry_after_s};
 
-  const std::string detail = join(problem.detail, rule.advice);
+  const auto append_member = [&](std::string_view name, std::string_view text) {
+    if (text.empty())
+      return;
+    out.body.append(",\"").append(name).append("\":");
+    append_json_string(out.body, text);
+  };
 
   out.body.append("{\"type\":\"urn:skein:problem:").append(slug(rule.code)).append("\",\"title\":");
   append_json_string(out.body, sentence(rule.code));
   out.body.append(",\"status\":").append(std::to_string(out.status));
-  out.body.append(",\"code\":\"").append(slug(rule.code)).append("\",\"detail\":");
-  append_json_string(out.body, detail);
-  if (!extras.instance.empty()) {
-    out.body.append(",\"instance\":");
-    append_json_string(out.body, extras.instance);
-  }
+  out.body.append(",\"code\":\"").append(slug(rule.code)).append("\"");
+  append_member("detail", join(problem.detail, rule.advice));
+  append_member("try", rule.advice);
+  append_member("instance", extras.instance);
   out.body.append(extras.members).append("}");
   return out;
 }

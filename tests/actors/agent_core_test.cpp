@@ -425,6 +425,7 @@ TEST_CASE("hops grow by one an emit, and an event that went around too often end
   world.step(ended({done}), 2);
   CHECK(world.only_outcome().verdict == turn_verdict::rejected);
   CHECK(world.only_outcome().code == errc::too_many_hops);
+  CHECK(world.only_outcome().error.starts_with("emitted event 0: The event comes from "));
   CHECK(world.only_outcome().emits.empty());
   CHECK(world.core.counted().failed == 1);
   CHECK(world.core.counted().rejected == 1);
@@ -459,7 +460,7 @@ TEST_CASE("one emitted event that is none drops all effects of the turn") {
   const auto outcome = world.only_outcome();
   CHECK(outcome.verdict == turn_verdict::rejected);
   CHECK(outcome.code == errc::agent_output_invalid);
-  CHECK(outcome.error.starts_with("emitted event 1:"));
+  CHECK(outcome.error.starts_with("emitted event 1: invalid-event: "));
   CHECK(outcome.emits.empty());
   CHECK(outcome.reply.empty());
   CHECK_FALSE(outcome.sets_state);

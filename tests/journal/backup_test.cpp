@@ -142,6 +142,16 @@ TEST_CASE("a changed or cut backup is not restored") {
   CHECK_FALSE(std::filesystem::exists(store.copy + "/journal.db"));
 }
 
+TEST_CASE("a backup in a folder is named by store and commit, whatever the folder ends with") {
+  some_store store;
+  const std::string folder = std::filesystem::path{store.file}.parent_path().string();
+  const auto made = create_backup({.directory = store.path, .file = folder + "/", .dry_run = true});
+  REQUIRE(made.ok());
+  CHECK(made->file.starts_with(folder + "/"));
+  CHECK(made->file.find("//") == std::string::npos);
+  CHECK(made->file.ends_with(".skein-backup"));
+}
+
 TEST_CASE("nothing that is there is written over") {
   some_store store;
   must(store.back_up());

@@ -58,6 +58,8 @@ class Start(support.SystemTest):
             port = taken.getsockname()[1]
             failed = skein("dev", "--ephemeral", "--port", str(port))
             as_json = skein("dev", "--ephemeral", "--port", str(port), "-o", "json")
+            place = os.path.join(self.folder, "new")
+            on_disk = skein("dev", "--data", place, "--port", str(port))
         self.assertEqual(failed.returncode, 1)
         self.assertIn(str(port), failed.stderr)
         self.assertIn("in use", failed.stderr.lower())
@@ -67,6 +69,8 @@ class Start(support.SystemTest):
         told = json.loads(as_json.stderr.splitlines()[-1])
         self.assertEqual((told["code"], told["exit"]), ("port-in-use", 1))
         self.assertIn(str(port), told["why"])
+        self.assertIn("port-in-use", on_disk.stderr)
+        self.assertFalse(os.path.exists(place), "nothing is made for a node that cannot serve")
 
     def test_every_mistake_of_a_configuration_is_told_at_once_with_its_line(self):
         path = os.path.join(self.folder, "bad.toml")

@@ -53,6 +53,13 @@ TEST_CASE("the banner's command has a type that some route takes") {
   options.settings.routes = {{"order.*", "*", "*", "echo"}, {"demo.upper", "", "", "echo"}};
   CHECK_THAT(banner(options, 7411),
              Catch::Contains("skein send \"hello\" --key demo --type demo.upper --wait\n"));
+  options.settings.routes = {{"hook.*", "", "", "echo"}};
+  CHECK_THAT(banner(options, 7411),
+             Catch::Contains("skein send \"hello\" --key demo --type hook.demo --wait\n"));
+  options.settings.routes = {{"skein.timer.*", "", "", "echo"}, {"o?", "shop/*", "c-*", "echo"}};
+  CHECK_THAT(
+      banner(options, 7411),
+      Catch::Contains("skein send \"hello\" --key c-demo --type ox --source shop/demo --wait\n"));
   options.settings.routes.push_back({"skein.message", "*", "*", "echo"});
   CHECK_THAT(banner(options, 7411), Catch::Contains("skein send \"hello\" --key demo --wait\n"));
 }

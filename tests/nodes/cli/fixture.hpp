@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nodes/cli/run.hpp"
+#include "protocol/time.hpp"
 #include "tests/nodes/cli/fake_node.hpp"
 
 #include <chrono>
@@ -27,6 +28,7 @@ struct command_line {
   error measuring_fails;
   std::vector<bench::machine_plan> measuring; // what `bench` was to do
   duration clock_step{0};                     // by which the clock goes on each time it is read
+  instant wall = *parse_rfc3339("2026-08-16T12:00:00Z"); // by which times are told
 
   std::string out;
   std::string err;
@@ -47,6 +49,7 @@ struct command_line {
     world.now = [at = std::chrono::steady_clock::time_point{}, this]() mutable {
       return std::exchange(at, at + clock_step);
     };
+    world.wall_now = [this] { return wall; };
     const cli::cli_hooks hooks{
         [this](const node_options& options) {
           started.push_back(options);

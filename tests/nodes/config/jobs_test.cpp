@@ -139,13 +139,12 @@ TEST_CASE("a job comes after jobs of the file") {
   CHECK(problems_of(after("b", "\"zebra\"")) ==
         "c.toml:6:9: error: [job.b] after: there is no job \"zebra\"; legal is the NAME of another "
         "[job.NAME] section\n");
-  CHECK(
-      problems_of(after("b", "\"d\"") + after("c", "\"b\"") + after("d", "\"c\"")) ==
-      "c.toml:6:9: error: [job.b] after: the jobs wait for each other: b after d after c after b; "
-      "legal are chains that begin with a job that has times of its own\n");
+  CHECK(problems_of(after("b", "\"d\"") + after("c", "\"b\"") + after("d", "\"c\"")) ==
+        "c.toml:6:9: error: [job.b] after: the jobs wait for each other: b -> c -> d -> b; "
+        "legal are chains that begin with a job that has times of its own\n");
   CHECK_THAT(problems_of(after("b", "\"b\"")),
              Catch::StartsWith("c.toml:6:9: error: [job.b] after: the jobs wait for each other: b "
-                               "after b;"));
+                               "-> b;"));
   CHECK_THAT(problems_of(after("b", "\"import:good\"")),
              Catch::StartsWith("c.toml:6:9: error: [job.b] after: each is the name of a job"));
 }

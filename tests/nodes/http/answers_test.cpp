@@ -57,8 +57,8 @@ TEST_CASE("a problem is a whole RFC 9457 document") {
   CHECK(out.content_type == "application/problem+json");
   CHECK(out.body ==
         R"({"type":"urn:skein:problem:not-found","title":"There is nothing of that name.",)"
-        R"("status":404,"code":"not-found","detail":"There is no event 1-2. Check the path )"
-        R"(and the names in it.","instance":"/v1/events/1-2"})");
+        R"("status":404,"code":"not-found","detail":"There is no event 1-2. Check the name.",)"
+        R"("try":"Check the name.","instance":"/v1/events/1-2"})");
 }
 
 TEST_CASE("every problem that HTTP can return is valid JSON with a status and a detail") {

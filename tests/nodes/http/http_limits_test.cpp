@@ -357,6 +357,9 @@ TEST_CASE("a server that cannot listen says why") {
   CHECK(started.error().code == errc::port_in_use);
   CHECK(started.error().detail.find("127.0.0.1:" + std::to_string(settings.port)) !=
         std::string::npos);
+  CHECK(http_server::try_to_listen(settings).error().code == errc::port_in_use);
+  settings.port = 0;
+  CHECK(http_server::try_to_listen(settings).ok());
   settings.address = "localhost";
   http_server third{settings, node};
   CHECK(third.start().error().code == errc::invalid_config);

@@ -291,7 +291,9 @@ TEST_CASE("a command with a wrong body is refused before the engine is asked") {
   CHECK(code("/v1/jobs", R"({"job":"a","definition":"every 1h"})") == "invalid-argument");
   CHECK(code("/v1/jobs", R"({"job":"a","dry_run":"yes"})") == "invalid-argument");
   CHECK(code("/v1/jobs", R"({"job":"a","job":"b"})") == "invalid-json");
-  CHECK(code("/v1/jobs", "[]") == "invalid-json");
+  for (const char* other : {"[]", "null", "\"a\"", " 7 "})
+    CHECK(code("/v1/jobs", other) == "invalid-argument");
+  CHECK(code("/v1/jobs", "[") == "invalid-json");
   CHECK(code("/v1/jobs", R"({"job":"a"} x)") == "invalid-json");
   CHECK(code("/v1/jobs/a/pause", R"({"why":""})") == "invalid-argument");
   CHECK(code("/v1/jobs/a/trigger", R"({"job":"b"})") == "invalid-argument");
