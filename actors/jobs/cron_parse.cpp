@@ -139,7 +139,7 @@ class cron_parser {
       return in.low + static_cast<unsigned>(named - in.names.begin());
     const auto found = number(text);
     if (!found || *found < in.low || *found > in.high)
-      return wrong(in, text, "is not one of " + bounds_of(in));
+      return wrong(in, text, "must be one of " + bounds_of(in));
     return *found;
   }
 

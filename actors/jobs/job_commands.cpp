@@ -43,7 +43,18 @@ void job_core::create(const job_command_in& input, const json& words) {
     return fail(input.ticket, checked.error().code, checked.error().detail);
   const std::string name = checked->name;
   define(name, *std::move(checked), job_owner::people, by_in(words));
-  open_->answers.emplace_back(input.ticket, write_json(job_page(jobs_.at(name), now_.wall)));
+  open_->answers.emplace_back(input.ticket, write_json(page_with_warnings(jobs_.at(name))));
+}
+
+/// That nobody gets its events is no error: routes may come with the next start.
+json job_core::page_with_warnings(const kept_job& which) {
+  json page = job_page(which, now_.wall);
+  const auto made = make_event(which, {record_kind::fired, now_.wall}, which.name());
+  if (made && made->deliveries.empty())
+    page["warnings"] = {"no route takes events of the type " + which.definition->type + " from " +
+                        job_source(which.name()) +
+                        ": its runs are done at once, and nobody has seen them"};
+  return page;
 }
 
 /// The definition of a create or an edit, if it may be.

@@ -209,6 +209,7 @@ class job_core {
   void create(const job_command_in& input, const nlohmann::json& words);
   result<job_definition> checked_definition(const job_command_in& input,
                                             const nlohmann::json& words);
+  nlohmann::json page_with_warnings(const kept_job& which);
   result<void> check_future(const job_definition& definition) const;
   void remove(const job_command_in& input, const nlohmann::json& words);
   void erase(kept_job& which);

@@ -88,7 +88,7 @@ void job_core::dry_run(const job_command_in& input) {
   shown.unreadable.clear();
   shown.words.clear();
   ++shown.revision;
-  json view = job_page(shown, now_.wall);
+  json view = page_with_warnings(shown);
   view["dry_run"] = true;
   answer(input.ticket, view);
 }

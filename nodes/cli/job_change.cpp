@@ -69,6 +69,8 @@ int put_definition(context& at, const definition_change& which, const std::strin
   if (!answer)
     return answer.exit;
   print_job(at, answer.body);
+  for (const json& each : answer.body.value("warnings", json::array()))
+    say(at, fmt::format("warning: {}", each.get<std::string>()));
   say(at, at.global.dry_run ? "nothing was changed" : told_of(done, which.name));
   return exit_code::done;
 }
@@ -93,8 +95,10 @@ int edit(context& at, const definition_change& which) {
     return complain(at, exit_code::usage,
                     {"there is nothing to change", "no option says anything else than there is",
                      "skein help job edit", "invalid-argument"});
-  return put_definition(at, which, path_of(which.name, "/edit"),
-                        {{"definition", std::move(definition)}}, "edited");
+  json body{{"definition", std::move(definition)}};
+  if (const auto seen = present.body.find("revision"); seen != present.body.end())
+    body["revision"] = *seen; // somebody may edit it meanwhile
+  return put_definition(at, which, path_of(which.name, "/edit"), std::move(body), "edited");
 }
 
 // ---- commands -----------------------------------------------------------------------------------

@@ -40,8 +40,9 @@ constexpr std::array at_query{argument_rule{"at", text}};
 
 constexpr std::array create_members{argument_rule{"job", text}, argument_rule{"definition", object},
                                     argument_rule{"by", text}, argument_rule{"dry_run", flag}};
-constexpr std::array edit_members{argument_rule{"definition", object}, argument_rule{"by", text},
-                                  argument_rule{"dry_run", flag}};
+constexpr std::array edit_members{argument_rule{"definition", object},
+                                  argument_rule{"revision", argument_kind::number},
+                                  argument_rule{"by", text}, argument_rule{"dry_run", flag}};
 constexpr std::array pause_members{argument_rule{"by", text}, argument_rule{"why", text}};
 constexpr std::array by_members{argument_rule{"by", text}};
 constexpr std::array backfill_members{argument_rule{"from", text}, argument_rule{"to", text},
@@ -168,7 +169,7 @@ bool is_cursor(std::string_view text) noexcept {
 
 /// Empty: the value is right. Else what would be.
 std::string expectation(argument_kind kind, std::string_view value) {
-  std::uint64_t number = 0;
+  std::uint64_t read = 0;
   std::optional<duration> wait_time;
   switch (kind) {
     case text:
@@ -180,7 +181,7 @@ std::string expectation(argument_kind kind, std::string_view value) {
                                          : "must be one of pending, running, retrying, done, dead, "
                                            "cancelled, superseded, expired, purged";
     case count:
-      return is_number(value, number) && number >= 1 && number <= limits::page_rows_max
+      return is_number(value, read) && read >= 1 && read <= limits::page_rows_max
                  ? ""
                  : "must be a number from 1 to " + std::to_string(limits::page_rows_max);
     case wait:
@@ -195,6 +196,8 @@ std::string expectation(argument_kind kind, std::string_view value) {
                                              "counted back from now, such as -1h30m";
     case cursor:
       return is_cursor(value) ? "" : "must be the id of a stream message, such as 17.0";
+    case argument_kind::number:
+      return is_number(value, read) ? "" : "must be a whole number";
     case flag:
       return value == "true" || value == "false" ? "" : "must be true or false";
     case object:
@@ -248,7 +251,7 @@ result<void> check_argument(const argument_rule& rule, std::string_view value) {
 }
 
 result<void> check_member(const argument_rule& rule, std::string_view json) {
-  if (rule.kind == flag || rule.kind == object)
+  if (rule.kind == flag || rule.kind == object || rule.kind == argument_kind::number)
     return check_argument(rule, json);
   json_reader from{json};
   if (from.next() != json_reader::type::string)

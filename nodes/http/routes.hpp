@@ -26,6 +26,7 @@ enum class argument_kind : std::uint8_t {
   wait,   // a duration of at most limits::http_wait_max
   time,   // RFC 3339, or a duration back from now: -1h30m
   cursor, // of the stream: 17.0 or 17.0.4f2a91c0
+  number, // a member of a body: 0 or above
   flag,   // a member of a body: true or false
   object, // a member of a body: a JSON object
 };

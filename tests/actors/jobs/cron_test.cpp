@@ -123,23 +123,23 @@ TEST_CASE("what cannot be read is told with its place and what may stand there")
   CHECK(refusal("* * * *").ends_with("not 4"));
   CHECK(refusal("").ends_with("not 0"));
   CHECK(refusal("* * * * * * *").ends_with("not 7"));
-  CHECK(refusal("60 * * * *") == "minute '60': is not one of 0 to 59");
-  CHECK(refusal("60 * * * * *") == "second '60': is not one of 0 to 59");
-  CHECK(refusal("* 24 * * *") == "hour '24': is not one of 0 to 23");
-  CHECK(refusal("* * 0 * *") == "day of month '0': is not one of 1 to 31");
-  CHECK(refusal("* * 32 * *") == "day of month '32': is not one of 1 to 31");
-  CHECK(refusal("* * * 13 *") == "month '13': is not one of 1 to 12, JAN to DEC");
-  CHECK(refusal("* * * * 8") == "day of week '8': is not one of 0 to 7, SUN to SAT");
-  CHECK(refusal("* * * * Mo") == "day of week 'MO': is not one of 0 to 7, SUN to SAT");
+  CHECK(refusal("60 * * * *") == "minute '60': must be one of 0 to 59");
+  CHECK(refusal("60 * * * * *") == "second '60': must be one of 0 to 59");
+  CHECK(refusal("* 24 * * *") == "hour '24': must be one of 0 to 23");
+  CHECK(refusal("* * 0 * *") == "day of month '0': must be one of 1 to 31");
+  CHECK(refusal("* * 32 * *") == "day of month '32': must be one of 1 to 31");
+  CHECK(refusal("* * * 13 *") == "month '13': must be one of 1 to 12, JAN to DEC");
+  CHECK(refusal("* * * * 8") == "day of week '8': must be one of 0 to 7, SUN to SAT");
+  CHECK(refusal("* * * * Mo") == "day of week 'MO': must be one of 0 to 7, SUN to SAT");
   CHECK(refusal("*/0 * * * *") == "minute '*/0': a step is 1 to 59");
   CHECK(refusal("*/60 * * * *") == "minute '*/60': a step is 1 to 59");
   CHECK(refusal("1/2/3 * * * *") == "minute '1/2/3': has more than one step");
   CHECK(refusal("1-2-3 * * * *") == "minute '1-2-3': a range is low-high");
   CHECK(refusal("* 22-4 * * *") ==
         "hour '22-4': runs backwards; write it as two ranges, such as 22-23,0-4");
-  CHECK(refusal("-1 * * * *") == "minute '': is not one of 0 to 59");
-  CHECK(refusal("1, * * * *") == "minute '': is not one of 0 to 59");
-  CHECK(refusal("1.5 * * * *") == "minute '1.5': is not one of 0 to 59");
+  CHECK(refusal("-1 * * * *") == "minute '': must be one of 0 to 59");
+  CHECK(refusal("1, * * * *") == "minute '': must be one of 0 to 59");
+  CHECK(refusal("1.5 * * * *") == "minute '1.5': must be one of 0 to 59");
   CHECK(refusal("* * L-31 * *") == "day of month 'L-31': L-n is n days before the last, 0 to 30");
   CHECK(refusal("* * 32W * *") ==
         "day of month '32W': nW is the weekday nearest to the day n, 1 to 31");

@@ -134,6 +134,10 @@ TEST_CASE("a member of a body is of its kind") {
   CHECK(member(argument_kind::flag, "true") == "");
   for (const char* wrong : {"1", "\"true\"", "null"})
     CHECK(member(argument_kind::flag, wrong) == "x must be true or false.");
+  CHECK(member(argument_kind::number, "0") == "");
+  CHECK(member(argument_kind::number, "70000") == "");
+  for (const char* wrong : {"-1", "1.5", "\"1\"", "null"})
+    CHECK(member(argument_kind::number, wrong) == "x must be a whole number.");
   CHECK(member(argument_kind::object, R"({"a":1})") == "");
   for (const char* wrong : {"[]", "\"{}\"", "null"})
     CHECK(member(argument_kind::object, wrong) == "x must be a JSON object.");
