@@ -15,6 +15,8 @@ constexpr std::size_t emits_a_commit = 256;
 constexpr std::chrono::seconds again_after{1};
 /// The longest the core sleeps: a paused job's instants are written down at least so often.
 constexpr std::chrono::hours look_every{1};
+/// How often what is due next is looked at while the wall clock does not move.
+constexpr std::chrono::milliseconds clock_patience{50};
 
 } // namespace
 
@@ -35,7 +37,7 @@ void job_core::start(moment now, std::vector<job_effect>& out) {
   now_ = now;
   out_ = &out;
   started_ = now.wall;
-  open_.emplace();
+  open_ = transaction{};
   std::erase_if(crashes_, [&](instant at) { return at < now.wall - limits::job_breaker_time; });
   if (settings_.unclean) {
     crashes_.push_back(now.wall);
@@ -59,12 +61,15 @@ void job_core::start(moment now, std::vector<job_effect>& out) {
 }
 
 void job_core::step(job_input input, moment now, std::vector<job_effect>& out) {
+  // Boot time passes but the wall does not: engine time waits for a clock that was set back.
+  if (now.boot > now_.boot)
+    time_stands_still_ = now.wall == now_.wall;
   now_ = now;
   out_ = &out;
   std::visit([&](auto& each) { on(each); }, input);
   if (!sent_) {
     if (!open_)
-      open_.emplace();
+      open_ = transaction{};
     take_waiting();
     if (!stopping_ && (!not_before_ || *not_before_ <= now.boot)) {
       not_before_.reset();
@@ -305,8 +310,9 @@ void job_core::undo(const error& why, bool try_again) {
 void job_core::arm() {
   boot_time at = now_.boot + look_every;
   if (!due_.empty() && !sent_ && !stopping_)
-    at =
-        std::min<boot_time>(at, now_.boot + std::max(duration{0}, due_.begin()->first - now_.wall));
+    at = std::min<boot_time>(
+        at, now_.boot + std::max<duration>(due_.begin()->first - now_.wall,
+                                           time_stands_still_ ? clock_patience : duration{0}));
   if (not_before_)
     at = std::max(at, *not_before_);
   if (armed_ && *armed_ <= at && *armed_ > now_.boot)

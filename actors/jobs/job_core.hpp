@@ -301,6 +301,7 @@ class job_core {
   std::optional<boot_time> armed_;
   instant started_;
   bool stopping_ = false;
+  bool time_stands_still_ = false; // the wall clock was set back
   counters counted_;
   moment now_{};
   std::vector<job_effect>* out_ = nullptr;

@@ -43,8 +43,9 @@ void job_core::want_run(kept_job& which, waiting_run run) {
 
 void job_core::start_run(kept_job& which, waiting_run run) {
   std::string id = which.definition.name + "@" + format_rfc3339(run.due);
-  if (!is_due_record(run.kind))
-    id += (run.kind == record_kind::triggered ? ".t" : ".b") + std::to_string(to_ns(now_.wall));
+  if (!is_due_record(run.kind)) // several may start at one moment: each has a record of its own
+    id += (run.kind == record_kind::triggered ? ".t" : ".b") + std::to_string(to_ns(now_.wall)) +
+          "-" + std::to_string(which.next_record);
   auto made = which.impossible.contains(id)
                   ? result<journal::accept_op>{error{errc::identity_conflict,
                                                      "another event has the id " + id}}

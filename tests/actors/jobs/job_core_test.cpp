@@ -121,6 +121,38 @@ TEST_CASE("missed instants: the misfire rule says which of them run") {
   }
 }
 
+TEST_CASE("while time stands still nothing fires, and the clock is not looked at without end") {
+  job_world one;
+  one.create("j", every("1s"));
+  one.run_until(job_world::at("11-29T08:59:30.999999"));
+  CHECK(one.stand_still(10s) <= 10s / 50ms + 1);
+  CHECK(one.records("j").empty());
+  one.run_for(1ms);
+  CHECK(one.records("j") == lines{"fired 08:59:31"});
+}
+
+TEST_CASE("runs that are asked for at one moment are different ones") {
+  job_world one;
+  one.create("j", every("1h", {{"overlap", "allow"}}));
+  const json job{{"job", "j"}, {"by", "ann"}};
+  SECTION("one after the other, while time stands still") {
+    for (std::size_t i = 1; i <= 3; ++i) {
+      one.ask("job.trigger", job);
+      one.end_all();
+      CHECK(one.events("j").size() == i);
+    }
+  }
+  SECTION("in one commit") {
+    one.holds_commits = true;
+    for (int i = 0; i < 3; ++i)
+      one.ask("job.trigger", job);
+    one.holds_commits = false;
+    one.commit_one();
+    CHECK(one.running("j").size() == 3);
+    CHECK(one.events("j").size() == 3);
+  }
+}
+
 TEST_CASE("an instant that comes while a run goes on") {
   job_world one;
   SECTION("skip: is left out, and the record says whose run was in the way") {

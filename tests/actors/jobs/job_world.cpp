@@ -97,6 +97,15 @@ void job_world::run_until(instant end) {
   }
 }
 
+std::size_t job_world::stand_still(duration time) {
+  std::size_t looks = 0;
+  for (const boot_time end = now_.boot + time; wake_ && *wake_ < end; ++looks) {
+    now_.boot = std::max(*wake_, now_.boot + duration{1});
+    tick();
+  }
+  return looks;
+}
+
 void job_world::perform(std::vector<job_effect>& effects) {
   for (job_effect& each : effects) {
     if (auto* submit = std::get_if<submit_effect>(&each))
