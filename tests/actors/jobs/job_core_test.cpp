@@ -121,6 +121,23 @@ TEST_CASE("missed instants: the misfire rule says which of them run") {
   }
 }
 
+TEST_CASE("far times: what is counted from them or searched behind them stays an instant") {
+  using namespace std::chrono;
+  const instant now = job_world::at("11-29T09:00:00");
+  const auto old = schedule_of(every("366d", {{"anchor", "1700-01-01"}})).next(now);
+  REQUIRE(old);
+  CHECK((sys_days{floor<days>(old->time_since_epoch())} - sys_days{1700y / 1 / 1}) % days{366} ==
+        days{0});
+  CHECK((*old > now && *old <= now + days{366}));
+  const auto late = schedule_of(every("1h", {{"start", "2199-12-31T22:30"}}));
+  const auto last = late.next(now);
+  REQUIRE(last);
+  CHECK(format_rfc3339(*last) == "2199-12-31T23:00:00Z");
+  CHECK_FALSE(late.next(*last));
+  for (const char* far : {"1699-12-31T23:59:59Z", "2200-01-01", "2261-12-31T23:59:59Z"})
+    CHECK(read_job("j", {{"at", far}, {"agent", "bot"}}, job_world::around()).problems.size() == 1);
+}
+
 TEST_CASE("while time stands still nothing fires, and the clock is not looked at without end") {
   job_world one;
   one.create("j", every("1s"));
