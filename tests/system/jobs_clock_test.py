@@ -80,10 +80,14 @@ class JobsClock(support.SystemTest):
         self.taken = getattr(self, "taken", 0) + 1
         return seconds(self.http.look_up(self.http.accept(event(f"now-{self.taken}", "now")))["accepted"])
 
-    def stands_still(self, for_seconds):
+    def goes_by(self, some_seconds):
+        began = time.monotonic()
+        until(lambda: time.monotonic() - began > some_seconds, some_seconds + 10, "time to go by")
+
+    def stands_still(self, some_seconds):
         """The node's time does, as long as that goes by; that time."""
-        before, began = self.time_of_node(), time.monotonic()
-        until(lambda: time.monotonic() - began > for_seconds, for_seconds + 10, "time to go by")
+        before = self.time_of_node()
+        self.goes_by(some_seconds)
         self.assertEqual(self.time_of_node(), before)
         return before
 
@@ -109,6 +113,17 @@ class JobsClock(support.SystemTest):
         """What the step by an hour has made due."""
         for job, (_, _, expected) in RARE.items():
             until(lambda: verdicts(history(self.running, job)) == expected, 30, f"the verdicts of job {job}: {expected}")
+
+    def check_trigger(self, stood_at):
+        """While time stands still a job is run by hand twice, both times for now."""
+        told = explained(self.running, "second-once", utc(stood_at + 2))
+        self.assertRegex(told, r"^It is due at .*, in (\d{4}ms|[12]s)\.$")
+        for _ in range(2):
+            done = skein("job", "trigger", "night-once", "--server", self.running.url)
+            self.assertEqual(done.returncode, 0, done)
+        records = history(self.running, "night-once")
+        self.assertEqual([each["verdict"] for each in records], ["triggered"] * 2)
+        self.assertEqual({utc(seconds(each["from"])) for each in records}, {utc(stood_at)})
 
     def decided(self):
         return [(job, each["verdict"], each["from"], each["to"]) for job in EVERY_SECOND
@@ -189,6 +204,18 @@ class JobsClock(support.SystemTest):
         self.assertGreater(len(caught_up), 90)
         self.assertLessEqual(len(caught_up), 100)
 
+    def test_a_step_wakes_what_waits_for_a_later_time(self):
+        for job in EVERY_SECOND:  # else they look at the clock
+            self.assertEqual(skein("job", "pause", job, "--server", self.running.url).returncode, 0)
+        delayed = self.delayed("+30m")
+        self.goes_by(1.5)  # so does the last look of theirs
+        self.set(HOUR)
+        # Nobody waits for the events, and nobody asks the jobs: only the step can wake them.
+        until(lambda: self.states(delayed) == {"done"}, 10, "the delayed events")
+        until(lambda: list(self.http.events(source="skein/job/hours-once")), 10, "a run of a job")
+        self.until_decided()
+        self.check_all()
+
     def test_set_back_by_an_hour_time_stands_still_and_nothing_comes_twice(self):
         self.set(HOUR)
         self.until_decided()
@@ -204,10 +231,7 @@ class JobsClock(support.SystemTest):
         self.assertGreater(self.turns("asleep"), 1, "a sleep is a time that goes by")
         self.assertEqual(self.decided(), before)
         self.assertEqual(self.states(due + later), {"pending"})
-        self.assertIn(", in ", explained(self.running, "second-once", utc(stood_at + 2)))
-        for _ in range(2):
-            done = skein("job", "trigger", "night-once", "--server", self.running.url)
-            self.assertEqual(done.returncode, 0, done)
+        self.check_trigger(stood_at)
 
         self.set(HOUR)  # as if the hour had gone by
         for number in due:
@@ -222,8 +246,6 @@ class JobsClock(support.SystemTest):
                 ran = [each for each in records if utc(stood_at + 1) <= each["from"] <= utc(stood_at + 5)
                        and each["verdict"] in ("fired", "caught-up")]
                 self.assertEqual(len(ran), 5 if job == "second-all" else 0, f"{job}: {records}")
-            if job == "night-once":
-                self.assertEqual([each["verdict"] for each in records], ["triggered"] * 2)
 
     def test_set_back_by_seconds_no_instant_is_missed(self):
         before = self.time_of_node()
@@ -250,6 +272,7 @@ class JobsClock(support.SystemTest):
         self.assertEqual(self.stands_still(0.1), stood_at, "the time of the last commit")
         self.assertEqual(self.decided(), before)
         self.assertEqual(self.states(soon + later), {"pending"})
+        self.check_trigger(stood_at)
 
         self.set(0)
         for number in soon:

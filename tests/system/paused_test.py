@@ -45,6 +45,7 @@ class Paused(support.SystemTest):
         self.stopped.signal(signal.SIGSTOP)
         until(lambda: os.waitid(os.P_PID, self.stopped.pid, flags), 10, "all of its threads to stand still")
         since = time.time()
+        self.http.close()  # idle connections are closed after such a time
         time.sleep(PAUSE)  # the pause itself
         upto = time.time()
         self.stopped.signal(signal.SIGCONT)
