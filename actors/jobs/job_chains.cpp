@@ -80,35 +80,44 @@ json handed_on(const std::string& upstream, const upstream_end& end) {
 
 } // namespace
 
+/// They act on it when all that this commit decides is known: a run that is about to begin is in no
+/// list for a moment, and would seem never to come.
 void job_core::tell_downstream(const std::string& ended, const upstream_end& end) {
-  // All have it before the first one acts: it may be one that another waits for as well.
-  std::vector<kept_job*> told;
   for (const std::string& name : graph_.behind(ended)) {
     kept_job& each = jobs_.at(name);
     begin(each);
-    take_end(each, ended, end);
-    if (each.can_run()) // else it waits until it can
-      told.push_back(&each);
+    each.inputs[ended].push_back(end);
+    chains_to_try_.insert(name);
   }
-  for (kept_job* const each : told)
-    try_chain(*each);
+}
+
+void job_core::try_chains() {
+  while (!chains_to_try_.empty()) {
+    const std::string name = chains_to_try_.extract(chains_to_try_.begin()).value();
+    kept_job* const which = find(name);
+    if (which == nullptr || after_of(*which->definition) == nullptr)
+      continue;
+    bound_inputs(*which);
+    if (which->can_run()) // else it waits until it can
+      try_chain(*which);
+  }
 }
 
 /// What waits for the other jobs before it is bounded: replies go first, then the oldest ends.
-void job_core::take_end(kept_job& which, const std::string& upstream, upstream_end end) {
-  if (which.waiting_bytes() + end.reply.size() > limits::job_waiting_replies_max &&
-      !end.reply.empty()) {
-    end.reply.clear();
-    end.reply_is_omitted = true;
-  }
-  auto& ends = which.inputs[upstream];
-  ends.push_back(std::move(end));
-  while (!ends.empty() && (ends.size() > limits::job_queue_max ||
-                           which.waiting_bytes() > limits::job_waiting_bytes_max)) {
-    const upstream_end oldest = std::move(ends.front());
-    ends.pop_front();
-    forget_end(which, oldest, upstream,
-               "too many runs of " + upstream + " were waiting for the other jobs before it");
+void job_core::bound_inputs(kept_job& which) {
+  for (auto& [upstream, ends] : which.inputs) {
+    for (std::size_t i = ends.size();
+         i-- > 0 && which.waiting_bytes() > limits::job_waiting_replies_max;) {
+      ends[i].reply_is_omitted = ends[i].reply_is_omitted || !ends[i].reply.empty();
+      ends[i].reply.clear();
+    }
+    while (!ends.empty() && (ends.size() > limits::job_queue_max ||
+                             which.waiting_bytes() > limits::job_waiting_bytes_max)) {
+      const upstream_end oldest = std::move(ends.front());
+      ends.pop_front();
+      forget_end(which, oldest, upstream,
+                 "too many runs of " + upstream + " were waiting for the other jobs before it");
+    }
   }
 }
 
@@ -135,8 +144,7 @@ void job_core::forget_ends(kept_job& which) {
     else
       for (const upstream_end& each : ends)
         forget_end(which, each, upstream, "it does not come after " + upstream + " any more");
-  if (!before.empty() && which.can_run())
-    try_chain(which);
+  chains_to_try_.insert(which.name());
 }
 
 /// Runs for as long as there is an end of every upstream.
@@ -212,6 +220,10 @@ bool job_core::may_still_end(const std::string& name, const upstream_end& like,
   if (which == nullptr || !seen.insert(name).second)
     return false;
   const auto is_it = [&](const auto& run) { return is_like(run, like); };
+#ifdef SKEIN_BUG_JOB_CHAIN_GIVES_UP_EARLY
+  if (std::any_of(which->running.begin(), which->running.end(), is_it))
+    return false;
+#endif
   if (std::any_of(which->running.begin(), which->running.end(), is_it) ||
       std::any_of(which->queue.begin(), which->queue.end(), is_it))
     return true;

@@ -296,8 +296,7 @@ void job_core::check_chain_of(kept_job& which) {
     return;
   begin(which);
   which.unreadable = std::move(problem);
-  if (which.can_run())
-    try_chain(which); // what has ended while it could not
+  chains_to_try_.insert(which.name()); // for what has ended while it could not
 }
 
 } // namespace skein

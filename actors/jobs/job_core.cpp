@@ -13,10 +13,10 @@ namespace {
 /// Events of one commit; the rest of what is due goes into the next one.
 constexpr std::size_t emits_a_commit = 256;
 constexpr std::chrono::seconds again_after{1};
-/// While the wall clock is set back, time stands still: it is looked at again after this.
-constexpr std::chrono::milliseconds clock_patience{50};
 /// The longest the core sleeps: a paused job's instants are written down at least so often.
 constexpr std::chrono::hours look_every{1};
+/// How often what is due next is looked at while the wall clock does not move.
+constexpr std::chrono::milliseconds clock_patience{50};
 
 } // namespace
 
@@ -28,7 +28,6 @@ void job_core::recover(const std::string& name, std::string_view definition,
   kept_job found{name};
   read_definition(found, definition, settings_.around);
   read_state(found, state);
-  by_hand_ = std::max(by_hand_, found.by_hand);
   graph_.put(*found.definition);
   count(found, true);
   jobs_.emplace(name, std::move(found));
@@ -71,6 +70,7 @@ void job_core::start(moment now, std::vector<job_effect>& out) {
 }
 
 void job_core::step(job_input input, moment now, std::vector<job_effect>& out) {
+  // Boot time passes but the wall does not: engine time waits for a clock that was set back.
   if (now.boot > now_.boot)
     time_stands_still_ = now.wall == now_.wall;
   now_ = now;
@@ -83,7 +83,7 @@ void job_core::step(job_input input, moment now, std::vector<job_effect>& out) {
 /// One commit, if there is something for it. A command has one of its own: what is refused because
 /// of others is not its fault.
 bool job_core::go_on() {
-  open_.emplace();
+  open_ = transaction{};
   if (has_work() && may_decide() && (commands_.empty() || !decided_last_)) {
     decided_last_ = open_->decides = true;
     if (!is_of_file_put_) {
@@ -100,6 +100,7 @@ bool job_core::go_on() {
     open_.reset();
     return false;
   }
+  try_chains();
   submit();
   return true;
 }
@@ -357,7 +358,9 @@ void job_core::undo(const error& why, bool try_again) {
   for (const auto& [ticket, body] : refused.answers)
     fail(ticket, why.code == errc::none ? errc::state_conflict : why.code,
          why.code == errc::none ? "another event has the id of this run" : why.detail);
+#ifndef SKEIN_BUG_JOB_REFUSED_END_IS_LOST
   ends_.insert(ends_.begin(), refused.ends.begin(), refused.ends.end());
+#endif
   is_of_file_put_ = is_of_file_put_ && !refused.of_file;
   if (!try_again || !refused.decides)
     return;
@@ -370,12 +373,15 @@ void job_core::undo(const error& why, bool try_again) {
 
 void job_core::arm() {
   boot_time at = now_.boot + look_every;
-  if (!due_.empty() && !sent_ && !stopping_)
+  if (sent_ || stopping_) {
+    // Its answer is the next step; on the way to a stop there is none.
+  } else if (not_before_ && *not_before_ > now_.boot) {
+    at = *not_before_;
+  } else if (!due_.empty()) {
     at = std::min<boot_time>(
         at, now_.boot + std::max<duration>(due_.begin()->first - now_.wall,
                                            time_stands_still_ ? clock_patience : duration{0}));
-  if (not_before_)
-    at = *not_before_;
+  }
   if (armed_ && *armed_ <= at && *armed_ > now_.boot)
     return;
   armed_ = at;

@@ -181,7 +181,6 @@ class job_core {
   std::string want_run(kept_job& which, waiting_run run);
   std::string start_run(kept_job& which, waiting_run run);
   std::string leave_out(kept_job& which, const waiting_run& run, std::string why);
-  std::string run_id(const kept_job& which, const waiting_run& run);
   void start_waiting(kept_job& which);
   result<journal::accept_op> make_event(const kept_job& which, const waiting_run& run,
                                         const std::string& id);
@@ -192,7 +191,8 @@ class job_core {
 
   // job_chains.cpp
   void tell_downstream(const std::string& ended, const upstream_end& end);
-  void take_end(kept_job& which, const std::string& upstream, upstream_end end);
+  void try_chains();
+  void bound_inputs(kept_job& which);
   void forget_end(kept_job& which, const upstream_end& end, const std::string& upstream,
                   const std::string& why);
   void forget_ends(kept_job& which);
@@ -247,13 +247,13 @@ class job_core {
   std::vector<instant> crashes_;                  // unclean starts, the newest ones
   std::optional<transaction> open_;               // being made
   std::optional<transaction> sent_;               // with the journal
+  std::set<std::string> chains_to_try_;           // before the commit is sent
   std::deque<job_command_in> commands_;           // behind it
   std::deque<job_ended_in> ends_;
   bool time_stands_still_ = false; // the wall clock was set back and has to catch up
   bool decided_last_ = false;      // commands take turns with what is due
   bool is_of_file_put_ = false;    // what the configuration says is there
   std::size_t emits_a_commit_;     // fewer for a while when another event had the id of one
-  std::uint64_t by_hand_ = 0;      // the newest number of a run that was asked for
   std::map<std::uint64_t, reading> readings_;
   std::uint64_t reads_ = 0;
   std::optional<boot_time> not_before_; // the journal refused: nothing is decided before

@@ -18,6 +18,8 @@ struct word {
   Enum value;
   std::string_view text;
 };
+template <class Enum>
+word(Enum, const char*) -> word<Enum>;
 
 constexpr std::array misfire_words{word{misfire_rule::skip, "skip"},
                                    word{misfire_rule::once, "once"},
@@ -88,11 +90,11 @@ class job_reader {
   bool has(const char* key) const { return words_.contains(key); }
 
   void look_for_unknown() {
-    for (const auto& [key, value] : words_.items()) {
-      const auto is = [&](const char* known) { return key == known; };
+    for (const auto& each : words_.items()) {
+      const auto is = [&](const char* known) { return each.key() == known; };
       if (std::none_of(schedule_keys.begin(), schedule_keys.end(), is) &&
           std::none_of(other_keys.begin(), other_keys.end(), is))
-        wrong(key, "there is no such key of a job");
+        wrong(each.key(), "there is no such key of a job");
     }
   }
 
@@ -311,7 +313,7 @@ class job_reader {
     const auto at = parse_zone_time(words, *zone_);
     if (!at)
       wrong(key, "must be a time, such as 2026-08-16T09:00:00Z, or one of the job's zone, such as "
-                 "2026-08-16T09:00");
+                 "2026-08-16T09:00, of the years 1700 to 2199");
     return at;
   }
 
@@ -334,6 +336,29 @@ void put_schedule(json& words, const job_definition& job) {
   if (const auto* after = std::get_if<after_schedule>(&job.schedule))
     for (const auto& each : after->jobs)
       words["after"].push_back(each.job + ":" + std::string{to_text(each.wanted)});
+}
+
+std::optional<instant> read_zone_time(std::string_view text, const zone_rules& zone) {
+  if (const auto at = parse_rfc3339(text))
+    return at;
+  // As if it were UTC, then moved by the offset that the zone has there.
+  std::string local{text};
+  if (local.size() == sizeof "2026-12-01" - 1)
+    local += "T00:00";
+  if (local.size() == sizeof "2026-12-01T09:00" - 1)
+    local += ":00";
+  const auto read = parse_rfc3339(local + "Z");
+  if (!read || local.size() != sizeof "2026-12-01T09:00:00" - 1)
+    return std::nullopt;
+  const local_seconds wanted{std::chrono::floor<std::chrono::seconds>(read->time_since_epoch())};
+  // No offset is a day: the first span that has it, or begins behind it, tells.
+  for (offset_span span = zone.at(*read - std::chrono::hours{36});; span = zone.at(span.end)) {
+    const instant at = span.at(wanted);
+    if (at < span.begin)
+      return span.begin;
+    if (at < span.end)
+      return at;
+  }
 }
 
 } // namespace
@@ -436,26 +461,8 @@ std::string_view to_text(repeat_rule rule) { return text_in(repeat_words, rule);
 std::string_view to_text(after_schedule::result wanted) { return text_in(result_words, wanted); }
 
 std::optional<instant> parse_zone_time(std::string_view text, const zone_rules& zone) {
-  if (const auto at = parse_rfc3339(text))
-    return at;
-  // As if it were UTC, then moved by the offset that the zone has there.
-  std::string local{text};
-  if (local.size() == sizeof "2026-12-01" - 1)
-    local += "T00:00";
-  if (local.size() == sizeof "2026-12-01T09:00" - 1)
-    local += ":00";
-  const auto read = parse_rfc3339(local + "Z");
-  if (!read || local.size() != sizeof "2026-12-01T09:00:00" - 1)
-    return std::nullopt;
-  const local_seconds wanted{std::chrono::floor<std::chrono::seconds>(read->time_since_epoch())};
-  // No offset is a day: the first span that has it, or begins behind it, tells.
-  for (offset_span span = zone.at(*read - std::chrono::hours{36});; span = zone.at(span.end)) {
-    const instant at = span.at(wanted);
-    if (at < span.begin)
-      return span.begin;
-    if (at < span.end)
-      return at;
-  }
+  const auto at = read_zone_time(text, zone);
+  return at && *at >= job_times_begin && *at < job_times_end ? at : std::nullopt;
 }
 
 } // namespace skein

@@ -123,9 +123,15 @@ std::string_view to_text(gap_rule rule);
 std::string_view to_text(repeat_rule rule);
 std::string_view to_text(after_schedule::result wanted);
 
+/// Times of jobs: with the longest search behind it and any duration, each still is an instant.
+inline constexpr instant job_times_begin{
+    std::chrono::sys_days{std::chrono::year{1700} / 1 / 1}.time_since_epoch()};
+inline constexpr instant job_times_end{
+    std::chrono::sys_days{std::chrono::year{2200} / 1 / 1}.time_since_epoch()};
+
 /// A time of a definition, of a backfill or of an explanation: RFC 3339, or a local time of the
 /// zone, with or without seconds; one in a gap is the first instant behind it, one that comes twice
-/// the first.
+/// the first. Of the years 1700 to 2199.
 std::optional<instant> parse_zone_time(std::string_view text, const zone_rules& zone);
 
 } // namespace skein

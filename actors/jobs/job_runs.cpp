@@ -25,6 +25,21 @@ bool waits_in_line(const kept_job& which, record_kind kind) {
          std::any_of(which.queue.begin(), which.queue.end(), is);
 }
 
+/// That of the instant, which is the job's own; else with a number. Several may start at one
+/// moment, also because the clock stands still: each has a record of its own.
+std::string run_id(const kept_job& which, const waiting_run& run, instant now) {
+  const std::string id = which.name() + "@" + format_rfc3339(run.due);
+  if (is_due_record(run.kind) && !run.is_again)
+    return id;
+#ifdef SKEIN_BUG_JOB_RUNS_BY_HAND_SHARE_AN_ID
+  return id + ".t";
+#endif
+  const char* const why = run.kind == record_kind::triggered    ? ".t"
+                          : run.kind == record_kind::backfilled ? ".b"
+                                                                : ".c";
+  return id + why + std::to_string(to_ns(now)) + "-" + std::to_string(which.next_record);
+}
+
 } // namespace
 
 /// A run that is to be: it starts, waits or is left out, as the job's overlap rule says. Why it was
@@ -66,7 +81,7 @@ std::string job_core::want_run(kept_job& which, waiting_run run) {
 }
 
 std::string job_core::start_run(kept_job& which, waiting_run run) {
-  std::string id = run_id(which, run);
+  std::string id = run_id(which, run, now_.wall);
   auto made = which.impossible.contains(id)
                   ? result<journal::accept_op>{error{errc::identity_conflict,
                                                      "another event has the id " + id}}
@@ -80,21 +95,6 @@ std::string job_core::start_run(kept_job& which, waiting_run run) {
   open_->emits.push_back(*std::move(made));
   open_->runs.emplace_back(which.name(), std::move(id));
   return {};
-}
-
-/// That of the instant, which is the job's own; else with a number that no run had before, also not
-/// while the clock stands still.
-std::string job_core::run_id(const kept_job& which, const waiting_run& run) {
-  std::string id = which.name() + "@" + format_rfc3339(run.due);
-  if (is_due_record(run.kind) && !run.is_again)
-    return id;
-  const auto now = static_cast<std::uint64_t>(to_ns(now_.wall));
-  by_hand_ = std::max(by_hand_ + 1, now);
-  jobs_.at(which.name()).by_hand = by_hand_;
-  const char* const why = run.kind == record_kind::triggered    ? ".t"
-                          : run.kind == record_kind::backfilled ? ".b"
-                                                                : ".c";
-  return id + why + std::to_string(by_hand_);
 }
 
 result<journal::accept_op> job_core::make_event(const kept_job& which, const waiting_run& run,
@@ -164,8 +164,10 @@ std::string job_core::leave_out(kept_job& which, const waiting_run& run, std::st
     add_record(which, {record_kind::skipped, run.due, run.due, 1, now_.wall, {}, why});
   else
     add_record(which, {run.kind, run.due, run.due, 1, now_.wall, {}, run.by + ", but " + why});
+#ifndef SKEIN_BUG_JOB_LEFT_OUT_IS_NOT_TOLD
   if (after_of(*which.definition) != nullptr)
     tell_downstream(which.name(), {run.due, false, {}, {}, false, run.kind});
+#endif
   return why;
 }
 

@@ -23,11 +23,14 @@ instant step_at(const every_schedule& every, std::int64_t n) {
 } // namespace
 
 job_schedule::job_schedule(const job_definition& job, const zone_rules& zone)
-  : zone_{&zone}, start_{job.start_at}, end_{job.end_at} {
+  : zone_{&zone}, start_{job.start_at}, end_{std::min(job.end_at, job_times_end)} {
   if (const auto* at = std::get_if<at_schedule>(&job.schedule))
     at_ = parse_zone_time(at->text, zone);
-  if (const auto* every = std::get_if<every_schedule>(&job.schedule))
+  if (const auto* every = std::get_if<every_schedule>(&job.schedule)) {
     every_ = *every;
+    // The same instants, counted from 1970: no time is further from it than an instant can be.
+    every_->anchor = instant{every->anchor.time_since_epoch() % every->period};
+  }
   if (const auto* words = std::get_if<cron_schedule>(&job.schedule)) {
     auto read = cron::parse(words->text);
     SKEIN_CHECK(read);
@@ -41,6 +44,8 @@ job_schedule::job_schedule(const job_definition& job, const zone_rules& zone)
 std::optional<instant> job_schedule::next(instant after) const {
   if (start_ != instant::min())
     after = std::max(after, start_ - duration{1});
+  if (after >= end_)
+    return std::nullopt;
   const auto found = next_of_all(after);
   return found && *found < end_ ? found : std::nullopt;
 }
@@ -61,7 +66,7 @@ std::optional<job_schedule::stretch> job_schedule::between(instant after, instan
   stretch found{*first, *first, 1};
   if (every_) {
     // A month of seconds must not be walked.
-    const instant last = std::min(upto, end_ == instant::max() ? upto : end_ - duration{1});
+    const instant last = std::min(upto, end_ - duration{1});
     const std::int64_t from = steps_to(*every_, *first);
     const std::int64_t to =
         std::min(steps_to(*every_, last), from + static_cast<std::int64_t>(most) - 1);

@@ -116,8 +116,7 @@ std::string state_text(const kept_job& which) {
 #else
              {"through", to_ns(which.through)},
 #endif
-             {"records", which.next_record},
-             {"by_hand", which.by_hand}};
+             {"records", which.next_record}};
   if (which.open)
     words["open"] = record_words(*which.open);
   for (const waiting_run& each : which.queue)
@@ -149,7 +148,6 @@ void read_state(kept_job& which, std::string_view text) {
   which.created = time_in(words, "created");
   which.through = time_in(words, "through");
   which.next_record = words.value("records", std::uint64_t{1});
-  which.by_hand = words.value("by_hand", std::uint64_t{0});
   if (const auto open = words.find("open"); open != words.end())
     which.open = read_record(open->dump());
   for (const json& each : words.value("queue", json::array())) {

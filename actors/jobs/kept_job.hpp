@@ -69,7 +69,6 @@ struct kept_job {
   instant created;
   instant through; // up to here each instant has its record, or waits in the queue
   std::uint64_t next_record = 1;
-  std::uint64_t by_hand = 0;      // the newest number of a run that was asked for
   std::optional<job_record> open; // the newest record, which may still grow
   std::deque<waiting_run> queue;
   std::vector<running_run> running;

@@ -1,6 +1,8 @@
 // Promise 7: each instant of a schedule is in exactly one record.
 #include "tests/sim/checker_model.hpp"
 
+#include <algorithm>
+
 namespace skein::test {
 
 namespace {
@@ -31,6 +33,8 @@ void checker::cover(const std::string& job, const job_record& record) {
   const auto known = of_.settings.jobs.find(job);
   if (known == of_.settings.jobs.end())
     return break_rule("schedule", label(job, record) + ", and there is no such job");
+  if (!known->second.after.empty())
+    return cover_of_chain(job, record);
   const duration period = known->second.period;
   if ((record.from - instant{}) % period != duration{0} ||
       record.to - record.from != period * static_cast<std::int64_t>(record.count - 1))
@@ -44,13 +48,49 @@ void checker::cover(const std::string& job, const job_record& record) {
   all.emplace(record.from, record);
 }
 
+/// Its instants come in any order, each once.
+void checker::cover_of_chain(const std::string& job, const job_record& record) {
+  if (record.count != 1 || record.from != record.to)
+    break_rule("schedule", label(job, record) + " has several instants of a chain");
+  if (!covered_[job].emplace(record.from, record).second)
+    break_rule("schedule", label(job, record) + " is in another record already");
+}
+
+/// An instant begins with the end of a run of the job in front; from then on each job of the chain
+/// has a record of it, or waits with it, as soon as all jobs before it have told.
+void checker::follows(const job_stands& what) {
+  const auto& after = of_.settings.jobs.at(what.job).after;
+  const std::set<instant> running{what.running.begin(), what.running.end()};
+  auto& told = told_[what.job];
+  for (const auto& [due, record] : covered_[what.job]) {
+    const bool waits = std::find(what.queued.begin(), what.queued.end(), due) != what.queued.end();
+    const bool is_over = record.has_run() ? !running.contains(due) : !after.empty();
+    if (is_over && !waits)
+      told.insert(due);
+    const auto knows = [&](const std::string& up) { return told_[up].contains(due); };
+    if (!std::all_of(after.begin(), after.end(), knows))
+      break_rule("schedule", label(what.job, record) + " is of no run before it");
+  }
+  if (after.empty())
+    return;
+  for (const instant due : told_[after.front()]) {
+    const auto knows = [&](const std::string& up) { return told_[up].contains(due); };
+    if (std::all_of(after.begin(), after.end(), knows) && !covered_[what.job].contains(due))
+      break_rule("schedule",
+                 "job " + what.job + ": " + format_rfc3339(due) + " of a chain is in no record");
+  }
+}
+
 /// No instant was left out, and there is a verdict for all that are over.
 void checker::on(const job_stands& what) {
   if (what.open && is_due_record(what.open->kind))
     cover(what.job, *what.open);
   for (const instant each : what.queued)
     cover(what.job, {record_kind::fired, each, each, 1, each, {}, {}});
+  follows(what); // those in front have come before
   const auto& settings = of_.settings.jobs.at(what.job);
+  if (!settings.after.empty())
+    return;
   const auto first_behind = [&](instant at) {
     const auto period = settings.period.count();
     return from_ns((to_ns(at) / period + 1) * period);

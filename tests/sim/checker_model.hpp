@@ -87,6 +87,8 @@ class checker {
   void on(const jobs_kept& what);
   void on(const job_stands& what);
   void cover(const std::string& job, const job_record& record);
+  void cover_of_chain(const std::string& job, const job_record& record);
+  void follows(const job_stands& what);
   void on(const commit_failed& what);
   void on(const kept_up& what);
   void on(const ledgers_read& what);
@@ -131,6 +133,7 @@ class checker {
   std::map<std::string, std::pair<delivery_id, std::uint32_t>> tokens_; // with the sleeps before
   std::map<std::pair<agent_no, std::string>, std::string> states_;      // committed, of lanes
   std::map<std::string, std::map<instant, job_record>> covered_; // due records, by job and begin
+  std::map<std::string, std::set<instant>> told_; // of a job: what those behind it know of
   journal::ledger event_totals_;
   journal::ledger delivery_totals_;
   instant kept_from_ = no_instant; // what was over by then may be gone

@@ -108,6 +108,7 @@ struct job_stands {
   instant created, through;
   std::optional<job_record> open;
   std::vector<instant> queued;
+  std::vector<instant> running; // due ones
   bool paused = false;
 };
 /// A commit came back with an error.
@@ -167,7 +168,8 @@ struct record {
 struct history_settings {
   struct job {
     duration period{};
-    instant end; // no instant is due there or behind it
+    instant end;                      // no instant is due there or behind it
+    std::vector<std::string> after{}; // instead: it has the instants that those have, when they end
   };
   std::map<std::string, job> jobs{};
   bool window_fills = false;                // of identities: then nothing is taken in for a while

@@ -172,13 +172,19 @@ void sim_node::read_jobs() {
                                            from_ns(words.at("through").get<std::int64_t>()),
                                            std::nullopt,
                                            {},
+                                           {},
                                            paused.contains(name)};
                            if (words.contains("open"))
                              made.open = read_record(words["open"].dump());
-                           if (words.contains("queue"))
-                             for (const auto& each : words["queue"])
+                           const auto due_ones = [&](const char* of) {
+                             std::vector<instant> found;
+                             for (const auto& each : words.value(of, nlohmann::json::array()))
                                if (each.at("kind") == "fired" || each.at("kind") == "caught-up")
-                                 made.queued.push_back(from_ns(each.at("due").get<std::int64_t>()));
+                                 found.push_back(from_ns(each.at("due").get<std::int64_t>()));
+                             return found;
+                           };
+                           made.queued = due_ones("queue");
+                           made.running = due_ones("running");
                            note(std::move(made));
                          });
   SKEIN_CHECK(done.ok());
@@ -261,7 +267,7 @@ engine_setup sim_node::make_setup() {
   history_.settings.window_fills = options_.kept.identities_max < limits::dedupe_identities_max;
   for (const auto& [name, each] : options_.jobs) {
     setup.settings.jobs[name] = each.definition;
-    history_.settings.jobs[name] = {each.period, each.end};
+    history_.settings.jobs[name] = {each.period, each.end, each.after};
   }
   setup.find_zone = [](std::string_view) -> const zone_rules* {
     static const utc_zone utc;

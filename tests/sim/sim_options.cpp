@@ -58,6 +58,21 @@ void draw_jobs(sim_options& options, sim_random& dice) {
     made.definition = words.dump();
     options.jobs["job" + std::to_string(i)] = std::move(made);
   }
+  if (options.jobs.empty() || dice.chance(0.5))
+    return;
+  // Two that come after the first one, and one that comes after both, for each of its instants.
+  const auto put = [&](const char* name, const nlohmann::json& words,
+                       std::vector<std::string> after) {
+    nlohmann::json all = words;
+    all["agent"] = agents[dice.below(agents.size())];
+    all["overlap"] = overlaps[dice.below(overlaps.size())];
+    all["timeout"] = dice.chance(0.5) ? "1s" : "1h";
+    options.jobs[name] = {all.dump(), {}, {}, std::move(after)};
+  };
+  put("then0", {{"after", {dice.chance(0.5) ? "job0" : "job0:any"}}}, {"job0"});
+  put("then1", {{"after", {dice.chance(0.5) ? "job0:failure" : "job0:any"}}}, {"job0"});
+  put("then2", {{"after", {"then0:any", dice.chance(0.5) ? "then1" : "then1:any"}}},
+      {"then0", "then1"});
 }
 
 /// A store is kept up now and then; of some, what is over goes before the run is.

@@ -42,6 +42,7 @@ struct sim_options {
     std::string definition; // JSON
     duration period{};
     instant end;
+    std::vector<std::string> after{}; // instead of a period and an end
   };
   std::map<std::string, job> jobs;
   network_faults network;

@@ -121,6 +121,55 @@ TEST_CASE("missed instants: the misfire rule says which of them run") {
   }
 }
 
+TEST_CASE("far times: what is counted from them or searched behind them stays an instant") {
+  using namespace std::chrono;
+  const instant now = job_world::at("11-29T09:00:00");
+  const auto old = schedule_of(every("366d", {{"anchor", "1700-01-01"}})).next(now);
+  REQUIRE(old);
+  CHECK((sys_days{floor<days>(old->time_since_epoch())} - sys_days{1700y / 1 / 1}) % days{366} ==
+        days{0});
+  CHECK((*old > now && *old <= now + days{366}));
+  const auto late = schedule_of(every("1h", {{"start", "2199-12-31T22:30"}}));
+  const auto last = late.next(now);
+  REQUIRE(last);
+  CHECK(format_rfc3339(*last) == "2199-12-31T23:00:00Z");
+  CHECK_FALSE(late.next(*last));
+  for (const char* far : {"1699-12-31T23:59:59Z", "2200-01-01", "2261-12-31T23:59:59Z"})
+    CHECK(read_job("j", {{"at", far}, {"agent", "bot"}}, job_world::around()).problems.size() == 1);
+}
+
+TEST_CASE("while time stands still nothing fires, and the clock is not looked at without end") {
+  job_world one;
+  one.create("j", every("1s"));
+  one.run_until(job_world::at("11-29T08:59:30.999999"));
+  CHECK(one.stand_still(10s) <= 10s / 50ms + 1);
+  CHECK(one.records("j").empty());
+  one.run_for(1ms);
+  CHECK(one.records("j") == lines{"fired 08:59:31"});
+}
+
+TEST_CASE("runs that are asked for at one moment are different ones") {
+  job_world one;
+  one.create("j", every("1h", {{"overlap", "allow"}}));
+  const json job{{"job", "j"}, {"by", "ann"}};
+  SECTION("one after the other, while time stands still") {
+    for (std::size_t i = 1; i <= 3; ++i) {
+      one.ask("job.trigger", job);
+      one.end_all();
+      CHECK(one.events("j").size() == i);
+    }
+  }
+  SECTION("in one commit") {
+    one.holds_commits = true;
+    for (int i = 0; i < 3; ++i)
+      one.ask("job.trigger", job);
+    one.holds_commits = false;
+    one.commit_one();
+    CHECK(one.running("j").size() == 3);
+    CHECK(one.events("j").size() == 3);
+  }
+}
+
 TEST_CASE("an instant that comes while a run goes on") {
   job_world one;
   SECTION("skip: is left out, and the record says whose run was in the way") {
@@ -307,18 +356,6 @@ TEST_CASE("an end that comes on the way to a stop is seen by the next start") {
   one.restart();
   one.end_all();
   CHECK(one.events("j").size() >= 2);
-}
-
-TEST_CASE("what is triggered twice at one time runs twice") {
-  job_world one;
-  one.create("j", every("1h", {{"overlap", "allow"}}));
-  one.holds_commits = true;
-  one.ask("job.pause", {{"job", "j"}, {"by", "ann"}});
-  for (int i = 0; i < 2; ++i)
-    one.ask("job.trigger", {{"job", "j"}, {"by", "ann"}});
-  one.holds_commits = false;
-  one.commit_one();
-  CHECK(one.events("j").size() == 2);
 }
 
 TEST_CASE("a run that begins with the start is not over before it has begun") {

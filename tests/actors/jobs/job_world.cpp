@@ -107,6 +107,15 @@ bool job_world::is_there(const std::string& id) {
   return !must(must(engine_->new_reader())->list({.id = id, .limit = 1})).events.empty();
 }
 
+std::size_t job_world::stand_still(duration time) {
+  std::size_t looks = 0;
+  for (const boot_time end = now_.boot + time; wake_ && *wake_ < end; ++looks) {
+    now_.boot = std::max(*wake_, now_.boot + duration{1});
+    tick();
+  }
+  return looks;
+}
+
 void job_world::perform(std::vector<job_effect>& effects) {
   std::vector<job_ended_in> gone; // of runs that the journal does not know when it is looked up
   for (job_effect& each : effects) {

@@ -31,6 +31,8 @@ class job_world {
     now_ = {now_.wall + time, now_.boot + time};
     tick();
   }
+  /// The wall clock was set back and stays behind for as long; how often it was looked at.
+  std::size_t stand_still(duration time);
   void tick();
   /// The node is on its way to a stop.
   void stop_starting();
