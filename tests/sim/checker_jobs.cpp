@@ -88,6 +88,10 @@ void checker::on(const job_stands& what) {
   for (const instant each : what.queued)
     cover(what.job, {record_kind::fired, each, each, 1, each, {}, {}});
   follows(what); // those in front have come before
+  if (!what.running.empty())
+    break_rule("schedule", "job " + what.job + ": the end of a run was not seen", breach::liveness);
+  if (!what.queued.empty() && !what.paused)
+    break_rule("schedule", "job " + what.job + ": a run waits for nothing", breach::liveness);
   const auto& settings = of_.settings.jobs.at(what.job);
   if (!settings.after.empty())
     return;

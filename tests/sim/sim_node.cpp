@@ -220,6 +220,8 @@ std::uint64_t sim_node::pending() {
   return events->pending;
 }
 
+std::size_t sim_node::runs_of_jobs() const { return engine_->read_facts().jobs.running; }
+
 // ---- the process ------------------------------------------------------------------------------
 
 void sim_node::boot() {

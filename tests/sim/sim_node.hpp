@@ -65,6 +65,8 @@ class sim_node {
   /// Reads every event back from the store.
   void read_back();
   std::uint64_t pending();
+  /// As the keeper of the jobs knows them: their ends come to it a little later.
+  std::size_t runs_of_jobs() const;
 
   const sim_options& options() const { return options_; }
   const history& happened() const { return history_; }
