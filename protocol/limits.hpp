@@ -185,6 +185,7 @@ inline constexpr std::size_t jobs_max = 10'000;
 inline constexpr std::size_t job_queue_max = 1'000;           // instants that wait for a run to end
 inline constexpr std::size_t job_running_max = 1'000;         // runs of one job at once
 inline constexpr std::uint64_t job_records_max = 10'000;      // of each job, the newest
+inline constexpr std::size_t job_note_bytes_max = 256;        // who asked, and why
 inline constexpr std::size_t job_changes_max = 20;            // of a definition that are told
 inline constexpr std::size_t job_output_bytes_max = 64 << 10; // handed on to a job behind it
 inline constexpr std::size_t job_waiting_bytes_max = 256

@@ -46,6 +46,13 @@ const upstream_end* find_like(const std::deque<upstream_end>& ends, const upstre
   return found == ends.end() ? nullptr : &*found;
 }
 
+/// What it has of an upstream about that instant, waiting for the others.
+const upstream_end* waits_of(const kept_job& which, const std::string& upstream,
+                             const upstream_end& like) {
+  const auto found = which.inputs.find(upstream);
+  return found == which.inputs.end() ? nullptr : find_like(found->second, like);
+}
+
 std::optional<upstream_end> take_like(std::deque<upstream_end>& ends, const upstream_end& like) {
   const auto found = std::find_if(ends.begin(), ends.end(),
                                   [&](const upstream_end& each) { return is_like(each, like); });
@@ -85,10 +92,30 @@ json handed_on(const std::string& upstream, const upstream_end& end) {
 void job_core::tell_downstream(const std::string& ended, const upstream_end& end) {
   for (const std::string& name : graph_.behind(ended)) {
     kept_job& each = jobs_.at(name);
+    if (!concerns(each, ended, end))
+      continue;
     begin(each);
     each.inputs[ended].push_back(end);
     chains_to_try_.insert(name);
   }
+}
+
+/// Not what began before it came after that job, unless it waits for this instant of another one;
+/// and nothing goes round in a circle.
+bool job_core::concerns(const kept_job& which, const std::string& upstream,
+                        const upstream_end& end) const {
+  if (!which.can_run() && graph_.is_in_circle(which.name()))
+    return false;
+  const auto began_before = [&](const std::string& up) {
+    const auto from = which.counts_from.find(up);
+    return from != which.counts_from.end() && end.due <= from->second;
+  };
+  if (!began_before(upstream) || !is_due_record(end.kind))
+    return true;
+  const auto& before = graph_.before(which.name());
+  return std::any_of(before.begin(), before.end(), [&](const std::string& up) {
+    return !began_before(up) && (waits_of(which, up, end) != nullptr || may_still_end(up, end));
+  });
 }
 
 void job_core::try_chains() {
@@ -97,9 +124,9 @@ void job_core::try_chains() {
     kept_job* const which = find(name);
     if (which == nullptr || after_of(*which->definition) == nullptr)
       continue;
-    bound_inputs(*which);
     if (which->can_run()) // else it waits until it can
       try_chain(*which);
+    bound_inputs(*which);
   }
 }
 
@@ -126,8 +153,7 @@ void job_core::bound_inputs(kept_job& which) {
 void job_core::forget_end(kept_job& which, const upstream_end& end, const std::string& upstream,
                           const std::string& why) {
   const auto is_elsewhere = [&](const std::string& up) {
-    return find_like(which.inputs[up], end) != nullptr ||
-           (up != upstream && may_still_end(up, end));
+    return waits_of(which, up, end) != nullptr || (up != upstream && may_still_end(up, end));
   };
   const auto& before = graph_.before(which.name());
   if (!graph_.meets_by_instant(which.name()) ||
@@ -135,15 +161,29 @@ void job_core::forget_end(kept_job& which, const upstream_end& end, const std::s
     leave_out(which, unrun(end, upstream), why);
 }
 
-/// After an edit: what has ended of jobs that it no longer comes after.
-void job_core::forget_ends(kept_job& which) {
-  const auto& before = graph_.before(which.name());
-  for (auto& [upstream, ends] : std::exchange(which.inputs, {}))
-    if (std::find(before.begin(), before.end(), upstream) != before.end())
-      which.inputs.emplace(upstream, std::move(ends));
-    else
-      for (const upstream_end& each : ends)
-        forget_end(which, each, upstream, "it does not come after " + upstream + " any more");
+/// After an edit: what has ended of jobs that it no longer comes after; and what began by now
+/// counts for it only with the jobs that it came after already.
+void job_core::forget_ends(kept_job& which, const std::vector<std::string>& before) {
+  const auto& now = graph_.before(which.name());
+  const auto has = [](const std::vector<std::string>& all, const std::string& name) {
+    return std::find(all.begin(), all.end(), name) != all.end();
+  };
+  for (const std::string& each : now)
+    if (!has(before, each))
+      which.counts_from[each] = which.through;
+  std::erase_if(which.counts_from, [&](const auto& each) { return !has(now, each.first); });
+  std::map<std::string, std::deque<upstream_end>> gone;
+  for (const std::string& each : before)
+    if (auto found =
+            has(now, each) ? decltype(which.inputs)::node_type{} : which.inputs.extract(each);
+        found)
+      gone.insert(std::move(found));
+  for (const auto& [upstream, ends] : gone)
+    for (const upstream_end& each : ends) {
+      forget_end(which, each, upstream, "it does not come after " + upstream + " any more");
+      if (now.empty()) // those behind it still wait for that instant
+        tell_downstream(which.name(), {each.due, false, {}, {}, false, each.kind});
+    }
   chains_to_try_.insert(which.name());
 }
 
@@ -171,9 +211,7 @@ void job_core::run_by_instant(kept_job& which) {
   auto& first = which.inputs[before.front().job];
   for (std::size_t i = 0; i < first.size();) {
     const upstream_end like = first[i];
-    const auto has_it = [&](const auto& up) {
-      return find_like(which.inputs[up.job], like) != nullptr;
-    };
+    const auto has_it = [&](const auto& up) { return waits_of(which, up.job, like) != nullptr; };
     if (!std::all_of(before.begin(), before.end(), has_it)) {
       ++i;
       continue;
@@ -185,7 +223,8 @@ void job_core::run_by_instant(kept_job& which) {
   }
 }
 
-/// Of instants that cannot come together any more.
+/// Of instants that cannot come together any more: when no job before it can tell of them, so that
+/// they are decided once.
 void job_core::give_up(kept_job& which) {
   const auto& before = after_of(*which.definition)->jobs;
   for (const auto& up : before) {
@@ -193,48 +232,49 @@ void job_core::give_up(kept_job& which) {
     for (std::size_t i = 0; i < ends.size();) {
       const upstream_end like = ends[i];
       const auto is_missing = [&](const auto& other) {
-        return find_like(which.inputs[other.job], like) == nullptr &&
-               !may_still_end(other.job, like);
+        return waits_of(which, other.job, like) == nullptr;
+      };
+      const auto still_comes = [&](const auto& other) {
+        return is_missing(other) && may_still_end(other.job, like);
       };
       const auto missing = std::find_if(before.begin(), before.end(), is_missing);
-      if (missing == before.end()) {
+      if (missing == before.end() || std::any_of(before.begin(), before.end(), still_comes)) {
         ++i;
         continue;
       }
       for (const auto& other : before)
         take_like(which.inputs[other.job], like);
-      leave_out(which, unrun(like, up.job), missing->job + " had no run for this instant");
+      leave_out(which, unrun(like, up.job),
+                "nothing is known of a run of " + missing->job + " for this instant");
     }
   }
 }
 
-/// Whether a job has yet to tell of that instant.
+/// Whether a job, or one that it comes after, has yet to tell of that instant.
 bool job_core::may_still_end(const std::string& name, const upstream_end& like) const {
-  std::set<std::string> seen;
-  return may_still_end(name, like, seen);
-}
-
-bool job_core::may_still_end(const std::string& name, const upstream_end& like,
-                             std::set<std::string>& seen) const {
-  const kept_job* const which = find(name);
-  if (which == nullptr || !seen.insert(name).second)
-    return false;
   const auto is_it = [&](const auto& run) { return is_like(run, like); };
-#ifdef SKEIN_BUG_JOB_CHAIN_GIVES_UP_EARLY
-  if (std::any_of(which->running.begin(), which->running.end(), is_it))
-    return false;
-#endif
-  if (std::any_of(which->running.begin(), which->running.end(), is_it) ||
-      std::any_of(which->queue.begin(), which->queue.end(), is_it))
-    return true;
-  if (!which->can_run())
-    return false;
-  for (const auto& [upstream, ends] : which->inputs)
-    if (std::any_of(ends.begin(), ends.end(), is_it))
+  const auto has_it = [&](const auto& all) { return std::any_of(all.begin(), all.end(), is_it); };
+  std::set<std::string> seen{name};
+  std::vector<std::string> next{name};
+  while (!next.empty()) {
+    const kept_job* const which = find(next.back());
+    next.pop_back();
+    if (which == nullptr)
+      continue;
+#ifndef SKEIN_BUG_JOB_CHAIN_GIVES_UP_EARLY
+    if (has_it(which->running))
       return true;
-  const auto& before = graph_.before(name);
-  return std::any_of(before.begin(), before.end(),
-                     [&](const std::string& up) { return may_still_end(up, like, seen); });
+#endif
+    if (has_it(which->queue))
+      return true;
+    for (const auto& [upstream, ends] : which->inputs)
+      if (has_it(ends))
+        return true;
+    for (const std::string& each : graph_.before(which->name()))
+      if (seen.insert(each).second)
+        next.push_back(each);
+  }
+  return false;
 }
 
 void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends) {

@@ -23,6 +23,11 @@ std::string by_in(const json& words) { return words.value("by", std::string{"api
 void job_core::command(const job_command_in& input) {
   const json words = read_job_words(input.arguments.empty() ? "{}" : input.arguments);
   const std::string name = name_in(words);
+  for (const char* text : {"by", "why"})
+    if (words.value(text, std::string{}).size() > limits::job_note_bytes_max)
+      return fail(input.ticket, errc::invalid_argument,
+                  std::string{text} + " may have " + std::to_string(limits::job_note_bytes_max) +
+                      " bytes");
   if (input.operation == "job.create" || input.operation == "job.edit")
     return create(input, words);
   if (find(name) == nullptr)
@@ -117,8 +122,11 @@ void job_core::define(const std::string& name, job_definition definition, job_ow
   } else {
     begin(*which);
     decide_all(*which); // by the old definition up to now
-    which->through = std::max(which->through, now_.wall - which->offset());
+    // What nobody could decide, as the old one could not be read, is left to the new one.
+    if (which->can_run())
+      which->through = std::max(which->through, now_.wall - which->offset());
   }
+  const std::vector<std::string> came_after = graph_.before(name);
   definition.name = name;
   which->define(std::move(definition), settings_.around);
   graph_.put(*which->definition);
@@ -129,7 +137,7 @@ void job_core::define(const std::string& name, job_definition definition, job_ow
   which->note(now_.wall, by, is_new ? "created" : "edited");
   open_->definitions.insert(name);
   open_->gone.erase(name);
-  forget_ends(*which);
+  forget_ends(*which, came_after);
   place(*which);
   for (const std::string& each : graph_.behind(name))
     check_chain_of(jobs_.at(each));
@@ -259,7 +267,10 @@ void job_core::put_of_file() {
   }
   check_chains();
   for (auto& [name, each] : jobs_)
-    if (!each.can_run())
+    if (each.can_run() && !each.queue.empty()) {
+      begin(each);
+      start_waiting(each); // it could not, before
+    } else if (!each.can_run())
       log(log_severity::warning, "job-unreadable", "it does not run: " + each.unreadable, name);
 }
 

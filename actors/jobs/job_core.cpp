@@ -18,6 +18,10 @@ constexpr std::chrono::hours look_every{1};
 /// How often what is due next is looked at while the wall clock does not move.
 constexpr std::chrono::milliseconds clock_patience{50};
 
+json read_words(const job_command_in& input) {
+  return read_job_words(input.arguments.empty() ? "{}" : input.arguments);
+}
+
 } // namespace
 
 job_core::job_core(job_settings settings)
@@ -60,8 +64,7 @@ void job_core::start(moment now, std::vector<job_effect>& out) {
     place(each);
     for (const running_run& run : each.running) {
       out.push_back(watch_run_effect{name, run.id, run.event});
-      // Whoever waits behind it has ended it, and may not have come to say so.
-      if (each.definition->overlap == overlap_rule::cancel && !each.queue.empty())
+      if (run.is_to_end) // the last process may not have come to say so
         out.push_back(cancel_run_effect{name, run.id, run.event});
     }
   }
@@ -77,8 +80,14 @@ void job_core::step(job_input input, moment now, std::vector<job_effect>& out) {
   out_ = &out;
   std::visit([&](auto& each) { on(each); }, input);
   while (!sent_ && go_on()) {}
+  if (!is_beginning())
+    for (const job_command_in& each : std::exchange(early_questions_, {}))
+      question(each, read_words(each));
   arm();
 }
+
+/// What the configuration says is on its way to the journal: nobody is told that it is not there.
+bool job_core::is_beginning() const { return sent_ && sent_->of_file; }
 
 /// One commit, if there is something for it. A command has one of its own: what is refused because
 /// of others is not its fault.
@@ -117,14 +126,18 @@ bool job_core::may_decide() {
 }
 
 void job_core::on(job_command_in& input) {
-  const json words = read_job_words(input.arguments.empty() ? "{}" : input.arguments);
+  const json words = read_words(input);
   if (!words.is_object())
     return fail(input.ticket, errc::invalid_argument, "the arguments are no JSON object");
   static const std::set<std::string, std::less<>> changes{
       "job.create", "job.edit",    "job.delete",  "job.pause",
       "job.resume", "job.trigger", "job.backfill"};
-  if (!changes.contains(input.operation) || words.value("dry_run", false))
-    return question(input, words);
+  if (!changes.contains(input.operation) || words.value("dry_run", false)) {
+    if (!is_beginning())
+      return question(input, words);
+    early_questions_.push_back(std::move(input));
+    return;
+  }
   if (stopping_)
     return fail(input.ticket, errc::draining, "the node is shutting down");
   commands_.emplace_back(std::move(input));

@@ -161,6 +161,7 @@ class job_core {
   void on(tick_in&) {}
   void on(stop_starting_in&) { stopping_ = true; }
   bool go_on();
+  bool is_beginning() const;
   bool has_work() const;
   bool may_decide();
   void take_ends();
@@ -195,13 +196,12 @@ class job_core {
   void bound_inputs(kept_job& which);
   void forget_end(kept_job& which, const upstream_end& end, const std::string& upstream,
                   const std::string& why);
-  void forget_ends(kept_job& which);
+  void forget_ends(kept_job& which, const std::vector<std::string>& before);
+  bool concerns(const kept_job& which, const std::string& upstream, const upstream_end& end) const;
   void try_chain(kept_job& which);
   void run_by_instant(kept_job& which);
   void give_up(kept_job& which);
   bool may_still_end(const std::string& name, const upstream_end& like) const;
-  bool may_still_end(const std::string& name, const upstream_end& like,
-                     std::set<std::string>& seen) const;
   void run_chain(kept_job& which, const std::vector<upstream_end>& ends);
 
   // job_commands.cpp
@@ -248,7 +248,8 @@ class job_core {
   std::optional<transaction> open_;               // being made
   std::optional<transaction> sent_;               // with the journal
   std::set<std::string> chains_to_try_;           // before the commit is sent
-  std::deque<job_command_in> commands_;           // behind it
+  std::vector<job_command_in> early_questions_;
+  std::deque<job_command_in> commands_; // behind it
   std::deque<job_ended_in> ends_;
   bool time_stands_still_ = false; // the wall clock was set back and has to catch up
   bool decided_last_ = false;      // commands take turns with what is due

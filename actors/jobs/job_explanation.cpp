@@ -87,7 +87,7 @@ std::string due_text(const job_evidence& from, instant due) {
            ", in " + rough_text(fires - from.now) +
            (which.paused ? "; it will be left out if the job is still paused then." : ".");
   for (const waiting_run& each : which.queue)
-    if (each.due == due)
+    if (each.due == due && is_due_record(each.kind))
       return "The instant " + at + " waits until the run before has ended.";
   if (due > which.through)
     return which.paused ? "The instant " + at + " is left out: the job is paused by " +
@@ -127,8 +127,14 @@ void explain_by_ledger(const job_evidence& from, instant asked, lines& words) {
       words.push_back("The run of " + upstream + " of " + local_text(ends.front().due, from.zone) +
                       " has ended, and waits for the other jobs before this one.");
   for (const waiting_run& each : from.which.queue)
-    words.push_back("The instant " + local_text(each.due, from.zone) +
-                    " waits until the run before has ended.");
+    if (is_due_record(each.kind))
+      words.push_back("The instant " + local_text(each.due, from.zone) +
+                      " waits until the run before has ended.");
+  const auto is_asked = [&](const job_record& each) {
+    return !is_due_record(each.kind) && is_same_second(each.from, asked);
+  };
+  if (newest == nullptr && std::any_of(from.records.begin(), from.records.end(), is_asked))
+    return; // which is told by itself
   if (newest == nullptr) {
     words.push_back("Until " + local_text(asked, from.zone) + " its ledger has nothing of it.");
     return;
@@ -164,6 +170,10 @@ json explain_job(const job_evidence& from, instant asked) {
   } else {
     explain_by_ledger(from, asked, words);
   }
+  for (const waiting_run& each : which.queue)
+    if (!is_due_record(each.kind) && (is_same_second(each.due, asked) || each.due == due))
+      words.push_back("A run for " + local_text(each.due, from.zone) + ", asked for by " + each.by +
+                      ", waits until the run before has ended.");
   for (const job_record& each : from.records) {
     const bool is_near = is_same_second(each.from, asked) || each.from == due;
     if (!is_due_record(each.kind) && is_near)

@@ -82,6 +82,20 @@ result<void> job_graph::check(const job_definition& definition) const {
   return {};
 }
 
+bool job_graph::is_in_circle(const std::string& name) const {
+  std::set<std::string> seen;
+  std::vector<std::string> next{before(name)};
+  while (!next.empty()) {
+    const std::string each = std::move(next.back());
+    next.pop_back();
+    if (each == name)
+      return true;
+    if (seen.insert(each).second)
+      next.insert(next.end(), before(each).begin(), before(each).end());
+  }
+  return false;
+}
+
 /// "a -> b -> a", or empty.
 std::string job_graph::cycle_through(const std::string& name, const after_schedule& after) const {
   std::vector<std::string> path{name};

@@ -81,7 +81,8 @@ record_choice record_choice::around(instant asked, std::optional<instant> due) {
 void record_choice::offer(job_record record) {
   const bool is_due = is_due_record(record.kind);
   if (limit_ || (due_ && record.from <= *due_ && *due_ <= record.to) ||
-      (is_due ? record.from <= asked_ && asked_ <= record.to : is_same_second(record.from, asked_)))
+      (is_due && record.from <= asked_ && asked_ <= record.to) ||
+      is_same_second(record.from, asked_))
     chosen_.push_back(std::move(record));
   else if (is_due && record.to < asked_ && (!before_ || before_->to < record.to))
     before_ = std::move(record);

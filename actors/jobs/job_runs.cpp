@@ -58,8 +58,10 @@ std::string job_core::want_run(kept_job& which, waiting_run run) {
                          : "the run of " + format_rfc3339(which.running.front().due) +
                                " was still going on (overlap = skip)");
   if (job.overlap == overlap_rule::cancel && !waits) {
-    for (const running_run& each : which.running)
+    for (running_run& each : which.running) {
+      each.is_to_end = true;
       open_->cancels.push_back({job.name, each.id, each.event});
+    }
     for (const waiting_run& each : std::exchange(which.queue, {}))
       leave_out(which, each, "a later one came before it could run (overlap = cancel)");
   }
@@ -91,7 +93,7 @@ std::string job_core::start_run(kept_job& which, waiting_run run) {
     return leave_out(which, run, "its event was refused: " + to_string(made.error()));
   }
   add_record(which, {run.kind, run.due, run.due, 1, now_.wall, id, run.by});
-  which.running.push_back({run.due, id, std::nullopt, run.kind});
+  which.running.push_back({run.due, id, std::nullopt, run.kind, false});
   open_->emits.push_back(*std::move(made));
   open_->runs.emplace_back(which.name(), std::move(id));
   return {};
@@ -147,7 +149,7 @@ result<journal::accept_op> job_core::make_event(const kept_job& which, const wai
 
 void job_core::start_waiting(kept_job& which) {
   const bool allows = which.definition->overlap == overlap_rule::allow;
-  while (!which.queue.empty() && !which.paused &&
+  while (!which.queue.empty() && !which.paused && which.can_run() &&
          (allows ? which.running.size() < limits::job_running_max : which.running.empty())) {
     waiting_run next = std::move(which.queue.front());
     which.queue.pop_front();

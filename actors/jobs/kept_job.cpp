@@ -126,10 +126,14 @@ std::string state_text(const kept_job& which) {
                               {"again", each.is_again},
                               {"after", each.handed}});
   for (const running_run& each : which.running)
-    words["running"].push_back(
-        {{"due", to_ns(each.due)}, {"id", each.id}, {"kind", to_text(each.kind)}});
+    words["running"].push_back({{"due", to_ns(each.due)},
+                                {"id", each.id},
+                                {"kind", to_text(each.kind)},
+                                {"end", each.is_to_end}});
   if (which.failures > 0)
     words["failures"] = which.failures;
+  for (const auto& [name, from] : which.counts_from)
+    words["counts_from"][name] = to_ns(from);
   for (const auto& [name, ends] : which.inputs)
     for (const upstream_end& each : ends)
       words["inputs"][name].push_back({{"due", to_ns(each.due)},
@@ -155,9 +159,12 @@ void read_state(kept_job& which, std::string_view text) {
                            each.value("again", false), each.value("after", "")});
   }
   for (const json& each : words.value("running", json::array()))
-    which.running.push_back(
-        {time_in(each, "due"), each.value("id", ""), std::nullopt, kind_in(each)});
+    which.running.push_back({time_in(each, "due"), each.value("id", ""), std::nullopt,
+                             kind_in(each), each.value("end", false)});
   which.failures = words.value("failures", 0u);
+  const json counts = words.value("counts_from", json::object());
+  for (const auto& [name, from] : counts.items())
+    which.counts_from[name] = from_ns(from.get<std::int64_t>());
   const json inputs = words.value("inputs", json::object());
   for (const auto& [name, ends] : inputs.items())
     for (const json& each : ends)

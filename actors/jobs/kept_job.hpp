@@ -43,6 +43,7 @@ struct running_run {
   std::string id;
   std::optional<event_id> event{}; // once its commit was answered
   record_kind kind = record_kind::fired;
+  bool is_to_end = false; // a later one has cancelled it
 };
 /// A run of an upstream that has ended, or was left out (by one that comes after others itself).
 struct upstream_end {
@@ -74,6 +75,8 @@ struct kept_job {
   std::vector<running_run> running;
   std::uint32_t failures = 0; // one after the other
   std::map<std::string, std::deque<upstream_end>> inputs;
+  /// Of the jobs before it: what began by then was before it came after them.
+  std::map<std::string, instant> counts_from;
   // derived
   std::shared_ptr<const job_schedule> schedule; // null: it cannot run, or comes after others
   std::optional<instant> next;                  // behind through

@@ -114,17 +114,94 @@ TEST_CASE("chains: an instant that one of the jobs before has no run for is left
   one.run_for(60s);
   one.end("root@2026-11-29T09:00:00Z");
   one.end("a@2026-11-29T09:00:00Z");
-  // Of the root d did not know of 09:00; c still tells of it.
+  // What began before it came after the root concerns it no more; a is not before it any more.
   one.ask("job.edit", {{"job", "d"}, {"definition", after({"root", "c"}, {{"key", "k"}})}});
-  CHECK(one.records("d").empty());
   one.end("c@2026-11-29T09:00:00Z");
-  CHECK(one.records("d") == lines{"skipped 09:00:00: root had no run for this instant"});
+  CHECK(one.records("d") ==
+        lines{"skipped 09:00:00: nothing is known of a run of root for this instant"});
   one.run_for(60s);
   one.end("root@2026-11-29T09:01:00Z");
   // An edit that leaves the jobs before it alone forgets nothing.
   one.ask("job.edit", {{"job", "d"}, {"definition", after({"root", "c"}, {{"key", "l"}})}});
   one.end("c@2026-11-29T09:01:00Z");
   CHECK(one.records("d").back() == "fired 09:01:00");
+}
+
+TEST_CASE("chains: an edit loses no instant and decides none twice") {
+  job_world one;
+  one.create("a", every("1m"));
+  one.create("b", after({"a"}));
+  one.create("c", after({"a"}));
+  one.create("e", after({"a"}));
+  one.create("d", after({"b", "c", "e"}));
+  one.create("f", after({"d:any"}, {{"overlap", "allow"}}));
+  one.run_for(60s);
+  one.end("a@2026-11-29T09:00:00Z");
+  one.end("b@2026-11-29T09:00:00Z");
+  one.end("c@2026-11-29T09:00:00Z");
+  SECTION("a job before it goes, the others have told") {
+    one.ask("job.edit", {{"job", "d"}, {"definition", after({"c", "e"})}});
+    one.end("e@2026-11-29T09:00:00Z");
+    CHECK(one.records("d") == lines{"fired 09:00:00"});
+  }
+  SECTION("all but one go") {
+    one.ask("job.edit", {{"job", "d"}, {"definition", after({"c"})}});
+    CHECK(one.records("d") == lines{"fired 09:00:00"});
+    one.end("e@2026-11-29T09:00:00Z");
+    CHECK(one.records("d") == lines{"fired 09:00:00"});
+  }
+  SECTION("it ran for b, and comes after e as well while that still runs") {
+    one.ask("job.edit", {{"job", "d"}, {"definition", after({"b"})}});
+    CHECK(one.records("d") == lines{"fired 09:00:00"});
+    one.end("d@2026-11-29T09:00:00Z");
+    one.ask("job.edit", {{"job", "d"}, {"definition", after({"e"}, {{"key", "other"}})}});
+    one.end("e@2026-11-29T09:00:00Z");
+    CHECK(one.records("d") == lines{"fired 09:00:00"});
+    CHECK(one.events("d").size() == 1);
+  }
+  SECTION("it has a schedule of its own now: those behind it are told") {
+    one.ask("job.edit", {{"job", "d"}, {"definition", every("1h")}});
+    CHECK(one.records("d").back().starts_with("skipped 09:00:00: it does not come after"));
+    CHECK(one.records("f").back() == "fired 09:00:00");
+  }
+  SECTION("a job that is new counts what begins from then on") {
+    one.create("g", after({"b", "e"}));
+    one.end("e@2026-11-29T09:00:00Z");
+    CHECK(one.records("g").empty());
+    one.end_all(), one.end_all();
+    one.run_for(60s);
+    one.end_all(), one.end_all(), one.end_all();
+    CHECK(one.records("g") == lines{"fired 09:01:00"});
+  }
+}
+
+TEST_CASE("chains: of jobs that cancel one another's runs each instant is decided once") {
+  job_world one;
+  one.create("a", every("1s", {{"overlap", "allow"}}));
+  one.create("s", after({"a"}, {{"overlap", "allow"}}));
+  one.create("b", after({"a", "s"}, {{"overlap", "cancel"}}));
+  one.create("c", after({"a"}, {{"overlap", "allow"}}));
+  one.create("d", after({"b:any", "c:any"}, {{"overlap", "allow"}}));
+  one.run_for(8s);
+  for (const std::string job : {"a", "c", "s", "b"})
+    for (const std::string& id : one.running(job))
+      one.end(id);
+  one.end_all(), one.end_all(), one.end_all();
+  const lines all = one.records("d");
+  CHECK(all.size() == 8);
+  CHECK(std::all_of(all.begin(), all.end(),
+                    [](const std::string& each) { return each.starts_with("fired"); }));
+}
+
+TEST_CASE("chains: a very long one, left out from end to end") {
+  job_world one;
+  one.create("j0", every("1h"));
+  one.create("j1", after({"j0:failure"}));
+  for (int i = 2; i <= 299; ++i)
+    one.create("j" + std::to_string(i), after({"j" + std::to_string(i - 1)}));
+  one.run_for(60s);
+  one.end_all();
+  CHECK(one.records("j299").size() == 1);
 }
 
 TEST_CASE("chains: a backfill runs those behind it again, one at a time") {

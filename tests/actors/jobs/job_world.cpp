@@ -56,6 +56,7 @@ void job_world::open() {
   settings.agent_names = engine_->agent_names();
   settings.routes = {{"routed", "", "", bot_}};
   settings.around = around();
+  settings.around.agents = agents_;
   settings.jobs_agent = jobs_;
   settings.states_agent = states_;
   settings.records_agent = records_;
@@ -84,6 +85,16 @@ void job_world::stop_starting() {
   std::vector<job_effect> effects;
   core_->step(stop_starting_in{}, now_, effects);
   perform(effects);
+}
+
+std::size_t job_world::looks_in(duration time) {
+  std::size_t looks = 0;
+  for (const boot_time end = now_.boot + time; wake_ && *wake_ <= end && looks < 1'000; ++looks) {
+    const duration step = std::max<duration>(*wake_ - now_.boot, duration{0});
+    now_ = {now_.wall + step, now_.boot + step};
+    tick();
+  }
+  return looks;
 }
 
 void job_world::tick() {
@@ -165,7 +176,11 @@ json job_world::ask(const std::string& operation, json arguments) {
   const std::uint64_t ticket = ++ticket_;
   core_->step(job_command_in{ticket, operation, arguments.dump()}, now_, effects);
   perform(effects);
-  const auto found = answers_.find(ticket);
+  return answer_of_last();
+}
+
+json job_world::answer_of_last() const {
+  const auto found = answers_.find(ticket_);
   if (found == answers_.end())
     return nullptr;
   if (found->second.code != errc::none)

@@ -33,12 +33,15 @@ class job_world {
   }
   /// The wall clock was set back and stays behind for as long; how often it was looked at.
   std::size_t stand_still(duration time);
+  /// How often it is woken within so long, of 1,000 at most.
+  std::size_t looks_in(duration time);
   void tick();
   /// The node is on its way to a stop.
   void stop_starting();
 
   /// The answer to a command; the error's code and text as {"code","detail"}.
   nlohmann::json ask(const std::string& operation, nlohmann::json arguments);
+  nlohmann::json answer_of_last() const; // null: there is none yet
   nlohmann::json create(const std::string& name, nlohmann::json definition) {
     return ask("job.create", {{"job", name}, {"definition", std::move(definition)}, {"by", "ann"}});
   }
@@ -50,6 +53,8 @@ class job_world {
 
   /// Restarts over the journal; a crash leaves what was not committed behind.
   void restart(bool clean = true);
+  /// From the next restart on.
+  void agents_are(std::vector<std::string> names) { agents_ = std::move(names); }
   void of_file(std::map<std::string, std::string> jobs) { of_file_ = std::move(jobs); }
 
   /// As text, oldest first: "fired 09:00:00", "skipped 09:00:00..09:00:03 x4: paused by ann".
@@ -88,6 +93,7 @@ class job_world {
   std::map<std::string, std::string> watched_; // id -> job
   std::deque<std::vector<journal::operation>> held_;
   std::map<std::string, std::string> of_file_;
+  std::vector<std::string> agents_{"bot"};
   bool unclean_ = false;
   std::optional<boot_time> wake_;
 };

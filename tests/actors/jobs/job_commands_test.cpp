@@ -1,0 +1,255 @@
+// What people and the configuration do with jobs, and what they are told.
+#include "tests/actors/jobs/job_world.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace skein;
+using namespace skein::test;
+using namespace std::chrono_literals;
+using nlohmann::json;
+using lines = std::vector<std::string>;
+
+namespace {
+
+json every(const char* period, json more = json::object()) {
+  more["every"] = period;
+  more["agent"] = "bot";
+  return more;
+}
+
+} // namespace
+
+TEST_CASE("runs that are asked for at one moment are different ones") {
+  job_world one;
+  one.create("j", every("1h", {{"overlap", "allow"}}));
+  const json job{{"job", "j"}, {"by", "ann"}};
+  SECTION("one after the other, while time stands still") {
+    for (std::size_t i = 1; i <= 3; ++i) {
+      one.ask("job.trigger", job);
+      one.end_all();
+      CHECK(one.events("j").size() == i);
+    }
+  }
+  SECTION("in one commit") {
+    one.holds_commits = true;
+    for (int i = 0; i < 3; ++i)
+      one.ask("job.trigger", job);
+    one.holds_commits = false;
+    one.commit_one();
+    CHECK(one.running("j").size() == 3);
+    CHECK(one.events("j").size() == 3);
+  }
+}
+
+TEST_CASE("what the configuration says is put again if the store refused it") {
+  job_world one;
+  one.of_file({{"j", every("1m").dump()}});
+  one.refuses = errc::disk_full;
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "j"}})["code"] == "not-found");
+  one.refuses = errc::none;
+  one.run_for(2s);
+  CHECK(one.ask("job.describe", {{"job", "j"}})["owner"] == "file");
+}
+
+TEST_CASE("what passes while a job cannot be read is decided by the definition that mends it") {
+  job_world one;
+  one.create("j", every("1m", {{"misfire", "all"}}));
+  one.agents_are({});
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "j"}})["state"] == "unreadable");
+  one.run_for(150s);
+  const json mended{{"every", "1m"}, {"misfire", "all"}, {"type", "routed"}};
+  one.ask("job.edit", {{"job", "j"}, {"definition", mended}});
+  for (int i = 0; i < 4; ++i)
+    one.end_all();
+  CHECK(one.events("j").size() == 3);
+}
+
+TEST_CASE("instants that are backfilled do not end one another") {
+  job_world one;
+  one.create("j", every("1m", {{"overlap", "cancel"}}));
+  one.ask("job.backfill", {{"job", "j"},
+                           {"by", "ann"},
+                           {"from", "2026-11-29T08:00:00Z"},
+                           {"to", "2026-11-29T08:02:00Z"}});
+  for (int i = 0; i < 3; ++i)
+    one.end_all();
+  CHECK(one.cancelled.empty());
+  CHECK(one.events("j").size() == 3);
+}
+
+TEST_CASE("beside one another: what waits at the limit is not overtaken") {
+  job_world one;
+  one.create("j", every("1h", {{"overlap", "allow"}}));
+  one.run_for(1s);
+  for (std::size_t i = 0; i < limits::job_running_max; ++i)
+    one.ask("job.trigger", {{"job", "j"}, {"by", "ann"}});
+  CHECK(one.running("j").size() == limits::job_running_max);
+  CHECK(one.ask("job.trigger", {{"job", "j"}, {"by", "bob"}})["waits"] == true);
+  CHECK(one.ask("job.trigger", {{"job", "j"}, {"by", "eve"}})["waits"] == true);
+  one.end(one.running("j").front());
+  CHECK(one.ask("job.describe", {{"job", "j"}})["waiting"] == 1);
+  CHECK(one.running("j").size() == limits::job_running_max);
+}
+
+TEST_CASE("a trigger that is left out says so") {
+  job_world one;
+  one.create("j", every("1m"));
+  one.ask("job.backfill", {{"job", "j"},
+                           {"by", "ann"},
+                           {"from", "2026-11-29T08:00:00Z"},
+                           {"to", "2026-11-29T08:02:00Z"}});
+  one.ask("job.pause", {{"job", "j"}, {"by", "ann"}});
+  one.end_all();
+  CHECK(one.ask("job.trigger", {{"job", "j"}})["waits"] == true);
+  one.create("k", every("1h", {{"key", "a"}}));
+  CHECK(one.create("l", every("1h", {{"type", "a\nb"}}))["code"] == "invalid-argument");
+}
+
+TEST_CASE("an edit that was made for another revision is refused") {
+  job_world one;
+  const json made = one.create("j", every("1m"));
+  const auto edit = [&](const json& revision) {
+    return one.ask("job.edit", {{"job", "j"}, {"definition", every("2m")}, {"revision", revision}});
+  };
+  CHECK(edit(made["revision"])["revision"] == 2);
+  CHECK(edit(made["revision"])["code"] == "state-conflict");
+  const json shown =
+      one.ask("job.edit", {{"job", "j"}, {"definition", every("3m")}, {"dry_run", true}});
+  CHECK(shown["revision"] == 3);
+  CHECK(shown["changes"].size() == 2);
+  CHECK(one.ask("job.describe", {{"job", "j"}})["schedule"] == "every 2m");
+}
+
+TEST_CASE("at runs once; a job that would never run is refused") {
+  job_world one;
+  one.create("j", {{"at", "2026-11-29T10:00"}, {"zone", "Europe/Berlin"}, {"agent", "bot"}});
+  one.run_for(5min);
+  CHECK(one.events("j") == lines{"j@2026-11-29T09:00:00Z"});
+  CHECK(one.ask("job.describe", {{"job", "j"}})["next"].empty());
+  CHECK(one.create("k", {{"at", "2026-11-29T08:00:00Z"}, {"agent", "bot"}})["code"] ==
+        "invalid-argument");
+}
+
+TEST_CASE("the jobs of the configuration and those of people do not fight") {
+  job_world one;
+  one.of_file({{"a", every("1m").dump()}, {"b", every("1m").dump()}});
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "a"}})["owner"] == "file");
+  CHECK(one.ask("job.edit", {{"job", "a"}, {"definition", every("2m")}})["code"] ==
+        "state-conflict");
+  CHECK(one.ask("job.delete", {{"job", "a"}})["code"] == "state-conflict");
+  one.create("c", every("1m"));
+  one.of_file({{"a", every("3m").dump()}, {"c", every("5m").dump()}});
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "a"}})["schedule"] == "every 3m");
+  CHECK(one.ask("job.describe", {{"job", "a"}})["revision"] == 2);
+  CHECK(one.ask("job.describe", {{"job", "b"}})["code"] == "not-found");
+  CHECK(one.ask("job.describe", {{"job", "c"}})["schedule"] == "every 1m");
+  CHECK(std::any_of(one.log.begin(), one.log.end(),
+                    [](const std::string& line) { return line.starts_with("job-owned-by-cli"); }));
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "a"}})["revision"] == 2);
+}
+
+TEST_CASE("nobody is told that a job of the configuration is not there yet") {
+  job_world one;
+  one.of_file({{"a", every("1m").dump()}});
+  one.holds_commits = true;
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "a"}}) == nullptr);
+  one.commit_one();
+  CHECK(one.answer_of_last()["owner"] == "file");
+}
+
+TEST_CASE("by hand: trigger and backfill, beside the records of the schedule") {
+  job_world one;
+  one.create("j", every("1m", {{"misfire", "skip"}}));
+  one.jump(5min);
+  CHECK(one.records("j") == lines{"skipped 09:00:00..09:04:00 x5: missed, and misfire = skip"});
+  one.ask("job.trigger", {{"job", "j"}, {"by", "ann"}});
+  CHECK(one.ask("job.trigger", {{"job", "j"}})["code"] == "state-conflict");
+  one.end_all();
+  const json told = one.ask("job.backfill", {{"job", "j"},
+                                             {"by", "ann"},
+                                             {"from", "2026-11-29T09:01:00Z"},
+                                             {"to", "2026-11-29T09:02:30Z"}});
+  CHECK(told["instants"] == 2);
+  one.end_all();
+  CHECK(one.records("j") == lines{"skipped 09:00:00..09:04:00 x5: missed, and misfire = skip",
+                                  "triggered 09:04:30: ann", "backfilled 09:01:00: ann",
+                                  "backfilled 09:02:00: ann"});
+  CHECK(one.ask("job.backfill", {{"job", "j"},
+                                 {"from", "2026-11-29T09:01:00Z"},
+                                 {"to", "2026-11-30T09:01:00Z"}})["code"] == "invalid-argument");
+}
+
+TEST_CASE("explain tells in plain words why it did or did not run") {
+  job_world one;
+  one.create("j", every("1m"));
+  const auto explained = [&](const char* at) {
+    const json told = one.ask("job.explain", {{"job", "j"}, {"at", at}});
+    INFO(told.dump());
+    REQUIRE(told.contains("explanation"));
+    std::string all;
+    for (const json& each : told["explanation"])
+      all += each.get<std::string>();
+    return all;
+  };
+  one.run_until(job_world::at("11-29T09:01:10"));
+  CHECK(explained("2026-11-29T09:00") ==
+        "It ran for 2026-11-29T09:00:00+00:00, 0s late, as event " +
+            one.ask("job.history", {{"job", "j"}})["records"].back()["event"].get<std::string>() +
+            ", which is pending.");
+  CHECK(explained("2026-11-29T09:01").find("was still going on") != std::string::npos);
+  CHECK(explained("2026-11-29T08:00").find("no such job yet") != std::string::npos);
+  CHECK(explained("2026-11-29T09:02").find("in 50s") != std::string::npos);
+  CHECK(explained("2026-11-29T09:00:30").find("It was not due") != std::string::npos);
+  CHECK(explained("2026-11-29T09:00:30").find("It ran for 2026-11-29T09:00:00") !=
+        std::string::npos);
+}
+
+TEST_CASE("explain knows what was asked for by hand, and jobs without a schedule") {
+  job_world one;
+  one.of_file({{"gone", every("1m").dump()}});
+  one.restart();
+  one.create("j", every("1h"));
+  one.create("k", {{"after", {"j"}}, {"agent", "bot"}});
+  const auto explained = [&](const char* job, const std::string& at) {
+    const json told = one.ask("job.explain", {{"job", job}, {"at", at}});
+    INFO(told.dump());
+    REQUIRE(told.contains("explanation"));
+    std::string all;
+    for (const json& each : told["explanation"])
+      all += each.get<std::string>() + " ";
+    return all;
+  };
+  const auto says = [&](const char* job, const std::string& at, const char* words) {
+    const std::string all = explained(job, at);
+    UNSCOPED_INFO(all);
+    return all.find(words) != std::string::npos;
+  };
+  CHECK(says("k", "2026-11-29T09:00", "its ledger has nothing of it"));
+  one.ask("job.backfill", {{"job", "j"},
+                           {"by", "ann"},
+                           {"from", "2026-11-29T07:00:00Z"},
+                           {"to", "2026-11-29T07:00:00Z"}});
+  CHECK(says("j", "2026-11-29T07:00", "there was no such job yet"));
+  CHECK(says("j", "2026-11-29T07:00",
+             "It was backfilled for 2026-11-29T07:00:00+00:00, asked for by ann"));
+  one.end_all();
+  CHECK(says("k", "2026-11-29T07:00", "asked for by j was backfilled"));
+  one.end_all();
+  one.ask("job.trigger", {{"job", "j"}, {"by", "bob"}});
+  CHECK(says("j", format_rfc3339(one.now()), "It was triggered at"));
+  one.end_all();
+  one.run_until(job_world::at("11-29T09:00:10"));
+  one.end_all();
+  CHECK(says("k", "2026-11-29T09:00", "It ran for 2026-11-29T09:00:00+00:00"));
+  CHECK(says("k", "2026-11-29T09:30", "The newest before"));
+  one.ask("job.pause", {{"job", "j"}, {"by", "ann"}, {"why", "holidays"}});
+  CHECK(says("j", "2026-11-29T09:30",
+             "It is paused since 2026-11-29T09:00:10+00:00 by ann: holidays."));
+  CHECK(says("j", "2027-03-01T00:00", "in 91d14h"));
+}
