@@ -142,22 +142,25 @@ void job_core::bound_inputs(kept_job& which) {
                              which.waiting_bytes() > limits::job_waiting_bytes_max)) {
       const upstream_end oldest = std::move(ends.front());
       ends.pop_front();
-      forget_end(which, oldest, upstream,
-                 "too many runs of " + upstream + " were waiting for the other jobs before it");
+      const std::string why =
+          "too many runs of " + upstream + " were waiting for the other jobs before it";
+      if (graph_.meets_by_instant(which.name()))
+        forget_end(which, oldest, upstream, why);
+      else
+        leave_out(which, unrun(oldest, upstream), why); // each leads to a run of its own
     }
   }
 }
 
 /// One that was taken out of what waits. If others wait for the same instant, or still come to it,
-/// that one is given up with them.
+/// what becomes of that is theirs to say.
 void job_core::forget_end(kept_job& which, const upstream_end& end, const std::string& upstream,
                           const std::string& why) {
   const auto is_elsewhere = [&](const std::string& up) {
     return waits_of(which, up, end) != nullptr || (up != upstream && may_still_end(up, end));
   };
   const auto& before = graph_.before(which.name());
-  if (!graph_.meets_by_instant(which.name()) ||
-      std::none_of(before.begin(), before.end(), is_elsewhere))
+  if (std::none_of(before.begin(), before.end(), is_elsewhere))
     leave_out(which, unrun(end, upstream), why);
 }
 

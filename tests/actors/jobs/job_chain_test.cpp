@@ -159,6 +159,13 @@ TEST_CASE("chains: an edit loses no instant and decides none twice") {
     CHECK(one.records("d") == lines{"fired 09:00:00"});
     CHECK(one.events("d").size() == 1);
   }
+  SECTION("a job that goes its own way comes before it for a while") {
+    one.create("y", every("24h"));
+    one.ask("job.edit", {{"job", "d"}, {"definition", after({"c", "e", "y"})}});
+    one.end("e@2026-11-29T09:00:00Z");
+    one.ask("job.edit", {{"job", "d"}, {"definition", after({"c", "e"})}});
+    CHECK(one.records("d") == lines{"fired 09:00:00"});
+  }
   SECTION("it has a schedule of its own now: those behind it are told") {
     one.ask("job.edit", {{"job", "d"}, {"definition", every("1h")}});
     CHECK(one.records("d").back().starts_with("skipped 09:00:00: it does not come after"));
