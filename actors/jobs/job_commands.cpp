@@ -21,7 +21,7 @@ std::string by_in(const json& words) { return words.value("by", std::string{"api
 } // namespace
 
 void job_core::command(const job_command_in& input) {
-  const json words = read_job_words(input.arguments.empty() ? "{}" : input.arguments);
+  const json words = words_of(input);
   const std::string name = name_in(words);
   for (const char* text : {"by", "why"})
     if (words.value(text, std::string{}).size() > limits::job_note_bytes_max)

@@ -18,11 +18,11 @@ constexpr std::chrono::hours look_every{1};
 /// How often what is due next is looked at while the wall clock does not move.
 constexpr std::chrono::milliseconds clock_patience{50};
 
-json read_words(const job_command_in& input) {
+} // namespace
+
+json words_of(const job_command_in& input) {
   return read_job_words(input.arguments.empty() ? "{}" : input.arguments);
 }
-
-} // namespace
 
 job_core::job_core(job_settings settings)
   : settings_{std::move(settings)}, routes_{settings_.routes}, emits_a_commit_{emits_a_commit} {}
@@ -82,7 +82,7 @@ void job_core::step(job_input input, moment now, std::vector<job_effect>& out) {
   while (!sent_ && go_on()) {}
   if (!is_beginning())
     for (const job_command_in& each : std::exchange(early_questions_, {}))
-      question(each, read_words(each));
+      question(each, words_of(each));
   arm();
 }
 
@@ -126,7 +126,7 @@ bool job_core::may_decide() {
 }
 
 void job_core::on(job_command_in& input) {
-  const json words = read_words(input);
+  const json words = words_of(input);
   if (!words.is_object())
     return fail(input.ticket, errc::invalid_argument, "the arguments are no JSON object");
   static const std::set<std::string, std::less<>> changes{

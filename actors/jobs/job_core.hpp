@@ -40,6 +40,8 @@ struct job_command_in {
   std::string operation; // "job.create"
   std::string arguments; // JSON
 };
+/// Its arguments; discarded if they are no JSON.
+nlohmann::json words_of(const job_command_in& input);
 /// A run is over.
 struct job_ended_in {
   std::string job;

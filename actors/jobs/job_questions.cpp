@@ -76,7 +76,7 @@ void job_core::list(std::uint64_t ticket) {
 void job_core::dry_run(const job_command_in& input) {
   if (input.operation != "job.create" && input.operation != "job.edit")
     return fail(input.ticket, errc::invalid_argument, "only create and edit have a dry run");
-  const json exact = read_job_words(input.arguments);
+  const json exact = words_of(input);
   auto checked = checked_definition(input, exact);
   if (!checked)
     return fail(input.ticket, checked.error().code, checked.error().detail);

@@ -9,21 +9,6 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using lines = std::vector<std::string>;
 
-namespace {
-
-json every(const char* period, json more = json::object()) {
-  more["every"] = period;
-  more["agent"] = "bot";
-  return more;
-}
-json after(const std::vector<std::string>& jobs, json more = json::object()) {
-  more["after"] = jobs;
-  more["agent"] = "bot";
-  return more;
-}
-
-} // namespace
-
 TEST_CASE("chains: a run of each job before it, of the same instant, and what they answered") {
   job_world one;
   one.create("root", every("1m"));

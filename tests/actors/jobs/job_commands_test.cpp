@@ -9,16 +9,6 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using lines = std::vector<std::string>;
 
-namespace {
-
-json every(const char* period, json more = json::object()) {
-  more["every"] = period;
-  more["agent"] = "bot";
-  return more;
-}
-
-} // namespace
-
 TEST_CASE("runs that are asked for at one moment are different ones") {
   job_world one;
   one.create("j", every("1h", {{"overlap", "allow"}}));

@@ -23,6 +23,18 @@ void must(const result<void>& given) {
 
 } // namespace
 
+json every(const char* period, json more) {
+  more["every"] = period;
+  more["agent"] = "bot";
+  return more;
+}
+
+json after(const std::vector<std::string>& jobs, json more) {
+  more["after"] = jobs;
+  more["agent"] = "bot";
+  return more;
+}
+
 job_world::job_world() {
   journal::open_options options;
   options.now = now_.wall;

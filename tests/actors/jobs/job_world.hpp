@@ -15,6 +15,11 @@
 
 namespace skein::test {
 
+/// Definitions of jobs whose events the agent "bot" gets.
+nlohmann::json every(const char* period, nlohmann::json more = nlohmann::json::object());
+nlohmann::json after(const std::vector<std::string>& jobs,
+                     nlohmann::json more = nlohmann::json::object());
+
 class job_world {
  public:
   job_world();
