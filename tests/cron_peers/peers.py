@@ -2,8 +2,8 @@
 
 Generated expressions and zones, half of them near a change of the clocks, go to Skein and to croniter, croner and
 cron-parser. A difference must have an explanation that is checked: it goes away in UTC and a change of the clocks is near, or when both fields of days are not written together (then it is about how the two are joined), or the peer does
-not read the expression. Anything else fails. Who is right is not judged here: see due_times_test.cpp. docs/cron.md has the
-table. Exit code 77 without the peers (apt: python3-croniter, nodejs, npm).
+not read the expression. Anything else fails. Who is right is not judged here: see due_times_test.cpp. The table is in
+docs/decisions/0019-cron.md. Exit code 77 without the peers (apt: python3-croniter, nodejs, npm).
 """
 import collections
 import datetime
