@@ -316,6 +316,9 @@ std::string job_core::hand_on(const kept_job& which, waiting_run run,
   for (std::size_t i = 0; i < ends.size(); ++i)
     handed[before[i].job] = handed_on(before[i].job, ends[i]);
   run.handed = write_json(handed);
+  const auto has_reply = [](const upstream_end& each) { return !each.reply.empty(); };
+  if (std::none_of(ends.begin(), ends.end(), has_reply))
+    return run.handed;
   std::size_t room = room_for_replies(which, run);
   for (std::size_t i = 0; i < ends.size(); ++i) {
     if (ends[i].reply.empty() || ends[i].reply.size() > room)

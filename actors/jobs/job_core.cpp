@@ -195,8 +195,8 @@ bool job_core::decide(kept_job& which) {
   if (!which.schedule)
     return false;
   misfire_settings how{which.definition->misfire, which.definition->catch_up,
-                       which.definition->catch_up_max, which.room_for(record_kind::caught_up, 0),
-                       false};
+                       which.definition->catch_up_max, false,
+                       which.room_for(record_kind::caught_up, 0)};
   const duration offset = which.offset();
 #ifdef SKEIN_BUG_JOB_BREAKER_IS_OPEN
   how.nothing_is_caught_up =

@@ -70,8 +70,8 @@ struct misfire_settings {
   misfire_rule rule = misfire_rule::once;
   std::optional<duration> catch_up;
   std::uint32_t catch_up_max = 100;
-  std::size_t room = limits::job_queue_max; // how many can begin or wait
   bool nothing_is_caught_up = false;        // the node keeps crashing
+  std::size_t room = limits::job_queue_max; // how many can begin or wait
 };
 
 struct due_plan {

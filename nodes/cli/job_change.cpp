@@ -213,7 +213,7 @@ int backfill(context& at, const backfill_options& which) {
     say(at, "it had no instants then");
   else
     say(at, fmt::format("{}see what comes of them with: skein job history {}",
-                        cell_of(answer.body, "paused") == "true"
+                        answer.body.value("paused", false)
                             ? "it is paused, so they wait until it is resumed; "
                             : "",
                         shell_quoted(which.name)));

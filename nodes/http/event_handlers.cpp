@@ -30,7 +30,7 @@ result<std::vector<event>> read_events(const http_request& request, event_mode m
 /// running.
 result<offered_event> offer_one(const event& each, node_api& api, instant now) {
   if (each.source.starts_with(job_source({})))
-    return error{errc::invalid_argument,
+    return error{errc::invalid_event,
                  "source: " + job_source("…") + " is that of Skein's own jobs"};
   return offer(each, api.hash(), api.event_bounds(), now, late_event::keep);
 }
