@@ -329,8 +329,9 @@ void job_core::check_chain_of(kept_job& which) {
     return;
   begin(which);
   which.unreadable = std::move(problem);
+  // What waits could not begin before; at a start it does when all is there that the file says.
   if (!open_->of_file)
-    start_waiting(which);              // it could not, before
+    start_waiting(which);
   chains_to_try_.insert(which.name()); // for what has ended while it could not
 }
 
