@@ -178,23 +178,25 @@ inline constexpr std::chrono::seconds terminate_grace{3}; // terminated -> kille
 inline constexpr std::chrono::seconds job_period_min{1};
 inline constexpr std::chrono::hours job_period_max{366 * 24};
 inline constexpr std::chrono::hours job_catch_up_max{366 * 24}; // how late an instant may run
-inline constexpr std::uint32_t job_catch_up_runs_max = 10'000;  // of one job, after one pause
 inline constexpr std::size_t job_upstreams_max = 64;
 inline constexpr std::size_t job_data_bytes_max = 128 << 10;
 inline constexpr std::size_t jobs_max = 10'000;
-inline constexpr std::size_t job_queue_max = 1'000;           // instants that wait for a run to end
-inline constexpr std::size_t job_running_max = 1'000;         // runs of one job at once
-inline constexpr std::uint64_t job_records_max = 10'000;      // of each job, the newest
-inline constexpr std::size_t job_note_bytes_max = 256;        // who asked, and why
+inline constexpr std::size_t job_queue_max = 1'000; // instants that wait for a run to end
+inline constexpr std::uint32_t job_catch_up_runs_max = job_queue_max; // of what was missed
+inline constexpr std::size_t job_running_max = 1'000;                 // runs of one job at once
+inline constexpr std::uint64_t job_records_max = 10'000;              // of each job, the newest
+inline constexpr std::size_t job_note_bytes_max = 256;                // who asked, and why
 inline constexpr std::size_t job_changes_max = 20;            // of a definition that are told
 inline constexpr std::size_t job_output_bytes_max = 64 << 10; // handed on to a job behind it
 inline constexpr std::size_t job_waiting_bytes_max = 256
                                                      << 10; // of a job, what waits for runs to end
 inline constexpr std::size_t job_waiting_replies_max =
-    job_waiting_bytes_max / 2;                          // then without them
-inline constexpr std::size_t job_backfill_max = 10'000; // instants of one command
-/// Instants of one job that are decided in one step; then others have their turn.
-inline constexpr std::size_t job_instants_a_step = 100'000;
+    job_waiting_bytes_max / 2; // then without them
+/// Instants of one job that are walked in one step; then others have their turn.
+inline constexpr std::size_t job_instants_a_step = 20'000;
+inline constexpr std::size_t job_instants_a_commit = 50'000; // of all jobs
+/// Records that are removed in one commit, but for those of one job.
+inline constexpr std::size_t job_removals_a_commit = 10'000;
 /// An instant that is no later runs as if it were in time.
 inline constexpr std::chrono::seconds job_on_time_min{1};
 inline constexpr std::chrono::seconds job_on_time_max{10};
@@ -224,6 +226,7 @@ static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max,
 static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");
 static_assert(http_connections_reserved < http_connections_max);
 static_assert(http_trailer_bytes_max <= http_header_bytes_max);
+static_assert(job_catch_up_runs_max < job_instants_a_step, "a step has what may be caught up");
 static_assert(job_data_bytes_max < state_bytes_max, "a definition is a state");
 static_assert((range_events & (range_events - 1)) == 0, "a range's blocks are a power of two");
 

@@ -145,6 +145,7 @@ class job_core {
     bool of_file = false;           // what the configuration says; again if it is undone
     counters counted;               // what it decides
     bool starts = false;            // the list of unclean starts has changed
+    std::size_t walked = 0;         // instants that were looked at one by one
     bool empty() const noexcept { return before.empty() && !starts; }
   };
   struct reading {
@@ -152,6 +153,8 @@ class job_core {
     std::string job;
     std::optional<instant> explained;
     std::size_t limit = 0;
+    bool is_first_page = true;
+    std::uint64_t last = 0; // the page is of records before this one
   };
 
   // job_core.cpp
@@ -176,7 +179,7 @@ class job_core {
   void undo(const error& why, bool try_again);
   void count(const kept_job& which, bool is_there) noexcept;
   void arm();
-  void place(kept_job& which);
+  void place(kept_job& which, instant not_before = instant::min());
   void unplace(kept_job& which);
   void log(log_severity severity, std::string_view id, std::string text, const std::string& name);
 
@@ -205,6 +208,9 @@ class job_core {
   void give_up(kept_job& which);
   bool may_still_end(const std::string& name, const upstream_end& like) const;
   void run_chain(kept_job& which, const std::vector<upstream_end>& ends);
+  std::string hand_on(const kept_job& which, waiting_run run,
+                      const std::vector<upstream_end>& ends);
+  std::size_t room_for_replies(const kept_job& which, const waiting_run& run);
 
   // job_commands.cpp
   void command(const job_command_in& input);
@@ -219,6 +225,7 @@ class job_core {
   void trigger(const job_command_in& input, const nlohmann::json& words);
   void backfill(const job_command_in& input, const nlohmann::json& words);
   void put_of_file();
+  bool remove_of_file();
   void check_chains();
   void check_chain_of(kept_job& which);
   void adopt(const std::string& name, const std::string& text);

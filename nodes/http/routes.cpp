@@ -36,6 +36,7 @@ constexpr std::array stream_query{argument_rule{"key", text}, argument_rule{"typ
                                   argument_rule{"after", cursor}};
 
 constexpr std::array limit_query{argument_rule{"limit", count}};
+constexpr std::array history_query{argument_rule{"limit", count}, argument_rule{"after", text}};
 constexpr std::array at_query{argument_rule{"at", text}};
 
 constexpr std::array create_members{argument_rule{"job", text}, argument_rule{"definition", object},
@@ -97,7 +98,7 @@ constexpr std::array table{
     route{"GET", "/v1/job-graph", look_up, normal, bare, "job.graph", no_parameter, {}},
     job_question("/v1/jobs/{name}", "job.describe"),
     job_question("/v1/jobs/{name}/next", "job.next", limit_query),
-    job_question("/v1/jobs/{name}/history", "job.history", limit_query),
+    job_question("/v1/jobs/{name}/history", "job.history", history_query),
     job_question("/v1/jobs/{name}/explain", "job.explain", at_query),
     route{"POST",
           "/v1/jobs/{name}/edit",

@@ -99,6 +99,11 @@ void job_world::stop_starting() {
   perform(effects);
 }
 
+std::size_t job_world::timers() const {
+  return static_cast<std::size_t>(
+      std::count_if(wakes_.begin(), wakes_.end(), [this](boot_time at) { return at > now_.boot; }));
+}
+
 std::size_t job_world::looks_in(duration time) {
   std::size_t looks = 0;
   for (const boot_time end = now_.boot + time; wake_ && *wake_ <= end && looks < 1'000; ++looks) {
@@ -142,9 +147,10 @@ std::size_t job_world::stand_still(duration time) {
 void job_world::perform(std::vector<job_effect>& effects) {
   std::vector<job_ended_in> gone; // of runs that the journal does not know when it is looked up
   for (job_effect& each : effects) {
-    if (auto* submit = std::get_if<submit_effect>(&each))
+    if (auto* submit = std::get_if<submit_effect>(&each)) {
+      commits.push_back(std::get<journal::keep_op>(submit->batch.front()).states.size());
       held_.push_back(std::move(submit->batch));
-    else if (auto* told = std::get_if<job_answer_effect>(&each))
+    } else if (auto* told = std::get_if<job_answer_effect>(&each))
       answers_[told->ticket] = std::move(told->answer);
     else if (auto* watch = std::get_if<watch_run_effect>(&each))
       is_there(watch->id)
@@ -155,7 +161,7 @@ void job_world::perform(std::vector<job_effect>& effects) {
     else if (auto* read = std::get_if<read_records_effect>(&each))
       read_records(*read);
     else if (auto* wake = std::get_if<wake_effect>(&each))
-      wake_ = wake->at;
+      wakes_.push_back(*(wake_ = wake->at));
     else if (auto* line = std::get_if<log_effect>(&each))
       log.push_back(std::string{line->id} + ": " + line->text);
   }
@@ -305,7 +311,8 @@ void job_world::read_records(const read_records_effect& effect) {
   job_records_in input;
   input.read = effect.read;
   record_choice wanted = effect.wanted;
-  for (const auto& [key, value] : states(records_, effect.job + "/", effect.job + "0"))
+  for (const auto& [key, value] : states(records_, record_key(effect.job, effect.first - 1),
+                                         record_key(effect.job, effect.last)))
     wanted.offer(*read_record(value.view()));
   std::vector<job_record> all = wanted.take();
   auto reader = must(engine_->new_reader());

@@ -41,6 +41,8 @@ class job_world {
   /// How often it is woken within so long, of 1,000 at most.
   std::size_t looks_in(duration time);
   void tick();
+  /// Timers that have been set and have not passed.
+  std::size_t timers() const;
   /// The node is on its way to a stop.
   void stop_starting();
 
@@ -77,6 +79,7 @@ class job_world {
   void commit_one();
   errc refuses = errc::none; // the next commits
   std::vector<std::string> cancelled, log;
+  std::vector<std::size_t> commits; // states of each one that was submitted
 
   static const zone_rules* zone(std::string_view name);
   static job_surroundings around();
@@ -101,6 +104,7 @@ class job_world {
   std::vector<std::string> agents_{"bot"};
   bool unclean_ = false;
   std::optional<boot_time> wake_;
+  std::vector<boot_time> wakes_; // all of them
 };
 
 } // namespace skein::test

@@ -93,6 +93,11 @@ TEST_CASE("each wrong publish has its code") {
   CHECK(code(fixture.post_event("{")) == "400 invalid-json");
   CHECK(code(fixture.post_event("")) == "400 invalid-json");
   CHECK(code(fixture.post_event("{}")) == "400 invalid-event");
+  const std::string of_job =
+      R"({"specversion":"1.0","id":"a@2026","source":"skein/job/a","type":"skein.job"})";
+  CHECK(code(fixture.post_event(of_job)) == "400 invalid-event");
+  CHECK(code(fixture.post_batch("[" + event_json("1") + "," + of_job + "]")) ==
+        "400 invalid-event");
   CHECK(code(fixture.post_event(event_json("1", R"(,"due":"tomorrow")"))) == "400 invalid-time");
   CHECK(code(fixture.post_event(event_json("1", R"(,"data":)" + std::string(40, '[') +
                                                     std::string(40, ']')))) == "400 too-deep");
@@ -215,6 +220,8 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
         asked_pair{"dead.list", R"({"agent":"bot","limit":1})"});
   CHECK(asked("/v1/dead?limit=007") == asked_pair{"dead.list", R"({"limit":7})"});
   CHECK(asked("/v1/dead/3-4") == asked_pair{"dead.show", R"({"event":"3-4"})"});
+  CHECK(asked("/v1/jobs/a/history?limit=2&after=7") ==
+        asked_pair{"job.history", R"({"job":"a","limit":2,"after":"7"})"});
   CHECK(asked("/v1/agents") == asked_pair{"agent.list", "{}"});
   CHECK(asked("/v1/agents/bot") == asked_pair{"agent.describe", R"({"agent":"bot"})"});
   CHECK(asked("/v1/keys/chat%2F1%20%C3%A4+") ==
