@@ -130,6 +130,12 @@ TEST_CASE("a byte that changes anywhere is repaired") {
   CHECK(store.repaired() > 0);
 }
 
+TEST_CASE("a byte that changes anywhere is repaired where retention has dropped something too") {
+  damaged_files store{60, false, true};
+  change_bytes(store, "journal.db", 4'999 * coarser);
+  CHECK(store.repaired() > 0);
+}
+
 TEST_CASE("one damaged frame of the log takes nothing of what follows it") {
   damaged_files store{40, true};
   const std::string& log = store.whole().at("journal.db-wal");
