@@ -4,6 +4,7 @@
 #include "journal/history_writer.hpp"
 #include "journal/kept_part.hpp"
 #include "journal/new_place.hpp"
+#include "journal/sqlite_options.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
 #include "journal/sqlite_verify.hpp"
@@ -206,7 +207,7 @@ class importing {
   result<void> open_writer() {
     if (options_.dry_run)
       return {};
-    auto place = new_place::make(options_.directory);
+    auto place = new_place::make(options_.directory, store_lock_patience);
     if (!place)
       return place.error();
     place_.emplace(std::move(*place));
