@@ -28,6 +28,7 @@
 #include <atomic>
 #include <bit>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -56,6 +57,9 @@ class dedupe_buckets {
     std::size_t memory_max = limits::dedupe_memory_identities_max;
     bucket_place place; // `begin` is of no meaning; `size` is that of all buckets
     job_runner run = run_at_once;
+    /// A file is written only if so much stays free of it. Empty: nobody knows what is free.
+    std::uint64_t reserve = 0;
+    std::function<std::optional<std::uint64_t>()> free = {};
   };
   struct counts {
     std::uint64_t identities = 0; // within the window, as far as it was looked
@@ -163,6 +167,7 @@ class dedupe_buckets {
 
   // close
   result<void> close_full(bool again);
+  bool has_room() const;
   void begin_build();
   result<void> end_build();
   void add_closed(bucket_file file, column filter);
@@ -184,7 +189,7 @@ class dedupe_buckets {
   std::vector<std::unique_ptr<filters>> filters_;
   found_ahead ahead_;
   std::shared_ptr<build> build_; // of memory_.front()
-  bool refused_ = false;         // the last one was; it is tried again in upkeep
+  bool refused_ = false;         // there was no room for the last one; looked for in upkeep
   counts counts_;
 };
 

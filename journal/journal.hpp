@@ -533,6 +533,9 @@ struct open_options {
   /// 2025 of a new store or after 2074: with it identities would expire and the store's time, which
   /// never goes back, would stay there. 0 = it is believed.
   duration clock_jump_max{0};
+  /// Bytes of the disk's free space that what is derived and can wait leaves alone: they are for
+  /// commits. Of SQLite.
+  std::uint64_t disk_reserve = 0;
 };
 
 /// "memory:" or a directory (created 0700 if absent) that holds the SQLite store.

@@ -5,6 +5,7 @@
 #include "journal/sqlite_journal.hpp"
 
 #include <algorithm>
+#include <sys/statvfs.h>
 #include <utility>
 
 namespace skein::journal {
@@ -64,6 +65,16 @@ result<void> load_last_commit(sqlite_parts& parts) {
   return {};
 }
 
+/// What this user may still take of the disk.
+std::function<std::optional<std::uint64_t>()> free_of(const std::string& directory) {
+  return [directory]() -> std::optional<std::uint64_t> {
+    struct statvfs found {};
+    if (::statvfs(directory.c_str(), &found) != 0)
+      return std::nullopt;
+    return std::uint64_t{found.f_bavail} * found.f_frsize;
+  };
+}
+
 dedupe_buckets::settings window_settings(sqlite_parts& parts) {
   const sqlite_options& options = parts.options;
   job_runner run = options.run;
@@ -81,7 +92,10 @@ dedupe_buckets::settings window_settings(sqlite_parts& parts) {
                     .directory = options.directory + "/dedupe",
                     .store_id = parts.identity.store_id,
                     .size = options.dedupe_bucket},
-          .run = std::move(run)};
+          .run = std::move(run),
+          .reserve = options.store.disk_reserve,
+          .free = options.vfs.empty() ? free_of(options.directory)
+                                      : std::function<std::optional<std::uint64_t>()>{}};
 }
 
 } // namespace

@@ -19,6 +19,14 @@ namespace skein::journal {
 /// else 0.
 int last_errno_of(sqlite3* db);
 
+/// Makes the index of the log, which SQLite keeps in the -shm file, so large that it has room for
+/// `frames`, which is then how many there is room for: whole regions. 0, or the errno of what
+/// failed: then there is room for what there was before.
+///
+/// By itself SQLite makes it larger when a commit is in the log and synced, and what fails there
+/// leaves a commit that nobody knows of until the next start.
+int make_log_index(sqlite3* db, std::uint64_t& frames);
+
 class guarded_vfs {
  public:
   /// On top of this VFS; empty = the system's. Files opened through it must be closed before it

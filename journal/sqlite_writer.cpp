@@ -1,6 +1,7 @@
 #include "journal/sqlite_writer.hpp"
 
 #include "journal/chain.hpp"
+#include "journal/store_folder.hpp"
 #include "journal/timer_buckets.hpp"
 
 #include <algorithm>
@@ -176,8 +177,27 @@ result<void> sqlite_writer::transact(const std::function<result<void>()>& body) 
 result<void> sqlite_writer::begin() {
   if (stopped())
     return stopped_error();
+#ifndef SKEIN_BUG_LOG_INDEX_GROWS_AT_COMMIT
+  if (auto ready = make_index(); !ready)
+    return is_refusal(ready.error().code) ? ready.error() : undo(ready.error());
+#endif
   if (const int code = begin_.run(); code != SQLITE_DONE)
     return undo(sqlite_error(db_.raw(), code, "beginning a commit"));
+  return {};
+}
+
+/// For the frames that are in the log and those of a commit, which are fewer: 96 MiB of pages.
+result<void> sqlite_writer::make_index() {
+  constexpr std::uint64_t commit_frames = 12'288;
+  std::uint64_t frames = static_cast<std::uint64_t>(log_pages_) + commit_frames;
+  if (frames <= index_frames_)
+    return {};
+  if (const int system = make_log_index(db_.raw(), frames); system != 0) {
+    error why = system_error(system, "making room in the index of the log");
+    why.detail += "; free some space";
+    return why;
+  }
+  index_frames_ = frames;
   return {};
 }
 
@@ -221,7 +241,8 @@ error sqlite_writer::roll_back(error why) {
 error sqlite_writer::after_failed_commit(int code) {
   error why = sqlite_error(db_.raw(), code, "committing");
   commit_.reset();
-  if (!is_refusal(why.code) || guard_.sync_failed())
+  const bool may_be_written = (code & 0xff) == SQLITE_IOERR;
+  if (!is_refusal(why.code) || may_be_written || guard_.sync_failed())
     return stop(errc::unknown_outcome, std::move(why));
   if (sqlite3_get_autocommit(db_.raw()) == 0 && rollback_.run() != SQLITE_DONE)
     return stop(errc::unknown_outcome, std::move(why));

@@ -1,5 +1,6 @@
 // Writes transactions, and decides what is known after one that failed:
 //
+//   before BEGIN    the index of the log, a file of its own, gets its room. A refusal as below.
 //   before COMMIT   the transaction is rolled back: a definite no. After a refusal (disk_full,
 //                   store_locked) the writer goes on; any other error stops it.
 //   at COMMIT       a full disk cannot have left a whole commit in the log, and a lock that was not
@@ -83,6 +84,7 @@ class sqlite_writer {
   result<void> insert_commit(const sealed_commit& commit);
   result<void> run(statement& which, std::string_view doing);
   result<void> begin();
+  result<void> make_index();
   result<void> commit();
   error undo(error why);
   error roll_back(error why);
@@ -101,6 +103,7 @@ class sqlite_writer {
   bool all_moved_ = true;          // that checkpoint moved them all
   bool waited_in_vain_ = false;    // it waited for readers, and they did not end
   std::size_t page_bytes_ = 0;
+  std::uint64_t index_frames_ = 0; // of the log, for which its index has room
   std::atomic<std::uint64_t> checkpoints_ = 0;
   result<void> checkpointed_;
   std::string why_stopped_;

@@ -244,6 +244,7 @@ result<void> node::impl::open_journal() {
   how.dedupe_entries_max = options.dedupe_identities_max;
   how.retention = options.retention;
   how.retention_bytes = options.retention_bytes;
+  how.disk_reserve = free_mark_of(options.data_dir, options.disk);
   how.now = clock->now().wall;
   how.seed = random_bits();
   if (!options.trust_clock)

@@ -80,6 +80,8 @@ constexpr std::array rows{
         "A file of the store was removed, replaced or moved while it was open."},
     row{errc::store_read_only, "store-read-only",
         "The store's file system, or a file of it, takes no writes."},
+    row{errc::store_unfinished, "store-unfinished",
+        "A restore or an import into the folder was stopped before its end."},
 
     row{errc::agent_failed, "agent-failed", "The agent failed."},
     row{errc::agent_rejected, "agent-rejected", "The agent rejected the event for good."},

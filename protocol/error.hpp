@@ -65,6 +65,7 @@ enum class errc : std::uint16_t {
   store_unsafe = 308,     // its folder or files are not the owner's alone
   store_gone = 309,       // a file of it was removed or replaced while it was open
   store_read_only = 310,  // its file system or a file of it takes no writes
+  store_unfinished = 311, // a restore or an import into its folder was stopped
 
   // 4xx: agents
   agent_failed = 400,

@@ -74,6 +74,8 @@ std::string advice_for(errc code) {
       return "keep the folder as it is; start from a copy that is whole, or with another --data";
     case errc::clock_implausible:
       return "set the clock, or start once with --trust-clock if it is right";
+    case errc::store_unfinished:
+      return "run the restore or the import again, or choose another folder with --data";
     case errc::store_read_only:
       return "make it writable (mount the file system anew, or chmod the file), or choose another "
              "folder with --data";

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <random>
@@ -160,6 +161,10 @@ struct sim_calls {
   static int shm_map(sqlite3_file* raw, int page, int bytes, int extend, void volatile** out) {
     auto& regions = file_of(raw).shared_memory;
     const auto wanted = static_cast<std::size_t>(page);
+    if (extend != 0 && regions.size() <= wanted && of(raw).disk->shared_memory_is_full_) {
+      errno = ENOSPC;
+      return SQLITE_IOERR_SHMSIZE;
+    }
     while (extend != 0 && regions.size() <= wanted)
       regions.push_back(std::make_unique<char[]>(static_cast<std::size_t>(bytes)));
     *out = wanted < regions.size() ? regions[wanted].get() : nullptr;

@@ -39,6 +39,8 @@ class sim_disk {
   /// The nth such call from now, counted from 1. `lasting`: and all such calls after it.
   void fail(std::uint64_t nth, fault what, on which = on::any, bool lasting = false);
   void stop_failing() { nth_ = 0; }
+  /// The memory that SQLite's handles share lies in a file too: it finds no room to grow.
+  void set_shared_memory_is_full(bool full) { shared_memory_is_full_ = full; }
   void set_sync_is_lie(bool lie) { sync_is_lie_ = lie; }
 
   enum class kept { by_chance, none, all };
@@ -97,6 +99,7 @@ class sim_disk {
   bool down_ = false;
   bool sync_failed_ = false;
   bool sync_is_lie_ = false;
+  bool shared_memory_is_full_ = false;
   std::uint64_t randomness_ = 1;
 };
 
