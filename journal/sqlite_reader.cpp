@@ -70,8 +70,8 @@ bool matches(const dead_filter& filter, const event_record& record) {
 
 class sqlite_reader final : public reader {
  public:
-  sqlite_reader(database db, lookup_view lookups)
-    : db_{std::move(db)}, lookups_{std::move(lookups)} {}
+  sqlite_reader(database db, lookup_view lookups, std::shared_ptr<std::atomic<errc>> timer_trouble)
+    : db_{std::move(db)}, lookups_{std::move(lookups)}, timer_trouble_{std::move(timer_trouble)} {}
 
   result<void> prepare();
 
@@ -118,6 +118,7 @@ class sqlite_reader final : public reader {
   pending_rows pending_;
   pending_statements pending_marks_;
   timer_reader timers_;
+  std::shared_ptr<std::atomic<errc>> timer_trouble_; // null: nobody makes them anew
   unchecked_rows old_;
 };
 
@@ -275,7 +276,10 @@ result<timer_page> sqlite_reader::timers(const timer_query& which) {
   if (auto begun = begin(); !begun)
     return begun.error();
   const end_of_read last{commit_};
-  return timers_.read(which);
+  auto found = timers_.read(which);
+  if (!found && timer_trouble_ && is_unreadable(found.error().code))
+    timer_trouble_->store(found.error().code);
+  return found;
 }
 
 result<event_bounds> sqlite_reader::bounds_of(std::uint64_t before) {
@@ -491,12 +495,14 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
 
 } // namespace
 
-result<std::unique_ptr<reader>> open_sqlite_reader(const std::string& file, const std::string& vfs,
-                                                   lookup_view lookups) {
+result<std::unique_ptr<reader>>
+open_sqlite_reader(const std::string& file, const std::string& vfs, lookup_view lookups,
+                   std::shared_ptr<std::atomic<errc>> timer_trouble) {
   auto db = database::open(file, {.write = false, .vfs = vfs});
   if (!db)
     return db.error();
-  auto made = std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups));
+  auto made =
+      std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups), std::move(timer_trouble));
   if (auto ready = made->prepare(); !ready)
     return ready.error();
   return std::unique_ptr<reader>{std::move(made)};

@@ -140,6 +140,10 @@ inline constexpr std::size_t retention_stride_events = 256;   // between two loo
 /// than the second are not looked at.
 inline constexpr std::size_t retention_stride_bytes = 4 << 20;
 inline constexpr std::size_t retention_small_bytes = 16 << 10;
+/// Likewise, of commits: their lists of identities and outcomes.
+inline constexpr std::size_t retention_commit_bytes = 256 << 10;
+/// After trouble with reading what is old.
+inline constexpr std::chrono::minutes retention_again_after{10};
 inline constexpr std::uint64_t retention_bytes = std::uint64_t{10} << 30; // of a store, default
 /// Default of the configurable limit: identities of the dedupe window, 39 bytes on disk each.
 inline constexpr std::size_t dedupe_identities_max = 64'000'000;
