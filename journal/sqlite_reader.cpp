@@ -116,6 +116,7 @@ class sqlite_reader final : public reader {
   lookup_view lookups_;
   lookup_statements search_;
   pending_rows pending_;
+  unread_pending unread_;
   pending_statements pending_marks_;
   timer_reader timers_;
   std::shared_ptr<std::atomic<errc>> timer_trouble_; // null: nobody makes them anew
@@ -269,7 +270,24 @@ sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
   if (auto begun = begin(); !begun)
     return begun.error();
   const end_of_read last{commit_};
-  return pending_.read(sequences, old_);
+  auto found = pending_.read(sequences, old_);
+  if (!found)
+    return found.error();
+  if (found->unread.empty())
+    return std::move(found->rows);
+  const auto end =
+      db_.number("SELECT first_event + events FROM commits ORDER BY no DESC LIMIT 1", 1);
+  if (!end)
+    return end.error();
+  std::erase_if(found->unread, [end = static_cast<std::uint64_t>(*end)](const unread_event& each) {
+    return each.sequence >= end; // somebody asked for what never was
+  });
+  if (found->unread.empty())
+    return std::move(found->rows);
+  pending_view view{pending_marks_, lookups_.layout.range_events, std::nullopt};
+  if (auto told = unread_.resolve(found->unread, view, old_, found->rows); !told)
+    return told.error();
+  return std::move(found->rows);
 }
 
 result<timer_page> sqlite_reader::timers(const timer_query& which) {
