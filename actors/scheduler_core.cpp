@@ -76,6 +76,7 @@ void scheduler_core::start(moment now, scheduler_effects& out) {
   out_ = &out;
   before_ = now;
   end_crashed();
+  end_unreadable();
   fire_due_timers();
   finish(out);
 }

@@ -309,6 +309,8 @@ class scheduler_core {
   void take_portion(const list_owner& owner, rows_read& read);
   void enter_row(journal::pending_delivery& row);
   void end_crashed();
+  void take_unreadable(rows_read& read);
+  void end_unreadable();
   std::uint32_t bring_in(journal::pending_delivery& row);
   void want(std::uint64_t sequence);
   void ask_wanted();
@@ -506,7 +508,8 @@ class scheduler_core {
   std::uint64_t arrived_to_ = 0;       // the highest number that has come here
   std::set<std::uint32_t> long_lanes_; // those that have an away list
   std::vector<delivery_id> crashed_;   // too often, found since the last rows
-  std::map<std::uint64_t, rows_asked> rows_asked_;   // by the number of the read
+  std::vector<std::pair<delivery_id, std::string>> unreadable_; // likewise, and why
+  std::map<std::uint64_t, rows_asked> rows_asked_;              // by the number of the read
   std::set<std::uint64_t> wanted_;                   // events to be read since the last finish
   std::vector<rows_asked> asked_in_vain_;            // of sleepers and wanted: the reading failed
   std::map<delivery_id, std::uint64_t> ended_early_; // by our word; the last read asked for then

@@ -312,6 +312,7 @@ void scheduler_core::on(rows_in& input) {
   auto found = rows_asked_.extract(input.number);
   SKEIN_CHECK(!found.empty());
   rows_asked& asked = found.mapped();
+  take_unreadable(input.rows);
   if (asked.why == rows_asked::purpose::sleepers)
     take_sleepers(asked, input.rows);
   else if (asked.why == rows_asked::purpose::wanted)
@@ -323,8 +324,33 @@ void scheduler_core::on(rows_in& input) {
     log(log_severity::error, "rows-unread", to_string(input.rows.error()));
     reading_failed();
   }
-  if (out_ != nullptr) // else before the start, which does it
+  if (out_ != nullptr) { // else before the start, which does it
     end_crashed();
+    end_unreadable();
+  }
+}
+
+/// What the store cannot read is here only to end. Its time and mostly its key are lost, so that it
+/// stands in no lane.
+void scheduler_core::take_unreadable(rows_read& read) {
+  if (!read)
+    return;
+  for (journal::pending_delivery& row : *read)
+    if (row.damage.code != errc::none && !is_taken_out(row.delivery)) {
+      bring_in(row);
+      unreadable_.emplace_back(row.delivery, row.damage.detail);
+    }
+  std::erase_if(*read, [](const auto& row) { return row.damage.code != errc::none; });
+}
+
+void scheduler_core::end_unreadable() {
+#ifdef SKEIN_BUG_UNREADABLE_ROW_FORGOTTEN
+  unreadable_.clear();
+#endif
+  for (auto& [which, why] : std::exchange(unreadable_, {}))
+    if (const std::uint32_t slot = lanes_.find_delivery(which);
+        slot != no_slot && lanes_.deliveries[slot].at != stage::closing)
+      finish_without_turn(slot, delivery_state::dead, errc::store_corrupt, std::move(why));
 }
 
 /// What is missing has ended meanwhile.

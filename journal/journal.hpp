@@ -262,6 +262,9 @@ struct pending_delivery {
   delivery_list siblings;
   std::array<delivery_state, limits::deliveries_per_event_max> sibling_states{};
   slice body; // empty if it is a large one, or damaged: bodies() tells
+  /// Why its rows, or those of a sibling, cannot be read: then only delivery, agent, siblings and
+  /// which of them are over (as dead) are known, and it is to be ended.
+  error damage;
 };
 
 /// Time at which something happens to a pending event.
@@ -398,7 +401,10 @@ class reader {
   /// Events with at least one dead delivery.
   virtual result<event_page> list_dead(const dead_filter& filter) = 0;
   /// Those deliveries of these events (by their sequences, ascending) that are pending, in that
-  /// order. `crashes` and `mark` as they stand in the store now.
+  /// order. `crashes` and `mark` as they stand in the store now. One whose rows cannot be read
+  /// comes with its damage and holds up no other, unless the disk may give them yet
+  /// (limits::unread_tries) or what the event has is in no other place: then the call fails, and
+  /// may do well later.
   virtual result<std::vector<pending_delivery>>
   pending(std::span<const std::uint64_t> sequences) = 0;
   /// Events that wait for their time, and those that expire; see timer_query.
@@ -494,6 +500,7 @@ class engine {
     std::uint64_t dedupe_remade = 0;      // files that were missing or damaged at the start
     std::uint64_t dedupe_healed = 0;      // files that were found damaged later
     std::uint64_t wal_bytes = 0;          // in the write-ahead log since it last began anew
+    std::uint64_t unreadable = 0;         // reads of the writer's own that failed, or found damage
   };
   virtual io_counters counters() const = 0;
 

@@ -35,6 +35,11 @@ class pending_view {
   /// The newest event below that may be pending; 0 if there is none.
   result<std::uint64_t> newest_below(std::uint64_t below);
   result<bool> may_be(std::uint64_t sequence);
+  /// Of an event that was accepted, without its row: which of its deliveries are pending, none if
+  /// it is over. Empty if that is not saved yet, or damaged.
+  result<std::optional<pending_mark>> mark_of(std::uint64_t sequence);
+  /// All deliveries that a mark's event has; empty if that is damaged, or in the event's row alone.
+  result<std::optional<delivery_list>> deliveries_of(const pending_mark& mark);
 
  private:
   result<bool> read_commits(commit_no saved, const unchecked_rows& old);

@@ -117,8 +117,8 @@ result<void> load_state(sqlite_parts& parts) {
   if (!kept)
     return kept.error();
   parts.state->set_swept_to(kept->swept_to);
-  parts.retention =
-      std::make_unique<sqlite_retention>(*parts.writer, std::move(*kept), parts.options.clock);
+  parts.retention = std::make_unique<sqlite_retention>(*parts.writer, parts.old, std::move(*kept),
+                                                       parts.options.clock);
   if (auto ready = parts.retention->prepare(); !ready)
     return ready;
   parts.last_at = parts.options.store.now;

@@ -48,8 +48,10 @@ int guarded_file::read(sqlite3_file* file, void* to, int size, sqlite3_int64 at)
 
 int guarded_file::write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at) {
   guarded_file& mine = of(file);
-  if (mine.guard->shut_)
+  if (mine.guard->shut_) {
+    mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
     return SQLITE_IOERR_WRITE;
+  }
   errno = 0;
   const int code = mine.real->pMethods->xWrite(mine.real, bytes, size, at);
   if (code == SQLITE_OK) {
@@ -58,7 +60,10 @@ int guarded_file::write(sqlite3_file* file, const void* bytes, int size, sqlite3
   }
   mine.guard->errno_ = errno;
   // SQLite knows ENOSPC only; a quota that is used up and a limit of the file's size are the same.
-  return errno == EDQUOT || errno == EFBIG ? SQLITE_FULL : code;
+  if (errno == EDQUOT || errno == EFBIG || (code & 0xff) == SQLITE_FULL)
+    return SQLITE_FULL;
+  mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
+  return code;
 }
 
 int guarded_file::truncate(sqlite3_file* file, sqlite3_int64 size) {
@@ -67,8 +72,10 @@ int guarded_file::truncate(sqlite3_file* file, sqlite3_int64 size) {
     return SQLITE_IOERR_TRUNCATE;
   errno = 0;
   const int code = mine.real->pMethods->xTruncate(mine.real, size);
-  if (code != SQLITE_OK)
+  if (code != SQLITE_OK) {
     mine.guard->errno_ = errno;
+    mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
+  }
   return code;
 }
 
@@ -85,6 +92,7 @@ int guarded_file::sync(sqlite3_file* file, int flags) {
   mine.guard->syncs_.fetch_add(1, std::memory_order_relaxed);
   if (code != SQLITE_OK) {
     mine.guard->errno_ = errno;
+    mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
     mine.guard->sync_failed_ = true;
     mine.guard->shut();
   }

@@ -45,6 +45,8 @@ class guarded_vfs {
   void shut() noexcept { shut_ = true; }
   bool is_shut() const noexcept { return shut_; }
   bool sync_failed() const noexcept { return sync_failed_; }
+  /// Calls that failed to change or to sync a file, as far as it was not for want of room.
+  std::uint64_t failed_writes() const noexcept { return failed_writes_; }
   /// errno of the last call that failed; 0 = none yet.
   int last_errno() const noexcept { return errno_; }
   std::uint64_t syncs() const noexcept { return syncs_; }
@@ -57,6 +59,7 @@ class guarded_vfs {
   std::unique_ptr<sqlite3_vfs> vfs_;
   std::atomic<bool> shut_ = false;
   std::atomic<bool> sync_failed_ = false;
+  std::atomic<std::uint64_t> failed_writes_ = 0;
   std::atomic<int> errno_ = 0;
   std::atomic<std::uint64_t> syncs_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;

@@ -130,7 +130,8 @@ void store_state::accept(const accept_op& op, event_id event) {
   else
     pending_.add(event, all_of(op.deliveries),
                  pending_mark::tag_of(routes_.code_of(op.deliveries),
-                                      is_delayed(resolved(op.event.due, staged_.at), staged_.at)));
+                                      is_delayed(resolved(op.event.due, staged_.at), staged_.at),
+                                      resolved(op.event.expires, staged_.at) != no_instant));
 }
 
 result<std::optional<op_result>> store_state::refusal(epoch_no epoch, const delivery_id& delivery,

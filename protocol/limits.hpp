@@ -105,6 +105,8 @@ inline constexpr std::size_t agent_window_min = 1'024;          // of them, for 
 inline constexpr std::size_t lane_window_max = 4'096;           // of one lane
 inline constexpr std::size_t window_fetch_rows = 2'048;         // read into it in one request
 inline constexpr std::chrono::seconds timers_ahead{2};          // known before they are due
+/// A row that the disk does not give is asked for so often, a second apart; then it counts as lost.
+inline constexpr std::size_t unread_tries = 10;
 inline constexpr std::size_t pipeline_depth = 64; // turns in flight a lane of a pure agent
 inline constexpr std::size_t commit_operations_max = 8'192; // of one transaction
 inline constexpr std::size_t dispatch_batch_turns = 1'024;  // turns in one frame
@@ -140,6 +142,10 @@ inline constexpr std::size_t retention_stride_events = 256;   // between two loo
 /// than the second are not looked at.
 inline constexpr std::size_t retention_stride_bytes = 4 << 20;
 inline constexpr std::size_t retention_small_bytes = 16 << 10;
+/// Likewise, of commits: their lists of identities and outcomes.
+inline constexpr std::size_t retention_commit_bytes = 256 << 10;
+/// After trouble with reading what is old.
+inline constexpr std::chrono::minutes retention_again_after{10};
 inline constexpr std::uint64_t retention_bytes = std::uint64_t{10} << 30; // of a store, default
 /// Default of the configurable limit: identities of the dedupe window, 39 bytes on disk each.
 inline constexpr std::size_t dedupe_identities_max = 64'000'000;

@@ -453,6 +453,16 @@ loop_world::rows_of(const std::vector<std::uint64_t>& sequences) {
   for (journal::pending_delivery& each : *rows)
     if (!settings_.bodies_in_rows)
       each.body = {};
+  for (journal::pending_delivery& each : *rows)
+    if (unreadable.contains(each.delivery.event.sequence)) {
+      journal::pending_delivery damaged;
+      damaged.delivery = each.delivery;
+      damaged.agent = each.agent;
+      damaged.siblings = each.siblings;
+      damaged.sibling_states = each.sibling_states;
+      damaged.damage = {errc::store_corrupt, "its row is damaged"};
+      each = std::move(damaged);
+    }
   return rows;
 }
 

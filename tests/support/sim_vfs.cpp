@@ -67,10 +67,19 @@ struct sim_calls {
     delete of(raw).file;
     return SQLITE_OK;
   }
+  static bool is_bad(sqlite3_file* raw, std::size_t from, std::size_t size) {
+    const sim_disk& disk = *of(raw).disk;
+    if (from >= disk.bad_.to || from + size <= disk.bad_.from)
+      return false;
+    const auto bad = disk.files_.find(disk.bad_.path);
+    return bad != disk.files_.end() && bad->second.get() == &file_of(raw);
+  }
   static int read(sqlite3_file* raw, void* to, int size, sqlite3_int64 at) {
     if (is_dead(raw))
       return SQLITE_IOERR_READ;
     const std::string& bytes = file_of(raw).bytes;
+    if (is_bad(raw, static_cast<std::size_t>(at), static_cast<std::size_t>(size)))
+      return SQLITE_IOERR_READ;
     const auto begin = std::min(static_cast<std::size_t>(at), bytes.size());
     const auto there = std::min(static_cast<std::size_t>(size), bytes.size() - begin);
     std::memcpy(to, bytes.data() + begin, there);
