@@ -4,7 +4,9 @@
 #include "protocol/raw_json.hpp"
 #include "protocol/text.hpp"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 namespace skein {
 
@@ -98,6 +100,9 @@ result<std::string> revoke_peer_in(const peer_command& command) {
 }
 
 result<std::string> list_peers_in(const std::string& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored))
+    return error{errc::not_found, "There is no folder " + folder + "."};
   const auto list = load_peers(folder);
   if (!list)
     return list.error();

@@ -35,7 +35,8 @@ void peer_core::set_allowed(peer_list list, boot_time now, effects& out) {
   for (auto at = peers_.begin(); at != peers_.end();) {
     const auto was = before.find(at->first);
     const auto is = allowed_.find(at->first);
-    const bool same = is != allowed_.end() && was != before.end() && is->second == was->second;
+    const bool same = is != allowed_.end() && was != before.end() &&
+                      is->second.key == was->second.key && is->second.role == was->second.role;
     if (!same && settings_.keys)
       at->second.greeted_by.clear();
     relink(at->first, at->second, now, out);
@@ -127,7 +128,8 @@ std::optional<peer_core::sender> peer_core::identify(const peer_identity& from, 
 #endif
   const auto found = peers_.find(by.name);
   if (!id || id->node != by.name || found == peers_.end()) {
-    refuse(by.name, refusal::wrong_identity, "its connection says that it is another", out);
+    refuse(found == peers_.end() ? std::string{} : by.name, refusal::wrong_identity,
+           "its connection says that it is another", out);
     return std::nullopt;
   }
   by.at = &found->second;

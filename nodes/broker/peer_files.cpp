@@ -99,7 +99,7 @@ result<peer_list> load_peers(const std::string& folder) {
 
 result<bool> change_peers(const std::string& folder,
                           const std::function<result<bool>(peer_list&)>& change) {
-  const auto lock = lock_folder(folder);
+  const auto lock = take_file_lock(peers_path(folder) + ".lock");
   if (!lock)
     return lock.error();
   auto list = load_peers(folder);

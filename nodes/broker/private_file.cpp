@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -102,13 +103,22 @@ result<void> write_private_file(const std::string& path, std::string_view text, 
   return done;
 }
 
-result<unique_fd> lock_folder(const std::string& folder) {
-  unique_fd fd{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+result<unique_fd> take_file_lock(const std::string& path) {
+  constexpr int tries = 200;
+  constexpr int between_tries_ms = 10;
+  unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!fd && errno == ENOENT)
-    return error{errc::not_found, "There is no folder " + folder + "."};
-  if (!fd || ::flock(fd.get(), LOCK_EX) != 0)
-    return journal::system_error(errno, "opening " + folder);
-  return fd;
+    return error{errc::not_found, "There is no folder " + path.substr(0, path.rfind('/')) + "."};
+  if (!fd)
+    return journal::system_error(errno, "opening " + path);
+  for (int i = 0; i < tries; ++i) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+      return fd;
+    if (errno != EWOULDBLOCK)
+      return journal::system_error(errno, "locking " + path);
+    ::poll(nullptr, 0, between_tries_ms);
+  }
+  return error{errc::store_locked, path + " is held by another process"};
 }
 
 std::string file_stamp(const std::string& path) {

@@ -22,9 +22,10 @@ enum class if_there { keep, replace };
 /// Mode 0600, synced with its directory. state_conflict: it is there and is to be kept.
 result<void> write_private_file(const std::string& path, std::string_view text, if_there what);
 
-/// Nobody else who asks for the same folder has it while this is held: what is read from a file in
-/// it and written back is not lost to another process. `not_found`: there is no such folder.
-result<unique_fd> lock_folder(const std::string& folder);
+/// Nobody else who asks for it has the lock of this file while it is held: what is read from
+/// another file and written back is not lost to another process. Made if it is absent.
+/// `not_found`: there is no such folder; store_locked: somebody has it for too long.
+result<unique_fd> take_file_lock(const std::string& path);
 
 /// Changes whenever the file does; equal texts: it is the same content.
 std::string file_stamp(const std::string& path);

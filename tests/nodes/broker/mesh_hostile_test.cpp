@@ -196,6 +196,25 @@ TEST_CASE("handshakes that are never ended are, after a while, and keep nobody o
   node.check_traffic();
 }
 
+TEST_CASE("a peer whose address takes connections and says nothing is down, and nobody waits") {
+  busy_node node;
+  const unique_fd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(listener.get(), 8) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  node.one.bus->put_peer("n3", "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port)));
+  REQUIRE(eventually([&] { return !node.one.of("n3").endpoint.empty(); }));
+  for (std::uint64_t i = 1; i <= 10; ++i)
+    node.one.send("n3", i);
+  CHECK(eventually([&] { return node.one.of("n3").counted.not_sent == 10; }));
+  CHECK_FALSE(node.one.is_up("n3"));
+  node.check_traffic();
+}
+
 TEST_CASE("welcomes are all that a connection to a peer brings") {
   // n3 answers over its ROUTER with a frame for a part of n1.
   const key_ring ring{{"n1", "n3"}};

@@ -82,6 +82,16 @@ slice work(const address& from = peer_gateway, const address& to = loop) {
   return encode_frame({from, to, 9}, query{1, "{}"});
 }
 
+/// The last message was refused for this reason, and the next one is taken.
+void check_refused(peer_world& world, refusal why, bool taken) {
+  const auto* told = world.find<refused_message>();
+  CHECK_FALSE(taken);
+  REQUIRE(told != nullptr);
+  CHECK(told->why == why);
+  CHECK(world.refused(why) == 1);
+  CHECK(world.message(work()));
+}
+
 } // namespace
 
 TEST_CASE("a peer with an address and a key is connected to, with that key") {
@@ -270,77 +280,82 @@ TEST_CASE("a frame of a peer that has greeted is taken") {
   CHECK(world.core.refused() == refusal_counts{});
 }
 
-TEST_CASE("what a peer may not do is refused by name and counted, and the next frame is taken") {
+TEST_CASE("who is not who it says is refused by name and counted, and the next frame is taken") {
   peer_world world;
   world.hello_from_peer();
-  const auto refuses = [&](refusal why, bool taken) {
-    const auto* told = world.find<refused_message>();
-    CHECK_FALSE(taken);
-    REQUIRE(told != nullptr);
-    CHECK(told->why == why);
-    CHECK(world.refused(why) == 1);
-    CHECK(world.message(work()));
-  };
   SECTION("another key than the list has for its name") {
-    refuses(refusal::revoked, world.message(work(), {"n2", key_3, routing}));
+    check_refused(world, refusal::revoked, world.message(work(), {"n2", key_3, routing}));
   }
   SECTION("a name that is not in the list") {
-    refuses(refusal::revoked, world.message(work(), {"n3", key_3, "n3.1"}));
+    check_refused(world, refusal::revoked, world.message(work(), {"n3", key_3, "n3.1"}));
   }
-  SECTION("no name at all") { refuses(refusal::revoked, world.message(work(), {{}, {}, routing})); }
+  SECTION("no name at all") {
+    check_refused(world, refusal::revoked, world.message(work(), {{}, {}, routing}));
+  }
   SECTION("the routing id of another node") {
-    refuses(refusal::wrong_identity, world.message(work(), world.as("n3.b2.77")));
+    check_refused(world, refusal::wrong_identity, world.message(work(), world.as("n3.b2.77")));
   }
   SECTION("a routing id without a boot") {
-    refuses(refusal::wrong_identity, world.message(work(), world.as("n2")));
+    check_refused(world, refusal::wrong_identity, world.message(work(), world.as("n2")));
   }
   SECTION("a greeting with another boot than its connection's") {
-    refuses(refusal::wrong_identity,
-            world.message(encode_frame({peer_broker, own_broker, 1}, hello{0xdead})));
+    check_refused(world, refusal::wrong_identity,
+                  world.message(encode_frame({peer_broker, own_broker, 1}, hello{0xdead})));
   }
-  SECTION("no frame") { refuses(refusal::malformed, world.message(slice{"nonsense"})); }
-  SECTION("nothing") { refuses(refusal::malformed, world.message(slice{})); }
-  SECTION("two parts") { refuses(refusal::malformed, world.message(work(), world.as(), 2)); }
+}
+
+TEST_CASE("what a peer may not send is refused by name and counted, and the next frame is taken") {
+  peer_world world;
+  world.hello_from_peer();
+  SECTION("no frame") {
+    check_refused(world, refusal::malformed, world.message(slice{"nonsense"}));
+  }
+  SECTION("nothing") { check_refused(world, refusal::malformed, world.message(slice{})); }
+  SECTION("two parts") {
+    check_refused(world, refusal::malformed, world.message(work(), world.as(), 2));
+  }
   SECTION("a greeting that is cut off") {
     const slice whole = encode_frame({peer_broker, own_broker, 1}, hello{peer_boot});
-    refuses(refusal::malformed,
-            world.message(whole.part(whole.view().substr(0, whole.size() - 1))));
+    check_refused(world, refusal::malformed,
+                  world.message(whole.part(whole.view().substr(0, whole.size() - 1))));
   }
   SECTION("versions the wrong way round") {
-    refuses(refusal::malformed,
-            world.message(encode_frame({peer_broker, own_broker, 1}, hello{peer_boot, 3, 2})));
+    check_refused(
+        world, refusal::malformed,
+        world.message(encode_frame({peer_broker, own_broker, 1}, hello{peer_boot, 3, 2})));
   }
   SECTION("too large") {
-    refuses(refusal::too_large,
-            world.message(slice{std::string(limits::frame_bytes_max + 1, 'x')}));
+    check_refused(world, refusal::too_large,
+                  world.message(slice{std::string(limits::frame_bytes_max + 1, 'x')}));
   }
   SECTION("a version that is not spoken") {
     std::string bytes{work().view()};
     bytes[1] = protocol_version + 1;
-    refuses(refusal::wrong_version, world.message(slice{bytes}));
+    check_refused(world, refusal::wrong_version, world.message(slice{bytes}));
   }
   SECTION("another sender") {
-    refuses(refusal::wrong_sender, world.message(work({"n3", "gateway"})));
+    check_refused(world, refusal::wrong_sender, world.message(work({"n3", "gateway"})));
   }
   SECTION("this node as its sender") {
-    refuses(refusal::wrong_sender, world.message(work({"n1", "gateway"})));
+    check_refused(world, refusal::wrong_sender, world.message(work({"n1", "gateway"})));
   }
   SECTION("for another node") {
-    refuses(refusal::wrong_target, world.message(work(peer_gateway, {"n3", "loop/0"})));
+    check_refused(world, refusal::wrong_target,
+                  world.message(work(peer_gateway, {"n3", "loop/0"})));
   }
   SECTION("slots of this node's agents") {
-    refuses(refusal::wrong_kind,
-            world.message(encode_frame({peer_gateway, own_broker, 0}, credit{"bot", 1})));
+    check_refused(world, refusal::wrong_kind,
+                  world.message(encode_frame({peer_gateway, own_broker, 0}, credit{"bot", 1})));
   }
   SECTION("a grant to a loop") {
-    refuses(refusal::wrong_kind,
-            world.message(encode_frame({peer_broker, loop, 0}, grant{"bot", 1})));
+    check_refused(world, refusal::wrong_kind,
+                  world.message(encode_frame({peer_broker, loop, 0}, grant{"bot", 1})));
   }
   SECTION("a query to the broker") {
-    refuses(refusal::wrong_kind, world.message(work(peer_gateway, own_broker)));
+    check_refused(world, refusal::wrong_kind, world.message(work(peer_gateway, own_broker)));
   }
   SECTION("a connection that did not greet") {
-    refuses(refusal::not_greeted, world.message(work(), world.as("n2.b2.78")));
+    check_refused(world, refusal::not_greeted, world.message(work(), world.as("n2.b2.78")));
   }
 }
 

@@ -6,11 +6,16 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
+#include <vector>
 
 using namespace skein;
 
@@ -157,6 +162,43 @@ TEST_CASE("a change that changes nothing writes nothing, and a failed one neithe
   }));
   CHECK(file_stamp(peers_path(dir.path())) != stamp);
   CHECK(load_peers(dir.path())->empty());
+}
+
+TEST_CASE("changes of several at once are all in the list") {
+  const test::temp_dir dir;
+  std::vector<std::thread> clerks;
+  std::atomic<int> done{0};
+  for (int i = 0; i < 8; ++i)
+    clerks.emplace_back([&, name = "n" + std::to_string(i), key = make_key_pair().public_key] {
+      done += change_peers(
+                  dir.path(),
+                  [&](peer_list& list) {
+                    return allow_peer(list, peer(name, key));
+                  }).ok()
+                  ? 1
+                  : 0;
+    });
+  for (std::thread& each : clerks)
+    each.join();
+  CHECK(done == 8);
+  CHECK(load_peers(dir.path())->size() == 8);
+}
+
+TEST_CASE("the list of a folder whose store is in use can be changed") {
+  const test::temp_dir dir;
+  const unique_fd store{::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  REQUIRE(::flock(store.get(), LOCK_EX) == 0); // as a node does
+  CHECK(change_peers(dir.path(), [](peer_list& list) {
+    return allow_peer(list, peer("n2", make_key_pair().public_key));
+  }));
+}
+
+TEST_CASE("a folder that is not there has no list to change") {
+  const test::temp_dir dir;
+  const auto changed =
+      change_peers(dir.path() + "/none", [](peer_list&) -> result<bool> { return true; });
+  REQUIRE_FALSE(changed);
+  CHECK(changed.error().code == errc::not_found);
 }
 
 TEST_CASE("who is in the list is one name and one key") {
