@@ -126,7 +126,7 @@ std::string list_peers_of(const std::string& node, const mesh_facts& facts, inst
   return write_json(json{{"node", node},
                          {"address", text_or_null(facts.endpoint)},
                          {"key", text_or_null(facts.key)},
-                         {"boot", hex_of(facts.boot)},
+                         {"boot", facts.boot == 0 ? json{} : json(hex_of(facts.boot))},
                          {"version", protocol_version},
                          {"peers", std::move(rows)},
                          {"refused", std::move(refused)},

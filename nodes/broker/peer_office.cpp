@@ -109,9 +109,25 @@ void peer_office::read_anew_if_changed() {
   settings_.bus->set_allowed(*std::move(list));
 }
 
+/// A node without links to others tells who would be let in.
+result<std::string> peer_office::list() const {
+  mesh_facts facts = settings_.bus->mesh();
+  if (facts.endpoint.empty()) {
+    const auto allowed = load_peers(settings_.folder);
+    if (!allowed)
+      return allowed.error();
+    for (const auto& [name, entry] : *allowed) {
+      peer_facts& each = facts.peers.emplace_back();
+      each.name = name;
+      each.allowed = entry;
+    }
+  }
+  return list_peers_of(settings_.node, facts, settings_.now());
+}
+
 result<std::string> peer_office::answer(const question& asked) {
   if (asked.operation == "peer.list")
-    return list_peers_of(settings_.node, settings_.bus->mesh(), settings_.now());
+    return list();
   peer_command command = read_command(asked.arguments);
   command.folder = settings_.folder;
   command.now = start_of_second(settings_.now());

@@ -44,6 +44,7 @@ class peer_office {
   void run();
   void read_anew_if_changed();
   result<std::string> answer(const question& asked);
+  result<std::string> list() const;
 
   settings settings_;
   std::string stamp_; // the thread's own

@@ -39,6 +39,8 @@ peer_sockets::peer_sockets(zmq::context_t& context, std::string node, mesh_setti
     core_{{node_, settings_.boot, settings_.keys.has_value(), settings_.timing}},
     door_{context, zmq::socket_type::router}, monitor_{context, zmq::socket_type::pair} {
   monitor_.set(zmq::sockopt::linger, 0);
+  // ZeroMQ's own thread waits when this is full, and holds a lock that closing the door needs.
+  monitor_.set(zmq::sockopt::rcvhwm, 0);
   if (!settings_.keys)
     return;
   zap_ = zmq::socket_t{context, zmq::socket_type::rep};
@@ -142,7 +144,7 @@ void peer_sockets::answer_zap() {
 /// Two parts: number and value of the event, and the address.
 void peer_sockets::take_event() {
   zmq::message_t what, where;
-  while (receive(monitor_, what, zmq::recv_flags::dontwait)) {
+  for (int i = 0; i < messages_a_round && receive(monitor_, what, zmq::recv_flags::dontwait); ++i) {
     if (what.more())
       receive(monitor_, where, zmq::recv_flags::dontwait);
     std::uint16_t event = 0;

@@ -1,5 +1,6 @@
 #include "mesh_world.hpp"
 
+#include <condition_variable>
 #include <utility>
 
 namespace skein::test {
@@ -24,18 +25,10 @@ bool eventually(const std::function<bool()>& holds, duration at_most) {
 frame_sink post_box::sink() {
   return [this](slice bytes) {
     auto got = decode_frame(slice{std::string{bytes.view()}});
-    std::unique_lock lock{mutex_};
+    const std::lock_guard lock{mutex_};
     if (got)
       frames_.push_back(*std::move(got));
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return !stopped_; });
   };
-}
-
-void post_box::stop_reading(bool stopped) {
-  const std::lock_guard lock{mutex_};
-  stopped_ = stopped;
-  changed_.notify_all();
 }
 
 std::vector<frame> post_box::frames() const {

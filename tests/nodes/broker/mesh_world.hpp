@@ -8,7 +8,6 @@
 #include <catch2/catch.hpp>
 #include <zmq.hpp>
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,13 +31,10 @@ class post_box {
   std::size_t count() const;
   /// Numbers of the queries of one sender, in the order in which they came.
   std::vector<std::uint64_t> queries(const std::string& node) const;
-  void stop_reading(bool stopped);
 
  private:
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   std::vector<frame> frames_;
-  bool stopped_ = false;
 };
 
 slice query_frame(const address& from, const address& to, std::uint64_t number,

@@ -96,6 +96,24 @@ TEST_CASE("a changed file is in force within a second, a damaged one changes not
   CHECK(world.logged("peers-unreadable") == 1);
 }
 
+TEST_CASE("a node without links to others tells who would be let in") {
+  const temp_dir dir;
+  broker alone{"n1"};
+  const key_ring ring{{"n2"}};
+  peer_office office{
+      {"n1", dir.path(), &alone, [] { return no_instant; },
+       [](log_level, std::string_view, std::string_view, std::string_view, const log_fields&) {}}};
+  REQUIRE(change_peers(dir.path(),
+                       [&](peer_list& list) { return allow_peer(list, ring.allowed.at("n2")); }));
+  std::promise<api_answer> said;
+  office.ask("peer.list", "{}", [&](api_answer answer) { said.set_value(std::move(answer)); });
+  const json list = json::parse(said.get_future().get().body);
+  CHECK(list["address"].is_null());
+  CHECK(list["boot"].is_null());
+  REQUIRE(list["peers"].size() == 1);
+  CHECK(list["peers"][0]["peer"] == "n2");
+}
+
 TEST_CASE("an office that ends answers what it was asked") {
   std::atomic<int> answers{0};
   {
