@@ -93,6 +93,26 @@ inline constexpr std::size_t link_queue_frames_max = 8'192;
 inline constexpr std::chrono::milliseconds resend_after{1'000};
 inline constexpr std::size_t outcomes_bytes_max = 8 << 20; // effects in one frame of outcomes
 
+// Brokers of other nodes
+inline constexpr std::size_t peers_max = 256;
+inline constexpr std::size_t peers_file_bytes_max = 64 << 10;
+inline constexpr int peer_high_water = 1'000; // frames a direction and peer
+/// Given to a peer's connection and not sent yet; more is "not sent".
+inline constexpr std::size_t peer_unsent_bytes_max = 32 << 20;
+/// Frames somewhat too large are refused by name; what is larger than this ends the connection.
+inline constexpr std::size_t peer_message_bytes_max = frame_bytes_max + (1 << 20);
+inline constexpr int peer_backlog = 128; // connections that wait to be taken
+inline constexpr std::chrono::milliseconds peer_hello_every{1'000};
+inline constexpr std::chrono::milliseconds peer_down_after{3'500};  // without a welcome
+inline constexpr std::chrono::milliseconds peer_renew_after{5'000}; // of a connection that is down
+inline constexpr std::chrono::milliseconds peer_heartbeat_every{1'000};
+inline constexpr std::chrono::milliseconds peer_heartbeat_timeout{3'000};
+inline constexpr std::chrono::milliseconds peer_handshake_max{5'000};
+inline constexpr std::chrono::milliseconds peer_reconnect_first{100}; // doubles
+inline constexpr std::chrono::milliseconds peer_reconnect_max{2'000};
+inline constexpr std::chrono::milliseconds peer_list_looked_at{500}; // for changes of the file
+inline constexpr std::chrono::seconds peer_log_pace{10};             // a line a peer and reason
+
 // What is in flight
 inline constexpr std::size_t gateway_events_max = 65'536; // offered, not yet acknowledged
 inline constexpr std::size_t gateway_bytes_max = 64 << 20;
@@ -219,6 +239,9 @@ inline constexpr std::size_t cli_answer_bytes_max = 64 << 20; // body that the c
 static_assert(dedupe_window <= retention);
 static_assert(event_bytes_max <= batch_bytes_max);
 static_assert(batch_bytes_max < frame_bytes_max, "a legal batch fits one frame");
+static_assert(frame_bytes_max <= peer_unsent_bytes_max, "a legal frame can be sent");
+static_assert(2 * peer_hello_every < peer_down_after, "one lost welcome is no failure");
+static_assert(peer_list_looked_at < std::chrono::seconds{1}, "revoking closes within a second");
 static_assert(program_restart_first < program_restart_max);
 static_assert(cancel_grace + terminate_grace < drain_deadline, "programs end within a drain");
 static_assert(batch_events_max <= gateway_events_max);

@@ -90,13 +90,21 @@ std::string advice_for(errc code) {
   }
 }
 
+/// A command that the detail of an error ends with.
+std::string command_in(const std::string& detail) {
+  const auto at = detail.find("skein peer ");
+  return at == std::string::npos ? std::string{} : detail.substr(at);
+}
+
 int complain_of_start(context& at, const node_options& options, const error& problem) {
   std::string why{sentence(problem.code)};
   if (!problem.detail.empty())
     why += " " + problem.detail;
-  return complain(at, exit_code::failed,
-                  {fmt::format("node {} cannot start", options.settings.node), std::move(why),
-                   advice_for(problem.code), std::string{slug(problem.code)}});
+  return complain(
+      at, exit_code::failed,
+      {fmt::format("node {} cannot start", options.settings.node), std::move(why),
+       command_in(problem.detail).empty() ? advice_for(problem.code) : command_in(problem.detail),
+       std::string{slug(problem.code)}});
 }
 
 } // namespace

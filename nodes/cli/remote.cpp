@@ -49,7 +49,7 @@ std::string where_names_are(std::string_view path) {
   for (const auto& [before, list] :
        {std::pair{"/v1/jobs/", "job list"}, std::pair{"/v1/events/", "event list"},
         std::pair{"/v1/dead/", "dead list"}, std::pair{"/v1/keys/", "event list"},
-        std::pair{"/v1/agents/", "agent list"}})
+        std::pair{"/v1/agents/", "agent list"}, std::pair{"/v1/peers/", "peer list"}})
     if (path.starts_with(before))
       return fmt::format("skein {}", list);
   return "check the name";

@@ -1,3 +1,4 @@
+#include "nodes/config/broker_address.hpp"
 #include "nodes/config/config_rules.hpp"
 #include "nodes/config/http_address.hpp"
 
@@ -25,6 +26,16 @@ void check_http(rule_context& context, node_config& node) {
   node.http_port = address->port;
 }
 
+void check_broker(rule_context& context, node_config& node) {
+  const auto& text = context.section().get<std::string>("broker");
+  if (text.empty())
+    return;
+  if (const auto address = parse_broker_address(text))
+    node.broker = address->endpoint;
+  else
+    context.error("broker", fmt::format("read \"{}\"", text), std::string{legal_broker_text()});
+}
+
 node_config check_node(rule_context context) {
   const configured_section& section = context.section();
   node_config node;
@@ -35,8 +46,8 @@ node_config check_node(rule_context context) {
   }
   if (context.usable("http"))
     check_http(context, node);
-  if (context.usable("broker") && !section.get<std::string>("broker").empty())
-    context.error("broker", "links between nodes are not in this version", R"(legal is "")");
+  if (context.usable("broker"))
+    check_broker(context, node);
   node.loops = static_cast<std::uint32_t>(section.get<std::int64_t>("loops"));
   node.weight = static_cast<std::uint32_t>(section.get<std::int64_t>("weight"));
   node.data = section.get<std::string>("data");
@@ -79,6 +90,8 @@ void check_nodes(const config_values& values, const config_surroundings& around,
     if (context.usable("http") && node.http_port != 0)
       taken.claim(context, "http", to_string(http_address{node.http_host, node.http_port}),
                   "legal is an address of its own, or port 0");
+    if (context.usable("broker") && can_be_connected_to(node.broker))
+      taken.claim(context, "broker", node.broker, "legal is an address of its own, or port 0");
     if (context.usable("data") && out.store.empty() && !node.data.empty())
       taken.claim(context, "data", node.data, "legal is a folder of its own");
     if (out.nodes.size() == 2)

@@ -19,6 +19,7 @@ struct node_config {
   std::uint32_t loops = 0; // 0 = one a core
   std::string http_host = "127.0.0.1";
   std::uint16_t http_port = 7411; // 0 = the system chooses
+  std::string broker;             // "tcp://IP:PORT", "ipc:///PATH"; empty: no links to other nodes
   std::uint32_t weight = 1;
   std::string data = "skein-data";
 };

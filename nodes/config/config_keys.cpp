@@ -94,8 +94,9 @@ constexpr std::array node_keys{
     config_key{.section = "node",
                .name = "broker",
                .fallback = R"("")",
-               .example = R"("")",
-               .doc = "Address of the links to other nodes; must be empty in this version."},
+               .example = R"("tcp://10.0.0.2:7412")",
+               .doc = "Address of the links to other nodes: tcp://IP:PORT (with keys: skein peer "
+                      "create) or ipc:///PATH; \"\" is none."},
     config_key{.section = "node",
                .name = "weight",
                .kind = integer,

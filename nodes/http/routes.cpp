@@ -49,11 +49,16 @@ constexpr std::array by_members{argument_rule{"by", text}};
 constexpr std::array backfill_members{argument_rule{"from", text}, argument_rule{"to", text},
                                       argument_rule{"by", text}};
 
+constexpr std::array allow_members{argument_rule{"peer", text}, argument_rule{"key", text},
+                                   argument_rule{"role", text}, argument_rule{"dry_run", flag}};
+constexpr std::array revoke_members{argument_rule{"dry_run", flag}};
+
 constexpr argument_rule no_parameter{};
 constexpr argument_rule the_event{"event", event};
 constexpr argument_rule the_agent{"agent", text};
 constexpr argument_rule the_key{"key", text};
 constexpr argument_rule the_job{"job", text};
+constexpr argument_rule the_peer{"peer", text};
 
 constexpr route job_question(std::string_view pattern, std::string_view operation,
                              std::span<const argument_rule> query = {}) {
@@ -115,6 +120,25 @@ constexpr std::array table{
     job_command("/v1/jobs/{name}/trigger", "job.trigger", by_members),
     job_command("/v1/jobs/{name}/backfill", "job.backfill", backfill_members),
     route{"GET", "/v1/loops", look_up, reserved, bare, "loop.list", no_parameter, {}},
+    route{"GET", "/v1/peers", look_up, reserved, bare, "peer.list", no_parameter, {}},
+    route{"POST",
+          "/v1/peers",
+          run_command,
+          reserved,
+          body_kind::command,
+          "peer.allow",
+          no_parameter,
+          {},
+          allow_members},
+    route{"POST",
+          "/v1/peers/{name}/revoke",
+          run_command,
+          reserved,
+          body_kind::command,
+          "peer.revoke",
+          the_peer,
+          {},
+          revoke_members},
     route{"GET", "/v1/status", look_up, reserved, bare, "status", no_parameter, {}},
     route{"GET", "/v1/stream", open_stream, normal, bare, "", no_parameter, stream_query},
     route{"GET", "/healthz", show_health, reserved, bare, "", no_parameter, {}},

@@ -212,13 +212,41 @@ TEST_CASE("an address that other machines can reach is refused with the reason")
         "\"127.0.0.1:PORT\", \"[::1]:PORT\" or \"localhost:PORT\"\n");
 }
 
-TEST_CASE("links to other nodes and an empty folder are refused") {
+TEST_CASE("an empty folder is refused") {
   CHECK(
-      problems_of("[[node]]\nname = \"n1\"\nbroker = \"tcp://10.0.0.1:7412\"\ndata = \"\"\n") ==
-      "c.toml:3:10: error: [[node]] broker: links between nodes are not in this version; legal is "
-      "\"\"\n"
-      "c.toml:4:8: error: [[node]] data: read \"\"; legal is the path of a folder; for a node that "
+      problems_of("[[node]]\nname = \"n1\"\ndata = \"\"\n") ==
+      "c.toml:3:8: error: [[node]] data: read \"\"; legal is the path of a folder; for a node that "
       "keeps nothing say store = \"memory:\" in [cluster]\n");
+}
+
+TEST_CASE("a broker's address that others cannot connect to is refused") {
+  const auto problems_with = [](const std::string& broker) {
+    return problems_of("[[node]]\nname = \"n1\"\nbroker = \"" + broker + "\"\n");
+  };
+  for (const char* const good : {"", "tcp://10.0.0.2:7412", "tcp://[::1]:7412", "tcp://127.0.0.1:0",
+                                 "tcp://localhost:7412", "ipc:///run/skein/n1.sock"})
+    CHECK(problems_with(good).empty());
+  for (const char* const bad :
+       {"10.0.0.2:7412", "tcp://node2:7412", "tcp://10.0.0.2", "tcp://0.0.0.0:7412",
+        "tcp://[::]:7412", "tcp://10.0.0.2:70000", "tcp://*:7412", "ipc://n1.sock", "ipc:///run/",
+        "inproc://n1", "udp://10.0.0.2:7412"})
+    CHECK(problems_with(bad) ==
+          "c.toml:3:10: error: [[node]] broker: read \"" + std::string{bad} +
+              "\"; legal is \"tcp://IP:PORT\" with an address that the other nodes can connect to "
+              "(port 0 lets the system choose), \"ipc:///PATH\", or \"\" for none\n");
+}
+
+TEST_CASE("two nodes may not have the same broker, unless the system chooses its port") {
+  const auto problems_with = [](const std::string& broker) {
+    return problems_of(
+        "[[node]]\nname = \"n1\"\nhttp = \"127.0.0.1:0\"\ndata = \"a\"\nbroker = \"" + broker +
+        "\"\n[[node]]\nname = \"n2\"\nhttp = \"127.0.0.1:0\"\ndata = \"b\"\n"
+        "broker = \"" +
+        broker + "\"\n");
+  };
+  CHECK(problems_with("tcp://10.0.0.2:7412").find("is taken by the node at line 5") !=
+        std::string::npos);
+  CHECK(problems_with("tcp://127.0.0.1:0").find("error") == std::string::npos);
 }
 
 TEST_CASE("two nodes may not share a name, an address or a folder") {

@@ -237,6 +237,7 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
   CHECK(asked("/v1/jobs/a/explain?at=2026-08-16T09:00%2B02:00") ==
         asked_pair{"job.explain", R"({"job":"a","at":"2026-08-16T09:00+02:00"})"});
   CHECK(asked("/v1/loops") == asked_pair{"loop.list", "{}"});
+  CHECK(asked("/v1/peers") == asked_pair{"peer.list", "{}"});
   CHECK(asked("/v1/status") == asked_pair{"status", "{}"});
 }
 
@@ -263,6 +264,9 @@ TEST_CASE("a command's members reach the engine as they were written") {
   const std::string numbers = R"({"data": [1e400, 0.10 , 12345678901234567890]})";
   CHECK(asked("/v1/jobs/a%20b/edit", R"({ "by" : "me", "definition" : )" + numbers + " }") ==
         asked_pair{"job.edit", R"({"job":"a b","by":"me","definition":)" + numbers + "}"});
+  CHECK(asked("/v1/peers", R"({"peer":"n2","key":"k","dry_run":true})") ==
+        asked_pair{"peer.allow", R"({"peer":"n2","key":"k","dry_run":true})"});
+  CHECK(asked("/v1/peers/n2/revoke", "") == asked_pair{"peer.revoke", R"({"peer":"n2"})"});
   CHECK(asked("/v1/jobs/a/pause", R"({"why":"a \"test\""})") ==
         asked_pair{"job.pause", R"({"job":"a","why":"a \"test\""})"});
   CHECK(asked("/v1/jobs/a/resume", "") == asked_pair{"job.resume", R"({"job":"a"})"});
