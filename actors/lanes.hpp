@@ -122,6 +122,8 @@ struct away_list {
 
   bool empty() const noexcept { return size() == 0 && !begun; }
   bool in_vain() const noexcept { return !asked.empty() && !reading; }
+  /// On their way from the disk into a lane.
+  std::size_t coming() const noexcept { return asked.size() + rows.size(); }
   std::size_t size() const noexcept {
     return waiting.size() + late.size() + asked.size() + rows.size();
   }

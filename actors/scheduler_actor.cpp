@@ -41,7 +41,8 @@ struct performer {
   }
   void operator()(read_timers_effect& effect) const {
     parts.store->read([to = weak(self), asked = effect](journal::reader& reader) {
-      send_input(to, scheduler_input{timers_in{asked.past, reader.timers(asked.which)}});
+      send_input(to,
+                 scheduler_input{timers_in{asked.tenure, asked.past, reader.timers(asked.which)}});
     });
   }
   void operator()(ask_retry_effect& effect) const {

@@ -28,6 +28,7 @@
 #include "actors/route_table.hpp"
 #include "actors/settings.hpp"
 #include "actors/slot_account.hpp"
+#include "actors/tenure.hpp"
 #include "actors/timer_queue.hpp"
 #include "journal/journal.hpp"
 #include "protocol/frame.hpp"
@@ -74,7 +75,8 @@ struct rows_in {
   result<std::vector<journal::pending_delivery>> rows = errc::internal;
 };
 struct timers_in {
-  bool past = false; // of the read_timers effect
+  std::uint32_t tenure = 0; // as `past`, of the read_timers effect
+  bool past = false;
   result<journal::timer_page> page = errc::internal;
 };
 /// The retry actor's word on a failed attempt.
@@ -122,6 +124,7 @@ struct read_rows_effect {
   std::vector<std::uint64_t> sequences; // ascending
 };
 struct read_timers_effect {
+  std::uint32_t tenure = 0;
   bool past = false;
   journal::timer_query which;
 };
@@ -183,8 +186,9 @@ struct window_settings {
 struct scheduler_settings {
   address self; // {node, "loop/N"}
   loop_no loop{};
-  std::uint32_t loops = 1; // a shard belongs to loop (shard mod loops)
-  epoch_no epoch{};
+  std::uint32_t loops = 1;  // a shard belongs to loop (shard mod loops)
+  std::uint32_t shards = 1; // of the store
+  epoch_no epoch{};         // of all of them, on a node that has its store alone
   /// By agent number: every agent that the store knows, the configured ones with their settings.
   struct agent {
     std::string name;
@@ -280,6 +284,14 @@ class scheduler_core {
 
   void gather(journal::operation op);
 
+  // shards
+  epoch_no epoch_of(shard_id shard) const { return shards_[raw(shard)].epoch; }
+  std::uint32_t tenure_no_of(shard_id shard) const { return shards_[raw(shard)].tenure; }
+  tenure& tenure_of(shard_id shard) { return tenures_.at(tenure_no_of(shard)); }
+  bool is_here(shard_id shard) const noexcept {
+    return raw(shard) < shards_.size() && tenure_no_of(shard) != no_tenure;
+  }
+
   // the window (scheduler_window.cpp)
   struct rows_asked;
   struct list_owner;
@@ -289,13 +301,14 @@ class scheduler_core {
   std::size_t lane_window() const noexcept;
   bool has_later_here(std::uint32_t lane, const lane_place& at) const noexcept;
   bool has_later_away(std::uint32_t lane, const lane_place& at) const noexcept;
-  away_list* list_for(agent_no agent, std::string_view key, const lane_place& at);
+  away_list* list_for(tenure& of, agent_no agent, std::string_view key, const lane_place& at);
   away_list* lane_list_for(std::uint32_t lane_slot, const lane_place& at);
   void put_away(away_list& list, const lane_place& at);
   void put_late(away_list& list, const lane_place& at);
   void forget(std::uint32_t delivery);
   void top_up();
   void top_up_agent(agent_no agent);
+  std::size_t coming_to(agent_no agent) const noexcept;
   void top_up_lane(std::uint32_t lane_slot);
   void begin_portion(away_list& list, const list_owner& owner, std::size_t room);
   void take_late(away_list& list, const lane_place& end, std::size_t most);
@@ -322,18 +335,18 @@ class scheduler_core {
   bool is_all_here() const noexcept { return pending_ <= lanes_.events_here(); }
 
   // what is due later (scheduler_ahead.cpp)
-  void leave_on_disk(instant at);
+  static void leave_on_disk(tenure& of, instant at);
   void leave_expiry(event_id event, instant at);
   void know_timer(const journal::timer& which);
   duration look_before() const noexcept;
-  bool is_far(instant due) const noexcept;
+  bool is_far(const tenure& of, instant due) const noexcept;
   void look_ahead();
+  void look_ahead(std::uint32_t number);
   void on(timers_in& input);
-  void take_past(const journal::timer_page& page);
-  void take_near(const journal::timer_page& page);
+  void take_past(tenure& of, const journal::timer_page& page);
+  void take_near(std::uint32_t number, const journal::timer_page& page);
   void take_sleepers(rows_asked& asked, rows_read& read);
-  void know_ahead();
-  bool is_known(instant ready_at) const noexcept { return ready_at < unknown_from_; }
+  void know_ahead(tenure& of);
 
   // turns (scheduler_turns.cpp)
   void start_turns();
@@ -420,10 +433,11 @@ class scheduler_core {
   void submit_deferred();
   void arm_wake();
 
-  /// Whose away list; an empty key: the agent's own.
+  /// Whose away list; an empty key: the agent's own of that tenure.
   struct list_owner {
     agent_no agent{};
     std::string key;
+    std::uint32_t tenure = 0;
   };
   /// What rows were asked for.
   struct rows_asked {
@@ -460,12 +474,20 @@ class scheduler_core {
     std::size_t reading = 0; // lanes that wait for the store; each will use a slot
     std::vector<dispatched_turn> batch;
     std::size_t batch_bytes = 0;
-    away_list away;
   };
+
+  /// What the node has of a shard.
+  struct shard_hold {
+    epoch_no epoch{};
+    std::uint32_t tenure = no_tenure; // none: it is another loop's
+  };
+  static constexpr std::uint32_t no_tenure = ~0u;
 
   scheduler_settings settings_;
   route_table routes_;
   lane_set lanes_;
+  std::vector<shard_hold> shards_;
+  std::map<std::uint32_t, tenure> tenures_; // by number
   courier courier_;
   address broker_at_;
 
@@ -501,31 +523,16 @@ class scheduler_core {
   std::uint64_t reads_ = 0;
 
   // the window
-  std::size_t pending_ = 0;            // events, wherever they are
-  std::uint64_t recovered_to_ = 0;     // the highest number that was pending at the start
-  std::uint64_t arrived_to_ = 0;       // the highest number that has come here
-  std::set<std::uint32_t> long_lanes_; // those that have an away list
-  std::vector<delivery_id> crashed_;   // too often, found since the last rows
+  std::size_t pending_ = 0;                          // events, wherever they are
+  std::set<std::uint32_t> long_lanes_;               // those that have an away list
+  std::vector<delivery_id> crashed_;                 // too often, found since the last rows
   std::map<std::uint64_t, rows_asked> rows_asked_;   // by the number of the read
   std::set<std::uint64_t> wanted_;                   // events to be read since the last finish
   std::vector<rows_asked> asked_in_vain_;            // of sleepers and wanted: the reading failed
   std::map<delivery_id, std::uint64_t> ended_early_; // by our word; the last read asked for then
 
-  // what is due later
-  instant unknown_from_ = no_instant;     // every timer before it is in memory
-  instant disk_from_ = instant::max();    // no timer behind after_ is earlier on disk
-  instant disk_then_ = instant::max();    // the same, once the sleepers asked for are here
-  instant left_on_disk_ = instant::max(); // the earliest that was left there since the last asking
-  instant asked_until_ = no_instant;
-  journal::timer after_, after_past_;     // the last timers that were taken
-  std::set<journal::timer> known_timers_; // behind after_, of events that are in away lists
-  std::size_t sleepers_asked_ = 0;        // reads under way
-  std::size_t sleeping_ = 0;              // events here that sleep
-  bool reading_ahead_ = false;
-  bool reading_past_ = false;
-  bool past_is_known_ = false;
+  std::size_t sleeping_ = 0;             // events here that sleep
   std::optional<boot_time> reads_again_; // reading failed: nothing more is asked for before
-  std::vector<std::pair<agent_no, std::string>> gated_; // lanes that wait until the time is known
 
   std::size_t running_ = 0;  // dispatched turns without an outcome, stopped ones too
   std::size_t deciding_ = 0; // failures with the retry actor

@@ -49,7 +49,8 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
   for (std::size_t i = 0; i < body.events.size(); ++i) {
     auto deliveries = routes_.match(body.events[i].head());
     if (deliveries)
-      gather(journal::accept_op{settings_.epoch, std::move(body.events[i]), *deliveries});
+      gather(journal::accept_op{epoch_of(body.events[i].shard), std::move(body.events[i]),
+                                *deliveries});
     else
       request.unroutable.push_back(i);
   }
@@ -219,7 +220,8 @@ void scheduler_core::on(foreign_in& input) {
 void scheduler_core::take_in(event_id id, const offered_event& offered,
                              const journal::delivery_list& deliveries, instant at) {
   const event_head head = offered.head();
-  arrived_to_ = std::max(arrived_to_, id.sequence);
+  tenure& of = tenure_of(id.shard);
+  of.arrived_to = std::max(of.arrived_to, id.sequence);
   if (deliveries.empty()) {
     ++counted_.unrouted;
     if (const auto more = unrouted_pace_.next(now_.boot))
@@ -238,9 +240,9 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
   const instant expires = resolved(offered.expires, at);
   const lane_place place{std::max(at, due), id.sequence};
   std::uint32_t event = no_slot;
-  const bool far = is_far(due);
+  const bool far = is_far(of, due);
   for (std::size_t i = 0; i < deliveries.size() && !far; ++i) {
-    away_list* list = due > now_.wall ? nullptr : list_for(deliveries[i], head.key, place);
+    away_list* list = due > now_.wall ? nullptr : list_for(of, deliveries[i], head.key, place);
     if (list != nullptr) {
       leave_to(*list, place, due > at);
       continue;
@@ -260,7 +262,7 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
   else if (expires != no_instant)
     leave_expiry(id, expires);
   if (far)
-    leave_on_disk(due);
+    leave_on_disk(of, due);
 }
 
 void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,

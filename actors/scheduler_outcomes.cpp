@@ -27,8 +27,10 @@ void scheduler_core::on_outcomes(const frame_header& header, outcomes& body) {
 }
 
 void scheduler_core::take_outcome(turn_outcome& outcome) {
-  if (const auto stopped = stopped_.find(outcome.turn);
-      stopped != stopped_.end() && outcome.epoch == settings_.epoch) {
+  const shard_id shard = outcome.turn.delivery.event.shard;
+  if (!is_here(shard) || outcome.epoch != epoch_of(shard))
+    return; // of a turn that an earlier owner of the shard started
+  if (const auto stopped = stopped_.find(outcome.turn); stopped != stopped_.end()) {
     --running_;
     if (stopped->second != no_slot)
       lanes_.let_go(stopped->second);
@@ -39,8 +41,7 @@ void scheduler_core::take_outcome(turn_outcome& outcome) {
   if (slot == no_slot)
     return;
   live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt ||
-      outcome.epoch != settings_.epoch)
+  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt)
     return;
   --running_;
   if (outcome.verdict == turn_verdict::returned) {
@@ -138,7 +139,7 @@ void scheduler_core::again_at(std::uint32_t slot, journal::attempt_op op, instan
                               boot_time wake) {
   live_delivery& delivery = lanes_.deliveries[slot];
   const turn_outcome& outcome = *delivery.outcome;
-  op.epoch = settings_.epoch;
+  op.epoch = epoch_of(outcome.turn.delivery.event.shard);
   op.delivery = outcome.turn.delivery;
   op.agent = delivery.agent;
   op.attempt = outcome.turn.attempt;
@@ -179,7 +180,7 @@ scheduler_core::route_emits(std::vector<offered_event>& emits) {
     auto deliveries = routes_.match(each.head());
     if (!deliveries)
       return error{errc::too_many_deliveries, "emitted event " + std::to_string(routed.size())};
-    routed.push_back({settings_.epoch, std::move(each), *deliveries});
+    routed.push_back({epoch_of(each.shard), std::move(each), *deliveries});
   }
   return routed;
 }
@@ -213,7 +214,7 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
   live_delivery& delivery = lanes_.deliveries[slot];
   live_event& event = lanes_.events[delivery.event];
   SKEIN_CHECK(event.open > 0);
-  op.epoch = settings_.epoch;
+  op.epoch = epoch_of(event.id.shard);
   op.delivery = {event.id, delivery.index};
   op.agent = delivery.agent;
   --event.open;
@@ -339,8 +340,7 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
     event_ended(id, event_ended_as);
   }
   for (std::size_t i = 0; i < verdict.emits.size(); ++i)
-    if (!verdict.emits[i].duplicate &&
-        raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {
+    if (!verdict.emits[i].duplicate && is_here(verdict.emits[i].event.shard)) {
       ++counted_.accepted;
       take_in(verdict.emits[i].event, op.emits[i].event, op.emits[i].deliveries, at);
     }

@@ -67,6 +67,7 @@ void loop_world::open() {
   scheduler_settings loop;
   loop.self = loop_at;
   loop.loops = settings_.loops;
+  loop.shards = settings_.shards;
   loop.epoch = static_cast<epoch_no>(engine_->identity().boot);
   loop.unclean = !engine_->identity().clean;
   loop.window = settings_.window;
@@ -467,7 +468,7 @@ void loop_world::give_rows() {
       inputs_.push_back(std::move(*early));
     } else {
       const auto& timers = std::get<read_timers_effect>(each);
-      timers_in got{timers.past, errc::io_error};
+      timers_in got{timers.tenure, timers.past, errc::io_error};
       if (!fail_reads)
         got.page = reader_->timers(timers.which);
       inputs_.push_back(std::move(got));
