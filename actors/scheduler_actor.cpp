@@ -55,6 +55,14 @@ struct performer {
     parts.clock->wake_at(effect.at,
                          [to = weak(self)] { send_input(to, scheduler_input{tick_in{}}); });
   }
+  void operator()(gave_up_effect& effect) const {
+    if (parts.gave_up)
+      parts.gave_up(parts.loop, std::move(effect.shards));
+  }
+  void operator()(fenced_effect& effect) const {
+    if (parts.fenced)
+      parts.fenced(effect.shard, effect.epoch);
+  }
   void operator()(progress_effect& effect) const {
     self->send(parts.shutdown,
                make_parcel(shutdown_input{loop_progress_in{raw(parts.loop), effect}}));

@@ -124,6 +124,10 @@ void scheduler_core::take_near(std::uint32_t number, const journal::timer_page& 
   tenure& of = tenures_.at(number);
   std::vector<std::uint64_t> sleepers;
   for (const journal::timer& each : page.timers) {
+    if (!is_here(each.event.shard) || tenure_no_of(each.event.shard) != number) {
+      of.known_timers.erase(each);
+      continue; // another tenure's, or another node's by now
+    }
     // One whose commit has not been answered here yet comes with that answer: numbers do so in
     // order. What was due at the opening was told then.
     if (each.event.sequence > of.arrived_to || each.at <= of.opened_at)
@@ -155,15 +159,15 @@ void scheduler_core::take_sleepers(rows_asked& asked, rows_read& read) {
     return;
   }
   for (journal::pending_delivery& row : *read) {
-    if (is_taken_out(row.delivery))
+    if (is_taken_out(row.delivery) || !is_here(row.delivery.event.shard))
       continue;
     const std::uint32_t slot = bring_in(row);
     put_to_sleep(lanes_.deliveries[slot].event, row.key, row.due);
   }
   fire_due_timers(); // before anything that stands behind them may start
-  tenure& of = tenures_.at(asked.owner.tenure);
-  if (--of.sleepers_asked == 0)
-    know_ahead(of);
+  const auto of = tenures_.find(asked.owner.tenure);
+  if (of != tenures_.end() && --of->second.sleepers_asked == 0)
+    know_ahead(of->second);
 }
 
 /// All that was asked for is in memory.

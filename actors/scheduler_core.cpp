@@ -39,18 +39,20 @@ std::size_t count_sharing(const scheduler_settings& settings) {
 } // namespace
 
 scheduler_core::scheduler_core(scheduler_settings settings)
-  : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_)},
+  : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_),
+                                                                      settings_.shards},
     courier_{settings_.self}, broker_at_{settings_.self.node, "broker"},
     slots_(settings_.agents.size()), sharing_agents_{count_sharing(settings_)} {
   tenures_.emplace(0, tenure{settings_.opened_at, settings_.unclean, slots_.size()});
   for (std::uint32_t shard = 0; shard < settings_.shards; ++shard)
-    shards_.push_back(
-        {settings_.epoch, shard % settings_.loops == raw(settings_.loop) ? 0 : no_tenure});
+    shards_.push_back({.epoch = settings_.epoch,
+                       .tenure = shard % settings_.loops == raw(settings_.loop) ? 0 : no_tenure});
 }
 
 void scheduler_core::recover(const journal::pending_event& found) {
   tenure& of = tenure_of(found.event.shard);
   ++pending_;
+  ++shards_[raw(found.event.shard)].pending;
   of.recovered_to = of.arrived_to = std::max(of.recovered_to, found.event.sequence);
   if (found.sleeps)
     return; // its timer tells of it
@@ -125,6 +127,8 @@ void scheduler_core::finish(scheduler_effects& out) {
     out_->push_back(ask_retry_effect{std::exchange(failed_, {})});
   submit_gathered();
   mark_barrier();
+  if (!going_.empty())
+    give_up_what_is_quiet();
   if (watched_) {
     const progress_effect progress = progress_now();
     if (!last_progress_ || progress.running != last_progress_->running ||
@@ -139,6 +143,8 @@ void scheduler_core::finish(scheduler_effects& out) {
 
 void scheduler_core::gather(journal::operation op) {
   submit_bytes_ += journal::payload_bytes(op);
+  if (!going_.empty())
+    keep_until_answered(op);
   submit_.push_back(std::move(op));
 }
 

@@ -94,6 +94,31 @@ struct retry_due_in {
   std::vector<turn_id> failed;
 };
 struct tick_in {};
+struct shard_grant {
+  shard_id shard{};
+  epoch_no epoch{};
+};
+/// Shards that are this loop's from now on, with what is pending of them, in lane order.
+struct adopt_in {
+  std::vector<shard_grant> shards;
+  instant opened_at = no_instant; // engine time when that was read: what was due then is told
+  bool unclean = false;           // who had them before did not give them up in order
+  std::vector<journal::pending_event> pending;
+  std::vector<agent_no> agents_with_state;
+};
+/// They are to be given up: nothing of them starts any more; gave_up follows once what runs has
+/// ended and is durable. Until shortly before that, new events are taken.
+struct leave_in {
+  std::vector<shard_id> shards;
+};
+/// They are not given up after all.
+struct stay_in {
+  std::vector<shard_id> shards;
+};
+/// They are another's already: what runs is stopped and counts for nothing; gave_up follows.
+struct lose_in {
+  std::vector<shard_id> shards;
+};
 /// Drain: start nothing more.
 struct stop_starting_in {};
 /// Drain: how much is left? Answered with a progress effect now and at each change.
@@ -101,7 +126,8 @@ struct watch_progress_in {};
 
 using scheduler_input =
     std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, rows_in, timers_in,
-                 decided_in, retry_due_in, tick_in, stop_starting_in, watch_progress_in>;
+                 decided_in, retry_due_in, tick_in, stop_starting_in, watch_progress_in, adopt_in,
+                 leave_in, stay_in, lose_in>;
 
 // ---- effects ----------------------------------------------------------------------------------
 
@@ -150,6 +176,15 @@ struct arm_retry_effect {
 struct wake_effect {
   boot_time at;
 };
+/// Nothing of these shards is here any more, nor with the journal.
+struct gave_up_effect {
+  std::vector<shard_id> shards;
+};
+/// The store says that this shard is another's.
+struct fenced_effect {
+  shard_id shard{};
+  epoch_no epoch{}; // that was refused
+};
 struct progress_effect {
   std::size_t running = 0;     // turns dispatched without outcome, failures without decision
   std::size_t uncommitted = 0; // submits unanswered
@@ -166,7 +201,7 @@ struct log_effect {
 using scheduler_effect =
     std::variant<submit_effect, send_effect, read_state_effect, read_bodies_effect,
                  read_rows_effect, read_timers_effect, ask_retry_effect, arm_retry_effect,
-                 wake_effect, progress_effect, log_effect>;
+                 wake_effect, gave_up_effect, fenced_effect, progress_effect, log_effect>;
 using scheduler_effects = std::vector<scheduler_effect>;
 
 // ---- the core ---------------------------------------------------------------------------------
@@ -245,8 +280,8 @@ class scheduler_core {
   struct publish_context {
     frame_header request;
     std::size_t members = 0;
-    std::vector<std::size_t> unroutable; // members that match too many routes: not submitted
-    std::size_t operations() const noexcept { return members - unroutable.size(); }
+    std::vector<std::pair<std::size_t, errc>> refused; // members that were not submitted, and why
+    std::size_t operations() const noexcept { return members - refused.size(); }
   };
   struct outcome_context {
     std::uint32_t delivery = no_slot;
@@ -284,7 +319,24 @@ class scheduler_core {
 
   void gather(journal::operation op);
 
-  // shards
+  // shards (scheduler_shards.cpp)
+  void on(adopt_in& input);
+  void on(leave_in& input);
+  void on(stay_in& input);
+  void on(lose_in& input);
+  void lose(shard_id shard);
+  void is_fenced(shard_id shard, epoch_no epoch);
+  void stop_turns_of(shard_id shard);
+  void keep_until_answered(const journal::operation& op);
+  void give_up_what_is_quiet();
+  bool is_quiet(shard_id shard) const;
+  bool has_deferred_of(shard_id shard) const;
+  void drop_deferred_of(shard_id shard);
+  void forget_shard(shard_id shard);
+  void end_if_empty(std::uint32_t number);
+  void forget_askers_of(shard_id shard);
+  void hold_for_stopped(std::uint32_t delivery);
+  bool takes_events_of(shard_id shard) const noexcept;
   epoch_no epoch_of(shard_id shard) const { return shards_[raw(shard)].epoch; }
   std::uint32_t tenure_no_of(shard_id shard) const { return shards_[raw(shard)].tenure; }
   tenure& tenure_of(shard_id shard) { return tenures_.at(tenure_no_of(shard)); }
@@ -319,6 +371,7 @@ class scheduler_core {
   void ask(std::vector<std::uint64_t> sequences, rows_asked what);
   void ask_again();
   void on(rows_in& input);
+  away_list* list_of(const list_owner& owner);
   void take_portion(const list_owner& owner, rows_read& read);
   void enter_row(journal::pending_delivery& row);
   void end_crashed();
@@ -476,18 +529,26 @@ class scheduler_core {
     std::size_t batch_bytes = 0;
   };
 
+  static constexpr std::uint32_t no_tenure = ~0u;
+  enum class shard_stage : std::uint8_t { held, leaving, closing };
   /// What the node has of a shard.
   struct shard_hold {
     epoch_no epoch{};
     std::uint32_t tenure = no_tenure; // none: it is another loop's
+    std::uint64_t pending = 0;        // events, wherever they are
+    shard_stage at = shard_stage::held;
+    bool lost = false; // it is another's already
+    /// Closing: so many submits, once that is certain.
+    std::optional<std::uint64_t> closes_after{};
   };
-  static constexpr std::uint32_t no_tenure = ~0u;
 
   scheduler_settings settings_;
   route_table routes_;
   lane_set lanes_;
   std::vector<shard_hold> shards_;
   std::map<std::uint32_t, tenure> tenures_; // by number
+  std::uint32_t last_tenure_ = 0;
+  std::vector<shard_id> going_; // leaving or closing
   courier courier_;
   address broker_at_;
 
@@ -512,8 +573,12 @@ class scheduler_core {
   std::uint64_t answered_ = 0;
   std::vector<lane_place> due_now_; // since the last finish: events that became due
   std::deque<ripening> ripening_;
-  /// Dispatched turns whose deliveries are over or about to be, with their lanes.
-  std::unordered_map<turn_id, std::uint32_t, hash_of_id> stopped_;
+  /// Dispatched turns whose deliveries are over or about to be, or were given up with their shard.
+  struct stopped_turn {
+    epoch_no epoch{};
+    std::uint32_t lane = no_slot; // that waits for it
+  };
+  std::unordered_map<turn_id, stopped_turn, hash_of_id> stopped_;
   struct remembered {
     frame_header request;
     slice answer;

@@ -27,16 +27,17 @@ void scheduler_core::on_outcomes(const frame_header& header, outcomes& body) {
 }
 
 void scheduler_core::take_outcome(turn_outcome& outcome) {
+  if (const auto stopped = stopped_.find(outcome.turn);
+      stopped != stopped_.end() && stopped->second.epoch == outcome.epoch) {
+    --running_;
+    if (stopped->second.lane != no_slot)
+      lanes_.let_go(stopped->second.lane);
+    stopped_.erase(stopped);
+    return; // its delivery is over, or about to be, by our word, or is another node's
+  }
   const shard_id shard = outcome.turn.delivery.event.shard;
   if (!is_here(shard) || outcome.epoch != epoch_of(shard))
     return; // of a turn that an earlier owner of the shard started
-  if (const auto stopped = stopped_.find(outcome.turn); stopped != stopped_.end()) {
-    --running_;
-    if (stopped->second != no_slot)
-      lanes_.let_go(stopped->second);
-    stopped_.erase(stopped);
-    return; // its delivery is over, or about to be, by our word
-  }
   const std::uint32_t slot = lanes_.find_delivery(outcome.turn.delivery);
   if (slot == no_slot)
     return;
@@ -258,7 +259,8 @@ void scheduler_core::stop_turn(std::uint32_t slot) {
 #else
   const bool holds_lane = !lanes_.pure(delivery.agent);
 #endif
-  stopped_.emplace(turn, holds_lane ? delivery.lane : no_slot);
+  stopped_.emplace(turn, stopped_turn{epoch_of(turn.delivery.event.shard),
+                                      holds_lane ? delivery.lane : no_slot});
   if (holds_lane)
     lanes_.hold(delivery.lane);
 }
@@ -280,6 +282,8 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
                                    const journal::op_result& verdict, instant at) {
   live_delivery& delivery = lanes_.deliveries[slot];
   live_event& event = lanes_.events[delivery.event];
+  if (verdict.status == journal::op_status::fenced)
+    return is_fenced(event.id.shard, op.epoch); // it goes with its shard
   if (verdict.status == journal::op_status::emit_conflict) {
     ++event.open; // nothing of it was applied: the delivery ends otherwise
     event.count_end(op.state, -1);
@@ -337,6 +341,7 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
   lanes_.remove_delivery(slot);
   if (is_over) {
     --pending_;
+    --shards_[raw(id.shard)].pending;
     event_ended(id, event_ended_as);
   }
   for (std::size_t i = 0; i < verdict.emits.size(); ++i)
@@ -367,6 +372,8 @@ void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_o
   }
   if (delivery.at != stage::deciding)
     return; // cancelled or expired meanwhile: that outcome is on its way
+  if (verdict.status == journal::op_status::fenced)
+    return is_fenced(op.delivery.event.shard, op.epoch);
   if (verdict.status != journal::op_status::applied) {
     log(log_severity::error, "attempt-refused", "the journal refused a failed attempt", slot);
     return;
@@ -405,6 +412,10 @@ void scheduler_core::drop_body(live_event& event) {
 void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {
   --starts_;
   live_delivery& delivery = lanes_.deliveries[slot];
+  if (verdict.status == journal::op_status::fenced) {
+    const shard_id shard = lanes_.events[delivery.event].id.shard;
+    is_fenced(shard, epoch_of(shard));
+  }
   if (delivery.at != stage::starting || !starting_ ||
       verdict.status != journal::op_status::applied) {
     give_back_slot(delivery.agent);

@@ -206,7 +206,7 @@ void scheduler_core::top_up_lane(std::uint32_t lane_slot) {
     return;
   }
   const std::size_t most = lane_window();
-  const list_owner owner{of.agent, of.key, 0};
+  const list_owner owner{of.agent, of.key, tenure_no_of(of.shard)};
   if (of.away->begun)
     go_on(*of.away, owner);
   else if (of.size <= most / 2)
@@ -308,7 +308,7 @@ void scheduler_core::ask_again() {
         ask_portion(list, {static_cast<agent_no>(agent), {}, number});
   for (const std::uint32_t lane_slot : long_lanes_)
     if (lane& of = lanes_.lanes[lane_slot]; of.away && of.away->in_vain())
-      ask_portion(*of.away, {of.agent, of.key, 0});
+      ask_portion(*of.away, {of.agent, of.key, tenure_no_of(of.shard)});
   for (rows_asked& each : std::exchange(asked_in_vain_, {})) {
     auto sequences = each.sequences;
     ask(std::move(sequences), std::move(each));
@@ -343,13 +343,24 @@ void scheduler_core::on(rows_in& input) {
     end_crashed();
 }
 
+away_list* scheduler_core::list_of(const list_owner& owner) {
+  const auto had = tenures_.find(owner.tenure);
+  if (had == tenures_.end())
+    return nullptr;
+  if (owner.key.empty())
+    return &had->second.away[raw(owner.agent)];
+  const std::uint32_t lane_slot = lanes_.find_lane(owner.agent, owner.key);
+  if (lane_slot == no_slot || tenure_no_of(lanes_.lanes[lane_slot].shard) != owner.tenure)
+    return nullptr;
+  return lanes_.lanes[lane_slot].away.get();
+}
+
 /// What is missing has ended meanwhile.
 void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
-  const bool of_lane = !owner.key.empty();
-  const std::uint32_t lane_slot = of_lane ? lanes_.find_lane(owner.agent, owner.key) : no_slot;
-  SKEIN_CHECK(!of_lane || lane_slot != no_slot); // its away list keeps it
-  away_list& list =
-      of_lane ? *lanes_.lanes[lane_slot].away : tenures_.at(owner.tenure).away[raw(owner.agent)];
+  away_list* found = list_of(owner);
+  if (found == nullptr)
+    return; // it was given up with its shard
+  away_list& list = *found;
   list.reading = false;
 #ifdef SKEIN_BUG_AWAY_LIST_FORGOTTEN
   if (!read)
@@ -359,7 +370,8 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
     return;
   list.asked.clear();
   for (journal::pending_delivery& row : *read)
-    if (row.agent == owner.agent && !is_taken_out(row.delivery))
+    if (row.agent == owner.agent && !is_taken_out(row.delivery) &&
+        is_here(row.delivery.event.shard))
       list.rows.push_back(std::move(row));
   go_on(list, owner);
 }
@@ -370,6 +382,7 @@ void scheduler_core::enter_row(journal::pending_delivery& row) {
   const std::uint32_t slot = bring_in(row);
   live_delivery& entering = lanes_.deliveries[slot];
   lanes_.enter(slot, row.key, entering.ready_at);
+  hold_for_stopped(slot);
   const bool is_first = entering.previous == no_slot; // what is closing stands behind it
   const tenure& of = tenure_of(row.delivery.event.shard);
   const bool slept = entering.asleep && entering.next_due > of.opened_at;
@@ -486,6 +499,7 @@ void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
     asked_in_vain_.push_back(std::move(asked));
     return;
   }
+  std::erase_if(*read, [this](const auto& row) { return !is_here(row.delivery.event.shard); });
   for (const std::uint64_t sequence : asked.sequences) {
     const auto [first, last] = rows_of(*read, sequence);
     if (first == last && lanes_.find_event(sequence) == no_slot) {

@@ -154,6 +154,9 @@ struct keep_op {
 
 using operation = std::variant<accept_op, finish_op, attempt_op, start_op, keep_op>;
 
+/// Whose epoch the operation names.
+shard_id shard_of_operation(const operation& op) noexcept;
+
 /// What an operation emits; nothing unless it is a finish_op or a keep_op.
 std::span<const accept_op> emits_of(const operation& op) noexcept;
 

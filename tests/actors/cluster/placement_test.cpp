@@ -43,10 +43,10 @@ void check_even(const placement& all) {
     weights += each.leaving ? 0 : each.weight;
   const auto held = counts(all);
   for (std::size_t i = 0; i < held.size(); ++i) {
-    const double part = all.members[i].leaving ? 0
-                                               : static_cast<double>(all.owners.size()) *
-                                                     all.members[i].weight /
-                                                     static_cast<double>(weights);
+    const double part = all.members[i].leaving
+                            ? 0
+                            : static_cast<double>(all.owners.size()) * all.members[i].weight /
+                                  static_cast<double>(weights);
     CHECK(static_cast<double>(held[i]) > part - 1);
     CHECK(static_cast<double>(held[i]) < part + 1);
   }
@@ -73,8 +73,8 @@ void lose(placement& all, std::uint32_t index) {
 } // namespace
 
 TEST_CASE("shards are spread evenly, and what is even stays as it is", "[placement]") {
-  for (const std::size_t shards : {1, 7, 256, 4'096})
-    for (const std::size_t nodes : {1, 2, 3, 5, 8, 16, 33, 64}) {
+  for (const std::size_t shards : std::vector<std::size_t>{1, 7, 256, 4'096})
+    for (const std::size_t nodes : std::vector<std::size_t>{1, 2, 3, 5, 8, 16, 33, 64}) {
       placement all = of(nodes, shards);
       CHECK(settle(all) == shards);
       check_even(all);
@@ -83,7 +83,7 @@ TEST_CASE("shards are spread evenly, and what is even stays as it is", "[placeme
 }
 
 TEST_CASE("a node that joins gets its share, and nothing else moves", "[placement]") {
-  for (const std::size_t shards : {256, 4'096}) {
+  for (const std::size_t shards : std::vector<std::size_t>{256, 4'096}) {
     placement all = of(1, shards);
     settle(all);
     for (std::size_t nodes = 2; nodes <= 64; ++nodes) {
