@@ -80,6 +80,10 @@ constexpr std::array rows{
         "A file of the store was removed, replaced or moved while it was open."},
     row{errc::store_read_only, "store-read-only",
         "The store's file system, or a file of it, takes no writes."},
+    row{errc::store_not_durable, "store-not-durable",
+        "The database is set up so that it may lose what it has acknowledged."},
+    row{errc::store_unreachable, "store-unreachable",
+        "The database does not answer; nothing was written."},
 
     row{errc::agent_failed, "agent-failed", "The agent failed."},
     row{errc::agent_rejected, "agent-rejected", "The agent rejected the event for good."},
