@@ -94,13 +94,9 @@ struct retry_due_in {
   std::vector<turn_id> failed;
 };
 struct tick_in {};
-struct shard_grant {
-  shard_id shard{};
-  epoch_no epoch{};
-};
 /// Shards that are this loop's from now on, with what is pending of them, in lane order.
 struct adopt_in {
-  std::vector<shard_grant> shards;
+  std::vector<journal::held_shard> shards;
   instant opened_at = no_instant; // engine time when that was read: what was due then is told
   bool unclean = false;           // who had them before did not give them up in order
   std::vector<journal::pending_event> pending;

@@ -20,7 +20,7 @@ namespace skein {
 void scheduler_core::on(adopt_in& input) {
   const std::uint32_t number = ++last_tenure_;
   tenures_.emplace(number, tenure{input.opened_at, input.unclean, slots_.size()});
-  for (const shard_grant& each : input.shards) {
+  for (const journal::held_shard& each : input.shards) {
     SKEIN_CHECK(raw(each.shard) < shards_.size() && !is_here(each.shard));
     shards_[raw(each.shard)] = {.epoch = each.epoch, .tenure = number};
   }

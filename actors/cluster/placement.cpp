@@ -102,7 +102,7 @@ std::vector<shard_move> moves_to_shares(const placement& now) {
     room.add(i, shares[i] - std::min(shares[i], held[i]));
   }
   std::vector<shard_move> moves;
-  if (all == 0)
+  if (all == 0 || held == shares) // nobody is there, or all have what is theirs
     return moves;
   const std::vector<std::uint32_t> order = shuffled(now.owners.size());
   for (const std::uint32_t shard : order)
