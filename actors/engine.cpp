@@ -101,6 +101,7 @@ struct engine::impl {
     of.self = {setup.settings.node, "loop/" + std::to_string(loop)};
     of.loop = static_cast<loop_no>(loop);
     of.loops = setup.settings.loops;
+    of.shards = setup.store.hash.shards;
     of.epoch = static_cast<epoch_no>(setup.store.boot);
     of.window = setup.window;
     of.opened_at = setup.opened_at;

@@ -36,6 +36,9 @@ struct scheduler_parts {
   caf::actor shutdown;
   log_sink log;
   std::shared_ptr<board<loop_facts>> facts;
+  /// Who keeps the leases, if there are any.
+  std::function<void(loop_no, std::vector<shard_id>)> gave_up;
+  std::function<void(shard_id, epoch_no)> fenced;
 };
 struct scheduler_state {
   static inline const char* name = "scheduler";

@@ -28,19 +28,21 @@ void scheduler_core::on_outcomes(const frame_header& header, outcomes& body) {
 
 void scheduler_core::take_outcome(turn_outcome& outcome) {
   if (const auto stopped = stopped_.find(outcome.turn);
-      stopped != stopped_.end() && outcome.epoch == settings_.epoch) {
+      stopped != stopped_.end() && stopped->second.epoch == outcome.epoch) {
     --running_;
-    if (stopped->second != no_slot)
-      lanes_.let_go(stopped->second);
+    if (stopped->second.lane != no_slot)
+      lanes_.let_go(stopped->second.lane);
     stopped_.erase(stopped);
-    return; // its delivery is over, or about to be, by our word
+    return; // its delivery is over, or about to be, by our word, or is another node's
   }
+  const shard_id shard = outcome.turn.delivery.event.shard;
+  if (!is_here(shard) || outcome.epoch != epoch_of(shard))
+    return; // of a turn that an earlier owner of the shard started
   const std::uint32_t slot = lanes_.find_delivery(outcome.turn.delivery);
   if (slot == no_slot)
     return;
   live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt ||
-      outcome.epoch != settings_.epoch)
+  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt)
     return;
   --running_;
   if (outcome.verdict == turn_verdict::returned) {
@@ -138,7 +140,7 @@ void scheduler_core::again_at(std::uint32_t slot, journal::attempt_op op, instan
                               boot_time wake) {
   live_delivery& delivery = lanes_.deliveries[slot];
   const turn_outcome& outcome = *delivery.outcome;
-  op.epoch = settings_.epoch;
+  op.epoch = epoch_of(outcome.turn.delivery.event.shard);
   op.delivery = outcome.turn.delivery;
   op.agent = delivery.agent;
   op.attempt = outcome.turn.attempt;
@@ -179,7 +181,7 @@ scheduler_core::route_emits(std::vector<offered_event>& emits) {
     auto deliveries = routes_.match(each.head());
     if (!deliveries)
       return error{errc::too_many_deliveries, "emitted event " + std::to_string(routed.size())};
-    routed.push_back({settings_.epoch, std::move(each), *deliveries});
+    routed.push_back({epoch_of(each.shard), std::move(each), *deliveries});
   }
   return routed;
 }
@@ -213,7 +215,7 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
   live_delivery& delivery = lanes_.deliveries[slot];
   live_event& event = lanes_.events[delivery.event];
   SKEIN_CHECK(event.open > 0);
-  op.epoch = settings_.epoch;
+  op.epoch = epoch_of(event.id.shard);
   op.delivery = {event.id, delivery.index};
   op.agent = delivery.agent;
   --event.open;
@@ -257,7 +259,8 @@ void scheduler_core::stop_turn(std::uint32_t slot) {
 #else
   const bool holds_lane = !lanes_.pure(delivery.agent);
 #endif
-  stopped_.emplace(turn, holds_lane ? delivery.lane : no_slot);
+  stopped_.emplace(turn, stopped_turn{epoch_of(turn.delivery.event.shard),
+                                      holds_lane ? delivery.lane : no_slot});
   if (holds_lane)
     lanes_.hold(delivery.lane);
 }
@@ -279,6 +282,8 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
                                    const journal::op_result& verdict, instant at) {
   live_delivery& delivery = lanes_.deliveries[slot];
   live_event& event = lanes_.events[delivery.event];
+  if (verdict.status == journal::op_status::fenced)
+    return is_fenced(event.id.shard, op.epoch); // it goes with its shard
   if (verdict.status == journal::op_status::emit_conflict) {
     ++event.open; // nothing of it was applied: the delivery ends otherwise
     event.count_end(op.state, -1);
@@ -336,11 +341,11 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
   lanes_.remove_delivery(slot);
   if (is_over) {
     --pending_;
+    --shards_[raw(id.shard)].pending;
     event_ended(id, event_ended_as);
   }
   for (std::size_t i = 0; i < verdict.emits.size(); ++i)
-    if (!verdict.emits[i].duplicate &&
-        raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {
+    if (!verdict.emits[i].duplicate && is_here(verdict.emits[i].event.shard)) {
       ++counted_.accepted;
       take_in(verdict.emits[i].event, op.emits[i].event, op.emits[i].deliveries, at);
     }
@@ -367,6 +372,8 @@ void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_o
   }
   if (delivery.at != stage::deciding)
     return; // cancelled or expired meanwhile: that outcome is on its way
+  if (verdict.status == journal::op_status::fenced)
+    return is_fenced(op.delivery.event.shard, op.epoch);
   if (verdict.status != journal::op_status::applied) {
     log(log_severity::error, "attempt-refused", "the journal refused a failed attempt", slot);
     return;
@@ -405,6 +412,10 @@ void scheduler_core::drop_body(live_event& event) {
 void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {
   --starts_;
   live_delivery& delivery = lanes_.deliveries[slot];
+  if (verdict.status == journal::op_status::fenced) {
+    const shard_id shard = lanes_.events[delivery.event].id.shard;
+    is_fenced(shard, epoch_of(shard));
+  }
   if (delivery.at != stage::starting || !starting_ ||
       verdict.status != journal::op_status::applied) {
     give_back_slot(delivery.agent);

@@ -74,6 +74,14 @@ void dedupe_buckets::look_ahead(std::span<const hash128> identities) {
     look_far(each);
 }
 
+result<void> dedupe_buckets::look_ahead(std::span<const placed_identity> identities) {
+  asked_.clear();
+  for (const placed_identity& each : identities)
+    asked_.push_back(each.identity);
+  look_ahead(std::span<const hash128>{asked_});
+  return {};
+}
+
 void dedupe_buckets::look_near(std::size_t number) {
   for (std::size_t g = 0; g < filters_.size(); ++g) {
     const std::size_t place = number * filters_.size() + g;

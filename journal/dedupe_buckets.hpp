@@ -22,6 +22,7 @@
 #include "journal/dedupe_file.hpp"
 #include "journal/dedupe_filter.hpp"
 #include "journal/dedupe_window.hpp"
+#include "journal/identity_window.hpp"
 #include "protocol/limits.hpp"
 
 #include <array>
@@ -49,7 +50,7 @@ class identity_log {
   virtual result<bool> has(const bucket_seal& seal, std::uint64_t last) = 0;
 };
 
-class dedupe_buckets {
+class dedupe_buckets final : public identity_window {
  public:
   struct settings {
     duration window = limits::dedupe_window;
@@ -71,39 +72,40 @@ class dedupe_buckets {
     std::uint64_t remade = 0;      // files that were missing or damaged at a start
     std::uint64_t healed = 0;      // files that were found damaged later
   };
-  using known = dedupe_window::known;
-
   /// The log must outlive it.
   dedupe_buckets(settings how, identity_log& log);
-  ~dedupe_buckets();
+  ~dedupe_buckets() override;
   dedupe_buckets(const dedupe_buckets&) = delete;
   dedupe_buckets& operator=(const dedupe_buckets&) = delete;
 
   /// At a start: the window as it is at `now`, before event `next`.
   result<void> load(instant now, std::uint64_t next);
 
-  /// The event that has this identity, unless it is out of the window at `now`.
   result<std::optional<known>> find(const hash128& identity, instant now);
-  /// find() will be asked for these, in this order, before anything is kept: looks at the filters
-  /// for all of them together, and lets the disk begin with what find() will read. One by one each
-  /// would wait for the memory several times, and some for the disk.
+  result<std::optional<known>> find(const placed_identity& which, instant now) override {
+    return find(which.identity, now);
+  }
+  /// Looks at the filters for all of them together, and lets the disk begin with what find() will
+  /// read. One by one each would wait for the memory several times, and some for the disk.
   void look_ahead(std::span<const hash128> identities);
-  /// Asks the memory for what find() looks at among the newest identities.
+  result<void> look_ahead(std::span<const placed_identity> identities) override;
   void prefetch(const hash128& identity) const noexcept;
+  void prefetch(const placed_identity& which) const noexcept override { prefetch(which.identity); }
 
   /// Sequences follow each other without gaps; `at` does not go back. False at the budget, or if
   /// the files are not written fast enough: then nothing was inserted.
   result<bool> insert(const hash128& identity, std::uint64_t content, std::uint64_t sequence,
                       instant at);
-  /// Forgets what was inserted from this sequence on, and was not kept.
-  void take_back(std::uint64_t sequence);
+  result<bool> insert(const placed_identity& which, std::uint64_t content, std::uint64_t sequence,
+                      instant at) override {
+    return insert(which.identity, content, sequence, at);
+  }
+  void take_back(std::uint64_t sequence) override;
   /// What was inserted is on disk, the last of it in this commit. Full buckets are closed. An error
   /// that is no refusal is final.
   result<void> keep(const bucket_seal& seal);
 
-  /// Sweeps out at most so many identities in memory that are old enough; false when there are no
-  /// more.
-  bool sweep(instant now, std::size_t records_max);
+  bool sweep(instant now, std::size_t records_max) override;
   /// Removes files that are out of the window; tries again what was refused.
   result<void> upkeep(instant now);
 
@@ -181,6 +183,7 @@ class dedupe_buckets {
 
   settings how_;
   identity_log& log_;
+  std::vector<hash128> asked_;   // of look_ahead(); its room is used again
   std::uint64_t next_ = 1;       // to be inserted
   std::uint64_t first_live_ = 1; // at least; known to be the first at looked_at_
   instant looked_at_ = no_instant;

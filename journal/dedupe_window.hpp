@@ -9,6 +9,7 @@
 // Exact by time: a record that is old enough is not found, whether it was swept out or not.
 #pragma once
 
+#include "journal/identity_window.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/time.hpp"
 
@@ -29,10 +30,7 @@ class dedupe_window {
     std::uint64_t content = 0;
     instant at = no_instant;
   };
-  struct known {
-    std::uint64_t content = 0;
-    std::uint64_t sequence = 0;
-  };
+  using known = identity_window::known;
   /// The event that has this identity, unless it is out of the window at `now`.
   std::optional<known> find(const hash128& identity, instant now) const;
 

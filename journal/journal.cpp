@@ -5,8 +5,16 @@
 namespace skein::journal {
 
 bool is_refusal(errc code) noexcept {
-  return code == errc::disk_full || code == errc::store_locked || code == errc::dedupe_full;
+  return code == errc::disk_full || code == errc::store_locked || code == errc::dedupe_full ||
+         code == errc::store_unreachable;
 }
+
+result<void> engine::adopt(std::span<const held_shard>,
+                           const std::function<void(const pending_event&)>&) {
+  return error{errc::internal, "this store is of one process, which owns all of it"};
+}
+
+void engine::release(std::span<const shard_id>) {}
 
 delivery_state event_record::state() const {
   std::array<delivery_state, limits::deliveries_per_event_max> states{};
@@ -25,6 +33,31 @@ std::array<named_count, 8> counts_of(const ledger& totals) noexcept {
            {"expired", totals.expired},
            {"purged", totals.purged},
            {"pending", totals.pending}}};
+}
+
+namespace {
+
+constexpr std::array ledger_counts{&ledger::accepted,  &ledger::done,       &ledger::dead,
+                                   &ledger::cancelled, &ledger::superseded, &ledger::expired,
+                                   &ledger::purged,    &ledger::pending};
+
+} // namespace
+
+void add(ledger& sum, const ledger& more) noexcept {
+  for (const auto each : ledger_counts)
+    sum.*each += more.*each;
+}
+
+void add(ledgers& sum, const ledgers& more) noexcept {
+  add(sum.events, more.events);
+  add(sum.deliveries, more.deliveries);
+}
+
+void subtract(ledgers& sum, const ledgers& less) noexcept {
+  for (const auto each : ledger_counts) {
+    sum.events.*each -= less.events.*each;
+    sum.deliveries.*each -= less.deliveries.*each;
+  }
 }
 
 void delivery_record::add(attempt_record next) {
@@ -78,6 +111,18 @@ void count_terminal(ledger& totals, delivery_state state) {
     case delivery_state::retrying:
       return;
   }
+}
+
+shard_id shard_of_operation(const operation& op) noexcept {
+  if (const auto* accept = std::get_if<accept_op>(&op))
+    return accept->event.shard;
+  if (const auto* finish = std::get_if<finish_op>(&op))
+    return finish->delivery.event.shard;
+  if (const auto* attempt = std::get_if<attempt_op>(&op))
+    return attempt->delivery.event.shard;
+  if (const auto* start = std::get_if<start_op>(&op))
+    return start->delivery.event.shard;
+  return std::get<keep_op>(op).shard;
 }
 
 std::span<const accept_op> emits_of(const operation& op) noexcept {

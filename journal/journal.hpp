@@ -1,4 +1,4 @@
-// What lasts. One interface for every engine (memory, SQLite; PostgreSQL for clusters); one
+// What lasts. One interface for every engine (memory, SQLite, PostgreSQL for clusters); one
 // conformance suite (tests/journal/conformance) holds them to it.
 //
 // The contract
@@ -13,15 +13,18 @@
 //     written, and the store stays usable.
 //   - An operation is atomic with its emits, and is judged alone: one refused operation does not
 //     touch the others of its batch. What it was refused for is in its result.
-//   - Sequences grow in commit order, within a shard and over the store. All events of a commit
-//   carry the
-//     commit's time, which never goes back (the engine raises a smaller `now` to its last).
+//   - Sequences grow in commit order, within a shard and within an engine. All events of a commit
+//     carry the commit's time, which never goes back (the engine raises a smaller `now` to its
+//     last).
 //   - Identities are kept by the journal for the dedupe window, by time only. Within one batch an
 //     earlier member is seen by a later one.
 //   - The first outcome of a delivery wins; a later one gets already_terminal with the actual
 //   state.
-//   - Every operation names its shard's epoch; an older one than the store's is fenced.
-// Ownership: an engine owns its file lock from open to destruction.
+//   - Every operation names its shard's epoch; an older one than the store's is fenced. So is one
+//     of a shard that the engine does not hold.
+// Ownership: an engine of one process (memory, SQLite) owns all shards, and its file lock from open
+// to destruction. One of a store that several nodes share owns what it adopted; totals and what is
+// pending are those of its shards.
 #pragma once
 
 #include "protocol/event.hpp"
@@ -153,6 +156,9 @@ struct keep_op {
 };
 
 using operation = std::variant<accept_op, finish_op, attempt_op, start_op, keep_op>;
+
+/// Whose epoch the operation names.
+shard_id shard_of_operation(const operation& op) noexcept;
 
 /// What an operation emits; nothing unless it is a finish_op or a keep_op.
 std::span<const accept_op> emits_of(const operation& op) noexcept;
@@ -429,6 +435,13 @@ class reader {
   virtual result<feed> commits_after(commit_no after, std::size_t limit) = 0;
 };
 
+/// A shard whose ownership was taken (lease_store.hpp), and the epoch that came with it.
+struct held_shard {
+  shard_id shard{};
+  epoch_no epoch{};
+  friend auto operator<=>(const held_shard&, const held_shard&) = default;
+};
+
 /// Operations that stand in several places.
 using batches = std::span<const std::span<const operation>>;
 
@@ -454,8 +467,20 @@ class engine {
 
   /// Every pending event. Those that do not sleep come in the order of their lanes: by the later of
   /// accepted and due, then by sequence. Crashes of starts alone are counted, durably. Called once,
-  /// before the first commit.
+  /// before the first commit. An engine of several nodes owns nothing yet then, and tells nothing.
   virtual result<void> recover(const std::function<void(const pending_event&)>& each) = 0;
+
+  // ---- stores that several nodes share: who owns a shard commits to it ----
+
+  /// From here on operations of these shards are judged. Tells what is pending of them, as
+  /// recover() does: lanes lie within shards, so that the order holds within each. A shard that was
+  /// lost since its lease was granted is not adopted: nothing of it is told, its operations are
+  /// fenced. After an error none is. Between commits, by their thread. `internal` from an engine of
+  /// one process, which owns all from the start.
+  virtual result<void> adopt(std::span<const held_shard> shards,
+                             const std::function<void(const pending_event&)>& each);
+  /// Forgets them: what comes later for them is fenced. A stop in order: it is no crash of a turn.
+  virtual void release(std::span<const shard_id> shards);
 
   /// The number of an agent's name; a new name is added durably with the next commit.
   virtual result<agent_no> agent_number(std::string_view name) = 0;
@@ -534,6 +559,9 @@ struct open_options {
   std::uint64_t retention_bytes = limits::retention_bytes; // of SQLite; what is in use of the file
   /// Events of a range of the log; a power of two, the same at every opening. For tests.
   std::uint64_t range_events = limits::range_events;
+  /// Of a store that several nodes share: numbers of events that an owner takes at once, and leaves
+  /// where the next one begins; a power of two. 0 = as many as the engine finds right. For tests.
+  std::uint64_t numbers_at_once = 0;
   instant now = no_instant;
   std::uint64_t seed = 0; // randomness for a new store's id and hash seed; from the caller
   /// A clock further ahead of the last commit is not believed (clock_implausible), as one before

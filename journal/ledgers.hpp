@@ -23,6 +23,12 @@ struct named_count {
 };
 std::array<named_count, 8> counts_of(const ledger& totals) noexcept;
 
+/// Sums, `pending` too.
+void add(ledger& sum, const ledger& more) noexcept;
+void add(ledgers& sum, const ledgers& more) noexcept;
+/// What was added before.
+void subtract(ledgers& sum, const ledgers& less) noexcept;
+
 /// One more that ended so; the state must be terminal.
 void count_terminal(ledger& totals, delivery_state state);
 

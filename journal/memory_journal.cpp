@@ -4,6 +4,8 @@
 #include "journal/store_identity.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <set>
 #include <utility>
 
 namespace skein::journal {
@@ -12,8 +14,10 @@ namespace {
 
 class memory_engine final : public engine {
  public:
-  memory_engine(std::shared_ptr<memory_store> store, const open_options& options)
-    : store_{std::move(store)}, options_{options}, last_at_{options.now} {
+  /// With an owner: one of several.
+  memory_engine(std::shared_ptr<memory_store> store, const open_options& options,
+                std::string owner = {})
+    : store_{std::move(store)}, options_{options}, owner_{std::move(owner)}, last_at_{options.now} {
     identity_ = store_->identity;
     if (!store_->commits.empty())
       last_at_ = std::max(last_at_, store_->commits.back().at);
@@ -24,7 +28,8 @@ class memory_engine final : public engine {
   }
   ~memory_engine() override {
     const std::scoped_lock hold{store_->mutex};
-    store_->open = false;
+    if (!is_shared())
+      store_->open = false;
   }
   memory_engine(const memory_engine&) = delete;
   memory_engine& operator=(const memory_engine&) = delete;
@@ -38,6 +43,8 @@ class memory_engine final : public engine {
     SKEIN_CHECK(count <= limits::commit_operations_max);
     const std::scoped_lock hold{store_->mutex};
     last_at_ = std::max(last_at_, now);
+    if (!store_->commits.empty())
+      last_at_ = std::max(last_at_, store_->commits.back().at);
     current_ = {commit_no{store_->commits.size() + 1}, last_at_, {}};
     outcomes_.clear();
     changed_ = store_->agents.size() != store_->agents_saved;
@@ -56,7 +63,37 @@ class memory_engine final : public engine {
     return receipt;
   }
 
-  result<void> recover(const std::function<void(const pending_event&)>& each) override;
+  result<void> recover(const std::function<void(const pending_event&)>& each) override {
+    if (!is_shared())
+      tell([](shard_id) { return true; }, each);
+    return {};
+  }
+
+  result<void> adopt(std::span<const held_shard> shards,
+                     const std::function<void(const pending_event&)>& each) override {
+    if (!is_shared())
+      return engine::adopt(shards, each);
+    std::set<shard_id> adopted;
+    {
+      const std::scoped_lock hold{store_->mutex};
+      for (const held_shard& one : shards)
+        if (is_of_owner(one)) {
+          held_[one.shard] = one.epoch;
+          adopted.insert(one.shard);
+        }
+      if (!store_->commits.empty())
+        last_at_ = std::max(last_at_, store_->commits.back().at);
+      begin_block();
+    }
+    tell([&](shard_id shard) { return adopted.contains(shard); }, each);
+    return {};
+  }
+  void release(std::span<const shard_id> shards) override {
+    const std::scoped_lock hold{store_->mutex};
+    for (const shard_id each : shards)
+      if (held_.erase(each) > 0)
+        clear_marks([each](shard_id of) { return of == each; });
+  }
 
   result<agent_no> agent_number(std::string_view name) override {
     if (name.empty() || name.size() > limits::agent_name_bytes_max)
@@ -87,6 +124,8 @@ class memory_engine final : public engine {
   result<void> fence(shard_id shard, epoch_no epoch) override {
     SKEIN_CHECK(raw(shard) < identity_.hash.shards);
     const std::scoped_lock hold{store_->mutex};
+    if (is_shared())
+      return epoch_of(shard) == epoch ? result<void>{} : errc::fenced; // it comes with the lease
     if (epoch < epoch_of(shard))
       return error{errc::fenced, "the shard is at a higher epoch already"};
     store_->epochs[shard] = epoch;
@@ -95,20 +134,22 @@ class memory_engine final : public engine {
 
   result<ledger> events_ledger() override {
     const std::scoped_lock hold{store_->mutex};
-    ledger totals = store_->totals.events;
+    ledger totals = totals_of(&ledgers::events);
     for (const memory_event& each : store_->events)
-      totals.pending += each.pending() ? 1u : 0u;
+      totals.pending += is_mine(each) && each.pending() ? 1u : 0u;
     return totals;
   }
   result<ledger> deliveries_ledger() override {
     const std::scoped_lock hold{store_->mutex};
-    ledger totals = store_->totals.deliveries;
+    ledger totals = totals_of(&ledgers::deliveries);
     for (const memory_event& event : store_->events)
       for (const delivery_record& each : event.record.deliveries)
 #ifdef SKEIN_BUG_DEAD_STAYS_PENDING
-        totals.pending += each.state == delivery_state::dead || !is_terminal(each.state) ? 1u : 0u;
+        totals.pending +=
+            is_mine(event) && (each.state == delivery_state::dead || !is_terminal(each.state)) ? 1u
+                                                                                               : 0u;
 #else
-        totals.pending += is_terminal(each.state) ? 0u : 1u;
+        totals.pending += is_mine(event) && !is_terminal(each.state) ? 1u : 0u;
 #endif
     return totals;
   }
@@ -130,9 +171,8 @@ class memory_engine final : public engine {
 
   result<void> close() override {
     const std::scoped_lock hold{store_->mutex};
-    for (memory_event& event : store_->events)
-      for (memory_start& each : event.starts)
-        each.mark = start_mark::none;
+    clear_marks([this](shard_id shard) { return !is_shared() || held_.contains(shard); });
+    held_.clear();
     store_->identity.clean = true;
     closed_ = true;
     return {};
@@ -158,7 +198,49 @@ class memory_engine final : public engine {
   }
 
  private:
+  using teller = std::function<void(const pending_event&)>;
+
+  bool is_shared() const noexcept { return !owner_.empty(); }
+  bool is_of_owner(const held_shard& which) const {
+    const memory_lease& lease = store_->leases.at(raw(which.shard));
+    return lease.owner == owner_ && lease.epoch == which.epoch;
+  }
+  bool is_mine(const memory_event& event) const {
+    return !is_shared() || held_.contains(event.record.event.shard);
+  }
+  ledger totals_of(ledger ledgers::*which) const {
+    ledger sum;
+    for (std::uint32_t shard = 0; shard < store_->totals.size(); ++shard)
+      if (!is_shared() || held_.contains(shard_id{shard}))
+        add(sum, store_->totals[shard].*which);
+    return sum;
+  }
+  ledgers& totals_at(shard_id shard) { return store_->totals[raw(shard)]; }
+
+  /// Numbers go on at the next multiple, whether the ones before were used or not.
+  void begin_block() {
+    const std::uint64_t first = options_.numbers_at_once * store_->number_blocks++;
+    while (store_->events.size() + 1 < first)
+      store_->events.emplace_back().gone = true;
+  }
+  template <class IsOne>
+  void clear_marks(IsOne is_one) {
+    for (memory_event& event : store_->events)
+      if (is_one(event.record.event.shard))
+        for (memory_start& each : event.starts)
+          each.mark = start_mark::none;
+  }
+  template <class IsOne>
+  void tell(IsOne is_one, const teller& each);
+
+  /// Nobody's if the engine does not hold the shard, or has lost it.
   epoch_no epoch_of(shard_id shard) const {
+    if (is_shared()) {
+      const auto held = held_.find(shard);
+      return held != held_.end() && is_of_owner({shard, held->second})
+                 ? held->second
+                 : epoch_no{std::numeric_limits<std::uint64_t>::max()};
+    }
     const auto found = store_->epochs.find(shard);
     const epoch_no floor{identity_.boot};
     return found == store_->epochs.end() ? floor : std::max(floor, found->second);
@@ -183,7 +265,8 @@ class memory_engine final : public engine {
            commits[kept.first_commit - 1].at <= last_at_ - options_.retention) {
       auto& items = commits[kept.first_commit - 1].items;
       for (const feed_item& each : std::exchange(items, {}))
-        kept.first_event += each.kind == feed_item::what::accepted ? 1 : 0;
+        if (each.kind == feed_item::what::accepted)
+          kept.first_event = each.delivery.event.sequence + 1;
       ++kept.first_commit;
     }
     for (; kept.swept_to < kept.first_event; ++kept.swept_to)
@@ -196,6 +279,8 @@ class memory_engine final : public engine {
 
   /// Whether the event was over before `oldest`, not dead, and so is gone now.
   bool drop(memory_event& event, instant oldest) {
+    if (event.gone)
+      return true;
     instant ended = no_instant;
     for (const delivery_record& each : event.record.deliveries) {
       if (!is_terminal(each.state) || each.state == delivery_state::dead)
@@ -259,9 +344,10 @@ class memory_engine final : public engine {
       made.record.deliveries.emplace_back().agent = agent;
     }
     made.starts.resize(op.deliveries.size());
-    ++store_->totals.events.accepted;
-    store_->totals.events.done += op.deliveries.empty() ? 1u : 0u;
-    store_->totals.deliveries.accepted += op.deliveries.size();
+    ledgers& totals = totals_at(id.shard);
+    ++totals.events.accepted;
+    totals.events.done += op.deliveries.empty() ? 1u : 0u;
+    totals.deliveries.accepted += op.deliveries.size();
     current_.items.push_back({feed_item::what::accepted, {id, 0}});
     set_timers(made.record);
     store_->events.push_back(std::move(made));
@@ -295,17 +381,20 @@ class memory_engine final : public engine {
   }
 
   /// Undoes what the emits of a refused operation did: everything after `events_before`.
-  void take_back(std::size_t events_before, std::size_t items_before, const ledgers& totals) {
+  void take_back(std::size_t events_before, std::size_t items_before) {
     while (store_->events.size() > events_before) {
       store_->identities.erase(store_->identities_by_time.back().second);
       store_->identities_by_time.pop_back();
       const event_record& gone = store_->events.back().record;
+      ledgers& totals = totals_at(gone.event.shard);
+      --totals.events.accepted;
+      totals.events.done -= gone.deliveries.empty() ? 1u : 0u;
+      totals.deliveries.accepted -= gone.deliveries.size();
       store_->timers.erase({gone.due, gone.event, false});
       store_->timers.erase({gone.expires, gone.event, true});
       store_->events.pop_back();
     }
     current_.items.resize(items_before);
-    store_->totals = totals;
   }
 
   /// Accepts all emits, or none and says why.
@@ -313,14 +402,13 @@ class memory_engine final : public engine {
     const bool changed_before = changed_;
     const auto events_before = store_->events.size();
     const auto items_before = current_.items.size();
-    const ledgers totals_before = store_->totals;
     for (std::size_t i = 0; i < emits.size(); ++i) {
       const op_result one = judge(emits[i], true);
       if (one.status == op_status::applied || one.status == op_status::duplicate) {
         judged.emits.push_back({one.event, one.status == op_status::duplicate});
         continue;
       }
-      take_back(events_before, items_before, totals_before);
+      take_back(events_before, items_before);
       changed_ = changed_before;
       judged = {};
       judged.status = one.status == op_status::conflict ? op_status::emit_conflict : one.status;
@@ -350,10 +438,11 @@ class memory_engine final : public engine {
     record.emitted = static_cast<std::uint32_t>(op.emits.size());
     if (op.state_of_key)
       set_state(op.agent, *op.state_of_key);
-    count_terminal(store_->totals.deliveries, op.state);
+    ledgers& totals = totals_at(op.delivery.event.shard);
+    count_terminal(totals.deliveries, op.state);
     if (!event->pending()) {
       judged.event_end = is_terminal(op.event_state) ? op.event_state : event->record.state();
-      count_terminal(store_->totals.events, judged.event_end);
+      count_terminal(totals.events, judged.event_end);
     }
     outcomes_.push_back({feed_item::what::outcome, op.delivery});
     changed_ = true;
@@ -415,6 +504,8 @@ class memory_engine final : public engine {
 
   std::shared_ptr<memory_store> store_;
   open_options options_;
+  std::string owner_;                 // empty: it has the store alone
+  std::map<shard_id, epoch_no> held_; // of several: what was adopted
   store_identity identity_;
   instant last_at_;
   feed_commit current_;             // the commit that is being made; first what it accepts
@@ -424,21 +515,27 @@ class memory_engine final : public engine {
   bool closed_ = false;
 };
 
-bool any_ran_alone(const memory_store& store) {
+template <class IsOne>
+bool any_ran_alone(const memory_store& store, IsOne is_one) {
   for (const memory_event& event : store.events)
-    for (std::size_t i = 0; i < event.record.deliveries.size(); ++i)
+    for (std::size_t i = 0; is_one(event.record.event.shard) && i < event.record.deliveries.size();
+         ++i)
       if (!is_terminal(event.record.deliveries[i].state) &&
           event.starts[i].mark == start_mark::alone)
         return true;
   return false;
 }
 
-result<void> memory_engine::recover(const std::function<void(const pending_event&)>& each) {
+/// Tells what is pending of these shards, once the crashes of starts alone are counted.
+template <class IsOne>
+void memory_engine::tell(IsOne is_one, const teller& each) {
   std::vector<std::pair<instant, pending_event>> all; // by when it was ready
   {
     const std::scoped_lock hold{store_->mutex};
-    const bool any_alone = any_ran_alone(*store_);
+    const bool any_alone = any_ran_alone(*store_, is_one);
     for (memory_event& event : store_->events) {
+      if (event.gone || !is_one(event.record.event.shard))
+        continue;
       pending_event found{event.record.event, {}, 0, event.record.due > last_at_};
       for (std::size_t i = 0; i < event.record.deliveries.size(); ++i) {
         found.deliveries.add(event.record.deliveries[i].agent);
@@ -461,28 +558,58 @@ result<void> memory_engine::recover(const std::function<void(const pending_event
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [ready, one] : all)
     each(one);
-  return {};
 }
 
 } // namespace
 
 std::shared_ptr<memory_store> make_memory_store() { return std::make_shared<memory_store>(); }
 
+namespace {
+
+/// What both ways to open have in common; the mutex is held.
+result<void> make_or_check(memory_store& store, const open_options& options) {
+  if (!store.made)
+    store.identity = new_store_identity(options);
+  if (auto fits = check_identity(store.identity, options); !fits)
+    return fits;
+  store.made = true;
+  store.totals.resize(store.identity.hash.shards);
+  store.leases.resize(store.identity.hash.shards);
+  ++store.identity.boot;
+  return {};
+}
+
+} // namespace
+
+result<std::unique_ptr<engine>> open_shared_memory(std::shared_ptr<memory_store> store,
+                                                   const open_options& options,
+                                                   const std::string& owner) {
+  if (auto valid = check_options(options); !valid)
+    return valid.error();
+  if (owner.empty())
+    return error{errc::invalid_argument, "an engine of several has an owner's name"};
+  const std::scoped_lock hold{store->mutex};
+  if (store->open)
+    return error{errc::store_locked, "another engine has the store in memory for itself"};
+  if (auto ready = make_or_check(*store, options); !ready)
+    return ready.error();
+  store->shared = true;
+  auto opened = std::make_unique<memory_engine>(store, options, owner);
+  store->identity.clean = false;
+  return std::unique_ptr<engine>{std::move(opened)};
+}
+
 result<std::unique_ptr<engine>> open_memory(std::shared_ptr<memory_store> store,
                                             const open_options& options) {
   if (auto valid = check_options(options); !valid)
     return valid.error();
   const std::scoped_lock hold{store->mutex};
-  if (store->open)
+  if (store->open || store->shared)
     return error{errc::store_locked, "the store in memory is open already"};
-  if (!store->made)
-    store->identity = new_store_identity(options);
-  if (auto fits = check_identity(store->identity, options); !fits)
-    return fits.error();
-  store->made = true;
+  if (auto ready = make_or_check(*store, options); !ready)
+    return ready.error();
   store->agents.resize(store->agents_saved);
   store->open = true;
-  ++store->identity.boot;
   auto opened = std::make_unique<memory_engine>(store, options);
   store->identity.clean = false;
   return std::unique_ptr<engine>{std::move(opened)};

@@ -9,12 +9,19 @@
 #include "journal/journal.hpp"
 
 #include <memory>
+#include <string>
 
 namespace skein::journal {
 
 class memory_store;
 
 std::shared_ptr<memory_store> make_memory_store();
+
+/// One of several engines on a store, one a node. It owns what it adopts: shards whose leases
+/// (memory_leases.hpp) name this owner, "node:boot nonce". store_mismatch as open().
+result<std::unique_ptr<engine>> open_shared_memory(std::shared_ptr<memory_store> store,
+                                                   const open_options& options,
+                                                   const std::string& owner);
 
 /// Errors as open(): store_locked while another engine has the store, store_mismatch.
 result<std::unique_ptr<engine>> open_memory(std::shared_ptr<memory_store> store,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "journal/journal.hpp"
+#include "journal/lease_store.hpp"
 #include "journal/ledgers.hpp"
 
 #include <deque>
@@ -53,6 +54,13 @@ struct memory_kept {
   std::uint64_t dropped_events = 0;
 };
 
+/// Who owns a shard of a store that several engines share, and who may commit to it.
+struct memory_lease {
+  epoch_no epoch{};
+  std::string owner;
+  instant until = no_instant;
+};
+
 /// `mutex` guards all else: the writing thread holds it for a commit, a reader for a call.
 class memory_store {
  public:
@@ -69,6 +77,10 @@ class memory_store {
   std::mutex mutex;
   bool made = false;
   bool open = false;
+  bool shared = false;              // by several engines; `open` says nothing then
+  std::vector<memory_lease> leases; // index = shard; of a shared one
+  std::map<std::string, live_member, std::less<>> members; // by owner
+  std::uint64_t number_blocks = 0;                         // given out
   store_identity identity;
   std::vector<std::string> agents;
   std::size_t agents_saved = 0;    // of them, the ones that a commit made to last
@@ -79,7 +91,7 @@ class memory_store {
   std::map<shard_id, epoch_no> epochs; // above the boot number
   std::set<timer> timers;              // of events that wait for a time or expire
   std::deque<feed_commit> commits;     // number 1 first, without gaps
-  ledgers totals;                      // without `pending`
+  std::vector<ledgers> totals;         // index = shard; without `pending`
   memory_kept kept;
 };
 

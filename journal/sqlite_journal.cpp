@@ -25,7 +25,7 @@ sqlite_journal::sqlite_journal(sqlite_parts parts)
                                        parts_.state->next_sequence(),
                                        parts_.retention->kept().swept_to},
     pace_{parts_.options.retention_join_events}, agents_saved_{parts_.agents.size()},
-    last_commit_{raw(parts_.last_commit)}, dedupe_{parts_.state->window().counted()} {}
+    last_commit_{raw(parts_.last_commit)}, dedupe_{parts_.window->counted()} {}
 
 result<void> sqlite_journal::prepare() {
   database& db = parts_.writer->db();
@@ -79,7 +79,8 @@ result<void> sqlite_journal::recover_if_needed() {
 
 result<void> sqlite_journal::judge(batches all, std::vector<op_result>& results) {
   results.reserve(count_operations(all));
-  parts_.state->look_ahead(all);
+  if (auto ready = parts_.state->look_ahead(all); !ready)
+    return ready;
   for (const auto& batch : all)
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (i + prefetch_ahead < batch.size())
@@ -234,14 +235,14 @@ result<void> sqlite_journal::write_and_drop(const step_budget& most, bool& along
 
 /// What fails here took nothing from the commit before it: the next one is told.
 void sqlite_journal::close_buckets() {
-  const auto closed = parts_.state->window().keep({parts_.last_commit, parts_.last_digest});
+  const auto closed = parts_.window->keep({parts_.last_commit, parts_.last_digest});
   if (!closed)
     static_cast<void>(parts_.writer->stop(errc::io_error, closed.error()));
 }
 
 void sqlite_journal::show_window() {
   const std::scoped_lock hold{dedupe_mutex_};
-  dedupe_ = parts_.state->window().counted();
+  dedupe_ = parts_.window->counted();
 }
 
 result<agent_no> sqlite_journal::agent_number(std::string_view name) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "journal/checked_rows.hpp"
+#include "journal/dedupe_buckets.hpp"
 #include "journal/high_water.hpp"
 #include "journal/lookup_index.hpp"
 #include "journal/saved_ranges.hpp"
@@ -40,6 +41,7 @@ struct sqlite_parts {
   unchecked_rows old;
   std::unique_ptr<sqlite_identities> identities;
   std::unique_ptr<store_state> state;
+  dedupe_buckets* window = nullptr; // the state's
   std::unique_ptr<saved_ranges> ranges;
   std::unique_ptr<sqlite_retention> retention;
   std::vector<std::string> notes;  // for the log

@@ -108,10 +108,11 @@ result<void> load_state(sqlite_parts& parts) {
   parts.identities = std::make_unique<sqlite_identities>(parts.writer->db(), parts.old);
   if (auto ready = parts.identities->prepare(); !ready)
     return ready;
-  parts.state = std::make_unique<store_state>(
-      parts.identity.hash.shards, epoch_no{parts.identity.boot},
-      std::make_unique<dedupe_buckets>(window_settings(parts), *parts.identities),
-      parts.options.store.range_events);
+  auto window = std::make_unique<dedupe_buckets>(window_settings(parts), *parts.identities);
+  parts.window = window.get();
+  parts.state =
+      std::make_unique<store_state>(parts.identity.hash.shards, epoch_no{parts.identity.boot},
+                                    std::move(window), parts.options.store.range_events);
   parts.ranges = std::make_unique<saved_ranges>(*parts.writer);
   auto kept = kept_part::of(parts.writer->db());
   if (!kept)
@@ -125,7 +126,7 @@ result<void> load_state(sqlite_parts& parts) {
   for (const auto step : {load_agents, load_epochs, load_last_commit})
     if (auto done = step(parts); !done)
       return done;
-  return parts.state->window().load(parts.last_at, parts.state->next_sequence());
+  return parts.window->load(parts.last_at, parts.state->next_sequence());
 }
 
 } // namespace skein::journal

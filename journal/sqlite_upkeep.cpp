@@ -27,7 +27,7 @@ constexpr duration times_ahead = 5 * limits::timers_ahead;
 result<bool> sqlite_journal::upkeep(instant now) {
   SKEIN_CHECK(!closed_);
   parts_.last_at = std::max(parts_.last_at, now);
-  const bool more = parts_.state->window().sweep(parts_.last_at, sweep_per_upkeep);
+  const bool more = parts_.window->sweep(parts_.last_at, sweep_per_upkeep);
   const auto removed = keep_window();
   if (auto there = parts_.watch.check(); !there)
     return parts_.writer->stop(there.error().code, there.error());
@@ -255,7 +255,7 @@ result<bool> sqlite_journal::keep_index() {
 }
 
 result<void> sqlite_journal::keep_window() {
-  auto kept = parts_.state->window().upkeep(parts_.last_at);
+  auto kept = parts_.window->upkeep(parts_.last_at);
   show_window();
   if (!kept && !is_refusal(kept.error().code))
     return parts_.writer->stop(errc::io_error, kept.error());

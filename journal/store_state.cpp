@@ -30,7 +30,7 @@ pending_set::mask all_of(const delivery_list& deliveries) {
 } // namespace
 
 store_state::store_state(std::uint32_t shards, epoch_no least,
-                         std::unique_ptr<dedupe_buckets> window, std::uint64_t range_events)
+                         std::unique_ptr<identity_window> window, std::uint64_t range_events)
   : epochs_(shards, least), window_{std::move(window)}, pending_{range_events} {}
 
 void store_state::resume(std::uint64_t next_sequence, const ledgers& totals) {
@@ -73,21 +73,42 @@ result<op_result> store_state::judge(const operation& op, past& disk) {
   return judge(std::get<start_op>(op), disk);
 }
 
-void store_state::look_ahead(batches all) {
+void store_state::hold(const held_shard& which) {
+  SKEIN_CHECK(raw(which.shard) < epochs_.size());
+  epochs_[raw(which.shard)] = which.epoch;
+}
+
+void store_state::let_go(std::span<const shard_id> shards) {
+  SKEIN_CHECK(staged_.empty());
+  std::vector<bool> goes(epochs_.size());
+  for (const shard_id each : shards) {
+    SKEIN_CHECK(raw(each) < epochs_.size());
+    epochs_[raw(each)] = not_held;
+    goes[raw(each)] = true;
+  }
+  for (const std::uint64_t range : pending_.ranges()) {
+    placed_marks marks = pending_.marks_of(range);
+    if (std::erase_if(marks, [&](const placed_mark& each) { return goes[each.mark.shard]; }) > 0)
+      pending_.put(range, marks);
+  }
+  std::erase_if(starts_, [&](const auto& each) { return goes[raw(each.first.event.shard)]; });
+}
+
+result<void> store_state::look_ahead(batches all) {
   ahead_.clear();
   for (const auto& batch : all)
     for (const operation& op : batch)
       if (const auto* accepted = std::get_if<accept_op>(&op))
-        ahead_.push_back(accepted->event.identity);
+        ahead_.push_back({accepted->event.shard, accepted->event.identity});
       else
         for (const accept_op& emit : emits_of(op))
-          ahead_.push_back(emit.event.identity);
-  window_->look_ahead(ahead_);
+          ahead_.push_back({emit.event.shard, emit.event.identity});
+  return window_->look_ahead(ahead_);
 }
 
 void store_state::prefetch(const operation& op) const noexcept {
   if (const auto* accepted = std::get_if<accept_op>(&op))
-    window_->prefetch(accepted->event.identity);
+    window_->prefetch({accepted->event.shard, accepted->event.identity});
 }
 
 /// An emit is not refused for its age: it is taken in, and expires.
@@ -95,7 +116,8 @@ result<op_result> store_state::judge(const accept_op& op, bool is_emit) {
   if (op.epoch != epoch_of(op.event.shard))
     return refused(op_status::fenced);
   op_result judged;
-  const auto known = window_->find(op.event.identity, staged_.at);
+  const placed_identity which{op.event.shard, op.event.identity};
+  const auto known = window_->find(which, staged_.at);
   if (!known)
     return known.error();
   if (const auto& same = *known) {
@@ -109,7 +131,7 @@ result<op_result> store_state::judge(const accept_op& op, bool is_emit) {
   if (!is_emit && op.event.expires != no_instant &&
       resolved(op.event.expires, staged_.at) <= staged_.at)
     return refused(op_status::expired);
-  const auto inserted = window_->insert(op.event.identity, op.event.content, next_, staged_.at);
+  const auto inserted = window_->insert(which, op.event.content, next_, staged_.at);
   if (!inserted)
     return inserted.error();
   if (!*inserted)
@@ -237,6 +259,7 @@ result<op_result> store_state::judge(const finish_op& op, past& disk) {
       return end.error(); // the whole batch is undone
     judged.event_end = *end;
     count_terminal(totals_.events, *end);
+    staged_.ends.emplace_back(op.delivery.event, *end);
     if (op.delivery.event.sequence < swept_to_ && *end != delivery_state::dead)
       staged_.late.push_back(op.delivery.event.sequence);
   }
@@ -318,6 +341,7 @@ void store_state::forget_batch() {
   staged_.outcomes.clear();
   staged_.attempts.clear();
   staged_.starts.clear();
+  staged_.ends.clear();
   staged_.late.clear();
   staged_.states.clear();
   attempts_.clear();

@@ -3,11 +3,12 @@
 // they are on disk, or undone, when they are known not to be.
 #pragma once
 
-#include "journal/dedupe_buckets.hpp"
+#include "journal/identity_window.hpp"
 #include "journal/ledgers.hpp"
 #include "journal/pending_set.hpp"
 #include "journal/route_book.hpp"
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,6 +44,8 @@ struct staged_batch {
   std::vector<const finish_op*> outcomes;
   std::vector<const attempt_op*> attempts;
   std::vector<std::pair<delivery_id, std::optional<start_row>>> starts; // empty = its row goes
+  /// Events that are over with one of the outcomes, and as what.
+  std::vector<std::pair<event_id, delivery_state>> ends;
   /// Events that retention left as pending and that are over now, not dead.
   std::vector<std::uint64_t> late;
   /// Set or erased, in this order: of one (agent, key) the last one wins. By outcomes, sleeps,
@@ -61,12 +64,12 @@ struct staged_batch {
 
 class store_state {
  public:
-  store_state(std::uint32_t shards, epoch_no least, std::unique_ptr<dedupe_buckets> window,
+  store_state(std::uint32_t shards, epoch_no least, std::unique_ptr<identity_window> window,
               std::uint64_t range_events = limits::range_events);
 
   // What lies on disk, at the start.
   void resume(std::uint64_t next_sequence, const ledgers& totals);
-  dedupe_buckets& window() noexcept { return *window_; }
+  identity_window& window() noexcept { return *window_; }
   pending_set& pending() noexcept { return pending_; }
   route_book& routes() noexcept { return routes_; }
   /// Events below this one that end from now on are `late`.
@@ -75,11 +78,18 @@ class store_state {
   std::optional<start_row> start_of(const delivery_id& delivery) const;
   void set_epoch(shard_id shard, epoch_no epoch);
 
+  // Shards that come and go. Between batches; the window's part is its own.
+  /// Epoch of a shard that is not held: no operation names it.
+  static constexpr epoch_no not_held{std::numeric_limits<std::uint64_t>::max()};
+  void hold(const held_shard& which);
+  /// Forgets what is pending of them and their starts.
+  void let_go(std::span<const shard_id> shards);
+
   // One batch: begin, judge each, then keep or undo.
   void begin(instant at, std::size_t agents);
   result<op_result> judge(const operation& op, past& disk);
   /// These will be judged: lets memory and disk begin with what that looks at.
-  void look_ahead(batches all);
+  result<void> look_ahead(batches all);
   /// Asks the memory for what judge() will look at next.
   void prefetch(const operation& op) const noexcept;
   const staged_batch& staged() const noexcept { return staged_; }
@@ -111,8 +121,8 @@ class store_state {
   const finish_op* staged_end(const delivery_id& delivery) const;
 
   std::vector<epoch_no> epochs_; // index = shard
-  std::unique_ptr<dedupe_buckets> window_;
-  std::vector<hash128> ahead_; // of look_ahead(); its room is used again
+  std::unique_ptr<identity_window> window_;
+  std::vector<placed_identity> ahead_; // of look_ahead(); its room is used again
   pending_set pending_;
   route_book routes_;
   std::uint64_t swept_to_ = 0;

@@ -82,6 +82,10 @@ constexpr std::array rows{
         "The store's file system, or a file of it, takes no writes."},
     row{errc::store_unfinished, "store-unfinished",
         "A restore or an import into the folder was stopped before its end."},
+    row{errc::store_not_durable, "store-not-durable",
+        "The database is set up so that it may lose what it has acknowledged."},
+    row{errc::store_unreachable, "store-unreachable",
+        "The database does not answer; nothing was written."},
 
     row{errc::agent_failed, "agent-failed", "The agent failed."},
     row{errc::agent_rejected, "agent-rejected", "The agent rejected the event for good."},

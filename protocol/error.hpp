@@ -60,12 +60,14 @@ enum class errc : std::uint16_t {
   store_version = 303,  // made by a newer skein
   store_mismatch = 304, // another shard count or hash than configured
   io_error = 305,
-  fenced = 306,           // an older epoch
-  already_terminal = 307, // it has ended before: whoever was first has won
-  store_unsafe = 308,     // its folder or files are not the owner's alone
-  store_gone = 309,       // a file of it was removed or replaced while it was open
-  store_read_only = 310,  // its file system or a file of it takes no writes
-  store_unfinished = 311, // a restore or an import into its folder was stopped
+  fenced = 306,            // an older epoch
+  already_terminal = 307,  // it has ended before: whoever was first has won
+  store_unsafe = 308,      // its folder or files are not the owner's alone
+  store_gone = 309,        // a file of it was removed or replaced while it was open
+  store_read_only = 310,   // its file system or a file of it takes no writes
+  store_unfinished = 311,  // a restore or an import into its folder was stopped
+  store_not_durable = 312, // at start: the database may lose what it has acknowledged
+  store_unreachable = 313, // the database does not answer, nothing was written
 
   // 4xx: agents
   agent_failed = 400,

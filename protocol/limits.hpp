@@ -231,11 +231,22 @@ inline constexpr std::chrono::hours job_late_max{1}; // that one runs neverthele
 inline constexpr std::size_t job_breaker_crashes = 3;
 inline constexpr std::chrono::minutes job_breaker_time{10};
 
+// Several nodes: who owns which shard
+inline constexpr std::chrono::milliseconds lease_ttl{2'000}; // of shards and members
+/// What is done under a lease ends so much earlier: a commit may be under way.
+inline constexpr std::chrono::milliseconds lease_margin{300};
+inline constexpr std::chrono::milliseconds lease_beat{400}; // between two renewals
+/// A shard that is to go waits so long for what runs; then it goes on, and is tried again.
+inline constexpr std::chrono::seconds leave_patience{2};
+inline constexpr std::uint32_t leave_tries = 5;       // then what runs is stopped
+inline constexpr std::size_t leaving_shards_max = 32; // at once
+
 // The operator's side
 inline constexpr std::size_t log_value_bytes_max = 1'024; // of a sentence or a field of the log
 inline constexpr std::size_t config_file_bytes_max = 1 << 20;
 inline constexpr std::size_t cli_answer_bytes_max = 64 << 20; // body that the command line reads
 
+static_assert(2 * lease_beat + lease_margin < lease_ttl, "one lost renewal costs nothing");
 static_assert(dedupe_window <= retention);
 static_assert(event_bytes_max <= batch_bytes_max);
 static_assert(batch_bytes_max < frame_bytes_max, "a legal batch fits one frame");

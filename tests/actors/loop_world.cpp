@@ -67,6 +67,7 @@ void loop_world::open() {
   scheduler_settings loop;
   loop.self = loop_at;
   loop.loops = settings_.loops;
+  loop.shards = settings_.shards;
   loop.epoch = static_cast<epoch_no>(engine_->identity().boot);
   loop.unclean = !engine_->identity().clean;
   loop.window = settings_.window;
@@ -477,7 +478,7 @@ void loop_world::give_rows() {
       inputs_.push_back(std::move(*early));
     } else {
       const auto& timers = std::get<read_timers_effect>(each);
-      timers_in got{timers.past, errc::io_error};
+      timers_in got{timers.tenure, timers.past, errc::io_error};
       if (!fail_reads)
         got.page = reader_->timers(timers.which);
       inputs_.push_back(std::move(got));
@@ -527,6 +528,45 @@ void loop_world::ask_retry(retry_input input) {
     else
       retry_wakes_.insert(std::get<wake_effect>(each).at);
   }
+}
+
+void loop_world::adopt(const std::vector<shard_id>& shards, epoch_no epoch, bool unclean) {
+  adopt_in input{{}, now().wall, unclean, {}, must(engine_->agents_with_state())};
+  std::vector<std::pair<lane_place, journal::pending_event>> found;
+  for (const shard_id each : shards) {
+    REQUIRE(engine_->fence(each, epoch).ok());
+    input.shards.push_back({each, epoch});
+  }
+  journal::event_filter pending;
+  pending.state = delivery_state::pending;
+  pending.limit = 1'000;
+  for (const journal::event_record& each : must(reader_->list(pending)).events) {
+    if (std::find(shards.begin(), shards.end(), each.event.shard) == shards.end())
+      continue;
+    journal::pending_event one{each.event, {}, 0, each.due > input.opened_at};
+    for (std::size_t i = 0; i < each.deliveries.size(); ++i) {
+      one.deliveries.add(each.deliveries[i].agent);
+      if (!is_terminal(each.deliveries[i].state))
+        one.live = static_cast<std::uint16_t>(one.live | 1u << i);
+    }
+    found.push_back({{std::max(each.accepted, each.due), each.event.sequence}, one});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [place, each] : found)
+    input.pending.push_back(each);
+  step(std::move(input));
+}
+
+void loop_world::perform(gave_up_effect& effect) {
+  std::string line = "gave up";
+  for (const shard_id each : effect.shards)
+    line += " " + std::to_string(raw(each));
+  tell(std::move(line));
+}
+
+void loop_world::perform(fenced_effect& effect) {
+  tell("fenced " + std::to_string(raw(effect.shard)));
 }
 
 void loop_world::perform(progress_effect& effect) {

@@ -93,7 +93,8 @@ TEST_CASE("a keep sets, replaces and erases, and leaves other agents' states alo
 }
 
 TEST_CASE("a keep of an old epoch is fenced, with an emit for a fenced shard too") {
-  FOR_EACH_ENGINE;
+  const auto kind = GENERATE(from_range(engines_of_one_process()));
+  INFO(kind.name);
   test_store store{kind};
   must(store->fence(shard_id{7}, epoch_no{9}));
   const keep_op old = keep(store, {{"a", "1"}}, {store.accept({.id = "e"})});

@@ -1,6 +1,7 @@
 #include "tests/journal/store_fixture.hpp"
 
 #include "journal/memory_journal.hpp"
+#include "journal/memory_leases.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <algorithm>
@@ -10,6 +11,13 @@ namespace skein::test {
 
 namespace {
 
+std::vector<shard_id> every_shard(std::uint32_t count) {
+  std::vector<shard_id> all;
+  for (std::uint32_t shard = 0; shard < count; ++shard)
+    all.push_back(shard_id{shard});
+  return all;
+}
+
 class memory_place final : public store_place {
  public:
   result<std::unique_ptr<engine>> open(const open_options& options) override {
@@ -18,6 +26,29 @@ class memory_place final : public store_place {
 
  private:
   std::shared_ptr<memory_store> store_ = make_memory_store();
+};
+
+/// Each opening is another process; the leases of the one before are over.
+class shared_memory_place final : public store_place {
+ public:
+  result<std::unique_ptr<engine>> open(const open_options& options) override {
+    who_ = {.node = "node", .boot = std::to_string(++opened_), .address = {}, .zone = {}};
+    return open_shared_memory(store_, options, who_.owner());
+  }
+  result<void> begin(engine& opened,
+                     const std::function<void(const pending_event&)>& each) override {
+    now_ += std::chrono::hours{2};
+    const auto leases = open_memory_leases(store_, who_, [this] { return now_; });
+    const auto taken =
+        leases->take(every_shard(opened.identity().hash.shards), std::chrono::hours{1});
+    return taken ? opened.adopt(*taken, each) : taken.error();
+  }
+
+ private:
+  std::shared_ptr<memory_store> store_ = make_memory_store();
+  member_info who_;
+  int opened_ = 0;
+  instant now_ = from_ns(1'700'000'000'000'000'000);
 };
 
 class sqlite_place final : public store_place {
@@ -58,6 +89,9 @@ std::ostream& operator<<(std::ostream& out, const engine_kind& kind) { return ou
 engine_kind memory_engine_kind() {
   return {"memory", [] { return std::make_unique<memory_place>(); }};
 }
+engine_kind shared_memory_engine_kind() {
+  return {"memory, shared", [] { return std::make_unique<shared_memory_place>(); }, true};
+}
 engine_kind sqlite_engine_kind() {
   return {"sqlite",
           [] { return std::make_unique<sqlite_place>(limits::dedupe_bucket_identities); }};
@@ -66,15 +100,22 @@ engine_kind sqlite_of_small_buckets() {
   return {"sqlite, small buckets", [] { return std::make_unique<sqlite_place>(4); }};
 }
 std::vector<engine_kind> all_engines() {
-  return {memory_engine_kind(), sqlite_engine_kind(), sqlite_of_small_buckets()};
+  return {memory_engine_kind(), shared_memory_engine_kind(), sqlite_engine_kind(),
+          sqlite_of_small_buckets()};
+}
+
+std::vector<engine_kind> engines_of_one_process() {
+  auto all = all_engines();
+  std::erase_if(all, [](const engine_kind& each) { return each.shared; });
+  return all;
 }
 
 test_store::test_store(const engine_kind& kind, open_options options)
-  : place_{kind.make()}, options_{options} {
+  : place_{kind.make()}, options_{options}, shared_{kind.shared} {
   options_.now = now;
   options_.seed = 42;
   opened(place_->open(options_));
-  must(engine_->recover([](const pending_event&) {}));
+  must(place_->begin(*engine_, [](const pending_event&) {}));
 }
 
 void test_store::opened(result<std::unique_ptr<engine>> made) {
@@ -82,23 +123,34 @@ void test_store::opened(result<std::unique_ptr<engine>> made) {
   reader_ = must(engine_->new_reader());
 }
 
-std::vector<pending_delivery> recover_all(engine& store, reader& view) {
+namespace {
+
+/// `begin` tells what is pending.
+std::vector<pending_delivery> read_pending(
+    reader& view,
+    const std::function<result<void>(const std::function<void(const pending_event&)>&)>& begin) {
   std::vector<std::uint64_t> sequences;
-  must(store.recover([&](const pending_event& each) { sequences.push_back(each.event.sequence); }));
+  must(begin([&](const pending_event& each) { sequences.push_back(each.event.sequence); }));
   std::sort(sequences.begin(), sequences.end());
   return must(view.pending(sequences));
+}
+
+} // namespace
+
+std::vector<pending_delivery> recover_all(engine& store, reader& view) {
+  return read_pending(view, [&](const auto& each) { return store.recover(each); });
 }
 
 std::vector<pending_delivery> test_store::reopen(bool clean) {
   if (clean)
     must(engine_->close());
   open_again();
-  return recover_all(*engine_, *reader_);
+  return read_pending(*reader_, [&](const auto& each) { return place_->begin(*engine_, each); });
 }
 
 void test_store::reopen_raw(const std::function<void(const pending_event&)>& each) {
   open_again();
-  must(engine_->recover(each));
+  must(place_->begin(*engine_, each));
 }
 
 void test_store::open_again() {

@@ -22,18 +22,30 @@ class store_place {
  public:
   virtual ~store_place() = default;
   virtual result<std::unique_ptr<engine>> open(const open_options& options) = 0;
+  /// Tells what is pending, as the first thing that an engine is asked for. Of a store that several
+  /// nodes share this node takes all shards, whoever had them.
+  virtual result<void> begin(engine& opened,
+                             const std::function<void(const pending_event&)>& each) {
+    return opened.recover(each);
+  }
 };
 
 /// An engine under test: its name and how to make an empty place.
 struct engine_kind {
   std::string name;
   std::function<std::unique_ptr<store_place>()> make;
+  /// Of several nodes: numbers go on after a gap when shards change hands, and the epoch of a shard
+  /// comes with its lease.
+  bool shared = false;
 };
 std::ostream& operator<<(std::ostream& out, const engine_kind& kind);
 
 /// Every engine; a new one joins the conformance suite by joining this list.
 std::vector<engine_kind> all_engines();
+/// Those that own their store alone: a process says itself which epoch a shard is at.
+std::vector<engine_kind> engines_of_one_process();
 engine_kind memory_engine_kind();
+engine_kind shared_memory_engine_kind();
 engine_kind sqlite_engine_kind();
 /// The same, with a file for every 4 identities.
 engine_kind sqlite_of_small_buckets();
@@ -56,6 +68,7 @@ class test_store {
 
   engine& operator*() { return *engine_; }
   engine* operator->() { return engine_.get(); }
+  /// Of all shards: a shared store is taken as a whole at each opening.
   epoch_no epoch() const { return epoch_no{engine_->identity().boot}; }
 
   /// Opens again, after close() or, if `clean` is false, as after a kill. Returns what was pending.
@@ -64,6 +77,7 @@ class test_store {
   void reopen_raw(const std::function<void(const pending_event&)>& each);
 
   instant now = from_ns(1'700'000'000'000'000'000);
+  bool is_shared() const noexcept { return shared_; }
 
   accept_op accept(const event_words& words);
   finish_op finish(delivery_id delivery, delivery_state state = delivery_state::done);
@@ -92,6 +106,7 @@ class test_store {
 
   std::unique_ptr<store_place> place_;
   open_options options_;
+  bool shared_;
   std::unique_ptr<engine> engine_;
   std::unique_ptr<skein::journal::reader> reader_;
 };
