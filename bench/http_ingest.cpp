@@ -50,6 +50,10 @@ class ready_node final : public node_api {
   }
   void await_event(event_id, duration, std::function<void(bool)> done) override { done(false); }
   void ask(std::string, std::string, std::function<void(api_answer)> done) override { done({}); }
+  void act(caller, std::string, std::string, std::function<void(api_answer)> done) override {
+    done({});
+  }
+  const token_book& tokens() const override { return book_; }
   std::uint64_t subscribe(stream_filter, stream_sink) override { return 0; }
   void resume(std::uint64_t) override {}
   void unsubscribe(std::uint64_t) override {}
@@ -76,6 +80,7 @@ class ready_node final : public node_api {
     }
   }
 
+  token_book book_;
   hash_settings hash_;
   event_limits bounds_;
   std::mutex mutex_;
