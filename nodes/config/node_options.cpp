@@ -63,6 +63,7 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.data_dir = at->data;
   out.http_host = at->http_host;
   out.http_port = at->http_port;
+  out.tls = config.tls;
   out.dedupe_window = config.dedupe_window;
   out.retention = config.retention;
   out.retention_bytes = config.retention_bytes;

@@ -23,6 +23,7 @@ struct node_options {
   bool ephemeral = false; // nothing is kept; store is then "memory:"
   std::string http_host = "127.0.0.1";
   std::uint16_t http_port = 7411; // 0 = the system chooses
+  tls_files tls;                  // of http; empty: none
   duration dedupe_window = limits::dedupe_window;
   duration retention = limits::retention;
   std::uint64_t retention_bytes = limits::retention_bytes;

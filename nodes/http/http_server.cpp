@@ -118,17 +118,27 @@ result<void> http_server::impl::start() {
   accept();
   thread_ = start_thread([this] { run(); });
   core_->log(http_log_level::info, "http-listening",
-             "http://" + to_string(http_address{core_->settings.address, port()}));
+             (core_->hosts.secured ? "https://" : "http://") +
+                 to_string(http_address{core_->settings.address, port()}));
   return {};
 }
 
 result<void> http_server::impl::listen() {
+  if (core_->settings.tls.given()) {
+    auto identity = load_identity(core_->settings.tls);
+    if (!identity)
+      return identity.error();
+    core_->identity = *std::move(identity);
+  }
   if (auto opened = open(acceptor_, core_->settings); !opened)
     return opened;
   error_code problem;
   const tcp::endpoint here = acceptor_.local_endpoint(problem);
   core_->hosts.loopback = here.address().is_loopback();
+  core_->hosts.secured = core_->settings.tls.given();
   core_->hosts.names = core_->settings.names;
+  core_->hosts.names.insert(core_->hosts.names.end(), core_->identity.names.begin(),
+                            core_->identity.names.end());
   core_->hosts.port = here.port();
   return problem ? result<void>{cannot_listen(core_->settings, problem)} : result<void>{};
 }
@@ -185,7 +195,8 @@ void http_server::impl::serve(tcp::socket socket) {
       return; // not even room to say so
     ++core_->turned_away;
   }
-  auto connection = std::make_shared<http_connection>(core_, std::move(socket), peer, as);
+  auto connection = std::make_shared<http_connection>(core_, std::move(socket), peer, as,
+                                                      from.address().to_string());
   core_->connections.insert(connection);
   connection->start();
   tick();
@@ -273,6 +284,9 @@ http_server::http_server(http_settings settings, node_api& api)
 http_server::~http_server() { stop(); }
 
 result<void> http_server::try_to_listen(const http_settings& settings) {
+  if (settings.tls.given())
+    if (auto identity = load_identity(settings.tls); !identity)
+      return identity.error();
   asio::io_context io;
   tcp::acceptor acceptor{io};
   return open(acceptor, settings);
