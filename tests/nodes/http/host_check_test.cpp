@@ -68,8 +68,8 @@ TEST_CASE("on loopback, Host is a loopback name or address with our port") {
 }
 
 TEST_CASE("a host without a port means port 80") {
-  CHECK(host_allowed("localhost", {true, 80, {}}));
-  CHECK_FALSE(host_allowed("localhost:7411", {true, 80, {}}));
+  CHECK(host_allowed("localhost", {true, 80, false, {}}));
+  CHECK_FALSE(host_allowed("localhost:7411", {true, 80, false, {}}));
 }
 
 TEST_CASE("names in the settings are hosts too, with any port or with theirs") {
