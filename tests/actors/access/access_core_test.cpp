@@ -97,7 +97,8 @@ struct access_world {
     json words{{"role", role}, {"name", name}, {"prefix", "skn_x"}, {"digest", digest_a}};
     if (!life.empty())
       words["expires_in"] = life;
-    return json::parse(answers[ask("token.create", words)].body, nullptr, false);
+    const auto answer = answers.find(ask("token.create", words));
+    return answer == answers.end() ? json{} : json::parse(answer->second.body, nullptr, false);
   }
   errc refusal(const std::string& operation, const json& words) {
     return answers[ask(operation, words)].code;

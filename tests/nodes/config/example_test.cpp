@@ -146,8 +146,8 @@ TEST_CASE("each key's example is accepted in a file and changes what is in force
 TEST_CASE("the defaults of the table are the engine's own") {
   config_problems problems;
   config_values values{default_section("cluster"), default_section("limits"),
-                       default_section("log"), default_section("node"),
-                       default_section("tls"), default_section("agent", "bot")};
+                       default_section("log"),     default_section("node"),
+                       default_section("tls"),     default_section("agent", "bot")};
   const cluster_config built = check_rules(values, {}, problems);
   const cluster_config plain;
   CHECK(built.name == plain.name);

@@ -102,7 +102,7 @@ TEST_CASE("a section in another form is refused with the right one") {
 TEST_CASE("a key outside of any section is refused with the list of sections") {
   CHECK(problems_of("shards = 12\n") ==
         "c.toml:1:1: error: key \"shards\" stands outside of any section; the sections are "
-        "[cluster], [[node]], [agent.NAME], [[route]], [job.NAME], [limits], [log]\n");
+        "[cluster], [[node]], [tls], [agent.NAME], [[route]], [job.NAME], [limits], [log]\n");
 }
 
 TEST_CASE("an unknown key that is near to none comes with all that there are") {
@@ -216,10 +216,10 @@ TEST_CASE("an address that other machines can reach is refused without TLS, with
 
 TEST_CASE("a certificate without its key, and files that are none, are told with their line") {
   CHECK(problems_of("[tls]\ncertificate = \"a.pem\"\n") ==
-        "c.toml:1:1: error: [tls] key: is missing; certificate and key are given together\n");
+        "c.toml:1:2: error: [tls] key: is missing; certificate and key are given together\n");
   CHECK(
       problems_of("[tls]\nkey = \"a.key\"\n") ==
-      "c.toml:1:1: error: [tls] certificate: is missing; certificate and key are given together\n");
+      "c.toml:1:2: error: [tls] certificate: is missing; certificate and key are given together\n");
   CHECK_THAT(problems_of("[tls]\ncertificate = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"\n"),
              Catch::StartsWith("c.toml:2:15: error: [tls] certificate: The certificate "
                                "/nowhere/a.pem cannot be used: No such file or directory."));

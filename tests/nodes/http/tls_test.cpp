@@ -129,8 +129,8 @@ TEST_CASE("a handshake that does not end is ended, and meanwhile others are serv
 
 TEST_CASE("a handshake counts as a connection from its first moment on") {
   http_settings settings = tls_settings();
-  settings.connections_max = 4;
-  settings.connections_reserved = 2;
+  settings.connections_max = 6;
+  settings.connections_reserved = 4; // half of them for one address
   http_fixture fixture{std::move(settings)};
   const raw_client first = fixture.connect();
   const raw_client second = fixture.connect();
