@@ -23,6 +23,8 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr std::chrono::hours certificate_ends_soon{14 * 24};
+
 peer_key key_of(const asio::ip::address& address) {
   peer_key key{};
   if (address.is_v4()) {
@@ -89,6 +91,7 @@ class http_server::impl {
 
  private:
   void run();
+  void warn_of_certificate() const;
 
   // On the server's thread.
   void accept();
@@ -120,7 +123,20 @@ result<void> http_server::impl::start() {
   core_->log(http_log_level::info, "http-listening",
              (core_->hosts.secured ? "https://" : "http://") +
                  to_string(http_address{core_->settings.address, port()}));
+  warn_of_certificate();
   return {};
+}
+
+/// Its clients will not trust it any more, and nobody may have thought of it.
+void http_server::impl::warn_of_certificate() const {
+  const instant ends = core_->identity.not_after;
+  const instant now = core_->api.now();
+  if (!core_->settings.tls.given() || ends > now + certificate_ends_soon)
+    return;
+  core_->log(http_log_level::warning, "certificate-ends",
+             "The certificate " + core_->settings.tls.certificate +
+                 (ends > now ? " is valid until " : " was valid until ") + format_rfc3339(ends) +
+                 ": put a new one there and start again.");
 }
 
 result<void> http_server::impl::listen() {

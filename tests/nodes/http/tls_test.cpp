@@ -171,6 +171,30 @@ TEST_CASE("a client that knows the authority sees through another server") {
   }
 }
 
+TEST_CASE("a certificate that ends soon, or has ended, is told of at the start") {
+  const auto told = [](const pem_pair& pair) {
+    std::string log;
+    http_settings settings = test_settings();
+    settings.tls = {pair.certificate, pair.key, ""};
+    settings.log = [&](http_log_level, std::string_view id, const std::string& text) {
+      log.append(id).append(" ").append(text).append("\n");
+    };
+    { http_fixture fixture{std::move(settings)}; }
+    return log;
+  };
+  // By the clock of the fake node, which stands at 2026-01-31T12:00:00Z.
+  const auto of_node = from_ns(1'769'860'800'000'000'000).time_since_epoch();
+  const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(
+      of_node - std::chrono::system_clock::now().time_since_epoch());
+  const auto valid_for = [&](std::chrono::seconds time) {
+    return authority().issue({.from = ahead - 24h, .to = ahead + time});
+  };
+  CHECK(told(valid_for(24h * 15)).find("certificate-ends") == std::string::npos);
+  CHECK(told(valid_for(24h * 13)).find("certificate-ends The certificate ") != std::string::npos);
+  CHECK(told(valid_for(24h * 13)).find("is valid until 2026-02-13T") != std::string::npos);
+  CHECK(told(valid_for(-1h)).find("was valid until 2026-01-31T11:") != std::string::npos);
+}
+
 TEST_CASE("files that cannot be used are named, with what is wrong") {
   const pem_pair one = authority().issue({.name = "skein.example"});
   const pem_pair two = authority().issue();
