@@ -4,6 +4,7 @@
 // time, which other load on the machine does not touch.
 //
 //   http_ingest [batch=100] [clients=4] [seconds=3]
+#include "actors/access/token_book.hpp"
 #include "nodes/http/http_server.hpp"
 #include "tests/nodes/http/raw_client.hpp"
 
