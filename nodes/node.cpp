@@ -2,6 +2,7 @@
 
 #include "actors/engine.hpp"
 #include "actors/shutdown_core.hpp"
+#include "nodes/access/stored_tokens.hpp"
 #include "nodes/agents/exec_runner.hpp"
 #include "nodes/agents/program_guard.hpp"
 #include "nodes/agents/state_file.hpp"
@@ -265,6 +266,8 @@ result<void> node::impl::open_journal() {
   if (!opened)
     return opened.error();
   store = *std::move(opened);
+  if (auto guarded = check_guarded(options, *store, how.now); !guarded)
+    return guarded;
   if (store->last_commit_at() > how.now + clock_behind_told)
     log(log_level::warn, "store", "clock-behind",
         "the clock says " + format_rfc3339(how.now) + ", but the last commit was at " +
@@ -332,6 +335,7 @@ result<void> node::impl::recover() {
     const auto zone = find_zone(name);
     return zone ? *zone : nullptr;
   };
+  setup.audit_retention = options.retention;
   setup.tell_turns = log_enabled(log_level::debug);
   setup.drained = [this](finish_effect effect) {
     {
@@ -407,6 +411,7 @@ http_settings node::impl::door() const {
   http_settings settings;
   settings.address = options.http_host;
   settings.port = options.http_port;
+  settings.tls = options.tls;
   settings.log = write_http_log;
   return settings;
 }

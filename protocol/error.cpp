@@ -47,6 +47,8 @@ constexpr std::array rows{
     row{errc::state_too_large, "state-too-large", "The state is larger than its limit."},
     row{errc::too_many_hops, "too-many-hops",
         "The event comes from a longer chain of emitted events than is allowed."},
+    row{errc::unauthorized, "unauthorized", "The access token is missing or not valid."},
+    row{errc::forbidden, "forbidden", "The role of the access token does not allow this."},
 
     row{errc::draining, "draining", "The node is shutting down and takes nothing new."},
     row{errc::overloaded, "overloaded", "A queue is at its limit; try again later."},

@@ -59,6 +59,7 @@ inline constexpr std::size_t program_scratch_entries_max = 64;
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16 << 10;
 inline constexpr std::size_t http_header_fields_max = 100;
+inline constexpr std::chrono::seconds http_handshake_timeout{5}; // of TLS
 inline constexpr std::chrono::seconds http_header_timeout{5};
 inline constexpr std::chrono::seconds http_request_timeout{30};
 inline constexpr std::chrono::seconds http_idle_timeout{30};
@@ -240,6 +241,13 @@ inline constexpr std::chrono::milliseconds lease_beat{400}; // between two renew
 inline constexpr std::chrono::seconds leave_patience{2};
 inline constexpr std::uint32_t leave_tries = 5;       // then what runs is stopped
 inline constexpr std::size_t leaving_shards_max = 32; // at once
+
+// Access
+inline constexpr std::size_t tokens_max = 1'000;
+inline constexpr std::chrono::hours token_life_max{10 * 366 * 24};
+inline constexpr std::chrono::minutes token_use_told{1};   // how exactly its last use is kept
+inline constexpr std::size_t audit_text_bytes_max = 1'024; // of one argument in a record
+inline constexpr std::size_t audit_records_a_step = 1'000; // dropped in one commit
 
 // The operator's side
 inline constexpr std::size_t log_value_bytes_max = 1'024; // of a sentence or a field of the log

@@ -1,5 +1,6 @@
 #include "actors/jobs/job_core.hpp"
 
+#include "actors/access/audit.hpp"
 #include "actors/jobs/job_views.hpp"
 #include "protocol/raw_json.hpp"
 
@@ -23,6 +24,12 @@ std::string by_in(const json& words) { return words.value("by", std::string{"api
 void job_core::command(const job_command_in& input) {
   const json words = words_of(input);
   const std::string name = name_in(words);
+  if (!input.by.who.empty()) { // in one commit with what it does
+    const audit_record record =
+        make_audit(input.by, settings_.node, input.operation, words, now_.wall);
+    const std::string key = audit_key(record, "j" + std::to_string(input.ticket));
+    open_->audit = {settings_.audit_agent, {key, false, slice{audit_text(record)}}};
+  }
   for (const char* text : {"by", "why"})
     if (words.value(text, std::string{}).size() > limits::job_note_bytes_max)
       return fail(input.ticket, errc::invalid_argument,

@@ -288,6 +288,8 @@ void job_core::submit() {
   }
   for (auto& each : open_->records)
     op.states.push_back(std::move(each));
+  if (open_->audit && !open_->answers.empty())
+    op.states.push_back(*std::move(open_->audit));
   op.emits = open_->emits;
   for (const auto& [name, before] : open_->before) {
     if (before)

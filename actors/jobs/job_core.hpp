@@ -39,6 +39,7 @@ struct job_command_in {
   std::uint64_t ticket = 0;
   std::string operation; // "job.create"
   std::string arguments; // JSON
+  caller by{};
 };
 /// Its arguments; discarded if they are no JSON.
 nlohmann::json words_of(const job_command_in& input);
@@ -99,7 +100,8 @@ struct job_settings {
   std::vector<std::string> agent_names; // by number
   std::vector<route_table::route> routes;
   job_surroundings around;
-  agent_no jobs_agent{}, states_agent{}, records_agent{};
+  agent_no jobs_agent{}, states_agent{}, records_agent{}, audit_agent{};
+  std::string node; // its name, for the records of what people changed
   /// Those of the configuration: by name, what stands there.
   std::map<std::string, std::string> of_file; // JSON
   bool unclean = false;                       // the last process did not stop in order
@@ -144,8 +146,9 @@ class job_core {
     bool decides = false;           // what is due, or has ended; not a command
     bool of_file = false;           // what the configuration says; again if it is undone
     counters counted;               // what it decides
-    bool starts = false;            // the list of unclean starts has changed
-    std::size_t walked = 0;         // instants that were looked at one by one
+    std::optional<journal::keep_op::kept> audit; // of the command, if it succeeds
+    bool starts = false;                         // the list of unclean starts has changed
+    std::size_t walked = 0;                      // instants that were looked at one by one
     bool empty() const noexcept { return before.empty() && !starts; }
   };
   struct reading {

@@ -135,6 +135,11 @@ std::optional<node_options> read_node_options(context& at, const node_flags& fla
   if (!options || !set_log_level(at, *options, flags, exit))
     return std::nullopt;
   options->dev = dev;
+  if (dev) { // for this machine alone, whatever the file says
+    options->tls = {};
+    if (!is_loopback(options->http_host))
+      options->http_host = node_options{}.http_host;
+  }
   if (!flags.config && flags.node)
     options->settings.node = *flags.node;
   if (flags.data) {
@@ -160,8 +165,8 @@ int run_node(context& at, const node_options& options) {
     return ended ? *ended : complain_of_start(at, options, ended.error());
   }
   const engine_settings& settings = options.settings;
-  const std::string server =
-      "http://" + to_string(http_address{options.http_host, options.http_port});
+  const std::string server = (options.tls.given() ? "https://" : "http://") +
+                             to_string(http_address{options.http_host, options.http_port});
   if (at.global.output == output_format::table)
     at.world.out << fmt::format(
         "node {} would serve {}; loops: {}, agents: {}, routes: {}, data: {}\n", settings.node,

@@ -6,6 +6,7 @@
 #include "nodes/config/config_values.hpp"
 #include "nodes/config/disk_share.hpp"
 #include "nodes/logging/log.hpp"
+#include "nodes/tls/server_identity.hpp"
 
 #include <cstdint>
 #include <map>
@@ -34,6 +35,7 @@ struct cluster_config {
   std::uint64_t retention_bytes = limits::retention_bytes;
   std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   std::vector<node_config> nodes; // never empty: n1 with the defaults if the file has none
+  tls_files tls;
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;
   std::map<std::string, std::string> jobs; // by name: the definition as JSON

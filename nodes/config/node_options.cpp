@@ -69,6 +69,7 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
     for (const node_config& other : config.nodes)
       if (other.name != at->name && can_be_connected_to(other.broker))
         out.peers[other.name] = other.broker;
+  out.tls = config.tls;
   out.dedupe_window = config.dedupe_window;
   out.retention = config.retention;
   out.retention_bytes = config.retention_bytes;

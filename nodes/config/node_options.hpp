@@ -24,6 +24,7 @@ struct node_options {
   bool ephemeral = false; // nothing is kept; store is then "memory:"
   std::string http_host = "127.0.0.1";
   std::uint16_t http_port = 7411;           // 0 = the system chooses
+  tls_files tls;                            // of http; empty: none
   std::string broker;                       // where it listens to other nodes; empty: it does not
   std::map<std::string, std::string> peers; // the other nodes' names and brokers
   duration dedupe_window = limits::dedupe_window;

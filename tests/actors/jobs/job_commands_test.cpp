@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
@@ -374,4 +376,47 @@ TEST_CASE("a history goes on where the page before ended") {
   }
   CHECK(seen == json{"2026-11-29T09:04:00Z", "2026-11-29T09:03:00Z", "2026-11-29T09:02:00Z",
                      "2026-11-29T09:01:00Z", "2026-11-29T09:00:00Z"});
+}
+
+TEST_CASE("what people change is in one commit with the record of who did it") {
+  job_world one;
+  one.by = {"boss", "10.0.0.7"};
+  one.holds_commits = true;
+  one.create("j", every("1h"));
+  CHECK(one.audit().empty());
+  one.commit_one();
+  REQUIRE(one.audit().size() == 1);
+  CHECK(one.audit()[0].who == "boss");
+  CHECK(one.audit()[0].from == "10.0.0.7");
+  CHECK(one.audit()[0].what == "job.create");
+  CHECK(one.audit()[0].target == "j");
+  SECTION("what was refused, by the job or by the store, leaves none") {
+    one.holds_commits = false;
+    one.create("j", every("1h"));
+    one.ask("job.delete", {{"job", "nobody"}});
+    one.refuses = errc::disk_full;
+    one.ask("job.pause", {{"job", "j"}});
+    CHECK(one.audit().size() == 1);
+  }
+  SECTION("nor does what changes nothing, is only looked at, or comes by the clock") {
+    one.holds_commits = false;
+    one.ask("job.resume", {{"job", "j"}}); // it is not paused
+    one.ask("job.describe", {{"job", "j"}});
+    one.ask("job.edit", {{"job", "j"}, {"definition", every("2h")}, {"dry_run", true}});
+    one.run_for(3h);
+    CHECK(one.audit().size() == 1);
+  }
+  SECTION("each change has one, the newest first") {
+    one.holds_commits = false;
+    one.ask("job.pause", {{"job", "j"}, {"why", "so"}});
+    one.by.who = "other";
+    one.ask("job.resume", {{"job", "j"}});
+    one.ask("job.delete", {{"job", "j"}});
+    std::vector<std::string> found;
+    for (const audit_record& each : one.audit())
+      found.push_back(each.who + " " + each.what);
+    std::sort(found.begin(), found.end()); // they are of one moment
+    CHECK(found ==
+          lines{"boss job.create", "boss job.pause", "other job.delete", "other job.resume"});
+  }
 }

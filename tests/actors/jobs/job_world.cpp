@@ -44,6 +44,7 @@ job_world::job_world() {
   jobs_ = must(engine_->agent_number(jobs_agent));
   states_ = must(engine_->agent_number(job_states_agent));
   records_ = must(engine_->agent_number(job_records_agent));
+  audit_ = must(engine_->agent_number(audit_agent));
   open();
 }
 job_world::~job_world() = default;
@@ -72,6 +73,8 @@ void job_world::open() {
   settings.jobs_agent = jobs_;
   settings.states_agent = states_;
   settings.records_agent = records_;
+  settings.audit_agent = audit_;
+  settings.node = "n1";
   settings.of_file = of_file_;
   settings.unclean = unclean_;
   core_ = std::make_unique<job_core>(std::move(settings));
@@ -192,9 +195,16 @@ void job_world::commit_one() {
 json job_world::ask(const std::string& operation, json arguments) {
   std::vector<job_effect> effects;
   const std::uint64_t ticket = ++ticket_;
-  core_->step(job_command_in{ticket, operation, arguments.dump()}, now_, effects);
+  core_->step(job_command_in{ticket, operation, arguments.dump(), by}, now_, effects);
   perform(effects);
   return answer_of_last();
+}
+
+std::vector<audit_record> job_world::audit() {
+  std::vector<audit_record> all;
+  for (const auto& [key, value] : states(audit_, "/", ""))
+    all.push_back(*read_audit(value.view()));
+  return all;
 }
 
 json job_world::answer_of_last() const {

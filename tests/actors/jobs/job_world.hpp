@@ -3,6 +3,7 @@
 // is not in the journal.
 #pragma once
 
+#include "actors/access/audit.hpp"
 #include "actors/jobs/job_core.hpp"
 
 #include <nlohmann/json.hpp>
@@ -75,6 +76,10 @@ class job_world {
   std::vector<std::string> events(const std::string& job);
   event event_of(const std::string& id);
 
+  caller by{}; // who asks; nobody: no record is made of it
+  /// Records of what people changed, newest first.
+  std::vector<audit_record> audit();
+
   bool holds_commits = false; // they wait for commit_one()
   void commit_one();
   errc refuses = errc::none; // the next commits
@@ -94,7 +99,7 @@ class job_world {
 
   std::unique_ptr<journal::engine> engine_;
   std::unique_ptr<job_core> core_;
-  agent_no bot_{}, jobs_{}, states_{}, records_{};
+  agent_no bot_{}, jobs_{}, states_{}, records_{}, audit_{};
   moment now_{at("11-29T08:59:30"), boot_time{std::chrono::hours{1}}};
   std::uint64_t ticket_ = 0;
   std::map<std::uint64_t, api_answer> answers_;

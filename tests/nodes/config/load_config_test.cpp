@@ -102,7 +102,7 @@ TEST_CASE("a section in another form is refused with the right one") {
 TEST_CASE("a key outside of any section is refused with the list of sections") {
   CHECK(problems_of("shards = 12\n") ==
         "c.toml:1:1: error: key \"shards\" stands outside of any section; the sections are "
-        "[cluster], [[node]], [agent.NAME], [[route]], [job.NAME], [limits], [log]\n");
+        "[cluster], [[node]], [tls], [agent.NAME], [[route]], [job.NAME], [limits], [log]\n");
 }
 
 TEST_CASE("an unknown key that is near to none comes with all that there are") {
@@ -202,14 +202,27 @@ TEST_CASE("names with other characters are refused") {
              Catch::StartsWith("c.toml:1:8: error: [agent.a b]: the agent's name has other"));
 }
 
-TEST_CASE("an address that other machines can reach is refused with the reason") {
-  CHECK(problems_of("[[node]]\nname = \"n1\"\nhttp = \"0.0.0.0:7411\"\n") ==
-        "c.toml:3:8: error: [[node]] http: read \"0.0.0.0:7411\", which other machines can reach; "
-        "that needs tokens and TLS, which this version does not have; legal is a loopback address: "
-        "\"127.0.0.1:PORT\", \"[::1]:PORT\" or \"localhost:PORT\"\n");
+TEST_CASE("an address that other machines can reach is refused without TLS, with what to do") {
+  CHECK(
+      problems_of("[[node]]\nname = \"n1\"\nhttp = \"0.0.0.0:7411\"\n") ==
+      "c.toml:3:8: error: [[node]] http: read \"0.0.0.0:7411\", which other machines can reach; "
+      "that needs TLS and a token; give certificate and key in [tls], and make a token before the "
+      "start: skein token create --role admin --config FILE; or legal is \"127.0.0.1:PORT\"\n");
   CHECK(problems_of("[[node]]\nname = \"n1\"\nhttp = \"7411\"\n") ==
-        "c.toml:3:8: error: [[node]] http: read \"7411\"; legal is a loopback address: "
-        "\"127.0.0.1:PORT\", \"[::1]:PORT\" or \"localhost:PORT\"\n");
+        "c.toml:3:8: error: [[node]] http: read \"7411\"; legal is an address: "
+        "\"127.0.0.1:PORT\", \"[::1]:PORT\", \"localhost:PORT\" or, with [tls], another one of "
+        "this machine\n");
+}
+
+TEST_CASE("a certificate without its key, and files that are none, are told with their line") {
+  CHECK(problems_of("[tls]\ncertificate = \"a.pem\"\n") ==
+        "c.toml:1:2: error: [tls] key: is missing; certificate and key are given together\n");
+  CHECK(
+      problems_of("[tls]\nkey = \"a.key\"\n") ==
+      "c.toml:1:2: error: [tls] certificate: is missing; certificate and key are given together\n");
+  CHECK_THAT(problems_of("[tls]\ncertificate = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"\n"),
+             Catch::StartsWith("c.toml:2:15: error: [tls] certificate: The certificate "
+                               "/nowhere/a.pem cannot be used: No such file or directory."));
 }
 
 TEST_CASE("an empty folder is refused") {
