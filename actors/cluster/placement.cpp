@@ -3,7 +3,7 @@
 #include "protocol/check.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <bit>
 #include <queue>
 #include <tuple>
 
@@ -11,20 +11,15 @@ namespace skein {
 
 namespace {
 
-/// A fixed shuffle, so that not always the shards of low numbers move. (The finalizer of
-/// splitmix64.)
-std::uint64_t mixed(std::uint64_t value) noexcept {
-  value += 0x9e3779b97f4a7c15ull;
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebull;
-  return value ^ (value >> 31);
-}
-
+/// Not always the shards of low numbers move: a multiplication by an odd number visits each number
+/// below a power of two once.
 std::vector<std::uint32_t> shuffled(std::size_t shards) {
-  std::vector<std::uint32_t> order(shards);
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(),
-            [](std::uint32_t a, std::uint32_t b) { return mixed(a) < mixed(b); });
+  const std::uint64_t mask = std::bit_ceil(shards) - 1;
+  std::vector<std::uint32_t> order;
+  order.reserve(shards);
+  for (std::uint64_t i = 0; i <= mask; ++i)
+    if (const std::uint64_t next = i * 0x9e3779b97f4a7c15ull & mask; next < shards)
+      order.push_back(static_cast<std::uint32_t>(next));
   return order;
 }
 
