@@ -551,12 +551,17 @@ void engine::act(caller by, std::string operation, std::string arguments_json,
                                                   std::move(arguments_json), std::move(done)}));
   if (by.who.empty())
     return look->ask(operation, arguments_json, std::move(done));
+  look->ask(operation, arguments_json, recorded(by, operation, arguments_json, std::move(done)));
+}
+
+std::function<void(api_answer)> engine::recorded(const caller& by, const std::string& operation,
+                                                 const std::string& arguments_json,
+                                                 std::function<void(api_answer)> done) {
   audit_record record = audit_of(by, impl_->setup.settings.node, operation, arguments_json, now());
-  look->ask(operation, arguments_json,
-            [keeper = impl_->keeper, record = std::move(record),
-             done = std::move(done)](api_answer answer) mutable {
-              write_down(keeper, std::move(record), std::move(answer), std::move(done));
-            });
+  return [keeper = impl_->keeper, record = std::move(record),
+          done = std::move(done)](api_answer answer) mutable {
+    write_down(keeper, std::move(record), std::move(answer), std::move(done));
+  };
 }
 
 const token_book& engine::tokens() const { return *impl_->book; }

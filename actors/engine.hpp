@@ -99,6 +99,11 @@ class engine : public node_api {
   void act(caller by, std::string operation, std::string arguments_json,
            std::function<void(api_answer)> done) override;
   const token_book& tokens() const override;
+  /// What is to be called, once, with the answer of a change that is made elsewhere: its record is
+  /// there before `done` is. From start() until stop().
+  std::function<void(api_answer)> recorded(const caller& by, const std::string& operation,
+                                           const std::string& arguments_json,
+                                           std::function<void(api_answer)> done);
   std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override;
   void resume(std::uint64_t subscription) override;
   void unsubscribe(std::uint64_t subscription) override;

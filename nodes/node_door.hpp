@@ -1,7 +1,7 @@
 // What a node offers at its HTTP door: the engine's calls, and what other parts of the node answer.
 #pragma once
 
-#include "actors/api.hpp"
+#include "actors/engine.hpp"
 
 #include <atomic>
 
@@ -12,7 +12,7 @@ class peer_office;
 class node_door : public node_api {
  public:
   /// The engine outlives it.
-  explicit node_door(node_api& engine) : engine_{engine} {}
+  explicit node_door(class engine& engine) : engine_{engine} {}
   /// From now on until it is called with nullptr; then questions for it are refused.
   void attach(peer_office* peers) { peers_.store(peers); }
 
@@ -28,6 +28,9 @@ class node_door : public node_api {
   }
   void ask(std::string operation, std::string arguments_json,
            std::function<void(api_answer)> done) override;
+  void act(caller by, std::string operation, std::string arguments_json,
+           std::function<void(api_answer)> done) override;
+  const token_book& tokens() const override { return engine_.tokens(); }
   std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override {
     return engine_.subscribe(std::move(filter), std::move(deliver));
   }
@@ -37,7 +40,7 @@ class node_door : public node_api {
   void metrics(std::function<void(std::string)> done) override { engine_.metrics(std::move(done)); }
 
  private:
-  node_api& engine_;
+  class engine& engine_;
   std::atomic<peer_office*> peers_{nullptr};
 };
 
