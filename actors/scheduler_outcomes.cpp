@@ -278,43 +278,65 @@ void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
     settle_start(slot, verdict);
 }
 
-void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
-                                   const journal::op_result& verdict, instant at) {
-  live_delivery& delivery = lanes_.deliveries[slot];
-  live_event& event = lanes_.events[delivery.event];
-  if (verdict.status == journal::op_status::fenced)
-    return is_fenced(event.id.shard, op.epoch); // it goes with its shard
-  if (verdict.status == journal::op_status::emit_conflict) {
-    ++event.open; // nothing of it was applied: the delivery ends otherwise
-    event.count_end(op.state, -1);
-    finish_without_turn(slot, delivery_state::dead, errc::identity_conflict,
-                        "emitted event " + std::to_string(verdict.emit) +
-                            " has the identity of another event");
-    return;
+/// Whether nothing of it was applied: then the delivery ends otherwise, later, or with its shard.
+bool scheduler_core::is_not_applied(std::uint32_t slot, journal::finish_op& op,
+                                    const journal::op_result& verdict) {
+  live_event& event = lanes_.events[lanes_.deliveries[slot].event];
+  if (verdict.status == journal::op_status::fenced) {
+    is_fenced(event.id.shard, op.epoch);
+    return true;
   }
   if (verdict.status == journal::op_status::dedupe_full) {
     tell_window_is_full();
     defer(slot, std::move(op)); // no room for what it emits: the turn is not run again for that
-    return;
+    return true;
   }
-  if (verdict.status == journal::op_status::applied) {
-    count_outcome(op.state);
-    if (settings_.tell_turns)
-      log(log_severity::debug, "delivery-ended",
-          std::string{to_string(op.state)} + " at attempt " + std::to_string(op.attempt), slot);
-    if (op.state == delivery_state::dead)
-      log(log_severity::warning, "delivery-dead",
-          "dead letter: " + turn_error_text(op.code, op.error), slot);
-    if (op.state_of_key && delivery.lane != no_slot) {
-      keep_state(delivery.lane, *op.state_of_key);
-      settings_.agents[raw(delivery.agent)].has_state = true;
-    }
-  } else if (verdict.status == journal::op_status::already_terminal) {
+  if (verdict.status != journal::op_status::emit_conflict)
+    return false;
+  ++event.open;
+  event.count_end(op.state, -1);
+  finish_without_turn(slot, delivery_state::dead, errc::identity_conflict,
+                      "emitted event " + std::to_string(verdict.emit) +
+                          " has the identity of another event");
+  return true;
+}
+
+void scheduler_core::count_finish(std::uint32_t slot, const journal::finish_op& op,
+                                  const journal::op_result& verdict) {
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  live_event& event = lanes_.events[delivery.event];
+  if (verdict.status == journal::op_status::already_terminal) {
     event.count_end(op.state, -1);
     event.count_end(verdict.actual, +1);
-  } else {
-    log(log_severity::error, "outcome-refused", "the journal refused an outcome", slot);
+    return;
   }
+  if (verdict.status != journal::op_status::applied)
+    return log(log_severity::error, "outcome-refused", "the journal refused an outcome", slot);
+  count_outcome(op.state);
+  if (settings_.tell_turns)
+    log(log_severity::debug, "delivery-ended",
+        std::string{to_string(op.state)} + " at attempt " + std::to_string(op.attempt), slot);
+  if (op.state == delivery_state::dead)
+    log(log_severity::warning, "delivery-dead",
+        "dead letter: " + turn_error_text(op.code, op.error), slot);
+  if (op.state_of_key && delivery.lane != no_slot) {
+    keep_state(delivery.lane, *op.state_of_key);
+    settings_.agents[raw(delivery.agent)].has_state = true;
+  }
+  if (op.state != delivery_state::cancelled)
+    return;
+  if (const auto asked = cancels_.find(event.id.sequence); asked != cancels_.end())
+    for (cancel_context& each : asked->second)
+      ++each.cancelled;
+}
+
+void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
+                                   const journal::op_result& verdict, instant at) {
+  if (is_not_applied(slot, op, verdict))
+    return;
+  count_finish(slot, op, verdict);
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  const live_event& event = lanes_.events[delivery.event];
   if (delivery.alone)
     end_alone_turn();
   const event_id id = event.id;
@@ -329,10 +351,6 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
                            : leaves && event.away == 0;
   const delivery_state event_ended_as =
       verdict.event_end != delivery_state::pending ? verdict.event_end : event.ended_as();
-  if (op.state == delivery_state::cancelled && verdict.status == journal::op_status::applied)
-    if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
-      for (cancel_context& each : asked->second)
-        ++each.cancelled;
   if (delivery.lane != no_slot && lanes_.lanes[delivery.lane].size == 1 &&
       lanes_.lanes[delivery.lane].reading)
     unpark(delivery.lane, false); // it goes before what it waits for comes

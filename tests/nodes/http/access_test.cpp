@@ -126,7 +126,8 @@ TEST_CASE("what each route needs is what it should be") {
   }
   CHECK(of_everybody == std::set<std::string>{"GET /healthz"});
   CHECK(of_producers == std::set<std::string>{"POST /v1/events"});
-  CHECK(others == std::set<std::string>{"GET /v1/audit", "GET /v1/tokens"}); // admins alone
+  CHECK(others ==
+        std::set<std::string>{"GET /v1/audit", "GET /v1/peers", "GET /v1/tokens"}); // admins alone
 }
 
 TEST_CASE("on loopback nobody needs a token, but one that is shown must be valid") {
