@@ -126,9 +126,9 @@ class rebuilding {
     if (!made)
       return made.error();
     writer_ = std::move(*made);
-    writer_->begin_at(kept_, oldest());
+    writer_->begin_at(kept_, oldest_);
     if (times_.empty() && raw(kept_.first_commit) > 1)
-      writer_->was_commit(kept_.first_commit, oldest());
+      writer_->was_commit(kept_.first_commit, oldest_);
     for (const auto& [number, at] : times_)
       writer_->was_commit(commit_no{static_cast<std::uint64_t>(number)}, from_ns(at));
     return {};
@@ -167,8 +167,19 @@ class rebuilding {
     return !found_.has_dead(number);
   }
 
-  /// The time of the oldest commit that can be read.
-  instant oldest() const { return times_.empty() ? options_.now : from_ns(times_.front().second); }
+  /// When the oldest commit was made that is kept. If none of them can be read, its first event
+  /// tells, or the next one that can be read; all before it were accepted no later.
+  instant oldest() {
+    if (!times_.empty())
+      return from_ns(times_.front().second);
+    for (auto each = static_cast<std::int64_t>(kept_.first_event); each <= last_event_; ++each)
+      if (const auto row = found_.event(each))
+        return from_ns(row->at);
+    for (std::int64_t each = last_event_; each > 0; --each) // those of no commit that is kept
+      if (const auto row = found_.event(each))
+        return std::max(options_.now, from_ns(row->at));
+    return options_.now;
+  }
 
   /// Which commits can be read, and what they say that is missing.
   void read_commits() {
@@ -192,6 +203,7 @@ class rebuilding {
             missing_attempts_.emplace(each.id, each.attempt);
     }
     last_event_ = std::max(last_event_, next_event - 1);
+    oldest_ = oldest();
     report_.last = commit_no{static_cast<std::uint64_t>(last_commit_)};
     if (report_.marked && raw(*report_.marked) > raw(report_.last))
       report_.commits_gone = lost_range{raw(report_.last) + 1, raw(*report_.marked)};
@@ -338,7 +350,7 @@ class rebuilding {
     const auto at =
         std::lower_bound(times_.begin(), times_.end(), static_cast<std::int64_t>(raw(number)),
                          [](const auto& each, std::int64_t wanted) { return each.first < wanted; });
-    return at == times_.end() ? oldest() : from_ns(at->second);
+    return at == times_.end() ? oldest_ : from_ns(at->second);
   }
 
   bool read_outcome(const delivery_id& of, instant accepted, delivery_record& into) {
@@ -379,7 +391,7 @@ class rebuilding {
     record.accepted = commit != nullptr ? std::max(from_ns(commit->at), before_) : before_;
     record.priority = priority_class::background;
     if (record.accepted == no_instant)
-      record.accepted = oldest();
+      record.accepted = oldest_;
     std::size_t known = 0;
     std::vector<std::optional<delivery_record>> ends(limits::deliveries_per_event_max);
     for (std::uint8_t i = 0; i < limits::deliveries_per_event_max; ++i) {
@@ -463,6 +475,7 @@ class rebuilding {
   const repair_options& options_;
   std::unique_ptr<history_writer> writer_;
   kept_part kept_;
+  instant oldest_ = no_instant; // see oldest()
   agent_no lost_agent_{};
   std::int64_t last_commit_ = 0;
   std::int64_t last_event_ = 0;

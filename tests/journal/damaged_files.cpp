@@ -187,6 +187,8 @@ void damaged_files::check(const file_map& files) {
   CHECK((after == before));
   options.apply = true;
   const auto done = repair_sqlite(options);
+  INFO((told ? std::string{} : "told: " + to_string(told.error())));
+  INFO((done ? std::string{} : "done: " + to_string(done.error())));
   REQUIRE(told.ok() == done.ok());
   if (!done) {
     INFO(to_string(done.error()));

@@ -7,6 +7,7 @@
 // frame; and it is cut before, in the header of, and in each frame. A page of the file that is cut
 // reads as zeros from there on: each is cut in two places.
 #include "journal/high_water.hpp"
+#include "journal/sqlite_db.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "journal/store_lock.hpp"
 #include "journal/store_swap.hpp"
@@ -140,6 +141,20 @@ TEST_CASE("a byte that changes anywhere is repaired where retention has dropped 
   damaged_files store{60, false, true};
   change_bytes(store, "journal.db", 4'999 * coarser);
   CHECK(store.repaired() > 0);
+}
+
+TEST_CASE("where no commit can be read, what is kept begins with its first event") {
+  damaged_files store{60, false, true}; // the clock of a repair in these tests is before all of it
+  auto files = store.whole();
+  temp_dir folder;
+  lay_files(folder.path() + "/store", files);
+  auto db = must(database::open(folder.path() + "/store/journal.db", {}));
+  const auto root =
+      must(db.number("SELECT rootpage FROM sqlite_master WHERE name = 'commits'"));
+  const auto at = static_cast<std::size_t>(root - 1) * page;
+  files["journal.db"].replace(at, page, std::string(page, '\0'));
+  store.check(files);
+  CHECK(store.repaired() == 1);
 }
 
 TEST_CASE("one damaged frame of the log takes nothing of what follows it") {
