@@ -158,7 +158,6 @@ void lane_set::ripen(std::uint32_t slot) {
 
 void lane_set::hold(std::uint32_t lane_slot) {
   lane& which = lanes[lane_slot];
-  SKEIN_CHECK(!pure(which.agent));
   ++which.stopping;
   if (which.queued_as != priority_classes)
     unqueue(which);
@@ -361,25 +360,27 @@ void lane_set::count_active(lane& which, int by) noexcept {
   active_[raw(which.shard)] += static_cast<std::uint32_t>(by);
 }
 
-void lane_set::freeze(shard_id shard, bool frozen) {
-  frozen_[raw(shard)] = frozen;
-  for (const std::uint32_t each : lanes_of(shard))
+void lane_set::freeze(const shard_set& shards, bool frozen) {
+  for (std::size_t shard = 0; shard < shards.size(); ++shard)
+    if (shards[shard])
+      frozen_[shard] = frozen;
+  for (const std::uint32_t each : lanes_of(shards))
     offer_ready(each);
 }
 
-std::vector<std::uint32_t> lane_set::lanes_of(shard_id shard) const {
+std::vector<std::uint32_t> lane_set::lanes_of(const shard_set& shards) const {
   std::vector<std::uint32_t> slots;
   for_each_lane([&](std::uint32_t slot) {
-    if (lanes[slot].shard == shard)
+    if (shards[raw(lanes[slot].shard)])
       slots.push_back(slot);
   });
   return slots;
 }
 
-std::vector<std::uint32_t> lane_set::deliveries_of(shard_id shard) const {
+std::vector<std::uint32_t> lane_set::deliveries_of(const shard_set& shards) const {
   std::vector<std::uint32_t> slots;
   for (std::uint32_t event = 0; event < events.slots(); ++event)
-    if (events[event].id.shard == shard && events[event].id)
+    if (events[event].id && shards[raw(events[event].id.shard)])
       for (std::uint32_t at = events[event].first_delivery; at != no_slot;
            at = deliveries[at].next_sibling)
         slots.push_back(at);

@@ -155,6 +155,9 @@ struct lane {
   slice state;
 };
 
+/// Which shards; by number.
+using shard_set = std::vector<bool>;
+
 class lane_set {
  public:
   struct agent_traits {
@@ -194,7 +197,7 @@ class lane_set {
   void enter(std::uint32_t delivery, std::string_view key, instant ready_at, bool ripe = true);
   void ripen(std::uint32_t delivery);
   /// The turn of a delivery that is being ended by other means goes on until its runner says
-  /// otherwise. Meanwhile the lane starts nothing and stays, even empty. Not for pure agents.
+  /// otherwise. Meanwhile the lane starts nothing and stays, even empty.
   void hold(std::uint32_t lane);
   void let_go(std::uint32_t lane);
   /// waiting or retrying -> `to`: the delivery joins the active part of its lane.
@@ -227,13 +230,13 @@ class lane_set {
   void offer_ready(std::uint32_t lane, bool goes_first = false);
 
   /// Nothing of a frozen shard's lanes starts.
-  void freeze(shard_id shard, bool frozen);
-  bool is_frozen(shard_id shard) const noexcept { return frozen_[raw(shard)]; }
+  void freeze(const shard_set& shards, bool frozen);
   /// Deliveries of the shard from starting to closing, as far as they are in lanes.
   std::size_t active_of(shard_id shard) const noexcept { return active_[raw(shard)]; }
-  /// Every delivery that is here of events of this shard.
-  std::vector<std::uint32_t> deliveries_of(shard_id shard) const;
-  std::vector<std::uint32_t> lanes_of(shard_id shard) const;
+  /// Every delivery that is here of events of these shards; their lanes. Each looks at all there
+  /// are, once.
+  std::vector<std::uint32_t> deliveries_of(const shard_set& shards) const;
+  std::vector<std::uint32_t> lanes_of(const shard_set& shards) const;
 
   /// How many lanes of this agent could start a turn now.
   std::size_t ready_count(agent_no agent) const noexcept { return agents_[raw(agent)].ready; }

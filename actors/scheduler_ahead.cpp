@@ -106,14 +106,20 @@ void scheduler_core::on(timers_in& input) {
     return;
   }
   if (input.past)
-    take_past(of, *input.page);
+    take_past(input.tenure, *input.page);
   else
     take_near(input.tenure, *input.page);
 }
 
-void scheduler_core::take_past(tenure& of, const journal::timer_page& page) {
+/// Of the timers of a page, those of the tenure's shards count.
+bool scheduler_core::is_of(std::uint32_t number, const journal::timer& which) const noexcept {
+  return is_here(which.event.shard) && tenure_no_of(which.event.shard) == number;
+}
+
+void scheduler_core::take_past(std::uint32_t number, const journal::timer_page& page) {
+  tenure& of = tenures_.at(number);
   for (const journal::timer& each : page.timers)
-    if (each.expiry)
+    if (each.expiry && is_of(number, each))
       fire_timer(each.event.sequence, true);
   of.past_is_known = !page.more;
   if (!page.timers.empty())
@@ -124,7 +130,7 @@ void scheduler_core::take_near(std::uint32_t number, const journal::timer_page& 
   tenure& of = tenures_.at(number);
   std::vector<std::uint64_t> sleepers;
   for (const journal::timer& each : page.timers) {
-    if (!is_here(each.event.shard) || tenure_no_of(each.event.shard) != number) {
+    if (!is_of(number, each)) {
       of.known_timers.erase(each);
       continue; // another tenure's, or another node's by now
     }
@@ -159,7 +165,7 @@ void scheduler_core::take_sleepers(rows_asked& asked, rows_read& read) {
     return;
   }
   for (journal::pending_delivery& row : *read) {
-    if (is_taken_out(row.delivery) || !is_here(row.delivery.event.shard))
+    if (is_taken_out(row.delivery))
       continue;
     const std::uint32_t slot = bring_in(row);
     put_to_sleep(lanes_.deliveries[slot].event, row.key, row.due);

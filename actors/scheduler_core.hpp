@@ -167,18 +167,21 @@ class scheduler_core {
   void on(leave_in& input);
   void on(stay_in& input);
   void on(lose_in& input);
-  void lose(shard_id shard);
+  void lose(const std::vector<shard_id>& shards);
   void is_fenced(shard_id shard, epoch_no epoch);
-  void stop_turns_of(shard_id shard);
+  void stop_turns_of(const shard_set& shards);
   void keep_until_answered(const journal::operation& op);
   void give_up_what_is_quiet();
   bool is_quiet(shard_id shard) const;
   bool has_deferred_of(shard_id shard) const;
-  void drop_deferred_of(shard_id shard);
-  void forget_shard(shard_id shard);
-  void end_if_empty(std::uint32_t number);
-  void forget_askers_of(shard_id shard);
-  void hold_for_stopped(std::uint32_t delivery);
+  void drop_deferred_of(const shard_set& shards);
+  void forget(const shard_set& shards);
+  void end_empty_tenures();
+  void forget_askers_of(const shard_set& shards);
+  void enter_lane(std::uint32_t delivery, std::string_view key, instant ready_at, bool ripe);
+  shard_set set_of(const std::vector<shard_id>& shards) const;
+  /// It leaves, or is lost: nothing of it starts.
+  bool goes(shard_id shard) const noexcept { return shards_[raw(shard)].at != shard_stage::held; }
   bool takes_events_of(shard_id shard) const noexcept;
   epoch_no epoch_of(shard_id shard) const { return shards_[raw(shard)].epoch; }
   std::uint32_t tenure_no_of(shard_id shard) const { return shards_[raw(shard)].tenure; }
@@ -203,6 +206,7 @@ class scheduler_core {
   void forget(std::uint32_t delivery);
   void top_up();
   void top_up_agent(agent_no agent);
+  void top_up_from(std::uint32_t tenure_no, agent_no agent, std::size_t& coming);
   std::size_t coming_to(agent_no agent) const noexcept;
   void top_up_lane(std::uint32_t lane_slot);
   void begin_portion(away_list& list, const list_owner& owner, std::size_t room);
@@ -218,6 +222,7 @@ class scheduler_core {
   void take_portion(const list_owner& owner, rows_read& read);
   void enter_row(journal::pending_delivery& row);
   void end_crashed();
+  void leave_out_foreign(const rows_asked& asked, rows_read& read) const;
   void take_unreadable(rows_read& read);
   void end_unreadable();
   std::uint32_t bring_in(journal::pending_delivery& row);
@@ -241,7 +246,8 @@ class scheduler_core {
   void look_ahead();
   void look_ahead(std::uint32_t number);
   void on(timers_in& input);
-  void take_past(tenure& of, const journal::timer_page& page);
+  bool is_of(std::uint32_t number, const journal::timer& which) const noexcept;
+  void take_past(std::uint32_t number, const journal::timer_page& page);
   void take_near(std::uint32_t number, const journal::timer_page& page);
   void take_sleepers(rows_asked& asked, rows_read& read);
   void know_ahead(tenure& of);
@@ -293,7 +299,7 @@ class scheduler_core {
   void fire_timer(std::uint64_t sequence, bool expiry);
   void end_alone_turn();
   void give_back_slot(agent_no agent);
-  void stop_turn(std::uint32_t delivery);
+  void stop_turn(std::uint32_t delivery, bool holds_lane);
   void end_by_word(std::uint32_t delivery, delivery_state state, std::string text);
   bool may_start_one() const;
 
@@ -376,6 +382,7 @@ class scheduler_core {
     std::size_t reading = 0; // lanes that wait for the store; each will use a slot
     std::vector<dispatched_turn> batch;
     std::size_t batch_bytes = 0;
+    std::uint32_t served = 0; // the tenure from whose list a portion was begun last
   };
 
   static constexpr std::uint32_t no_tenure = ~0u;
@@ -422,12 +429,9 @@ class scheduler_core {
   std::uint64_t answered_ = 0;
   std::vector<lane_place> due_now_; // since the last finish: events that became due
   std::deque<ripening> ripening_;
-  /// Dispatched turns whose deliveries are over or about to be, or were given up with their shard.
-  struct stopped_turn {
-    epoch_no epoch{};
-    std::uint32_t lane = no_slot; // that waits for it
-  };
-  std::unordered_map<turn_id, stopped_turn, hash_of_id> stopped_;
+  /// Dispatched turns whose deliveries are over or about to be, or were given up with their shard;
+  /// the lane that waits for each. By the epoch too: the same turn may run again meanwhile.
+  std::map<std::pair<turn_id, epoch_no>, std::uint32_t> stopped_;
   struct remembered {
     frame_header request;
     slice answer;

@@ -288,7 +288,7 @@ void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
   // way with it is answered, as one that sleeps until then.
   live_event& owner = lanes_.events[event];
   const bool ripe = due <= owner.accepted;
-  lanes_.enter(delivery, key, lanes_.deliveries[delivery].ready_at, ripe);
+  enter_lane(delivery, key, lanes_.deliveries[delivery].ready_at, ripe);
   if (!ripe)
     has_become_due({lanes_.deliveries[delivery].ready_at, owner.id.sequence});
 }

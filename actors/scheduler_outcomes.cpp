@@ -27,11 +27,11 @@ void scheduler_core::on_outcomes(const frame_header& header, outcomes& body) {
 }
 
 void scheduler_core::take_outcome(turn_outcome& outcome) {
-  if (const auto stopped = stopped_.find(outcome.turn);
-      stopped != stopped_.end() && stopped->second.epoch == outcome.epoch) {
+  if (const auto stopped = stopped_.find({outcome.turn, outcome.epoch});
+      stopped != stopped_.end()) {
     --running_;
-    if (stopped->second.lane != no_slot)
-      lanes_.let_go(stopped->second.lane);
+    if (stopped->second != no_slot)
+      lanes_.let_go(stopped->second);
     stopped_.erase(stopped);
     return; // its delivery is over, or about to be, by our word, or is another node's
   }
@@ -237,9 +237,16 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
 /// Cancelled or expired, whatever the delivery does now, unless its outcome is with the journal:
 /// then that one wins. Outcomes of later turns of a pure lane that waited for this one are used.
 void scheduler_core::end_by_word(std::uint32_t slot, delivery_state state, std::string text) {
+  const shard_id shard = lanes_.events[lanes_.deliveries[slot].event].id.shard;
+  if (shards_[raw(shard)].lost) // it is not ours to end any more
+    return;
   if (lanes_.deliveries[slot].at == stage::closing && !withdraw_deferred(slot))
     return;
-  stop_turn(slot);
+#ifdef SKEIN_BUG_LANE_FORGETS_STOPPED_TURN
+  stop_turn(slot, false);
+#else
+  stop_turn(slot, !lanes_.pure(lanes_.deliveries[slot].agent));
+#endif
   finish_without_turn(slot, state, errc::none, std::move(text));
   if (const std::uint32_t lane_slot = lanes_.deliveries[slot].lane; lane_slot != no_slot)
     settle_lane(lane_slot);
@@ -247,20 +254,15 @@ void scheduler_core::end_by_word(std::uint32_t slot, delivery_state state, std::
 
 /// The turn is told to stop. Until its runner reports it, it counts as running, and the lane of an
 /// agent that is not pure waits for it (promise 4).
-void scheduler_core::stop_turn(std::uint32_t slot) {
+void scheduler_core::stop_turn(std::uint32_t slot, bool holds_lane) {
   const live_delivery& delivery = lanes_.deliveries[slot];
   if (delivery.at != stage::running)
     return;
   const turn_id turn{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts + 1};
   send_reliable(agent_at(delivery.agent),
                 cancel_turns{settings_.agents[raw(delivery.agent)].name, {turn}});
-#ifdef SKEIN_BUG_LANE_FORGETS_STOPPED_TURN
-  const bool holds_lane = false;
-#else
-  const bool holds_lane = !lanes_.pure(delivery.agent);
-#endif
-  stopped_.emplace(turn, stopped_turn{epoch_of(turn.delivery.event.shard),
-                                      holds_lane ? delivery.lane : no_slot});
+  stopped_.emplace(std::pair{turn, epoch_of(turn.delivery.event.shard)},
+                   holds_lane ? delivery.lane : no_slot);
   if (holds_lane)
     lanes_.hold(delivery.lane);
 }
@@ -286,9 +288,13 @@ bool scheduler_core::is_not_applied(std::uint32_t slot, journal::finish_op& op,
     is_fenced(event.id.shard, op.epoch);
     return true;
   }
-  if (verdict.status == journal::op_status::dedupe_full) {
+  if (verdict.status == journal::op_status::dedupe_full)
     tell_window_is_full();
-    defer(slot, std::move(op)); // no room for what it emits: the turn is not run again for that
+  // No room for what it emits, or a shard that it emits to has just changed hands: the turn is not
+  // run again for that.
+  if (verdict.status == journal::op_status::dedupe_full ||
+      verdict.status == journal::op_status::emit_fenced) {
+    defer(slot, std::move(op));
     return true;
   }
   if (verdict.status != journal::op_status::emit_conflict)
@@ -430,11 +436,10 @@ void scheduler_core::drop_body(live_event& event) {
 void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {
   --starts_;
   live_delivery& delivery = lanes_.deliveries[slot];
-  if (verdict.status == journal::op_status::fenced) {
-    const shard_id shard = lanes_.events[delivery.event].id.shard;
+  const shard_id shard = lanes_.events[delivery.event].id.shard;
+  if (verdict.status == journal::op_status::fenced)
     is_fenced(shard, epoch_of(shard));
-  }
-  if (delivery.at != stage::starting || !starting_ ||
+  if (delivery.at != stage::starting || !starting_ || goes(shard) ||
       verdict.status != journal::op_status::applied) {
     give_back_slot(delivery.agent);
     if (delivery.at == stage::starting)

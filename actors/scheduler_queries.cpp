@@ -184,14 +184,14 @@ void scheduler_core::event_ended(event_id event, delivery_state state) {
 }
 
 /// Its events are another's: whoever waits for them asks there.
-void scheduler_core::forget_askers_of(shard_id shard) {
+void scheduler_core::forget_askers_of(const shard_set& shards) {
   const auto let_go = [&](auto& by_event) {
     for (auto next = by_event.begin(); next != by_event.end();) {
       auto& askers = next->second;
       for (const auto& each : askers)
-        if (each.event.shard == shard)
+        if (shards[raw(each.event.shard)])
           answer_to(each.asker, each.request, errc::not_owner, std::string{not_here});
-      std::erase_if(askers, [&](const auto& each) { return each.event.shard == shard; });
+      std::erase_if(askers, [&](const auto& each) { return shards[raw(each.event.shard)]; });
       next = askers.empty() ? by_event.erase(next) : std::next(next);
     }
   };

@@ -30,16 +30,19 @@ void scheduler_core::on(adopt_in& input) {
     recover(each);
 }
 
-/// A turn of its delivery may still run here, from the time when the shard was here before.
-void scheduler_core::hold_for_stopped(std::uint32_t slot) {
-  if (stopped_.empty() || lanes_.pure(lanes_.deliveries[slot].agent))
+/// A turn of its delivery may still run here, from the time when the shard was here before: the
+/// lane waits for it, whatever the agent is.
+void scheduler_core::enter_lane(std::uint32_t slot, std::string_view key, instant ready_at,
+                                bool ripe) {
+  lanes_.enter(slot, key, ready_at, ripe);
+  if (stopped_.empty())
     return;
-  const delivery_id id{lanes_.events[lanes_.deliveries[slot].event].id,
-                       lanes_.deliveries[slot].index};
-  for (auto& [turn, stopped] : stopped_)
-    if (turn.delivery == id && stopped.lane == no_slot) {
-      stopped.lane = lanes_.deliveries[slot].lane;
-      lanes_.hold(stopped.lane);
+  const live_delivery& entered = lanes_.deliveries[slot];
+  const delivery_id id{lanes_.events[entered.event].id, entered.index};
+  for (auto& [which, lane_slot] : stopped_)
+    if (which.first.delivery == id && lane_slot == no_slot) {
+      lane_slot = entered.lane;
+      lanes_.hold(lane_slot);
     }
 }
 
@@ -50,65 +53,72 @@ bool scheduler_core::takes_events_of(shard_id shard) const noexcept {
 // ---- going ------------------------------------------------------------------------------------
 
 void scheduler_core::on(leave_in& input) {
+  std::vector<shard_id> leaving;
   for (const shard_id each : input.shards) {
-    if (!is_here(each) || shards_[raw(each)].at != shard_stage::held)
+    if (!is_here(each) || goes(each))
       continue;
     shards_[raw(each)].at = shard_stage::leaving;
-    lanes_.freeze(each, true);
-    going_.push_back(each);
+    leaving.push_back(each);
   }
+  lanes_.freeze(set_of(leaving), true);
+  going_.insert(going_.end(), leaving.begin(), leaving.end());
 }
 
 void scheduler_core::on(stay_in& input) {
+  std::vector<shard_id> staying;
   for (const shard_id each : input.shards) {
     if (!is_here(each) || shards_[raw(each)].at != shard_stage::leaving)
       continue;
     shards_[raw(each)].at = shard_stage::held;
-    lanes_.freeze(each, false);
     std::erase(going_, each);
+    staying.push_back(each);
   }
+  lanes_.freeze(set_of(staying), false);
 }
 
-void scheduler_core::on(lose_in& input) {
-  for (const shard_id each : input.shards)
-    if (is_here(each))
-      lose(each);
-}
+void scheduler_core::on(lose_in& input) { lose(input.shards); }
 
 /// What the store said of an operation with an epoch that is not the newest any more.
 void scheduler_core::is_fenced(shard_id shard, epoch_no epoch) {
   if (!is_here(shard) || epoch_of(shard) != epoch || shards_[raw(shard)].lost)
     return; // it is known, or went and came back since
   out_->push_back(fenced_effect{shard, epoch});
-  lose(shard);
+  lose({shard});
 }
 
-void scheduler_core::lose(shard_id shard) {
-  shard_hold& had = shards_[raw(shard)];
-  if (std::exchange(had.lost, true))
-    return;
-  if (had.at == shard_stage::held)
-    going_.push_back(shard);
-  had.at = shard_stage::closing;
-  had.closes_after.reset();
-  lanes_.freeze(shard, true);
-  stop_turns_of(shard);
-}
-
-/// Their outcomes would be refused.
-void scheduler_core::stop_turns_of(shard_id shard) {
-  for (const std::uint32_t slot : lanes_.deliveries_of(shard)) {
-    const live_delivery& each = lanes_.deliveries[slot];
-    if (each.at != stage::running)
+void scheduler_core::lose(const std::vector<shard_id>& shards) {
+  std::vector<shard_id> lost;
+  for (const shard_id each : shards) {
+    if (!is_here(each) || std::exchange(shards_[raw(each)].lost, true))
       continue;
-    const turn_id turn{{lanes_.events[each.event].id, each.index}, each.attempts + 1};
-    send_reliable(agent_at(each.agent),
-                  cancel_turns{settings_.agents[raw(each.agent)].name, {turn}});
-    stopped_.emplace(turn, stopped_turn{epoch_of(shard), no_slot});
+    shard_hold& had = shards_[raw(each)];
+    if (had.at == shard_stage::held)
+      going_.push_back(each);
+    had.at = shard_stage::closing;
+    had.closes_after.reset();
+    lost.push_back(each);
   }
-  for (auto& [turn, stopped] : stopped_) // those that lanes wait for: they go
-    if (turn.delivery.event.shard == shard && stopped.lane != no_slot)
-      lanes_.let_go(std::exchange(stopped.lane, no_slot));
+  if (lost.empty())
+    return;
+  const shard_set all = set_of(lost);
+  lanes_.freeze(all, true);
+  stop_turns_of(all);
+}
+
+shard_set scheduler_core::set_of(const std::vector<shard_id>& shards) const {
+  shard_set all(shards_.size());
+  for (const shard_id each : shards)
+    all[raw(each)] = true;
+  return all;
+}
+
+/// Their outcomes would be refused, and their lanes go: nothing waits for them.
+void scheduler_core::stop_turns_of(const shard_set& shards) {
+  for (const std::uint32_t slot : lanes_.deliveries_of(shards))
+    stop_turn(slot, false);
+  for (auto& [which, lane_slot] : stopped_)
+    if (shards[raw(which.first.delivery.event.shard)] && lane_slot != no_slot)
+      lanes_.let_go(std::exchange(lane_slot, no_slot));
 }
 
 /// An operation that is about to be submitted keeps its delivery here until it is answered.
@@ -120,6 +130,12 @@ void scheduler_core::keep_until_answered(const journal::operation& op) {
 
 /// After the submits of this step.
 void scheduler_core::give_up_what_is_quiet() {
+  std::vector<shard_id> lost;
+  for (const shard_id each : going_)
+    if (shards_[raw(each)].lost)
+      lost.push_back(each);
+  if (!lost.empty() && !deferred_.empty())
+    drop_deferred_of(set_of(lost));
   std::vector<shard_id> gone;
   for (const shard_id each : going_) {
     shard_hold& of = shards_[raw(each)];
@@ -127,8 +143,6 @@ void scheduler_core::give_up_what_is_quiet() {
       of.at = shard_stage::closing;
     if (of.at != shard_stage::closing)
       continue;
-    if (of.lost)
-      drop_deferred_of(each);
     if (!of.closes_after)
       of.closes_after = submitted_;
     if (answered_ >= *of.closes_after && !has_deferred_of(each))
@@ -136,10 +150,9 @@ void scheduler_core::give_up_what_is_quiet() {
   }
   if (gone.empty())
     return;
-  for (const shard_id each : gone) {
-    std::erase(going_, each);
-    forget_shard(each);
-  }
+  const shard_set all = set_of(gone);
+  std::erase_if(going_, [&](shard_id each) { return all[raw(each)]; });
+  forget(all);
   out_->push_back(gave_up_effect{std::move(gone)});
 }
 
@@ -147,7 +160,7 @@ void scheduler_core::give_up_what_is_quiet() {
 bool scheduler_core::is_quiet(shard_id shard) const {
   return lanes_.active_of(shard) == 0 &&
          std::none_of(stopped_.begin(), stopped_.end(), [shard](const auto& each) {
-           return each.first.delivery.event.shard == shard;
+           return each.first.first.delivery.event.shard == shard;
          });
 }
 
@@ -157,9 +170,9 @@ bool scheduler_core::has_deferred_of(shard_id shard) const {
   });
 }
 
-void scheduler_core::drop_deferred_of(shard_id shard) {
+void scheduler_core::drop_deferred_of(const shard_set& shards) {
   std::erase_if(deferred_, [&](const deferred_operation& each) {
-    if (journal::shard_of_operation(each.op) != shard)
+    if (!shards[raw(journal::shard_of_operation(each.op))])
       return false;
     if (std::holds_alternative<journal::start_op>(each.op)) {
       --starts_;
@@ -170,9 +183,9 @@ void scheduler_core::drop_deferred_of(shard_id shard) {
   });
 }
 
-void scheduler_core::forget_shard(shard_id shard) {
-  forget_askers_of(shard);
-  for (const std::uint32_t slot : lanes_.deliveries_of(shard)) {
+void scheduler_core::forget(const shard_set& shards) {
+  forget_askers_of(shards);
+  for (const std::uint32_t slot : lanes_.deliveries_of(shards)) {
     const live_delivery& each = lanes_.deliveries[slot];
     const live_event& event = lanes_.events[each.event];
     std::erase(accused_, slot);
@@ -186,27 +199,28 @@ void scheduler_core::forget_shard(shard_id shard) {
       --slots_[raw(each.agent)].reading;
     lanes_.remove_delivery(slot);
   }
-  for (const std::uint32_t slot : lanes_.lanes_of(shard)) { // kept by what they had on disk
+  for (const std::uint32_t slot : lanes_.lanes_of(shards)) { // kept by what they had on disk
     long_lanes_.erase(slot);
     lanes_.lanes[slot].away.reset();
     lanes_.release_if_empty(slot);
   }
-  shard_hold& had = shards_[raw(shard)];
-  SKEIN_CHECK(pending_ >= had.pending);
-  pending_ -= had.pending;
-  const std::uint32_t number = std::exchange(had, {}).tenure;
-  lanes_.freeze(shard, false);
-  end_if_empty(number);
+  for (std::size_t shard = 0; shard < shards.size(); ++shard)
+    if (shards[shard]) {
+      SKEIN_CHECK(pending_ >= shards_[shard].pending);
+      pending_ -= shards_[shard].pending;
+      shards_[shard] = {};
+    }
+  lanes_.freeze(shards, false);
+  end_empty_tenures();
 }
 
-/// A tenure without shards.
-void scheduler_core::end_if_empty(std::uint32_t number) {
-  if (std::any_of(shards_.begin(), shards_.end(),
-                  [number](const shard_hold& each) { return each.tenure == number; }))
-    return;
-  tenures_.erase(number);
-  std::erase_if(asked_in_vain_, [number](const rows_asked& each) {
-    return each.why == rows_asked::purpose::sleepers && each.owner.tenure == number;
+void scheduler_core::end_empty_tenures() {
+  std::set<std::uint32_t> with_shards;
+  for (const shard_hold& each : shards_)
+    with_shards.insert(each.tenure);
+  std::erase_if(tenures_, [&](const auto& each) { return !with_shards.contains(each.first); });
+  std::erase_if(asked_in_vain_, [&](const rows_asked& each) {
+    return each.why == rows_asked::purpose::sleepers && !tenures_.contains(each.owner.tenure);
   });
 }
 

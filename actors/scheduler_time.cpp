@@ -56,7 +56,7 @@ void scheduler_core::wake_sleepers(std::uint32_t event) {
       put_late(*list, place);
       forget(slot);
     } else {
-      lanes_.enter(slot, key, place.ready_at, ripe);
+      enter_lane(slot, key, place.ready_at, ripe);
     }
   }
   has_become_due({ready_at, id.sequence});

@@ -173,20 +173,29 @@ void scheduler_core::top_up() {
   }
 }
 
+/// The tenures take turns: one that always has more does not keep the others out.
 void scheduler_core::top_up_agent(agent_no agent) {
-  const std::size_t most = agent_window();
   std::size_t coming = coming_to(agent);
-  for (auto& [number, of] : tenures_) {
-    away_list& list = of.away[raw(agent)];
-    const list_owner owner{agent, {}, number};
-    const std::size_t here = window_used(agent) + coming;
-    coming -= list.coming();
-    if (list.begun)
-      go_on(list, owner);
-    else if (!list.empty() && here <= most - most / 4)
-      begin_portion(list, owner, most - here);
-    coming += list.coming();
+  const std::uint32_t served = slots_[raw(agent)].served;
+  for (auto each = tenures_.upper_bound(served); each != tenures_.end(); ++each)
+    top_up_from(each->first, agent, coming);
+  for (auto each = tenures_.begin(); each != tenures_.upper_bound(served); ++each)
+    top_up_from(each->first, agent, coming);
+}
+
+void scheduler_core::top_up_from(std::uint32_t tenure_no, agent_no agent, std::size_t& coming) {
+  away_list& list = tenures_.at(tenure_no).away[raw(agent)];
+  const list_owner owner{agent, {}, tenure_no};
+  const std::size_t most = agent_window();
+  const std::size_t here = window_used(agent) + coming;
+  coming -= list.coming();
+  if (list.begun) {
+    go_on(list, owner);
+  } else if (!list.empty() && here <= most - most / 4) {
+    slots_[raw(agent)].served = tenure_no;
+    begin_portion(list, owner, most - here);
   }
+  coming += list.coming();
 }
 
 /// What is on its way from the agent's lists into lanes: it has its room.
@@ -328,6 +337,7 @@ void scheduler_core::on(rows_in& input) {
   auto found = rows_asked_.extract(input.number);
   SKEIN_CHECK(!found.empty());
   rows_asked& asked = found.mapped();
+  leave_out_foreign(asked, input.rows);
   take_unreadable(input.rows);
   if (asked.why == rows_asked::purpose::sleepers)
     take_sleepers(asked, input.rows);
@@ -344,6 +354,20 @@ void scheduler_core::on(rows_in& input) {
     end_crashed();
     end_unreadable();
   }
+}
+
+/// What was asked for may have been given up meanwhile, and may have come back with others.
+void scheduler_core::leave_out_foreign(const rows_asked& asked, rows_read& read) const {
+  if (!read)
+    return;
+  std::erase_if(*read, [&](const journal::pending_delivery& row) {
+    const shard_id shard = row.delivery.event.shard;
+#ifdef SKEIN_BUG_ROWS_OF_AN_OLDER_TENURE
+    return !is_here(shard);
+#endif
+    return !is_here(shard) ||
+           (asked.why != rows_asked::purpose::wanted && tenure_no_of(shard) != asked.owner.tenure);
+  });
 }
 
 /// What the store cannot read is here only to end. Its time and mostly its key are lost, so that it
@@ -396,8 +420,7 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
     return;
   list.asked.clear();
   for (journal::pending_delivery& row : *read)
-    if (row.agent == owner.agent && !is_taken_out(row.delivery) &&
-        is_here(row.delivery.event.shard))
+    if (row.agent == owner.agent && !is_taken_out(row.delivery))
       list.rows.push_back(std::move(row));
   go_on(list, owner);
 }
@@ -407,8 +430,7 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
 void scheduler_core::enter_row(journal::pending_delivery& row) {
   const std::uint32_t slot = bring_in(row);
   live_delivery& entering = lanes_.deliveries[slot];
-  lanes_.enter(slot, row.key, entering.ready_at);
-  hold_for_stopped(slot);
+  enter_lane(slot, row.key, entering.ready_at, true);
   const bool is_first = entering.previous == no_slot; // what is closing stands behind it
   const tenure& of = tenure_of(row.delivery.event.shard);
   const bool slept = entering.asleep && entering.next_due > of.opened_at;
@@ -525,7 +547,6 @@ void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
     asked_in_vain_.push_back(std::move(asked));
     return;
   }
-  std::erase_if(*read, [this](const auto& row) { return !is_here(row.delivery.event.shard); });
   for (const std::uint64_t sequence : asked.sequences) {
     const auto [first, last] = rows_of(*read, sequence);
     if (first == last && lanes_.find_event(sequence) == no_slot) {
@@ -550,7 +571,7 @@ void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
 #ifndef SKEIN_BUG_LANE_PASSES_END_FROM_DISK
         // Its end is not durable yet: till then it stands before what its list brings in.
         if (row->due <= now_.wall)
-          lanes_.enter(slot, row->key, lanes_.deliveries[slot].ready_at);
+          enter_lane(slot, row->key, lanes_.deliveries[slot].ready_at, true);
 #endif
       }
       if (cancelled)

@@ -172,9 +172,17 @@ enum class op_status : std::uint8_t {
   fenced,           // the epoch is old
   emit_conflict,    // finish, keep: emit number `emit` has a known identity with other content;
                     // nothing applied
+  emit_fenced,      // finish, keep: emit number `emit` names an old epoch; nothing applied
   dedupe_full,      // accept, emit number `emit` of finish or keep: the window's budget is used up
   expired,          // accept, of no emit: not known yet, and its time to live is over
 };
+
+/// What an operation is refused as for one of its emits.
+constexpr op_status as_of_emit(op_status of_emit) noexcept {
+  return of_emit == op_status::conflict ? op_status::emit_conflict
+         : of_emit == op_status::fenced ? op_status::emit_fenced
+                                        : of_emit;
+}
 
 struct op_result {
   op_status status = op_status::applied;

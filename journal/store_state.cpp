@@ -199,7 +199,7 @@ result<bool> store_state::accept_emits(std::span<const accept_op> emits, op_resu
       continue;
     }
     take_back(events_before, totals_before);
-    judged = refused(one.status == op_status::conflict ? op_status::emit_conflict : one.status);
+    judged = refused(as_of_emit(one.status));
     judged.event = one.event;
     judged.emit = static_cast<std::uint32_t>(i);
     return false;

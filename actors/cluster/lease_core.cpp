@@ -208,7 +208,7 @@ void lease_core::on(gave_up_in& input) {
     shard_state& known = shards_[raw(each)];
     if (known.at == stage::others)
       continue;
-    known.in_order = known.at == stage::leaving;
+    known.in_order = known.at != stage::lost; // one that was to stay had gone too far already
     known.at = stage::forgetting;
     forget.shards.push_back(each);
   }

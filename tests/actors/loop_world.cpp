@@ -41,6 +41,8 @@ std::string text(journal::op_status status) {
       return "fenced";
     case journal::op_status::emit_conflict:
       return "emit conflict";
+    case journal::op_status::emit_fenced:
+      return "emit fenced";
     case journal::op_status::dedupe_full:
       return "dedupe full";
     case journal::op_status::expired:

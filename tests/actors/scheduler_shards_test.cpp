@@ -196,4 +196,152 @@ TEST_CASE("who waits for an event of a shard that goes is told to ask elsewhere"
   }));
 }
 
+TEST_CASE("a start that is answered when its shard goes is not run", "[shards]") {
+  const bool lost = GENERATE(true, false);
+  loop_world world{of_shards(2)};
+  const std::string key = key_of(world, first);
+  world.publish({.id = "1", .key = key});
+  world.hold_commits = true;
+  world.restart(false); // it may have been running: its start is durable before it is run
+  REQUIRE(world.submits_held() == 1);
+  REQUIRE(world.running().empty());
+  lost ? world.lose({first}) : world.leave({first});
+  world.hold_commits = false;
+  world.commit_all();
+  CHECK(world.running().empty());
+  CHECK(has(world.take(), "gave up 0"));
+  CHECK(world.core().running_turns() == 0);
+}
+
+TEST_CASE("in a lost shard nothing is ended by our word, and its lanes are free when it comes back",
+          "[shards]") {
+  loop_world world{of_shards(2)};
+  const std::string key = key_of(world, first);
+  world.publish({.id = "1", .key = key, .expires = "+5s"});
+  world.hold_commits = true;
+  world.publish({.id = "2", .key = key}); // so that the shard is not gone at once
+  world.lose({first});
+  world.wait(6s);
+  world.ask(R"({"op":"cancel","event":"0-1"})");
+  world.hold_commits = false;
+  world.commit_all();
+  REQUIRE(has(world.take(), "gave up 0"));
+  world.adopt({first}, later, true);
+  world.done("0-1.bot/1"); // of the old epoch
+  CHECK(world.core().running_turns() == world.running().size());
+  while (!world.running().empty())
+    world.done(*world.running().begin());
+  CHECK(world.core().pending_events() == 0);
+  CHECK(world.store().events_ledger()->pending == 0);
+  world.leave({first}); // nothing holds it up
+  CHECK(has(world.take(), "gave up 0"));
+}
+
+TEST_CASE("what is left of an earlier time does not come in before what stands first", "[shards]") {
+  world_settings made = of_shards(3);
+  made.window = {4, 1, 4, 2s};
+  loop_world world{std::move(made)};
+  world.restart(true);
+  std::vector<event_words> many;
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 6; ++i)
+    if (const std::string key = "key-" + std::to_string(i);
+        world.offered({.key = key}).shard == first)
+      keys.push_back(key);
+  world.grants = false;
+  for (int round = 0; round < 10; ++round)
+    for (const std::string& key : keys)
+      many.push_back({.id = std::to_string(many.size() + 1), .key = key});
+  for (int i = 0; i < 10; ++i) // and another shard, so that its time with it goes on
+    many.push_back({.id = std::to_string(many.size() + 1), .key = key_of(world, second)});
+  world.publish_all(many);
+  world.leave({first});
+  REQUIRE(has(world.take(), "gave up 0"));
+  world.adopt({first}, later);
+  world.grants = true;
+  world.wait(2s);
+  std::map<std::string, std::uint64_t> last;
+  std::size_t ran = 0;
+  while (!world.running().empty()) {
+    const std::string turn = *world.running().begin();
+    const std::uint64_t number = std::stoull(turn.substr(turn.find('-') + 1));
+    if (number <= 60) {
+      const std::string key = keys[(number - 1) % keys.size()];
+      CHECK(last[key] < number);
+      last[key] = number;
+    }
+    ++ran;
+    world.done(turn);
+  }
+  CHECK(ran == 70);
+}
+
+TEST_CASE("a pure agent's lane waits as well for a turn of the time before", "[shards]") {
+  world_settings made = of_shards(2);
+  made.agents = {{.name = "bot", .pure = true}};
+  loop_world world{std::move(made)};
+  const std::string key = key_of(world, first);
+  world.publish({.id = "1", .key = key});
+  world.lose({first});
+  world.adopt({first}, later, true);
+  CHECK(world.running() == names{"0-1.bot/1"}); // the old one
+  world.done("0-1.bot/1");
+  CHECK(world.running() == names{"0-1.bot/1"}); // and now the new one
+  world.done("0-1.bot/1");
+  CHECK(world.core().pending_events() == 0);
+  CHECK(world.core().running_turns() == 0);
+}
+
+TEST_CASE("shards that come later get their part of the window", "[shards]") {
+  world_settings made = of_shards(2);
+  made.window = {8, 1, 4, 2s};
+  loop_world world{std::move(made)};
+  const std::string key = key_of(world, first);
+  world.publish({.id = "late", .key = key});
+  world.leave({first});
+  world.done("0-1.bot/1");
+  REQUIRE(has(world.take(), "gave up 0"));
+  world.grants = false;
+  std::vector<event_words> many;
+  for (int i = 0; many.size() < 200; ++i)
+    if (const std::string other = "o" + std::to_string(i);
+        world.offered({.key = other}).shard == second)
+      many.push_back({.id = other, .key = other});
+  world.publish_all(many); // the old time has more than fits, all the while
+  world.restart(true);
+  world.grants = false;
+  world.leave({first});
+  world.adopt({first}, later);
+  world.publish({.id = "mine", .key = key});
+  world.grants = true;
+  world.wait(2s);
+  std::size_t before = 0;
+  for (bool found = false; !found && !world.running().empty(); ++before) {
+    const std::string turn = *world.running().begin();
+    found = turn.starts_with("0-");
+    world.done(turn);
+  }
+  CHECK(before < 60);
+}
+
+TEST_CASE("an outcome whose emit names an epoch that is over is kept, and its shard with it",
+          "[shards]") {
+  loop_world world{of_shards(2)};
+  world.publish({.id = "1", .key = key_of(world, first)});
+  REQUIRE(world.store().fence(second, later).ok());
+  turn_outcome emits = world.emitting({{.id = "child", .key = key_of(world, second)}});
+  world.take();
+  world.done("0-1.bot/1", std::move(emits));
+  const lines told = world.take();
+  CHECK(!has(told, "fenced 0"));
+  CHECK(!has(told, "gave up 0"));
+  CHECK(world.core().pending_events() == 1);
+  world.lose({second});
+  world.adopt({second}, later); // now it is known here
+  world.wait(2s);
+  world.done("1-2.bot/1");
+  CHECK(world.core().pending_events() == 0);
+  CHECK(world.store().events_ledger()->done == 2);
+}
+
 } // namespace skein::test

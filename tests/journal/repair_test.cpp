@@ -149,8 +149,7 @@ TEST_CASE("where no commit can be read, what is kept begins with its first event
   temp_dir folder;
   lay_files(folder.path() + "/store", files);
   auto db = must(database::open(folder.path() + "/store/journal.db", {}));
-  const auto root =
-      must(db.number("SELECT rootpage FROM sqlite_master WHERE name = 'commits'"));
+  const auto root = must(db.number("SELECT rootpage FROM sqlite_master WHERE name = 'commits'"));
   const auto at = static_cast<std::size_t>(root - 1) * page;
   files["journal.db"].replace(at, page, std::string(page, '\0'));
   store.check(files);
