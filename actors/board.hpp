@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/agent_core.hpp"
+#include "actors/cluster/lease_core.hpp"
 #include "actors/gateway_core.hpp"
 #include "actors/jobs/job_core.hpp"
 #include "actors/rate_window.hpp"
@@ -73,6 +74,13 @@ struct gateway_facts {
   gateway_core::counters counted;
   std::size_t events_in_flight = 0;
   std::size_t bytes_in_flight = 0;
+};
+
+/// What this node knows of the cluster.
+struct lease_facts {
+  lease_core::counters counted;
+  std::size_t held = 0; // shards
+  shard_owners owners;
 };
 
 struct job_facts {

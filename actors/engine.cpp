@@ -31,10 +31,10 @@ struct actor_config : caf::actor_system_config {
 constexpr std::chrono::seconds cancel_within{10};
 
 /// Calls back with true once the event is over; see node_api.
-void ask_for_end(const caf::actor& gateway, std::uint32_t loops, event_id event, duration timeout,
+void ask_for_end(const caf::actor& gateway, event_id event, duration timeout,
                  std::function<void(bool)> done) {
   const auto wait_ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
-  ask_in question{0, static_cast<loop_no>(raw(event.shard) % loops),
+  ask_in question{0, event.shard,
                   R"({"op":"await","event":")" + to_string(event) + R"(","timeout_ms":)" +
                       std::to_string(wait_ms) + "}",
                   timeout};
@@ -106,6 +106,7 @@ struct engine::impl {
     of.loops = setup.settings.loops;
     of.shards = setup.store.hash.shards;
     of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.shared = is_shared();
     of.window = setup.window;
     of.opened_at = setup.opened_at;
     of.unclean = !setup.store.clean;
@@ -160,6 +161,8 @@ struct engine::impl {
     return all;
   }
 
+  bool is_shared() const noexcept { return setup.leases != nullptr; }
+
   agent_no number_of(std::string_view agent) const {
     const auto found = std::find(setup.agent_names.begin(), setup.agent_names.end(), agent);
     SKEIN_CHECK(found != setup.agent_names.end());
@@ -178,6 +181,7 @@ struct engine::impl {
   void spawn_agents();
   void spawn_jobs();
   void spawn_access();
+  void spawn_membership(shutdown_parts& drain);
   std::shared_ptr<lookups> make_lookups(engine& owner);
 
   engine_setup setup;
@@ -193,6 +197,8 @@ struct engine::impl {
   std::vector<std::shared_ptr<board<agent_facts>>> agent_boards;
   std::shared_ptr<board<gateway_facts>> gateway_board = std::make_shared<board<gateway_facts>>();
   std::shared_ptr<board<job_facts>> job_board = std::make_shared<board<job_facts>>();
+  std::shared_ptr<board<lease_facts>> lease_board = std::make_shared<board<lease_facts>>();
+  std::vector<std::shared_ptr<scheduler_parts>> loop_parts; // while they are spawned
   std::shared_ptr<token_book> book = std::make_shared<token_book>();
   std::shared_ptr<stream_hub> hub;
   std::shared_ptr<lookups> look;
@@ -204,7 +210,8 @@ struct engine::impl {
   caf::actor gateway;
   caf::actor shutdown;
   caf::actor jobs;
-  caf::actor keeper; // of tokens and records of changes
+  caf::actor keeper;     // of tokens and records of changes
+  caf::actor membership; // of a shared store
   std::vector<caf::actor> schedulers;
   std::vector<caf::actor> retries;
   std::map<std::string, caf::actor> agents;
@@ -236,7 +243,7 @@ void engine::impl::warn_of_unconfigured() const {
 void engine::impl::spawn_all() {
   auto drain = std::make_shared<shutdown_parts>();
   drain->core = std::make_unique<shutdown_core>(
-      shutdown_settings{setup.settings.loops, setup.settings.drain_deadline});
+      shutdown_settings{setup.settings.loops, is_shared(), setup.settings.drain_deadline});
   drain->clock = setup.clock;
   drain->finished = setup.drained;
   drain->log = setup.log;
@@ -246,6 +253,7 @@ void engine::impl::spawn_all() {
   gateway_settings door;
   door.node = setup.settings.node;
   door.loops = setup.settings.loops;
+  door.shared = is_shared();
   front->core = std::make_unique<gateway_core>(door);
   front->clock = setup.clock;
   front->bus = bus("gateway");
@@ -264,6 +272,31 @@ void engine::impl::spawn_all() {
     drain->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
   for (const auto& [name, each] : agents)
     drain->agents.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  if (is_shared())
+    spawn_membership(*drain); // last: the first shard comes when all that works for it is there
+}
+
+void engine::impl::spawn_membership(shutdown_parts& drain) {
+  auto parts = std::make_shared<membership_parts>();
+  parts->settings.self = setup.member;
+  parts->settings.shards = setup.store.hash.shards;
+  parts->core = std::make_unique<lease_core>(parts->settings);
+  parts->clock = setup.clock;
+  parts->store = setup.store_at;
+  parts->leases = setup.leases;
+  parts->bus = bus("gateway");
+  for (const auto& each : schedulers)
+    parts->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  parts->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
+  parts->shutdown = caf::actor_cast<caf::weak_actor_ptr>(shutdown);
+  parts->log = setup.log;
+  parts->facts = lease_board;
+  membership = system.spawn(membership_actor, parts);
+  const auto keeper_of_leases = caf::actor_cast<caf::weak_actor_ptr>(membership);
+  drain.membership = keeper_of_leases;
+  for (const auto& each : loop_parts)
+    each->membership = keeper_of_leases;
+  caf::anon_send(membership, make_parcel(lease_input{tick_in{}})); // the first beat
 }
 
 void engine::impl::spawn_loops() {
@@ -287,12 +320,14 @@ void engine::impl::spawn_loops() {
     parts->shutdown = shutdown;
     parts->log = setup.log;
     parts->facts = loop_boards[i];
+    loop_parts.push_back(parts);
     schedulers.push_back(system.spawn(scheduler_actor, parts));
     // Emits come from turns, and no agent exists yet: every loop is attached before the first.
-    setup.store_at->attach(static_cast<loop_no>(i), [to = caf::actor_cast<caf::weak_actor_ptr>(
-                                                         schedulers.back())](foreign_events of) {
-      send_input(to, scheduler_input{foreign_in{std::move(of)}});
-    });
+    const auto to = caf::actor_cast<caf::weak_actor_ptr>(schedulers.back());
+    setup.store_at->attach(
+        static_cast<loop_no>(i),
+        {[to](foreign_events of) { send_input(to, scheduler_input{foreign_in{std::move(of)}}); },
+         [to](adopted_shards of) { send_input(to, scheduler_input{std::move(of)}); }});
   }
 }
 
@@ -326,15 +361,14 @@ void engine::impl::spawn_jobs() {
   parts->log = setup.log;
   parts->facts = job_board;
   // Not by way of the engine: the store's threads may call these while it stops.
-  parts->await = [to = gateway, loops = setup.settings.loops](event_id event, duration timeout,
-                                                              std::function<void(bool)> done) {
-    ask_for_end(to, loops, event, timeout, std::move(done));
+  parts->await = [to = gateway](event_id event, duration timeout, std::function<void(bool)> done) {
+    ask_for_end(to, event, timeout, std::move(done));
   };
-  parts->cancel = [to = gateway, loops = setup.settings.loops](event_id event) {
+  parts->cancel = [to = gateway](event_id event) {
     caf::anon_send(
         to, make_parcel(gateway_call{
-                ask_in{0, static_cast<loop_no>(raw(event.shard) % loops),
-                       R"({"op":"cancel","event":")" + to_string(event) + R"("})", cancel_within},
+                ask_in{0, event.shard, R"({"op":"cancel","event":")" + to_string(event) + R"("})",
+                       cancel_within},
                 {},
                 [](const std::vector<answer>&) {}}));
   };
@@ -435,13 +469,18 @@ void engine::deliver(const slice& bytes) {
   if (!impl_->gateway)
     return; // stopped
   if (to == "gateway") {
-    caf::anon_send(impl_->gateway,
-                   make_parcel(gateway_call{frame_in{*std::move(decoded)}, {}, {}}));
+    caf::anon_send(impl_->gateway, make_parcel(gateway_call{frame_in{*std::move(decoded)}}));
   } else if (to.starts_with("agent/")) {
     if (const auto found = impl_->agents.find(to.substr(6)); found != impl_->agents.end())
       caf::anon_send(found->second, make_parcel(agent_input{frame_in{*std::move(decoded)}}));
-  } else if (to.starts_with("loop/")) {
-    const std::size_t loop = static_cast<std::size_t>(std::atoi(to.c_str() + 5));
+  } else if (to == "membership") {
+    if (impl_->membership)
+      caf::anon_send(impl_->membership, make_parcel(*std::move(decoded)));
+  } else if (to.starts_with("loop/") || to.starts_with("shard/")) {
+    const bool is_loop = to.starts_with("loop/");
+    auto loop = static_cast<std::size_t>(std::atoi(to.c_str() + (is_loop ? 5 : 6)));
+    if (!is_loop)
+      loop %= impl_->schedulers.size();
     if (loop < impl_->schedulers.size())
       caf::anon_send(impl_->schedulers[loop],
                      make_parcel(scheduler_input{frame_in{*std::move(decoded)}}));
@@ -470,7 +509,8 @@ void engine::set_intake(error closed) {
 void engine::signal() {
   impl_->draining.store(true);
   // At once and not by way of the drain's actor: what is offered after this call is refused.
-  caf::anon_send(impl_->gateway, make_parcel(gateway_call{refuse_in{}, {}, {}}));
+  if (!impl_->is_shared())
+    caf::anon_send(impl_->gateway, make_parcel(gateway_call{refuse_in{}}));
   caf::anon_send(impl_->shutdown, make_parcel(shutdown_input{signal_in{}}));
 }
 
@@ -488,6 +528,8 @@ void engine::stop() {
   end(impl_->gateway);
   end(impl_->jobs);
   end(impl_->keeper);
+  if (impl_->membership)
+    end(impl_->membership);
   end(impl_->shutdown);
   for (auto* group : {&impl_->schedulers, &impl_->retries}) {
     for (caf::actor& each : *group)
@@ -506,6 +548,7 @@ engine::facts engine::read_facts() const {
   facts all;
   all.gateway = impl_->gateway_board->read();
   all.jobs = impl_->job_board->read();
+  all.leases = impl_->lease_board->read();
   for (const auto& each : impl_->loop_boards)
     all.loops.push_back(each->read());
   for (const auto& each : impl_->agent_boards)
@@ -528,7 +571,7 @@ void engine::publish(std::vector<offered_event> events, std::function<void(publi
 }
 
 void engine::await_event(event_id event, duration timeout, std::function<void(bool)> done) {
-  ask_for_end(impl_->gateway, impl_->setup.settings.loops, event, timeout, std::move(done));
+  ask_for_end(impl_->gateway, event, timeout, std::move(done));
 }
 
 void engine::ask(std::string operation, std::string arguments_json,

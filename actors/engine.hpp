@@ -34,6 +34,8 @@ struct engine_setup {
   window_settings window;
   clock_port* clock = nullptr; // the ports outlive the engine
   store_port* store_at = nullptr;
+  lease_port* leases = nullptr; // of a store that several nodes share; nothing is recovered then
+  journal::member_info member;  // likewise: what this node says of itself
   log_sink log;
   /// A time zone by its name; nullptr: there is none.
   std::function<const zone_rules*(std::string_view)> find_zone;
@@ -78,6 +80,7 @@ class engine : public node_api {
 
   struct facts {
     gateway_facts gateway;
+    lease_facts leases;
     job_facts jobs;
     std::vector<loop_facts> loops;
     std::vector<agent_facts> agents; // in the order of the settings

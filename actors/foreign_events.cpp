@@ -29,4 +29,23 @@ std::map<loop_no, foreign_events> foreign_events_of(loop_no by, std::uint32_t lo
   return told;
 }
 
+result<void> adopt_shards(journal::engine& engine, const std::vector<journal::held_shard>& shards,
+                          bool in_order, std::uint32_t loops,
+                          const std::map<loop_no, loop_feed>& feeds) {
+  std::vector<std::vector<journal::pending_event>> pending(loops);
+  auto adopted = engine.adopt(shards, [&](const journal::pending_event& each) {
+    pending[raw(each.event.shard) % loops].push_back(each);
+  });
+  if (!adopted)
+    return adopted;
+  auto with_state = engine.agents_with_state();
+  if (!with_state)
+    return with_state.error();
+  for (std::uint32_t loop = 0; loop < loops; ++loop)
+    feeds.at(static_cast<loop_no>(loop))
+        .adopted(
+            {shards, engine.last_commit_at(), !in_order, std::move(pending[loop]), *with_state});
+  return {};
+}
+
 } // namespace skein

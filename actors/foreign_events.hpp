@@ -15,4 +15,10 @@ std::map<loop_no, foreign_events> foreign_events_of(loop_no by, std::uint32_t lo
                                                     std::span<const journal::operation> operations,
                                                     const journal::commit_receipt& receipt);
 
+/// Takes the shards over in the engine and tells every loop; between two commits, by the thread
+/// that commits. After an error no loop was told.
+result<void> adopt_shards(journal::engine& engine, const std::vector<journal::held_shard>& shards,
+                          bool in_order, std::uint32_t loops,
+                          const std::map<loop_no, loop_feed>& feeds);
+
 } // namespace skein

@@ -38,9 +38,7 @@ struct scheduler_parts {
   caf::actor shutdown;
   log_sink log;
   std::shared_ptr<board<loop_facts>> facts;
-  /// Who keeps the leases, if there are any.
-  std::function<void(loop_no, std::vector<shard_id>)> gave_up;
-  std::function<void(shard_id, epoch_no)> fenced;
+  caf::weak_actor_ptr membership; // set before the first shard comes; none on a store of its own
 };
 struct scheduler_state {
   static inline const char* name = "scheduler";
@@ -148,12 +146,35 @@ caf::behavior access_actor(caf::stateful_actor<access_state>* self,
 void write_down(const caf::actor& keeper, audit_record record, api_answer answer,
                 std::function<void(api_answer)> done);
 
+/// On a node that shares its store with others.
+struct membership_parts {
+  std::unique_ptr<lease_core> core;
+  lease_settings settings;
+  clock_port* clock = nullptr;
+  store_port* store = nullptr;
+  lease_port* leases = nullptr;
+  bus_port* bus = nullptr;
+  std::vector<caf::weak_actor_ptr> schedulers;
+  caf::weak_actor_ptr gateway;
+  caf::weak_actor_ptr shutdown;
+  log_sink log;
+  std::shared_ptr<board<lease_facts>> facts;
+};
+struct membership_state {
+  static inline const char* name = "membership";
+  std::shared_ptr<membership_parts> parts;
+  std::vector<lease_effect> effects;
+};
+caf::behavior membership_actor(caf::stateful_actor<membership_state>* self,
+                               std::shared_ptr<membership_parts> parts);
+
 struct shutdown_parts {
   std::unique_ptr<shutdown_core> core;
   clock_port* clock = nullptr;
   caf::weak_actor_ptr gateway; // these are set by the engine once all exist
   caf::weak_actor_ptr jobs;
   caf::weak_actor_ptr access;
+  caf::weak_actor_ptr membership; // of a shared store
   std::vector<caf::weak_actor_ptr> schedulers;
   std::vector<caf::weak_actor_ptr> agents;
   std::function<void(finish_effect)> finished;

@@ -62,10 +62,6 @@ void lookups::ask(const std::string& operation, const std::string& arguments_tex
   fail(done, errc::invalid_argument, "unknown operation " + operation);
 }
 
-loop_no lookups::loop_of(event_id event) const {
-  return static_cast<loop_no>(raw(event.shard) % sources_.settings.loops);
-}
-
 // ---- events -----------------------------------------------------------------------------------
 
 void lookups::describe_event(event_id event, bool again, reply done) {
@@ -113,10 +109,10 @@ void lookups::live(const std::vector<event_id>& events, std::function<void(json)
   json names = json::array();
   for (const event_id each : events)
     names.push_back(to_string(each));
-  ask_in question{0, std::nullopt, write_json(json{{"op", "live"}, {"events", std::move(names)}}),
-                  loop_answer_within};
+  ask_in question{
+      0, {}, write_json(json{{"op", "live"}, {"events", std::move(names)}}), loop_answer_within};
   if (events.size() == 1)
-    question.loop = loop_of(events.front());
+    question.of = events.front().shard;
   sources_.ask_loops(std::move(question), [done = std::move(done)](std::vector<answer> answers) {
     json all = json::object();
     for (const answer& each : answers)
@@ -209,8 +205,7 @@ void lookups::view_page(const std::vector<journal::event_record>& events,
 }
 
 void lookups::cancel_event(event_id event, reply done) {
-  ask_in question{0, loop_of(event),
-                  write_json(json{{"op", "cancel"}, {"event", to_string(event)}}),
+  ask_in question{0, event.shard, write_json(json{{"op", "cancel"}, {"event", to_string(event)}}),
                   loop_answer_within};
   sources_.ask_loops(
       std::move(question), [self = shared_from_this(), event, done](std::vector<answer> answers) {
@@ -316,8 +311,7 @@ void lookups::describe_key(const json& arguments, reply done) {
   const auto key = text_of(arguments, "key");
   if (!key)
     return fail(done, errc::invalid_argument, "key is missing");
-  ask_in question{0, std::nullopt, write_json(json{{"op", "key"}, {"key", *key}}),
-                  loop_answer_within};
+  ask_in question{0, {}, write_json(json{{"op", "key"}, {"key", *key}}), loop_answer_within};
   sources_.ask_loops(std::move(question), [self = shared_from_this(), key = *key,
                                            done](std::vector<answer> answers) {
     json lanes = json::array();

@@ -83,7 +83,6 @@ class lookups : public std::enable_shared_from_this<lookups> {
   /// Tells of obstacles in the deliveries of an event that are not over.
   void add_obstacles(nlohmann::json& view) const;
   std::optional<agent_no> agent_named(const std::string& name) const;
-  loop_no loop_of(event_id event) const;
 
   lookup_sources sources_;
   std::mutex known_mutex_;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "journal/journal.hpp"
+#include "journal/lease_store.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/time.hpp"
 
@@ -80,6 +81,23 @@ struct foreign_events {
   std::vector<foreign_event> events;
 };
 
+/// Shards that are this node's from now on. Told to every loop: to the one that has a shard with
+/// what is pending of it, in lane order; to the others for its epoch, as their turns may emit to
+/// it.
+struct adopted_shards {
+  std::vector<journal::held_shard> shards;
+  instant opened_at = no_instant; // engine time when that was read: what was due then is told
+  bool unclean = false;           // who had them before did not give them up in order
+  std::vector<journal::pending_event> pending; // of the loop's own
+  std::vector<agent_no> agents_with_state;
+};
+
+/// What a loop is told by the store, in commit order with its own answers.
+struct loop_feed {
+  std::function<void(foreign_events)> foreign;
+  std::function<void(adopted_shards)> adopted{}; // of a store that several nodes share
+};
+
 /// The journal, asynchronously. Answers come in the order of the submits of their loop.
 class store_port {
  public:
@@ -93,9 +111,8 @@ class store_port {
   /// told to the loops that own them, before its answer.
   virtual void submit(loop_no loop, std::vector<journal::operation> batch, committed done) = 0;
 
-  /// Where the loop's foreign events go, in commit order with its own answers. Set before the first
-  /// submit.
-  virtual void attach(loop_no loop, std::function<void(foreign_events)> foreign) = 0;
+  /// Set before the first submit.
+  virtual void attach(loop_no loop, loop_feed feed) = 0;
 
   /// Called after each durable commit; for the stream.
   virtual void on_commit(std::function<void(commit_no)> listener) = 0;
@@ -109,6 +126,35 @@ class store_port {
   virtual void look_up(std::function<void(journal::reader&)> work) = 0;
 
   virtual void facts(std::function<void(result<store_facts>)> done) = 0;
+
+  // ---- a store that several nodes share ----
+
+  /// The engine takes them over and tells what is pending of them; the loops are told before any
+  /// later commit is answered, then `done` is called. After an error no loop is told.
+  virtual void adopt(std::vector<journal::held_shard> shards, bool in_order,
+                     std::function<void(result<void>)> done) = 0;
+  /// The engine forgets them: what still comes for them is fenced.
+  virtual void release(std::vector<shard_id> shards, std::function<void()> done) = 0;
+  /// From then on every commit is refused (store_unreachable), until a later time is told: the
+  /// leases may be over, and the shards another's. Any thread.
+  virtual void commit_until(boot_time until) = 0;
+};
+
+/// The leases of a store that several nodes share (journal/lease_store.hpp), asynchronously.
+/// Answers come in the order of the questions.
+class lease_port {
+ public:
+  virtual ~lease_port() = default;
+
+  struct beat {
+    result<journal::cluster_view> view = errc::internal;
+    result<std::vector<journal::held_shard>> held = errc::internal;
+  };
+  /// Renews what is held and tells who is there.
+  virtual void beat_now(duration ttl, bool leaving, std::function<void(beat)> done) = 0;
+  virtual void take(std::vector<shard_id> shards, duration ttl,
+                    std::function<void(result<std::vector<journal::taken_shard>>)> done) = 0;
+  virtual void release(std::vector<shard_id> shards, std::function<void(result<void>)> done) = 0;
 };
 
 /// Frames to other parts, through the broker.

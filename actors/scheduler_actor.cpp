@@ -49,12 +49,10 @@ struct performer {
     parts.clock->wake_at(effect.at, tick_of<scheduler_input>(weak(self)));
   }
   void operator()(gave_up_effect& effect) const {
-    if (parts.gave_up)
-      parts.gave_up(parts.loop, std::move(effect.shards));
+    send_input(parts.membership, lease_input{gave_up_in{std::move(effect.shards)}});
   }
   void operator()(fenced_effect& effect) const {
-    if (parts.fenced)
-      parts.fenced(effect.shard, effect.epoch);
+    send_input(parts.membership, lease_input{fenced_in{effect.shard, effect.epoch}});
   }
   void operator()(progress_effect& effect) const {
     self->send(parts.shutdown,

@@ -43,10 +43,15 @@ scheduler_core::scheduler_core(scheduler_settings settings)
                                                                       settings_.shards},
     courier_{settings_.self}, broker_at_{settings_.self.node, "broker"},
     slots_(settings_.agents.size()), sharing_agents_{count_sharing(settings_)} {
+  shards_.resize(settings_.shards);
+  if (settings_.shared) {
+    serves_until_ = boot_time::min();
+    return;
+  }
   tenures_.emplace(0, tenure{settings_.opened_at, settings_.unclean, slots_.size()});
   for (std::uint32_t shard = 0; shard < settings_.shards; ++shard)
-    shards_.push_back({.epoch = settings_.epoch,
-                       .tenure = shard % settings_.loops == raw(settings_.loop) ? 0 : no_tenure});
+    shards_[shard] = {.epoch = settings_.epoch,
+                      .tenure = is_of_loop(shard_id{shard}) ? 0 : no_tenure};
 }
 
 void scheduler_core::recover(const journal::pending_event& found) {

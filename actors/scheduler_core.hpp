@@ -67,6 +67,7 @@ struct scheduler_settings {
   std::uint32_t loops = 1;  // a shard belongs to loop (shard mod loops)
   std::uint32_t shards = 1; // of the store
   epoch_no epoch{};         // of all of them, on a node that has its store alone
+  bool shared = false;      // the store is several nodes': shards come by adopted_shards alone
   /// By agent number: every agent that the store knows, the configured ones with their settings.
   struct agent {
     std::string name;
@@ -163,10 +164,12 @@ class scheduler_core {
   void gather(journal::operation op);
 
   // shards (scheduler_shards.cpp)
-  void on(adopt_in& input);
+  void on(adopted_shards& input);
   void on(leave_in& input);
   void on(stay_in& input);
   void on(lose_in& input);
+  void on(forgot_in& input);
+  void on(lease_until_in& input);
   void lose(const std::vector<shard_id>& shards);
   void is_fenced(shard_id shard, epoch_no epoch);
   void stop_turns_of(const shard_set& shards);
@@ -186,6 +189,9 @@ class scheduler_core {
   epoch_no epoch_of(shard_id shard) const { return shards_[raw(shard)].epoch; }
   std::uint32_t tenure_no_of(shard_id shard) const { return shards_[raw(shard)].tenure; }
   tenure& tenure_of(shard_id shard) { return tenures_.at(tenure_no_of(shard)); }
+  bool is_of_loop(shard_id shard) const noexcept {
+    return raw(shard) % settings_.loops == raw(settings_.loop);
+  }
   bool is_here(shard_id shard) const noexcept {
     return raw(shard) < shards_.size() && tenure_no_of(shard) != no_tenure;
   }
@@ -390,7 +396,7 @@ class scheduler_core {
   /// What the node has of a shard.
   struct shard_hold {
     epoch_no epoch{};
-    std::uint32_t tenure = no_tenure; // none: it is another loop's
+    std::uint32_t tenure = no_tenure; // none: it is another loop's, or another node's
     std::uint64_t pending = 0;        // events, wherever they are
     shard_stage at = shard_stage::held;
     bool lost = false; // it is another's already
@@ -404,7 +410,8 @@ class scheduler_core {
   std::vector<shard_hold> shards_;
   std::map<std::uint32_t, tenure> tenures_; // by number
   std::uint32_t last_tenure_ = 0;
-  std::vector<shard_id> going_; // leaving or closing
+  std::vector<shard_id> going_;               // leaving or closing
+  boot_time serves_until_ = boot_time::max(); // the leases last so long
   courier courier_;
   address broker_at_;
 

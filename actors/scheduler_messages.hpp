@@ -61,13 +61,13 @@ struct retry_due_in {
   std::vector<turn_id> failed;
 };
 struct tick_in {};
-/// Shards that are this loop's from now on, with what is pending of them, in lane order.
-struct adopt_in {
-  std::vector<journal::held_shard> shards;
-  instant opened_at = no_instant; // engine time when that was read: what was due then is told
-  bool unclean = false;           // who had them before did not give them up in order
-  std::vector<journal::pending_event> pending;
-  std::vector<agent_no> agents_with_state;
+/// They are not this node's any more, or about to be another's: no turn emits to them.
+struct forgot_in {
+  std::vector<shard_id> shards;
+};
+/// Until then, and no longer, may turns start: behind it the shards may be another node's.
+struct lease_until_in {
+  boot_time until;
 };
 /// They are to be given up: nothing of them starts any more; gave_up follows once what runs has
 /// ended and is durable. Until shortly before that, new events are taken.
@@ -89,8 +89,8 @@ struct watch_progress_in {};
 
 using scheduler_input =
     std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, rows_in, timers_in,
-                 decided_in, retry_due_in, tick_in, stop_starting_in, watch_progress_in, adopt_in,
-                 leave_in, stay_in, lose_in>;
+                 decided_in, retry_due_in, tick_in, stop_starting_in, watch_progress_in,
+                 adopted_shards, leave_in, stay_in, lose_in, forgot_in, lease_until_in>;
 
 // ---- effects ----------------------------------------------------------------------------------
 

@@ -17,17 +17,30 @@ namespace skein {
 
 // ---- coming -----------------------------------------------------------------------------------
 
-void scheduler_core::on(adopt_in& input) {
+void scheduler_core::on(adopted_shards& input) {
   const std::uint32_t number = ++last_tenure_;
   tenures_.emplace(number, tenure{input.opened_at, input.unclean, slots_.size()});
   for (const journal::held_shard& each : input.shards) {
     SKEIN_CHECK(raw(each.shard) < shards_.size() && !is_here(each.shard));
-    shards_[raw(each.shard)] = {.epoch = each.epoch, .tenure = number};
+    shards_[raw(each.shard)] = {.epoch = each.epoch,
+                                .tenure = is_of_loop(each.shard) ? number : no_tenure};
   }
   for (const agent_no each : input.agents_with_state)
     settings_.agents[raw(each)].has_state = true;
   for (const journal::pending_event& each : input.pending)
     recover(each);
+  end_empty_tenures(); // they may all be of other loops
+}
+
+/// Of those that are here the loop has told itself.
+void scheduler_core::on(forgot_in& input) {
+  for (const shard_id each : input.shards)
+    if (raw(each) < shards_.size() && !is_here(each))
+      shards_[raw(each)] = {};
+}
+
+void scheduler_core::on(lease_until_in& input) {
+  serves_until_ = std::max(serves_until_, input.until);
 }
 
 /// A turn of its delivery may still run here, from the time when the shard was here before: the

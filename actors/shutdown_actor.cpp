@@ -10,6 +10,9 @@ struct performer {
   self_ptr self;
   shutdown_parts& parts;
 
+  void operator()(give_up_effect&) const {
+    send_input(parts.membership, lease_input{empty_in{true}});
+  }
   void operator()(refuse_effect&) const {
     send_input(parts.gateway, gateway_call{refuse_in{}, {}, {}});
     send_input(parts.gateway, gateway_call{watch_progress_in{}, {}, {}});

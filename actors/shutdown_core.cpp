@@ -25,8 +25,12 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
   if (std::holds_alternative<signal_in>(input)) {
     if (phase_ == phase::serving)
       begin(now, out);
-    else if (phase_ == phase::finishing)
+    else if (phase_ == phase::finishing || phase_ == phase::leaving)
       hasten(now, out, "a second signal came");
+  } else if (std::holds_alternative<emptied_in>(input)) {
+    emptied_ = true;
+    if (phase_ == phase::leaving)
+      refuse(out);
   } else if (const auto* loop = std::get_if<loop_progress_in>(&input)) {
     loops_[loop->loop] = loop->progress;
   } else if (const auto* gateway = std::get_if<gateway_progress_in>(&input)) {
@@ -47,7 +51,7 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
                              {},
                              {}});
     finish(exit_overrun, now, out);
-  } else if (phase_ == phase::finishing &&
+  } else if ((phase_ == phase::finishing || phase_ == phase::leaving) &&
              now.boot >= began_ + settings_.deadline - stop_reserve()) {
     overrun_ = true;
     hasten(now, out, "the time for running turns is over");
@@ -55,22 +59,33 @@ void shutdown_core::step(shutdown_input input, moment now, std::vector<shutdown_
 }
 
 void shutdown_core::begin(moment now, std::vector<shutdown_effect>& out) {
-  phase_ = phase::finishing;
   began_ = now.boot;
-  out.push_back(log_effect{log_severity::info,
-                           "drain-began",
-                           "refusing new work; running turns have " +
-                               format_duration(settings_.deadline - stop_reserve()),
-                           {},
-                           {},
-                           {}});
-  out.push_back(refuse_effect{});
-  out.push_back(stop_starting_effect{});
+  out.push_back(
+      log_effect{log_severity::info,
+                 "drain-began",
+                 std::string{settings_.shared ? "giving up shards" : "refusing new work"} +
+                     "; running turns have " + format_duration(settings_.deadline - stop_reserve()),
+                 {},
+                 {},
+                 {}});
   out.push_back(wake_effect{began_ + settings_.deadline - stop_reserve()});
   out.push_back(wake_effect{began_ + settings_.deadline});
+  phase_ = phase::leaving;
+  if (settings_.shared)
+    out.push_back(give_up_effect{});
+  else
+    refuse(out);
+}
+
+void shutdown_core::refuse(std::vector<shutdown_effect>& out) {
+  phase_ = phase::finishing;
+  out.push_back(refuse_effect{});
+  out.push_back(stop_starting_effect{});
 }
 
 void shutdown_core::hasten(moment, std::vector<shutdown_effect>& out, std::string why) {
+  if (phase_ == phase::leaving)
+    refuse(out);
   phase_ = phase::hastened;
   out.push_back(log_effect{log_severity::warning,
                            "drain-hastened",
@@ -91,7 +106,8 @@ bool shutdown_core::quiet() const {
   const auto done = [](const std::optional<progress_effect>& each) {
     return each && each->running == 0 && each->uncommitted == 0;
   };
-  return gateway_events_ == 0u && std::all_of(loops_.begin(), loops_.end(), done);
+  return gateway_events_ == 0u && (emptied_ || !settings_.shared) &&
+         std::all_of(loops_.begin(), loops_.end(), done);
 }
 
 void shutdown_core::finish(int code, moment now, std::vector<shutdown_effect>& out) {

@@ -1,6 +1,8 @@
-// The drain: refuse, finish, flush, stop; each phase has its deadline and says what it left.
+// The drain: refuse, finish, flush, stop; each phase has its deadline and says what it left. A node
+// that shares its store first gives up its shards, and goes on taking events for their new owners.
 //
-//   serving --signal--> refusing+finishing --all quiet--> flushing --store closed--> exit 0
+//   serving --signal--> [leaving --emptied-->] refusing+finishing --all quiet--> flushing --store
+//   closed--> exit 0
 //              | second signal: what runs is stopped, given back and listed -> exit 0
 //              | finish deadline: the same -> exit 75
 //              +-- drain deadline: whatever is going on -> exit 75
@@ -26,9 +28,13 @@ struct gateway_progress_in {
 struct left_in {
   std::vector<std::string> turns;
 };
+/// Nothing is owned here any more.
+struct emptied_in {};
 using shutdown_input =
-    std::variant<signal_in, loop_progress_in, gateway_progress_in, left_in, tick_in>;
+    std::variant<signal_in, loop_progress_in, gateway_progress_in, left_in, emptied_in, tick_in>;
 
+/// To the keeper of the leases: give up all shards.
+struct give_up_effect {};
 /// To the gateway: refuse. To the loops: start nothing, tell what is left.
 struct refuse_effect {};
 struct stop_starting_effect {};
@@ -43,13 +49,15 @@ struct finish_effect {
   std::size_t pending = 0;       // events that wait for the next start
   duration time_left{0};         // until the drain's deadline
 };
-using shutdown_effect = std::variant<refuse_effect, stop_starting_effect, hasten_effect,
-                                     release_effect, finish_effect, wake_effect, log_effect>;
+using shutdown_effect =
+    std::variant<give_up_effect, refuse_effect, stop_starting_effect, hasten_effect, release_effect,
+                 finish_effect, wake_effect, log_effect>;
 
 inline constexpr int exit_overrun = 75;
 
 struct shutdown_settings {
   std::size_t loops = 1;
+  bool shared = false; // there are leases to give up
   duration deadline = limits::drain_deadline;
 };
 
@@ -60,9 +68,10 @@ class shutdown_core {
   void step(shutdown_input input, moment now, std::vector<shutdown_effect>& out);
 
  private:
-  enum class phase : std::uint8_t { serving, finishing, hastened, finished };
+  enum class phase : std::uint8_t { serving, leaving, finishing, hastened, finished };
 
   void begin(moment now, std::vector<shutdown_effect>& out);
+  void refuse(std::vector<shutdown_effect>& out);
   void hasten(moment now, std::vector<shutdown_effect>& out, std::string why);
   duration stop_reserve() const;
   bool quiet() const;
@@ -75,6 +84,7 @@ class shutdown_core {
   std::optional<std::size_t> gateway_events_;
   std::vector<std::string> left_;
   bool overrun_ = false;
+  bool emptied_ = false;
 };
 
 } // namespace skein

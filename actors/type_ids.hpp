@@ -7,6 +7,7 @@
 
 #include "actors/access/access_core.hpp"
 #include "actors/agent_core.hpp"
+#include "actors/cluster/lease_core.hpp"
 #include "actors/gateway_core.hpp"
 #include "actors/jobs/job_core.hpp"
 #include "actors/retry_core.hpp"
@@ -70,5 +71,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::shutdown_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_call>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::access_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::frame>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::lease_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::access_call>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::audit_call>)

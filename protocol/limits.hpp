@@ -239,6 +239,8 @@ inline constexpr std::chrono::milliseconds lease_margin{300};
 inline constexpr std::chrono::milliseconds lease_beat{400}; // between two renewals
 /// A shard that is to go waits so long for what runs; then it goes on, and is tried again.
 inline constexpr std::chrono::seconds leave_patience{2};
+/// Events of a shard that nobody has wait so long at the door: longer than a takeover takes.
+inline constexpr std::chrono::seconds ownerless_within{10};
 inline constexpr std::uint32_t leave_tries = 5;       // then what runs is stopped
 inline constexpr std::size_t leaving_shards_max = 32; // at once
 

@@ -304,6 +304,10 @@ void lease_core::rebalance(const placement& now) {
     else if (each.from == own)
       leaving.push_back(each);
   }
+  const bool is_last = std::all_of(now.members.begin(), now.members.end(),
+                                   [](const placement_member& each) { return each.leaving; });
+  for (std::size_t shard = 0; leaving_ && is_last && shard < shards_.size(); ++shard)
+    leaving.push_back({static_cast<shard_id>(shard), own, no_member}); // for who comes later
   take(std::move(wanted));
   begin_to_leave(leaving, now);
 }
@@ -324,7 +328,7 @@ void lease_core::begin_to_leave(const std::vector<shard_move>& moves, const plac
     ++busy;
     known.at = stage::leaving;
     known.since = now_.boot;
-    known.successor = node_of(now.members[each.to].name);
+    known.successor = each.to == no_member ? "" : node_of(now.members[each.to].name);
     leave.shards.push_back(each.shard);
   }
   if (!leave.shards.empty())

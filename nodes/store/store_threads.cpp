@@ -74,9 +74,9 @@ void store_threads::submit(loop_no loop, std::vector<journal::operation> batch, 
   write_ready_.notify_one();
 }
 
-void store_threads::attach(loop_no loop, std::function<void(foreign_events)> foreign) {
+void store_threads::attach(loop_no loop, loop_feed feed) {
   const std::lock_guard lock{write_mutex_};
-  foreign_[loop] = std::move(foreign);
+  feeds_[loop] = std::move(feed);
 }
 
 void store_threads::on_commit(std::function<void(commit_no)> listener) {
@@ -100,6 +100,29 @@ void store_threads::facts(std::function<void(result<store_facts>)> done) {
   write_ready_.notify_one();
 }
 
+void store_threads::adopt(std::vector<journal::held_shard> shards, bool in_order,
+                          std::function<void(result<void>)> done) {
+  queue_shard_call([this, shards = std::move(shards), in_order, done = std::move(done)] {
+    done(broken_ ? result<void>{errc::unknown_outcome}
+                 : adopt_shards(engine_, shards, in_order, loops_, feeds_));
+  });
+}
+
+void store_threads::release(std::vector<shard_id> shards, std::function<void()> done) {
+  queue_shard_call([this, shards = std::move(shards), done = std::move(done)] {
+    engine_.release(shards);
+    done();
+  });
+}
+
+void store_threads::queue_shard_call(std::function<void()> call) {
+  {
+    const std::lock_guard lock{write_mutex_};
+    shard_calls_.push_back(std::move(call));
+  }
+  write_ready_.notify_one();
+}
+
 // ---- the writer -------------------------------------------------------------------------------
 
 void store_threads::write_loop() {
@@ -107,7 +130,9 @@ void store_threads::write_loop() {
   while (true) {
     round now = next_round(!more_upkeep);
     const bool is_idle = now.requests.empty();
-    if (is_idle && now.fact_calls.empty() && now.closing)
+    for (const auto& each : now.shard_calls)
+      each();
+    if (is_idle && now.fact_calls.empty() && now.shard_calls.empty() && now.closing)
       return;
     if (!is_idle)
       commit_gathered(std::move(now.requests));
@@ -139,7 +164,7 @@ store_threads::round store_threads::next_round(bool wait) {
   std::unique_lock lock{write_mutex_};
   if (wait)
     write_ready_.wait_for(lock, upkeep_every, [this] {
-      return !requests_.empty() || !fact_calls_.empty() || closing_;
+      return !requests_.empty() || !fact_calls_.empty() || !shard_calls_.empty() || closing_;
     });
   std::size_t operations = 0;
   std::size_t bytes = 0;
@@ -155,6 +180,7 @@ store_threads::round store_threads::next_round(bool wait) {
     requests_.pop_front();
   }
   found.fact_calls.swap(fact_calls_);
+  found.shard_calls.swap(shard_calls_);
   found.closing = closing_;
   return found;
 }
@@ -209,6 +235,10 @@ result<journal::commit_receipt> store_threads::commit(journal::batches all) {
   if (broken_)
     return errc::unknown_outcome;
   const moment began = clock_.now();
+#ifndef SKEIN_BUG_COMMITS_AFTER_THE_LEASE
+  if (began.boot >= commit_until_.load())
+    return error{errc::store_unreachable, "the leases of this node were not renewed in time"};
+#endif
   auto receipt = engine_.commit(all, began.wall);
   if (!receipt && receipt.error().code == errc::disk_full && disk_ != nullptr) {
     if (disk_->give_way())
@@ -259,9 +289,9 @@ void store_threads::tell_if_broken() {
 void store_threads::tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
                                  const journal::commit_receipt& receipt) {
   for (auto& [owner, events] : foreign_events_of(by, loops_, operations, receipt)) {
-    const auto found = foreign_.find(owner);
-    SKEIN_CHECK(found != foreign_.end());
-    found->second(std::move(events));
+    const auto found = feeds_.find(owner);
+    SKEIN_CHECK(found != feeds_.end());
+    found->second.foreign(std::move(events));
   }
 }
 

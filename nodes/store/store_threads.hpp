@@ -69,11 +69,15 @@ class store_threads final : public store_port {
   result<void> close();
 
   void submit(loop_no loop, std::vector<journal::operation> batch, committed done) override;
-  void attach(loop_no loop, std::function<void(foreign_events)> foreign) override;
+  void attach(loop_no loop, loop_feed feed) override;
   void on_commit(std::function<void(commit_no)> listener) override;
   void read(std::function<void(journal::reader&)> work) override;
   void look_up(std::function<void(journal::reader&)> work) override;
   void facts(std::function<void(result<store_facts>)> done) override;
+  void adopt(std::vector<journal::held_shard> shards, bool in_order,
+             std::function<void(result<void>)> done) override;
+  void release(std::vector<shard_id> shards, std::function<void()> done) override;
+  void commit_until(boot_time until) override { commit_until_.store(until); }
 
  private:
   struct request {
@@ -87,11 +91,13 @@ class store_threads final : public store_port {
   struct round {
     std::vector<request> requests;
     std::vector<fact_call> fact_calls;
+    std::vector<std::function<void()>> shard_calls; // before the requests
     bool closing = false;
   };
 
   void write_loop();
   round next_round(bool wait);
+  void queue_shard_call(std::function<void()> call);
   void commit_gathered(std::vector<request> requests);
   void commit_each(std::vector<request>& requests);
   result<journal::commit_receipt> commit(journal::batches all);
@@ -117,12 +123,15 @@ class store_threads final : public store_port {
 
   std::mutex write_mutex_;
   std::condition_variable write_ready_;
-  std::deque<request> requests_;                                   // guarded by write_mutex_
-  std::size_t queued_operations_ = 0;                              // guarded by write_mutex_
-  std::vector<fact_call> fact_calls_;                              // guarded by write_mutex_
-  bool closing_ = false;                                           // guarded by write_mutex_
-  std::map<loop_no, std::function<void(foreign_events)>> foreign_; // set before the first submit
-  std::vector<std::function<void(commit_no)>> listeners_;          // set before the first submit
+  std::deque<request> requests_;                          // guarded by write_mutex_
+  std::size_t queued_operations_ = 0;                     // guarded by write_mutex_
+  std::vector<fact_call> fact_calls_;                     // guarded by write_mutex_
+  bool closing_ = false;                                  // guarded by write_mutex_
+  std::vector<std::function<void()>> shard_calls_;        // guarded by write_mutex_
+  std::map<loop_no, loop_feed> feeds_;                    // set before the first submit
+  std::vector<std::function<void(commit_no)>> listeners_; // set before the first submit
+
+  std::atomic<boot_time> commit_until_ = boot_time::max();
 
   // The writer's own.
   bool broken_ = false;

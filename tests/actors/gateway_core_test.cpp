@@ -251,7 +251,7 @@ TEST_CASE("an empty publish is answered at once") {
 
 TEST_CASE("a question goes to every loop and comes back when all have answered") {
   gateway_world world{two_loops()};
-  world.step(ask_in{7, std::nullopt, R"({"op":"loop"})", 5s}, 0);
+  world.step(ask_in{7, {}, R"({"op":"loop"})", 5s}, 0);
   REQUIRE(world.sent.size() == 2);
   world.answer_from(1, {7, errc::none, "one"}, 1);
   world.answer_from(1, {7, errc::none, "again"}, 2);
@@ -265,7 +265,7 @@ TEST_CASE("a question goes to every loop and comes back when all have answered")
 
 TEST_CASE("an unanswered question is asked again, and times out loop by loop") {
   gateway_world world{two_loops()};
-  world.step(ask_in{7, std::nullopt, "{}", 3s}, 0);
+  world.step(ask_in{7, {}, "{}", 3s}, 0);
   world.answer_from(0, {7, errc::none, "zero"}, 1);
   world.step(tick_in{}, 1'000);
   REQUIRE(world.sent.size() == 1);
@@ -280,8 +280,8 @@ TEST_CASE("an unanswered question is asked again, and times out loop by loop") {
 
 TEST_CASE("a question ends when its time is over, however short that is") {
   gateway_world world{two_loops()};
-  world.step(ask_in{7, std::nullopt, "{}", 60s}, 0);
-  world.step(ask_in{8, static_cast<loop_no>(1), "{}", 300ms}, 100);
+  world.step(ask_in{7, {}, "{}", 60s}, 0);
+  world.step(ask_in{8, loop_no{1}, "{}", 300ms}, 100);
   CHECK(world.woken_at == at(400).boot);
   world.step(tick_in{}, 400);
   REQUIRE(world.answered.size() == 1);
@@ -291,7 +291,7 @@ TEST_CASE("a question ends when its time is over, however short that is") {
 
 TEST_CASE("a question for one loop goes to that loop alone") {
   gateway_world world{two_loops()};
-  world.step(ask_in{8, static_cast<loop_no>(1), "{}", 3s}, 0);
+  world.step(ask_in{8, loop_no{1}, "{}", 3s}, 0);
   REQUIRE(world.sent.size() == 1);
   CHECK(world.sent[0].header.to.name == "loop/1");
   world.answer_from(1, {8, errc::not_found, "gone"}, 1);
@@ -301,13 +301,13 @@ TEST_CASE("a question for one loop goes to that loop alone") {
 
 TEST_CASE("at the end of a drain whoever waits gets what there is, and nobody waits any more") {
   gateway_world world{two_loops()};
-  world.step(ask_in{7, std::nullopt, "{}", 60s}, 0);
+  world.step(ask_in{7, {}, "{}", 60s}, 0);
   world.answer_from(0, {7, errc::none, "zero"}, 1);
   world.step(release_in{}, 2);
   REQUIRE(world.answered.size() == 1);
   CHECK(world.answered[0].answers[0].json == "zero");
   CHECK(world.answered[0].answers[1].code == errc::timed_out);
-  world.step(ask_in{8, static_cast<loop_no>(1), "{}", 60s}, 3);
+  world.step(ask_in{8, loop_no{1}, "{}", 60s}, 3);
   CHECK(world.sent.empty());
   REQUIRE(world.answered.size() == 1);
   CHECK(world.answered[0].ticket == 8);

@@ -34,7 +34,13 @@ struct recording_store final : store_port {
   void submit(loop_no, std::vector<journal::operation> batch, committed) override {
     submits.push_back(batch.size());
   }
-  void attach(loop_no, std::function<void(foreign_events)>) override {}
+  void attach(loop_no, loop_feed) override {}
+  void adopt(std::vector<journal::held_shard>, bool,
+             std::function<void(result<void>)> done) override {
+    done({});
+  }
+  void release(std::vector<shard_id>, std::function<void()> done) override { done(); }
+  void commit_until(boot_time) override {}
   void on_commit(std::function<void(commit_no)>) override {}
   void read(std::function<void(journal::reader&)>) override {}
   void look_up(std::function<void(journal::reader&)>) override {}

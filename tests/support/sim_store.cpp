@@ -44,8 +44,14 @@ void sim_store::begin() {
 
 void sim_store::sync(std::shared_ptr<under_way> commit) {
   commit->synced = true;
-  commit->receipt = broken_ ? result<journal::commit_receipt>{errc::unknown_outcome}
-                            : call_.commit(commit->operations);
+  if (broken_)
+    commit->receipt = errc::unknown_outcome;
+#ifndef SKEIN_BUG_COMMITS_AFTER_THE_LEASE
+  else if (timeline_.now() >= commit_until_)
+    commit->receipt = errc::store_unreachable;
+#endif
+  else
+    commit->receipt = call_.commit(commit->operations);
   timeline_.after(dice_.skewed(std::chrono::microseconds{1}, faults_.answer_max),
                   while_alive([this, commit] {
                     answer(*commit);
@@ -80,7 +86,7 @@ void sim_store::answer(under_way& commit) {
 void sim_store::tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
                              const journal::commit_receipt& receipt) {
   for (auto& [owner, events] : foreign_events_of(by, loops_, operations, receipt))
-    foreign_.at(owner)(std::move(events));
+    feeds_.at(owner).foreign(std::move(events));
 }
 
 void sim_store::read(std::function<void(journal::reader&)> work) {
@@ -104,6 +110,24 @@ void sim_store::facts(std::function<void(result<store_facts>)> done) {
     return done(errc::io_error);
   done(store_facts{
       *events, *deliveries, engine_.counters(), {}, engine_.last_commit(), engine_.retention()});
+}
+
+/// Between two commits: nothing of what is under way is of these shards.
+void sim_store::adopt(std::vector<journal::held_shard> shards, bool in_order,
+                      std::function<void(result<void>)> done) {
+  timeline_.after(dice_.skewed(std::chrono::milliseconds{1}, faults_.read_max),
+                  while_alive([this, shards = std::move(shards), in_order, done = std::move(done)] {
+                    done(broken_ ? result<void>{errc::unknown_outcome}
+                                 : adopt_shards(engine_, shards, in_order, loops_, feeds_));
+                  }));
+}
+
+void sim_store::release(std::vector<shard_id> shards, std::function<void()> done) {
+  timeline_.after(dice_.skewed(std::chrono::microseconds{10}, faults_.sync_max),
+                  while_alive([this, shards = std::move(shards), done = std::move(done)] {
+                    engine_.release(shards);
+                    done();
+                  }));
 }
 
 void sim_store::finish() {

@@ -37,15 +37,17 @@ class sim_store final : public store_port {
             std::uint32_t loops, hooks call);
 
   void submit(loop_no loop, std::vector<journal::operation> batch, committed done) override;
-  void attach(loop_no loop, std::function<void(foreign_events)> foreign) override {
-    foreign_[loop] = std::move(foreign);
-  }
+  void attach(loop_no loop, loop_feed feed) override { feeds_[loop] = std::move(feed); }
   void on_commit(std::function<void(commit_no)> listener) override {
     listeners_.push_back(std::move(listener));
   }
   void read(std::function<void(journal::reader&)> work) override;
   void look_up(std::function<void(journal::reader&)> work) override;
   void facts(std::function<void(result<store_facts>)> done) override;
+  void adopt(std::vector<journal::held_shard> shards, bool in_order,
+             std::function<void(result<void>)> done) override;
+  void release(std::vector<shard_id> shards, std::function<void()> done) override;
+  void commit_until(boot_time until) override { commit_until_ = until; }
 
   /// Commits what is queued, without answers: the orderly end.
   void finish();
@@ -80,7 +82,8 @@ class sim_store final : public store_port {
   hooks call_;
   std::deque<request> queue_;
   std::shared_ptr<under_way> current_;
-  std::map<loop_no, std::function<void(foreign_events)>> foreign_;
+  std::map<loop_no, loop_feed> feeds_;
+  boot_time commit_until_ = boot_time::max();
   std::vector<std::function<void(commit_no)>> listeners_;
   boot_time last_read_{};
   boot_time last_look_up_{};

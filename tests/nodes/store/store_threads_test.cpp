@@ -63,10 +63,10 @@ class store_world {
             [this](const error& why) { tell("upkeep " + std::string{slug(why.code)}); }},
         disk);
     for (std::uint32_t loop = 0; loop < loops; ++loop)
-      store->attach(static_cast<loop_no>(loop), [this, loop](const foreign_events& told) {
-        for (const auto& each : told.events)
-          tell("loop " + std::to_string(loop) + " foreign " + to_string(each.event));
-      });
+      store->attach(static_cast<loop_no>(loop), {[this, loop](const foreign_events& told) {
+                      for (const auto& each : told.events)
+                        tell("loop " + std::to_string(loop) + " foreign " + to_string(each.event));
+                    }});
     store->on_commit([this](commit_no number) { tell("commit " + std::to_string(raw(number))); });
     if (prepare)
       prepare(*this);
@@ -273,9 +273,10 @@ TEST_CASE("a loop hears of what it keeps itself only in its answer") {
 
 TEST_CASE("a submitter that is no loop may be told of foreign events, of which there are none") {
   store_world world{nullptr, [](store_world& made) {
-                      made.store->attach(static_cast<loop_no>(loops), [&made](foreign_events told) {
-                        made.tell("nobody's " + std::to_string(told.events.size()));
-                      });
+                      made.store->attach(
+                          static_cast<loop_no>(loops), {[&made](foreign_events told) {
+                            made.tell("nobody's " + std::to_string(told.events.size()));
+                          }});
                     }};
   world.submit(0, "a", {world.keep({world.accept(1, "e")})});
   CHECK(world.lines(3) == lines{"loop 1 foreign 1-1", "loop 0 a: with 1", "commit 1"});
