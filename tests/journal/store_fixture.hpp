@@ -42,6 +42,8 @@ std::ostream& operator<<(std::ostream& out, const engine_kind& kind);
 
 /// Every engine; a new one joins the conformance suite by joining this list.
 std::vector<engine_kind> all_engines();
+/// These, and PostgreSQL's where there is a server.
+std::vector<engine_kind> engines_beside(std::vector<engine_kind> these);
 /// Those that own their store alone: a process says itself which epoch a shard is at.
 std::vector<engine_kind> engines_of_one_process();
 engine_kind memory_engine_kind();
@@ -49,6 +51,9 @@ engine_kind shared_memory_engine_kind();
 engine_kind sqlite_engine_kind();
 /// The same, with a file for every 4 identities.
 engine_kind sqlite_of_small_buckets();
+
+engine_kind postgres_engine_kind();
+engine_kind postgres_of_small_buckets();
 
 /// Shorthand for an event to accept.
 struct event_words {
@@ -117,7 +122,8 @@ inline delivery_id first_of(event_id event) { return {event, 0}; }
 /// What is pending in a store that was just opened, in order of number.
 std::vector<pending_delivery> recover_all(engine& store, reader& view);
 
-/// All that a store shows, as text: equal stores give equal texts.
+/// All that a store shows, as text: equal stores give equal texts. Commits are counted, whatever
+/// their numbers are.
 std::string describe(engine& store, reader& view);
 std::string describe(const pending_delivery& delivery);
 std::string describe(const op_result& judged);

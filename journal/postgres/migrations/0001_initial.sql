@@ -73,7 +73,7 @@ CREATE INDEX event_parts ON event USING brin (
   at int8_minmax_ops,
   key bytea_bloom_ops (n_distinct_per_range = 2000, false_positive_rate = 0.01),
   id bytea_bloom_ops (n_distinct_per_range = 4000, false_positive_rate = 0.01)
-) WITH (pages_per_range = 128);
+) WITH (pages_per_range = 128, autosummarize = on);
 
 -- The end of a delivery. Inserted once, never changed.
 CREATE TABLE outcome (
