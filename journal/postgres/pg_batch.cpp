@@ -2,8 +2,7 @@
 
 #include "journal/byte_words.hpp"
 #include "journal/chain.hpp"
-#include "journal/crc32c.hpp"
-#include "journal/record_crc.hpp"
+#include "journal/postgres/copy_row.hpp"
 #include "journal/sqlite_codec.hpp"
 
 #include <algorithm>
@@ -106,6 +105,15 @@ const pg_statement count_late_sql{"count_late",
                                   "WHERE f.shard = d.shard"};
 #endif
 
+/// Rows from which on the round trips of COPY cost less than the arrays.
+constexpr std::size_t large_batch = 128;
+
+constexpr const char* copy_events = "COPY event (no, at, due, expires, shard, crc, priority, "
+                                    "deliveries, key, id, body) FROM STDIN (FORMAT binary)";
+constexpr const char* copy_outcomes =
+    "COPY outcome (id, at, started, finished, shard, agent, attempt, emitted, crc, state, code, "
+    "reply_kind, error, reply) FROM STDIN (FORMAT binary)";
+
 constexpr std::array counted{&ledger::accepted,  &ledger::done,       &ledger::dead,
                              &ledger::cancelled, &ledger::superseded, &ledger::expired,
                              &ledger::purged};
@@ -165,6 +173,7 @@ void pg_batch::make(const staged_batch& staged, const batch_place& place, const 
                     const store_state& state, std::span<const ledgers> totals) {
   place_ = place;
   clear();
+  is_large_ = staged.events.size() + staged.outcomes.size() >= large_batch;
   rows_->at = to_ns(staged.at);
   rows_->events = static_cast<std::int64_t>(staged.events.size());
   add_shards(staged, state, totals);
@@ -185,6 +194,9 @@ void pg_batch::clear() {
   accepted_.clear();
   outcomes_.clear();
   changes_.clear();
+  event_rows_.clear();
+  outcome_rows_.clear();
+  copies_.clear();
 }
 
 /// Which shards there are, and what is counted in each.
@@ -218,6 +230,36 @@ void pg_batch::add_shards(const staged_batch& staged, const store_state& state,
   }
 }
 
+void pg_batch::add_event(const staged_batch::new_event& each, const event_columns& row,
+                         std::string_view id) {
+  const std::int64_t crc = static_cast<std::int32_t>(crcs_.back());
+  if (is_large_) {
+    copy_row{event_rows_, 11}
+        .int8(row.no)
+        .int8(row.at)
+        .time(row.due)
+        .time(row.expires)
+        .int4(row.shard)
+        .int4(crc)
+        .int2(row.priority)
+        .bytes(row.deliveries)
+        .bytes(row.key)
+        .bytes(id)
+        .bytes(row.body);
+    return;
+  }
+  columns& rows = *rows_;
+  rows.due.add_time(row.due);
+  rows.expires.add_time(row.expires);
+  rows.shard.add_int4(raw(each.event.shard));
+  rows.crc.add_int4(crc);
+  rows.priority.add_int2(row.priority);
+  rows.deliveries.add_bytes(row.deliveries);
+  rows.key.add_bytes(row.key);
+  rows.id.add_bytes(id);
+  rows.body.add_bytes(row.body);
+}
+
 void pg_batch::add_events(const staged_batch& staged) {
   columns& rows = *rows_;
   delivery_text text;
@@ -229,80 +271,93 @@ void pg_batch::add_events(const staged_batch& staged) {
     rows.timer_kind.add_int2(kind);
     rows.timer_at.add_int8(to_ns(at));
   };
-  for (const auto& [event, op] : staged.events) {
+  for (const staged_batch::new_event& each : staged.events) {
+    const auto& [event, op] = each;
     const offered_event& offered = op->event;
-    const instant due = resolved(offered.due, staged.at);
-    const instant expires = resolved(offered.expires, staged.at);
     const event_head head = offered.head();
-    const std::string_view deliveries = text.write(op->deliveries);
-    crcs_.push_back(crc_of(event_columns{.no = static_cast<std::int64_t>(event.sequence),
-                                         .shard = raw(event.shard),
-                                         .at = rows.at,
-                                         .key = head.key,
-                                         .due = due,
-                                         .expires = expires,
-                                         .priority = static_cast<std::int64_t>(offered.priority),
-                                         .deliveries = deliveries,
-                                         .body = offered.body.view()}));
-    rows.due.add_time(due);
-    rows.expires.add_time(expires);
-    rows.shard.add_int4(raw(event.shard));
-    rows.crc.add_int4(crcs_.back());
-    rows.priority.add_int2(static_cast<std::int64_t>(offered.priority));
-    rows.deliveries.add_bytes(deliveries);
-    rows.key.add_bytes(head.key);
-    rows.id.add_bytes(head.id);
-    rows.body.add_bytes(offered.body.view());
+    const event_columns row{.no = static_cast<std::int64_t>(event.sequence),
+                            .shard = raw(event.shard),
+                            .at = rows.at,
+                            .key = head.key,
+                            .due = resolved(offered.due, staged.at),
+                            .expires = resolved(offered.expires, staged.at),
+                            .priority = static_cast<std::int64_t>(offered.priority),
+                            .deliveries = text.write(op->deliveries),
+                            .body = offered.body.view()};
+    crcs_.push_back(crc_of(row));
+    add_event(each, row, head.id);
     append_accepted(accepted_, {{offered.identity, offered.content},
                                 event.shard,
                                 op->deliveries,
-                                is_delayed(due, staged.at)});
+                                is_delayed(row.due, staged.at)});
     if (op->deliveries.empty())
       continue;
-    if (due > staged.at)
-      add_timer(event, due, 0);
-    if (expires != no_instant)
-      add_timer(event, expires, 1);
+    if (row.due > staged.at)
+      add_timer(event, row.due, 0);
+    if (row.expires != no_instant)
+      add_timer(event, row.expires, 1);
   }
 }
 
-void pg_batch::add_outcomes(const staged_batch& staged) {
+void pg_batch::add_outcome(const finish_op& op, const outcome_columns& row) {
+  const std::int64_t crc = static_cast<std::int32_t>(crcs_.back());
+  const std::int64_t shard = raw(op.delivery.event.shard);
+  if (is_large_) {
+    copy_row{outcome_rows_, 14}
+        .int8(row.id)
+        .int8(row.at)
+        .time(row.started)
+        .time(row.finished)
+        .int4(shard)
+        .int4(row.agent)
+        .int4(row.attempt)
+        .int4(row.emitted)
+        .int4(crc)
+        .int2(row.state)
+        .int2(row.code)
+        .int2(row.reply_kind)
+        .bytes(row.error)
+        .bytes(row.reply);
+    return;
+  }
   columns& rows = *rows_;
+  rows.out_id.add_int8(row.id);
+  rows.out_started.add_time(row.started);
+  rows.out_finished.add_time(row.finished);
+  rows.out_shard.add_int4(shard);
+  rows.out_agent.add_int4(row.agent);
+  rows.out_attempt.add_int4(row.attempt);
+  rows.out_emitted.add_int4(row.emitted);
+  rows.out_crc.add_int4(crc);
+  rows.out_state.add_int2(row.state);
+  rows.out_code.add_int2(row.code);
+  rows.out_kind.add_int2(row.reply_kind);
+  rows.out_error.add_bytes(row.error);
+  rows.out_reply.add_bytes(row.reply);
+}
+
+void pg_batch::add_outcomes(const staged_batch& staged) {
   for (const finish_op* each : staged.outcomes) {
-    const std::int64_t id = row_of(each->delivery);
     const bool has_reply = each->reply_kind != data_kind::none;
-    const std::string_view reply = has_reply ? each->reply.view() : std::string_view{};
+    const outcome_columns row{.id = row_of(each->delivery),
+                              .state = static_cast<std::int64_t>(each->state),
+                              .agent = raw(each->agent),
+                              .attempt = each->attempt,
+                              .started = each->started,
+                              .finished = each->finished,
+                              .at = rows_->at,
+                              .code = static_cast<std::int64_t>(each->code),
+                              .error = each->error,
+                              .reply_kind = static_cast<std::int64_t>(each->reply_kind),
+                              .reply = has_reply ? each->reply.view() : std::string_view{},
+                              .emitted = static_cast<std::int64_t>(each->emits.size())};
     outcomes_.add(each->delivery);
-    crcs_.push_back(
-        crc_of(outcome_columns{.id = id,
-                               .state = static_cast<std::int64_t>(each->state),
-                               .agent = raw(each->agent),
-                               .attempt = each->attempt,
-                               .started = each->started,
-                               .finished = each->finished,
-                               .at = rows.at,
-                               .code = static_cast<std::int64_t>(each->code),
-                               .error = each->error,
-                               .reply_kind = static_cast<std::int64_t>(each->reply_kind),
-                               .reply = reply,
-                               .emitted = static_cast<std::int64_t>(each->emits.size())}));
-    rows.out_id.add_int8(id);
-    rows.out_started.add_time(each->started);
-    rows.out_finished.add_time(each->finished);
-    rows.out_shard.add_int4(raw(each->delivery.event.shard));
-    rows.out_agent.add_int4(raw(each->agent));
-    rows.out_attempt.add_int4(each->attempt);
-    rows.out_emitted.add_int4(static_cast<std::int64_t>(each->emits.size()));
-    rows.out_crc.add_int4(crcs_.back());
-    rows.out_state.add_int2(static_cast<std::int64_t>(each->state));
-    rows.out_code.add_int2(static_cast<std::int64_t>(each->code));
-    rows.out_kind.add_int2(static_cast<std::int64_t>(each->reply_kind));
-    rows.out_error.add_bytes(each->error);
-    rows.out_reply.add_bytes(reply);
+    crcs_.push_back(crc_of(row));
+    add_outcome(*each, row);
     if (each->state != delivery_state::dead)
       continue;
-    rows.dead_shard.add_int4(raw(each->delivery.event.shard));
-    rows.dead_id.add_int8(id);
+    rows_->dead_shard.add_int4(raw(each->delivery.event.shard));
+    rows_->dead_id.add_int8(row.id);
   }
 }
 
@@ -398,6 +453,10 @@ void pg_batch::list_steps() {
   };
   const auto place = static_cast<std::int64_t>(place_.first);
   steps_.push_back({&begin_statement, nullptr});
+  if (!event_rows_.empty())
+    copies_.push_back({copy_events, event_rows_});
+  if (!outcome_rows_.empty())
+    copies_.push_back({copy_outcomes, outcome_rows_});
   r.fences.array(r.fence_shard).array(r.fence_epoch).text(place_.owner_name);
   r.fences.int8(r.fence_shard.size()).int8(r.at).array(r.fence_totals);
   if (!r.fence_shard.empty())

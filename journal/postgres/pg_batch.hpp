@@ -5,6 +5,7 @@
 #include "journal/ledgers.hpp"
 #include "journal/postgres/pg_commit_codec.hpp"
 #include "journal/postgres/pg_connection.hpp"
+#include "journal/record_crc.hpp"
 #include "journal/store_state.hpp"
 
 #include <map>
@@ -31,8 +32,16 @@ class pg_batch {
   void make(const staged_batch& staged, const batch_place& place, const hash_settings& hash,
             const store_state& state, std::span<const ledgers> totals);
 
-  /// One transaction, COMMIT last. The row before it is that of the commit: its xid.
+  /// One transaction, COMMIT last. The row before it is that of the commit: its xid. A small batch
+  /// is one round trip. Of a large one the first `before_copies` steps come first, then the copies:
+  /// they cost the server half, and a round trip each.
   std::span<const pg_connection::step> steps() const noexcept { return steps_; }
+  static constexpr std::size_t before_copies = 2;
+  struct copy {
+    const char* sql;
+    std::string_view rows;
+  };
+  std::span<const copy> copies() const noexcept { return copies_; }
   /// The shards it writes to, with what their totals are after it.
   const std::map<shard_id, ledgers>& totals() const noexcept { return totals_; }
   const hash128& digest() const noexcept { return digest_; }
@@ -42,6 +51,9 @@ class pg_batch {
   struct columns;
 
   void clear();
+  void add_event(const staged_batch::new_event& each, const event_columns& row,
+                 std::string_view id);
+  void add_outcome(const finish_op& op, const outcome_columns& row);
   void add_events(const staged_batch& staged);
   void add_outcomes(const staged_batch& staged);
   void add_attempts(const staged_batch& staged);
@@ -61,6 +73,10 @@ class pg_batch {
   std::string digest_bytes_;
   hash128 digest_;
   std::shared_ptr<columns> rows_;
+  bool is_large_ = false;
+  std::string event_rows_; // of a large one, in COPY's binary form
+  std::string outcome_rows_;
+  std::vector<copy> copies_;
   std::vector<pg_connection::step> steps_;
 };
 

@@ -69,9 +69,13 @@ result<void> enter(postgres_parts& parts) {
 }
 
 result<void> load_last(postgres_parts& parts) {
-  const auto last = parts.db->query("SELECT max(at), max(last::text::int8) FROM fence");
+  const auto last =
+      parts.db->query("SELECT max(at), max(last::text::int8), (SELECT dropped FROM "
+                      "kept), (SELECT at FROM commits ORDER BY xid LIMIT 1) FROM fence");
   if (!last)
     return last.error();
+  parts.retained.dropped_events = last->natural(0, 2);
+  parts.retained.oldest = last->time(0, 3);
   const instant at = last->time(0, 0);
   parts.last_at = std::max(parts.options.store.now, at);
   parts.last_xid = last->natural(0, 1);

@@ -82,6 +82,7 @@ struct pg_retention::round {
   result<bool> look_at_survivors(std::int64_t& dropped);
   result<void> count(const pg_rows& rows, std::int64_t& dropped);
   result<void> sum_up();
+  result<void> sum_up_parts();
 };
 
 pg_retention::pg_retention(pg_settings database, job_runner run)
@@ -231,14 +232,27 @@ result<bool> pg_retention::round::look_at_survivors(std::int64_t& dropped) {
   return rows->integer(0, 0) > 0;
 }
 
-/// The parts of `event` that are full are summed up for look-ups; and what the store takes.
+/// Those that are full, for look-ups: not the last two, which events still come into.
+result<void> pg_retention::round::sum_up_parts() {
+  const auto done = db->query(
+      "WITH size AS (SELECT pg_relation_size('event') / current_setting('block_size')::int8 AS "
+      "pages), "
+      "parts AS (SELECT p.page FROM kept k, size s, generate_series(k.summed, s.pages - 384, 128) "
+      "AS p(page) WHERE k.id = 1 ORDER BY 1 LIMIT 1024), "
+      "made AS (SELECT page, brin_summarize_range('event_parts', page) FROM parts) "
+      "UPDATE kept SET summed = greatest(summed, (SELECT max(page) + 128 FROM made)) "
+      "WHERE id = 1 AND EXISTS (SELECT 1 FROM made)");
+  return done ? result<void>{} : done.error();
+}
+
+/// What the store takes, and look-ups by time, key and id.
 result<void> pg_retention::round::sum_up() {
   const auto now = std::chrono::steady_clock::now();
   if (now - summed_at < summed_every && summed_at.time_since_epoch().count() != 0)
     return {};
   summed_at = now;
-  if (const auto done = db->query("SELECT brin_summarize_new_values('event_parts')"); !done)
-    return done.error();
+  if (auto done = sum_up_parts(); !done)
+    return done;
   const auto bytes = db->query("SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::int8 "
                                "FROM pg_class WHERE relkind = 'r' AND relnamespace = "
                                "current_schema()::regnamespace");

@@ -3,6 +3,7 @@
 #include "journal/byte_words.hpp"
 #include "journal/crc32c.hpp"
 #include "journal/dedupe_filter.hpp"
+#include "journal/postgres/copy_row.hpp"
 
 #include <algorithm>
 #include <array>
@@ -62,16 +63,6 @@ pg_array numbers_of(std::span<const shard_id> shards) {
   return all;
 }
 
-void append_field(std::string& row, std::string_view bytes) {
-  append_number(row, bytes.size(), 4);
-  row += bytes;
-}
-
-void append_field(std::string& row, std::uint64_t number, int bytes) {
-  append_number(row, static_cast<std::uint64_t>(bytes), 4);
-  append_number(row, number, bytes);
-}
-
 } // namespace
 
 struct pg_window::build {
@@ -107,12 +98,12 @@ std::string pg_window::build::rows() const {
       append_word(entries, (*next)->sequence);
       append_word(entries, static_cast<std::uint64_t>(to_ns((*next)->at)));
     }
-    append_number(out, 5, 2);
-    append_field(out, raw(shard), 4);
-    append_field(out, static_cast<std::uint64_t>(made.number), 8);
-    append_field(out, block, 4);
-    append_field(out, static_cast<std::uint64_t>(signed_crc(entries)), 4);
-    append_field(out, entries);
+    copy_row{out, 5}
+        .int4(raw(shard))
+        .int8(made.number)
+        .int4(block)
+        .int4(signed_crc(entries))
+        .bytes(entries);
   }
   return out;
 }

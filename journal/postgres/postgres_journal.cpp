@@ -46,7 +46,7 @@ bool is_conflict(std::string_view sqlstate) { return sqlstate == "40001" || sqls
 postgres_journal::postgres_journal(postgres_parts parts)
   : parts_{std::move(parts)}, retention_{connection_of(parts_.options, "skein retention"),
                                          parts_.run},
-    last_commit_{parts_.last_xid} {}
+    last_commit_{parts_.last_xid}, facts_{parts_.retained} {}
 
 // ---- judging
 // -------------------------------------------------------------------------------------
@@ -218,9 +218,22 @@ result<postgres_journal::wrote> postgres_journal::write() {
   }
 }
 
+result<std::vector<pg_rows>> postgres_journal::send() {
+  auto steps = batch_.steps();
+  if (!batch_.copies().empty()) {
+    if (const auto held = parts_.db->execute_all(steps.first(pg_batch::before_copies)); !held)
+      return held.error();
+    steps = steps.subspan(pg_batch::before_copies);
+    for (const pg_batch::copy& each : batch_.copies())
+      if (auto done = parts_.db->copy_in(each.sql, each.rows); !done)
+        return done.error();
+  }
+  return parts_.db->execute_all(steps);
+}
+
 result<postgres_journal::wrote> postgres_journal::try_write(const batch_place& place, bool& again) {
   static_cast<void>(parts_.db->take_commit_warning());
-  const auto rows = parts_.db->execute_all(batch_.steps());
+  const auto rows = send();
   if (rows) {
 #ifndef SKEIN_BUG_STANDBY_WARNING_IGNORED
     if (parts_.db->take_commit_warning())

@@ -49,8 +49,9 @@ struct postgres_parts {
   std::uint64_t block_end = 0;     // of the numbers at hand
   std::uint64_t last_number = 0;   // of this owner's commits
   std::uint64_t last_xid = 0;
-  hash128 last_digest;          // of this owner's last commit
-  instant last_at = no_instant; // of the last commit, or when it was opened
+  hash128 last_digest;              // of this owner's last commit
+  instant last_at = no_instant;     // of the last commit, or when it was opened
+  engine::retention_facts retained; // as it was found
 };
 
 pg_settings connection_of(const postgres_options& options, const char* purpose);
@@ -102,6 +103,7 @@ class postgres_journal final : public engine, private past {
   result<void> judge(batches all, std::vector<op_result>& results);
   error failed(const error& why);
   result<wrote> write();
+  result<std::vector<pg_rows>> send();
   result<wrote> try_write(const batch_place& place, bool& again);
   result<wrote> after_lost(const batch_place& place, bool& again);
   void written(std::uint64_t xid);

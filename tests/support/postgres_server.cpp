@@ -72,21 +72,18 @@ connection connect(const std::string& url) { return {PQconnectdb(url.c_str()), P
 
 bool postgres_server::is_installed() { return !programs().empty() && owner() != nullptr; }
 
-postgres_server& postgres_server::shared() {
-  static postgres_server one;
-  return one;
-}
-
 /// In memory if there is room: the disk is not what is tested.
-postgres_server::postgres_server() {
+postgres_server& postgres_server::shared() {
   std::error_code none;
   const auto memory = std::filesystem::space("/dev/shm", none);
   const bool has_room = !none && memory.available > (std::uintmax_t{1} << 30);
   const char* base = std::getenv("TMPDIR");
-  directory_ = std::string{has_room          ? "/dev/shm"
-                           : base == nullptr ? "/tmp"
-                                             : base} +
-               "/skein-postgres-XXXXXX";
+  static postgres_server one{has_room ? "/dev/shm" : base == nullptr ? "/tmp" : base};
+  return one;
+}
+
+postgres_server::postgres_server(const std::string& below, std::vector<std::string> settings)
+  : settings_{std::move(settings)}, directory_{below + "/skein-postgres-XXXXXX"} {
   SKEIN_CHECK(::mkdtemp(directory_.data()) != nullptr);
   if (::geteuid() == 0)
     SKEIN_CHECK(::chown(directory_.c_str(), owner()->pw_uid, owner()->pw_gid) == 0);
@@ -99,11 +96,15 @@ postgres_server::postgres_server() {
 }
 
 void postgres_server::start() {
-  pid_ = spawn({programs() + "/postgres", "-D", directory_ + "/data", "-k", directory_, "-c",
-                "listen_addresses=", "-c", "autovacuum=off", "-c", "track_commit_timestamp=on",
-                "-c", "max_connections=60", "-c", "shared_buffers=64MB", "-c", "max_wal_size=256MB",
-                "-c", "log_min_messages=fatal"},
-               directory_ + "/log");
+  std::vector<std::string> command{programs() + "/postgres", "-D", directory_ + "/data", "-k",
+                                   directory_};
+  for (const std::string each :
+       {"listen_addresses=", "autovacuum=off", "track_commit_timestamp=on", "max_connections=60",
+        "shared_buffers=64MB", "max_wal_size=256MB", "log_min_messages=fatal"})
+    command.insert(command.end(), {"-c", each});
+  for (const std::string& each : settings_)
+    command.insert(command.end(), {"-c", each});
+  pid_ = spawn(command, directory_ + "/log");
   for (int i = 0; i < 600; ++i) {
     if (PQstatus(connect(url_).get()) == CONNECTION_OK)
       return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace skein::test {
 
@@ -11,6 +12,10 @@ class postgres_server {
   /// Whether its programs are installed; else tests that need it are left out, and say so.
   static bool is_installed();
   static postgres_server& shared();
+
+  /// In a new folder below this one, with settings of its own ("name=value").
+  explicit postgres_server(const std::string& below, std::vector<std::string> settings = {});
+  ~postgres_server();
 
   /// How to reach it, for libpq.
   const std::string& url() const noexcept { return url_; }
@@ -29,9 +34,7 @@ class postgres_server {
   postgres_server& operator=(const postgres_server&) = delete;
 
  private:
-  postgres_server();
-  ~postgres_server();
-
+  std::vector<std::string> settings_;
   std::string directory_;
   std::string url_;
   int pid_ = 0;
