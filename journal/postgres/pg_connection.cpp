@@ -188,11 +188,14 @@ result<pg_rows> pg_connection::query(const std::string& sql, const pg_params& pa
   return last_result();
 }
 
-result<void> pg_connection::prepare(const pg_statement& which) {
+/// With the types that are sent, not those that the server would guess: it would take the bytes of
+/// one for those of the other.
+result<void> pg_connection::prepare(const pg_statement& which, const pg_params& params) {
   if (prepared_.contains(which.name))
     return {};
   start_clock();
-  if (PQsendPrepare(raw_.get(), which.name, which.sql, 0, nullptr) == 0)
+  const auto view = params.for_libpq();
+  if (PQsendPrepare(raw_.get(), which.name, which.sql, view.count(), view.types.data()) == 0)
     return lose(PQerrorMessage(raw_.get()));
   const auto done = last_result();
   if (!done)
@@ -204,7 +207,7 @@ result<void> pg_connection::prepare(const pg_statement& which) {
 result<pg_rows> pg_connection::execute(const pg_statement& which, const pg_params& params) {
   if (lost_)
     return lose("it was lost before");
-  if (auto ready = prepare(which); !ready)
+  if (auto ready = prepare(which, params); !ready)
     return ready.error();
   start_clock();
   const auto view = params.for_libpq();
@@ -217,13 +220,13 @@ result<pg_rows> pg_connection::execute(const pg_statement& which, const pg_param
 result<std::vector<pg_rows>> pg_connection::execute_all(std::span<const step> steps) {
   if (lost_)
     return lose("it was lost before");
+  const pg_params none;
   for (const step& each : steps)
-    if (auto ready = prepare(*each.which); !ready)
+    if (auto ready = prepare(*each.which, each.params == nullptr ? none : *each.params); !ready)
       return ready.error();
   start_clock();
   if (PQenterPipelineMode(raw_.get()) == 0)
     return lose(PQerrorMessage(raw_.get()));
-  const pg_params none;
   for (const step& each : steps) {
     const auto view = (each.params == nullptr ? none : *each.params).for_libpq();
     if (PQsendQueryPrepared(raw_.get(), each.which->name, view.count(), view.values.data(),

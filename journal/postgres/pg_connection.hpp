@@ -83,7 +83,7 @@ class pg_connection {
     void operator()(PGconn* raw) const { PQfinish(raw); }
   };
 
-  result<void> prepare(const pg_statement& which);
+  result<void> prepare(const pg_statement& which, const pg_params& params);
   result<pg_rows> last_result();
   result<std::vector<pg_rows>> read_pipeline(std::size_t steps);
   result<void> flush();

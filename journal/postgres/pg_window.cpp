@@ -287,6 +287,7 @@ void pg_window::keep(std::uint64_t xid) {
   touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
   for (const shard_id each : touched_) {
     of_shard& in = shards_[each];
+    take_built(in);
     if (!in.full && in.open->size() >= how_.bucket)
       close(each, in, xid);
   }
@@ -308,26 +309,32 @@ void pg_window::close(shard_id shard, of_shard& in, std::uint64_t xid) {
   });
 }
 
+/// What was written meanwhile is asked from now on; what could not be goes back in front of what
+/// came since.
+void pg_window::take_built(of_shard& in) {
+  if (!in.full || !in.full->done)
+    return;
+  build& work = *in.full;
+  if (work.failed) {
+    auto open = std::move(work.ids);
+    for (const auto& each : in.open->records())
+      open->insert(each);
+    in.open = std::move(open);
+  } else {
+    in_memory_ -= work.ids->size();
+    in_closed_ += work.made.identities;
+    in.closed.push_front(std::move(work.made));
+  }
+  in.full.reset();
+}
+
 result<bool> pg_window::upkeep(instant now) {
   const bool must_drop = drop_old(now) || std::exchange(drop_rows_, false);
   std::vector<shard_id> held;
   bool more = false;
   for (auto& [shard, in] : shards_) {
     held.push_back(shard);
-    if (in.full && in.full->done) {
-      build& work = *in.full;
-      if (work.failed) { // back in front of what came since
-        auto open = std::move(work.ids);
-        for (const auto& each : in.open->records())
-          open->insert(each);
-        in.open = std::move(open);
-      } else {
-        in_memory_ -= work.ids->size();
-        in_closed_ += work.made.identities;
-        in.closed.push_front(std::move(work.made));
-      }
-      in.full.reset();
-    }
+    take_built(in);
     if (!in.full && !in.open->empty() &&
         (now - in.open->records().front().at >= how_.bucket_time || in.open->size() >= how_.bucket))
       close(shard, in, last_);

@@ -99,6 +99,7 @@ class pg_window final : public identity_window {
   void close(shard_id shard, of_shard& in, std::uint64_t xid);
   result<std::optional<known>> ask(shard_id shard, const closed_bucket& bucket,
                                    const hash128& identity, instant now);
+  void take_built(of_shard& in);
   bool drop_old(instant now);
   result<void> drop_rows(std::span<const shard_id> shards, instant now);
   std::size_t held_identities() const noexcept;

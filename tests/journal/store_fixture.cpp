@@ -11,14 +11,14 @@
 
 namespace skein::test {
 
-namespace {
-
 std::vector<shard_id> every_shard(std::uint32_t count) {
   std::vector<shard_id> all;
   for (std::uint32_t shard = 0; shard < count; ++shard)
     all.push_back(shard_id{shard});
   return all;
 }
+
+namespace {
 
 class memory_place final : public store_place {
  public:

@@ -116,6 +116,8 @@ class test_store {
   std::unique_ptr<skein::journal::reader> reader_;
 };
 
+std::vector<shard_id> every_shard(std::uint32_t count);
+
 /// The first delivery of an event.
 inline delivery_id first_of(event_id event) { return {event, 0}; }
 
