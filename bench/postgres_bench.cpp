@@ -6,6 +6,8 @@
 //   unnest     the same by INSERT ... SELECT FROM unnest() of arrays
 //   journal    accept a batch and finish the one before, in one commit
 //   journal 2  accept a batch in one commit, finish it in the next
+//
+// CPU is this process's, without the server's.
 #include "journal/postgres/postgres_options.hpp"
 #include "protocol/event.hpp"
 #include "tests/support/postgres_server.hpp"
@@ -17,6 +19,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
@@ -39,19 +42,31 @@ T must(result<T> got) {
   return std::move(*got);
 }
 
+double cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto of = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return of(used.ru_utime) + of(used.ru_stime);
+}
+
 class stopwatch {
  public:
+  double cpu() const { return cpu_seconds() - cpu_; }
   double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
   }
 
  private:
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  double cpu_ = cpu_seconds();
 };
 
-void tell(const char* what, std::size_t batch, std::size_t events, double seconds) {
-  std::printf("%-10s %6zu %10zu %12.0f\n", what, batch, events,
-              static_cast<double>(events) / seconds);
+void tell(const char* what, std::size_t batch, std::size_t events, const stopwatch& watch) {
+  const auto count = static_cast<double>(events);
+  std::printf("%-10s %6zu %10zu %12.0f %12.2f\n", what, batch, events, count / watch.seconds(),
+              watch.cpu() / count * 1e6);
   std::fflush(stdout);
 }
 
@@ -122,7 +137,7 @@ void run_bare(const std::string& url, const char* what, std::size_t batch, doubl
     copies ? table.copy(events, batch) : table.unnest(events, batch);
     table.erase(events, batch);
   }
-  tell(what, batch, events, watch.seconds());
+  tell(what, batch, events, watch);
 }
 
 // ---- the journal
@@ -226,12 +241,12 @@ void run_journal(const std::string& url, const std::string& schema, bool one_com
     run.finish();
     run.commit();
   }
-  tell(one_commit ? "journal" : "journal 2", batch, events, watch.seconds());
+  tell(one_commit ? "journal" : "journal 2", batch, events, watch);
 }
 
 void run_all(const std::string& url, const std::string& schemas, double limit) {
   int number = 0;
-  std::printf("%-10s %6s %10s %12s\n", "what", "batch", "events", "events/s");
+  std::printf("%-10s %6s %10s %12s %12s\n", "what", "batch", "events", "events/s", "us CPU/ev");
   for (const std::size_t batch : {std::size_t{512}, std::size_t{4'096}}) {
     run_bare(url, "copy", batch, limit);
     run_bare(url, "unnest", batch, limit);

@@ -144,6 +144,7 @@ disk_packages() {
 test_packages() {
   command -v curl >/dev/null || echo curl
   command -v clang-format >/dev/null || echo clang-format
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
   disk_packages
   command -v node >/dev/null || command -v npm >/dev/null || printf '%s\n' nodejs npm
 }

@@ -119,18 +119,33 @@ class postgres_reader final : public reader {
   result<feed> commits_after(commit_no after, std::size_t limit) override;
 
  private:
-  /// `body` gives a result; all its statements see one state.
+  /// `body` gives a result. A connection that was lost is made anew, once: reading twice does no
+  /// harm.
+  template <class Body>
+  auto connected(Body body) -> decltype(body()) {
+    for (bool again = false;; again = true) {
+      if (auto there = connect(); !there)
+        return there.error();
+      auto got = body();
+      if (got || !db_.is_lost())
+        return got;
+      if (again)
+        return error{errc::store_unreachable, got.error().detail};
+    }
+  }
+  /// All its statements see one state.
   template <class Body>
   auto in_one_state(Body body) -> decltype(body()) {
-    if (auto there = connect(); !there)
-      return there.error();
-    if (const auto begun = db_.run(begin_reading); !begun)
-      return failed(begun.error());
-    auto got = body();
-    db_.roll_back();
-    if (!got)
-      return failed(got.error());
-    return got;
+    return connected([&]() -> decltype(body()) {
+      if (const auto begun = db_.run(begin_reading); !begun)
+        return begun.error();
+      auto got = body();
+      db_.roll_back();
+      return got;
+    });
+  }
+  result<pg_rows> execute(const pg_statement& which, const pg_params& params) {
+    return connected([&] { return db_.execute(which, params); });
   }
   template <class Filter>
   result<event_page> page(number_walk& walk, const Filter& filter);
@@ -148,10 +163,6 @@ class postgres_reader final : public reader {
     db_ = std::move(*made);
     return prepare();
   }
-  error failed(const error& why) {
-    return {db_.is_lost() ? errc::store_unreachable : why.code, why.detail};
-  }
-
   reader_settings how_;
   pg_connection db_;
 };
@@ -175,8 +186,6 @@ result<std::optional<event_record>> postgres_reader::find(event_id event) {
 }
 
 result<std::vector<slice>> postgres_reader::bodies(std::span<const event_id> events) {
-  if (auto there = connect(); !there)
-    return there.error();
   pg_array shards{pg_type::int4}, numbers{pg_type::int8};
   for (const event_id each : events) {
     shards.add_int4(raw(each.shard));
@@ -184,9 +193,9 @@ result<std::vector<slice>> postgres_reader::bodies(std::span<const event_id> eve
   }
   pg_params which;
   which.array(shards).array(numbers);
-  const auto rows = db_.execute(read_bodies, which);
+  const auto rows = execute(read_bodies, which);
   if (!rows)
-    return failed(rows.error());
+    return rows.error();
   std::vector<slice> all(events.size());
   for (int row = 0; row < rows->size(); ++row) {
     // A damaged one is as good as absent: its deliveries end dead, the others do not wait for it.
@@ -296,8 +305,6 @@ result<bool> postgres_reader::look_at(std::span<const std::uint64_t> numbers, co
 }
 
 result<timer_page> postgres_reader::timers(const timer_query& which) {
-  if (auto there = connect(); !there)
-    return there.error();
   timer_page page;
   pg_array shards{pg_type::int4};
   for (const shard_id each : how_.held->of_loop(which.loops, which.loop))
@@ -310,9 +317,11 @@ result<timer_page> postgres_reader::timers(const timer_query& which) {
   params.int2(which.after.expiry ? 1 : 0).int8(until).boolean(which.only_expiries);
   params.int8(which.limit + 1);
   behind.array(shards).int8(until);
-  const auto rows = db_.execute_all({{&page_of_timers, &params}, {&next_timer, &behind}});
+  const auto rows = connected([&] {
+    return db_.execute_all({{&page_of_timers, &params}, {&next_timer, &behind}});
+  });
   if (!rows)
-    return failed(rows.error());
+    return rows.error();
   const pg_rows& found = (*rows)[0];
   for (int row = 0; row < found.size(); ++row) {
     const timer each{
@@ -335,13 +344,11 @@ result<timer_page> postgres_reader::timers(const timer_query& which) {
 }
 
 result<std::optional<slice>> postgres_reader::state_of(agent_no agent, std::string_view key) {
-  if (auto there = connect(); !there)
-    return there.error();
   pg_params which;
   which.int4(raw(shard_of(key, how_.hash))).int4(raw(agent)).bytes(key);
-  const auto rows = db_.execute(find_state, which);
+  const auto rows = execute(find_state, which);
   if (!rows)
-    return failed(rows.error());
+    return rows.error();
   if (rows->empty())
     return std::optional<slice>{};
   const state_columns columns{.agent = raw(agent), .key = key, .value = rows->bytes(0, 0)};
@@ -352,8 +359,6 @@ result<std::optional<slice>> postgres_reader::state_of(agent_no agent, std::stri
 
 result<reader::state_page> postgres_reader::states(agent_no agent, std::string_view after,
                                                    std::string_view before, std::size_t limit) {
-  if (auto there = connect(); !there)
-    return there.error();
   state_page page;
   std::size_t bytes = 0;
   std::string last{after};
@@ -361,9 +366,9 @@ result<reader::state_page> postgres_reader::states(agent_no agent, std::string_v
     pg_params which;
     which.int4(raw(agent)).bytes(last).bytes(before);
     which.int8(std::min<std::size_t>(limit - page.states.size() + 1, 64));
-    const auto rows = db_.execute(page_of_states, which);
+    const auto rows = execute(page_of_states, which);
     if (!rows)
-      return failed(rows.error());
+      return rows.error();
     for (int row = 0; row < rows->size(); ++row) {
       page.more = page.states.size() >= limit || bytes >= page_bytes_max;
       if (page.more) // what cannot be read is for the next page to tell

@@ -3,6 +3,7 @@
 #include "tests/journal/postgres_node.hpp"
 
 #include <atomic>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -32,35 +33,49 @@ void watch(const postgres_schema& schema) {
       "CREATE TRIGGER stall BEFORE INSERT ON event FOR EACH ROW EXECUTE FUNCTION stall();");
 }
 
-/// Takes one of two shards again and again, and commits an event that names its epoch.
-void contend(const postgres_schema& schema, int number, const std::vector<std::string>& keys,
-             const std::atomic<bool>& ending, std::atomic<int>& applied, std::atomic<int>& fenced) {
-  postgres_nodes nodes{schema.options()};
-  shared_node me{nodes, "n" + std::to_string(number)};
-  std::mt19937_64 random{static_cast<std::uint64_t>(number)};
-  for (int i = 0; !ending; ++i) {
-    const std::string& key = keys[random() % keys.size()];
-    const std::vector shard{shard_of(key, me->identity().hash)};
-    const auto taken = me.leases().take(shard, 30ms);
-    if (!taken || taken->empty())
-      continue;
-    if (!me->adopt(*taken, [](const pending_event&) {}))
-      continue;
-    for (int turn = 0; turn < 3 && !ending; ++turn) {
-      const std::string epoch = std::to_string(raw((*taken)[0].epoch));
-      accept_op op = me.accept({.id = "n" + std::to_string(number) + "-" + std::to_string(i) + "-" +
-                                      std::to_string(turn) + "-epoch-" + epoch,
-                                .key = key,
-                                .agents = {}});
-      op.epoch = (*taken)[0].epoch;
-      const std::vector<operation> batch{op};
-      const auto receipt = me->commit(batch, me.now);
-      if (!receipt)
-        return;
-      ++(receipt->results[0].status == op_status::applied ? applied : fenced);
+/// One of them, made before the others run: assertions are of one thread.
+class contender {
+ public:
+  contender(postgres_nodes& nodes, int number, const std::vector<std::string>& keys)
+    : node_{nodes, "n" + std::to_string(number)}, random_{static_cast<std::uint64_t>(number)},
+      name_{"n" + std::to_string(number)} {
+    for (const std::string& key : keys)
+      models_.push_back(node_.accept({.id = "model", .key = key, .agents = {}}));
+  }
+
+  /// Takes one of the shards again and again, and commits events that name its epoch.
+  void run(const std::atomic<bool>& ending, std::atomic<int>& applied, std::atomic<int>& fenced) {
+    while (!ending) {
+      const accept_op& model = models_[random_() % models_.size()];
+      const auto taken = node_.leases().take(std::vector{model.event.shard}, 30ms);
+      if (!taken || taken->empty() || !node_->adopt(*taken, [](const pending_event&) {}))
+        continue;
+      for (int turn = 0; turn < 3 && !ending; ++turn) {
+        const std::vector<operation> batch{next(model, (*taken)[0].epoch)};
+        const auto receipt = node_->commit(batch, node_.now);
+        if (!receipt)
+          return;
+        ++(receipt->results[0].status == op_status::applied ? applied : fenced);
+      }
     }
   }
-}
+
+ private:
+  accept_op next(const accept_op& model, epoch_no epoch) {
+    event value = *decode_event(model.event.body.view());
+    value.id = name_ + "-" + std::to_string(++made_) + "-epoch-" + std::to_string(raw(epoch));
+    accept_op op;
+    op.epoch = epoch;
+    op.event = *offer(value, node_->identity().hash, {}, node_.now);
+    return op;
+  }
+
+  shared_node node_;
+  std::mt19937_64 random_;
+  std::string name_;
+  std::vector<accept_op> models_;
+  int made_ = 0;
+};
 
 } // namespace
 
@@ -80,14 +95,18 @@ TEST_CASE("of contenders that stall inside their commits none commits to a shard
   std::atomic<bool> ending = false;
   std::atomic<int> applied = 0;
   std::atomic<int> fenced = 0;
-  std::vector<std::thread> contenders;
+  postgres_nodes nodes{schema.options()};
+  std::vector<std::unique_ptr<contender>> contenders;
   for (int i = 0; i < 8; ++i)
-    contenders.emplace_back([&, i] { contend(schema, i, keys, ending, applied, fenced); });
-  const auto until = std::chrono::steady_clock::now() + 120s;
+    contenders.push_back(std::make_unique<contender>(nodes, i, keys));
+  std::vector<std::thread> threads;
+  for (const auto& each : contenders)
+    threads.emplace_back([&, one = each.get()] { one->run(ending, applied, fenced); });
+  const auto until = std::chrono::steady_clock::now() + 60s;
   while ((applied < 200 || fenced < 40) && std::chrono::steady_clock::now() < until)
     std::this_thread::yield();
   ending = true;
-  for (std::thread& each : contenders)
+  for (std::thread& each : threads)
     each.join();
   const std::string stale = schema.run(
       "SELECT count(*) FROM effects e JOIN grants g ON g.shard = e.shard AND g.epoch > e.epoch "

@@ -3,6 +3,7 @@
 #include "tests/journal/postgres_node.hpp"
 #include "tests/support/cut_socket.hpp"
 
+#include <atomic>
 #include <thread>
 
 using namespace skein;
@@ -148,17 +149,27 @@ TEST_CASE("a commit that did not wait for its standby is not acknowledged") {
   node.add({.id = "1"});
   server.run("ALTER SYSTEM SET synchronous_standby_names TO 'nobody'");
   server.run("SELECT pg_reload_conf()");
-  std::thread canceller{[&] {
+  const auto cancel_one = [&] {
     while (server.run("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity "
                       "WHERE wait_event = 'SyncRep'") == "0")
       std::this_thread::yield();
+  };
+  std::atomic<bool> in_force = false;
+  std::atomic<bool> ended = false;
+  std::thread probe{[&] { // its writes wait as soon as the server has read its settings
+    while (!in_force)
+      server.try_run("CREATE TABLE IF NOT EXISTS probe(); DROP TABLE probe");
+    ended = true;
   }};
+  cancel_one();
+  in_force = true;
+  while (!ended)
+    server.run("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity "
+               "WHERE wait_event = 'SyncRep'");
+  probe.join();
+  std::thread canceller{cancel_one};
   const std::vector<operation> batch{node.accept({.id = "2"})};
-  result<commit_receipt> got = node->commit(batch, node.now);
-  while (got && got->commit != commit_no{} && got->results[0].status == op_status::applied) {
-    const std::vector<operation> next{node.accept({.id = std::to_string(raw(got->commit))})};
-    got = node->commit(next, node.now); // until the server has read its settings
-  }
+  const auto got = node->commit(batch, node.now);
   canceller.join();
   REQUIRE_FALSE(got.ok());
   CHECK(got.error().code == errc::unknown_outcome);

@@ -1,6 +1,7 @@
 // A takeover reads what was saved and the commits after that: it does well without the history.
 #include "tests/journal/postgres_node.hpp"
 
+#include <atomic>
 #include <thread>
 
 using namespace skein;
@@ -136,6 +137,8 @@ TEST_CASE("a commit that began first and ended last is told by the feed neverthe
              "END IF; RETURN NEW; END $$; CREATE TRIGGER wait AFTER INSERT ON event FOR EACH ROW "
              "EXECUTE FUNCTION wait()");
   quick.add({.id = "0", .key = "k"});
+  const std::vector<operation> held_up{slow.accept({.id = "1", .key = "slow", .agents = {}})};
+  std::atomic<bool> done = false;
   std::thread late;
   std::vector<event_id> told;
   commit_no cursor{};
@@ -155,7 +158,7 @@ TEST_CASE("a commit that began first and ended last is told by the feed neverthe
     while (schema.run("SELECT count(*) FROM pg_locks WHERE relation = 'gate'::regclass AND granted "
                       "AND mode = 'ExclusiveLock'") == "0")
       std::this_thread::yield();
-    late = std::thread{[&] { slow.add({.id = "1", .key = "slow", .agents = {}}); }};
+    late = std::thread{[&] { done = slow->commit(held_up, slow.now).ok(); }};
     while (schema.run("SELECT count(*) FROM pg_locks WHERE relation = 'gate'::regclass AND NOT "
                       "granted") == "0")
       std::this_thread::yield();
@@ -164,6 +167,7 @@ TEST_CASE("a commit that began first and ended last is told by the feed neverthe
     gate.join();
   }
   late.join();
+  CHECK(done);
   read_on();
   CHECK(told.size() == 3);
   std::sort(told.begin(), told.end());
