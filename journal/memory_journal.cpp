@@ -83,7 +83,7 @@ class memory_engine final : public engine {
         }
       if (!store_->commits.empty())
         last_at_ = std::max(last_at_, store_->commits.back().at);
-      begin_block();
+      store_->begin_block(options_.numbers_at_once);
     }
     tell([&](shard_id shard) { return adopted.contains(shard); }, each);
     return {};
@@ -92,7 +92,7 @@ class memory_engine final : public engine {
     const std::scoped_lock hold{store_->mutex};
     for (const shard_id each : shards)
       if (held_.erase(each) > 0)
-        clear_marks([each](shard_id of) { return of == each; });
+        store_->clear_marks([each](shard_id of) { return of == each; });
   }
 
   result<agent_no> agent_number(std::string_view name) override {
@@ -171,7 +171,7 @@ class memory_engine final : public engine {
 
   result<void> close() override {
     const std::scoped_lock hold{store_->mutex};
-    clear_marks([this](shard_id shard) { return !is_shared() || held_.contains(shard); });
+    store_->clear_marks([this](shard_id shard) { return !is_shared() || held_.contains(shard); });
     held_.clear();
     store_->identity.clean = true;
     closed_ = true;
@@ -217,19 +217,6 @@ class memory_engine final : public engine {
   }
   ledgers& totals_at(shard_id shard) { return store_->totals[raw(shard)]; }
 
-  /// Numbers go on at the next multiple, whether the ones before were used or not.
-  void begin_block() {
-    const std::uint64_t first = options_.numbers_at_once * store_->number_blocks++;
-    while (store_->events.size() + 1 < first)
-      store_->events.emplace_back().gone = true;
-  }
-  template <class IsOne>
-  void clear_marks(IsOne is_one) {
-    for (memory_event& event : store_->events)
-      if (is_one(event.record.event.shard))
-        for (memory_start& each : event.starts)
-          each.mark = start_mark::none;
-  }
   template <class IsOne>
   void tell(IsOne is_one, const teller& each);
 
@@ -515,24 +502,13 @@ class memory_engine final : public engine {
   bool closed_ = false;
 };
 
-template <class IsOne>
-bool any_ran_alone(const memory_store& store, IsOne is_one) {
-  for (const memory_event& event : store.events)
-    for (std::size_t i = 0; is_one(event.record.event.shard) && i < event.record.deliveries.size();
-         ++i)
-      if (!is_terminal(event.record.deliveries[i].state) &&
-          event.starts[i].mark == start_mark::alone)
-        return true;
-  return false;
-}
-
 /// Tells what is pending of these shards, once the crashes of starts alone are counted.
 template <class IsOne>
 void memory_engine::tell(IsOne is_one, const teller& each) {
   std::vector<std::pair<instant, pending_event>> all; // by when it was ready
   {
     const std::scoped_lock hold{store_->mutex};
-    const bool any_alone = any_ran_alone(*store_, is_one);
+    const bool any_alone = store_->any_ran_alone(is_one);
     for (memory_event& event : store_->events) {
       if (event.gone || !is_one(event.record.event.shard))
         continue;

@@ -74,6 +74,30 @@ class memory_store {
     return found != nullptr && found->record.event == event ? found : nullptr;
   }
 
+  /// Numbers go on at the next multiple, whether the ones before were used or not.
+  void begin_block(std::uint64_t numbers) {
+    const std::uint64_t first = numbers * number_blocks++;
+    while (events.size() + 1 < first)
+      events.emplace_back().gone = true;
+  }
+  /// Of the shards for which `is_one` holds.
+  template <class IsOne>
+  void clear_marks(IsOne is_one) {
+    for (memory_event& event : events)
+      if (is_one(event.record.event.shard))
+        for (memory_start& each : event.starts)
+          each.mark = start_mark::none;
+  }
+  template <class IsOne>
+  bool any_ran_alone(IsOne is_one) const {
+    for (const memory_event& event : events)
+      for (std::size_t i = 0; is_one(event.record.event.shard) && i < event.starts.size(); ++i)
+        if (!is_terminal(event.record.deliveries[i].state) &&
+            event.starts[i].mark == start_mark::alone)
+          return true;
+    return false;
+  }
+
   std::mutex mutex;
   bool made = false;
   bool open = false;

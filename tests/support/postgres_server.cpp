@@ -5,16 +5,15 @@
 #include <libpq-fe.h>
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <poll.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -108,7 +107,7 @@ void postgres_server::start() {
   for (int i = 0; i < 600; ++i) {
     if (PQstatus(connect(url_).get()) == CONNECTION_OK)
       return;
-    std::this_thread::sleep_for(std::chrono::milliseconds{50}); // it tells nobody when it is ready
+    ::poll(nullptr, 0, 50); // it tells nobody when it is ready
   }
   SKEIN_CHECK(false);
 }
