@@ -47,7 +47,7 @@ TEST_CASE("the next owner goes on with what the one before has committed, down t
   if (in_order)
     a.give_up(every_shard(256));
   else
-    place->pass(11s);
+    place->pass(lease_over);
   const auto pending = b.take_all();
   REQUIRE(pending.size() == 1);
   CHECK(pending[0].event == half);
@@ -71,9 +71,9 @@ TEST_CASE("of a batch whose shards are another's in part the others are written,
   const std::string here = key_beside(a, "lost");
   const event_id kept = a.add({.id = "kept", .key = here});
   const event_id lost = a.add({.id = "lost", .key = "lost"});
-  place->pass(11s);
-  must(a.leases().renew(10s));
-  place->pass(11s);
+  place->pass(lease_over);
+  must(a.leases().renew(lease_time));
+  place->pass(lease_over);
   b.take(std::vector{lost.shard});
   finish_op with_emit = a.finish(first_of(kept));
   with_emit.emits = {a.accept({.id = "e", .key = "lost"})};
@@ -98,8 +98,8 @@ TEST_CASE("a shard whose lease was lost before it was adopted is not adopted") {
   shared_node a{*place, "a"};
   shared_node b{*place, "b"};
   const std::vector one{shard_of("k", a->identity().hash)};
-  const auto taken = must(a.leases().take(one, 10s));
-  place->pass(11s);
+  const auto taken = must(a.leases().take(one, lease_time));
+  place->pass(lease_over);
   b.take(one);
   b.add({.id = "1"});
   must(a->adopt(taken, [](const pending_event&) { FAIL("it is b's"); }));
@@ -120,7 +120,7 @@ TEST_CASE("a start alone counts as a crash for the next owner, unless it was giv
   if (in_order)
     a.give_up(every_shard(256));
   else
-    place->pass(11s);
+    place->pass(lease_over);
   CHECK(b.take_all().size() == 1);
   const auto found = must(b.reader().pending(std::vector{event.sequence}));
   REQUIRE(found.size() == 1);

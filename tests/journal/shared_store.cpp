@@ -86,7 +86,7 @@ shared_node::shared_node(shared_place& place, const std::string& name, open_opti
 }
 
 std::vector<pending_event> shared_node::take(std::span<const shard_id> shards) {
-  const auto taken = must(leases_->take(shards, 10s));
+  const auto taken = must(leases_->take(shards, lease_time));
   std::vector<pending_event> found;
   must(engine_->adopt(taken, [&](const pending_event& each) { found.push_back(each); }));
   for (const held_shard& each : taken)

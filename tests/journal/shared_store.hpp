@@ -7,6 +7,10 @@
 
 namespace skein::test {
 
+/// Of the leases that nodes take: no machine is so slow that one is over before its time.
+inline constexpr std::chrono::hours lease_time{1};
+inline constexpr std::chrono::minutes lease_over{61};
+
 /// Where several nodes meet.
 class shared_place {
  public:

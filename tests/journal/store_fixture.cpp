@@ -145,7 +145,8 @@ engine_kind postgres_engine_kind() {
   return {"postgres", [] { return std::make_unique<postgres_place>(16'384); }, true};
 }
 engine_kind postgres_of_small_buckets() {
-  return {"postgres, small buckets", [] { return std::make_unique<postgres_place>(4); }, true};
+  return {"postgres, small buckets", [] { return std::make_unique<postgres_place>(4); }, true,
+          false};
 }
 std::vector<engine_kind> all_engines() {
   return engines_beside({memory_engine_kind(), shared_memory_engine_kind(), sqlite_engine_kind(),

@@ -37,6 +37,9 @@ struct engine_kind {
   /// Of several nodes: numbers go on after a gap when shards change hands, and the epoch of a shard
   /// comes with its lease.
   bool shared = false;
+  /// The dedupe window's budget counts what is within the window, to the last identity. Else it
+  /// counts some that are out of it already.
+  bool exact_budget = true;
 };
 std::ostream& operator<<(std::ostream& out, const engine_kind& kind);
 
