@@ -30,6 +30,8 @@ class postgres_schema {
     made.schema = name;
     made.who = {.node = node, .boot = "1", .address = {}, .zone = {}};
     made.single = true;
+    made.idle_in_transaction = std::chrono::minutes{2}; // no machine is too slow
+    made.answer_within = std::chrono::minutes{2};
     made.store.now = from_ns(1'700'000'000'000'000'000);
     made.store.seed = 42;
     made.run = run_at_once;

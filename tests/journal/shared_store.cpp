@@ -57,6 +57,8 @@ class shared_postgres final : public shared_place {
     made.schema = schema_;
     made.who = who;
     made.single = true;
+    made.idle_in_transaction = std::chrono::minutes{2}; // no machine is too slow
+    made.answer_within = std::chrono::minutes{2};
     made.store = options;
     made.run = run_at_once;
     return made;

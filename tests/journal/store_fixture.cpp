@@ -75,6 +75,8 @@ class postgres_place final : public store_place {
     options_.schema = postgres_server::shared().new_schema();
     options_.who.node = "node";
     options_.single = true;
+    options_.idle_in_transaction = std::chrono::minutes{2}; // no machine is too slow
+    options_.answer_within = std::chrono::minutes{2};
     options_.dedupe_bucket = bucket;
     options_.run = run_at_once;
   }
