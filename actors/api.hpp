@@ -24,6 +24,14 @@ struct publish_reply {
   std::vector<publish_result> members;
 };
 
+/// Who asks for a change, as the record of it says.
+struct caller {
+  std::string who;  // a token's name, or "loopback"; empty: the node itself, of which none is made
+  std::string from; // an address
+};
+
+class token_book;
+
 /// The answer to a look-up or a command: a JSON body, or an error.
 struct api_answer {
   errc code = errc::none;
@@ -70,9 +78,16 @@ class node_api {
   ///   {"source","id","key","type","state","agent","since","until","limit","after"} event.cancel
   ///   {"event"} dead.list {"agent","key","type","limit","after"} dead.show {"event"} agent.list,
   ///   agent.describe {"agent"} lane.list {"agent","limit","after"}  key.describe {"key"} loop.list
-  ///   status
+  ///   status token.list audit.list {"since","until","by","limit","after"}
   virtual void ask(std::string operation, std::string arguments_json,
                    std::function<void(api_answer)> done) = 0;
+  /// The same for what changes something: a durable record of it (audit.list) is there before the
+  /// answer. Beside the commands of jobs and events: token.create {"name","role","expires_in",
+  /// "prefix","digest"}, token.revoke {"name"}.
+  virtual void act(caller by, std::string operation, std::string arguments_json,
+                   std::function<void(api_answer)> done) = 0;
+  /// Which tokens are valid; looked at with each request.
+  virtual const token_book& tokens() const = 0;
 
   /// Messages arrive through `deliver` until unsubscribe. What is past is read only as fast as the
   /// reader takes it: it is never too far behind while `live` is false.

@@ -1,5 +1,6 @@
 #include "actors/engine.hpp"
 
+#include "actors/access/access_reading.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/jobs/job_reading.hpp"
 #include "actors/lookups.hpp"
@@ -49,7 +50,8 @@ std::vector<std::string> agent_names_of(const engine_settings& settings) {
   std::vector<std::string> names;
   for (const agent_settings& each : settings.agents)
     names.push_back(each.name);
-  for (const std::string_view each : {jobs_agent, job_states_agent, job_records_agent})
+  for (const std::string_view each :
+       {jobs_agent, job_states_agent, job_records_agent, tokens_agent, audit_agent})
     names.emplace_back(each);
   return names;
 }
@@ -71,6 +73,7 @@ struct engine::impl {
       loop_boards.push_back(std::make_shared<board<loop_facts>>());
     }
     jobs_core = std::make_unique<job_core>(job_settings_of());
+    access = std::make_unique<access_core>(access_settings_of());
     for (std::size_t i = 0; i < setup.settings.agents.size(); ++i)
       agent_boards.push_back(std::make_shared<board<agent_facts>>());
     hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit,
@@ -101,6 +104,7 @@ struct engine::impl {
     of.self = {setup.settings.node, "loop/" + std::to_string(loop)};
     of.loop = static_cast<loop_no>(loop);
     of.loops = setup.settings.loops;
+    of.shards = setup.store.hash.shards;
     of.epoch = static_cast<epoch_no>(setup.store.boot);
     of.window = setup.window;
     of.opened_at = setup.opened_at;
@@ -132,8 +136,20 @@ struct engine::impl {
     of.jobs_agent = number_of(jobs_agent);
     of.states_agent = number_of(job_states_agent);
     of.records_agent = number_of(job_records_agent);
+    of.audit_agent = number_of(audit_agent);
+    of.node = setup.settings.node;
     of.of_file = setup.settings.jobs;
     of.unclean = !setup.store.clean;
+    return of;
+  }
+
+  access_settings access_settings_of() const {
+    access_settings of;
+    of.node = setup.settings.node;
+    of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.retention = setup.audit_retention;
+    of.tokens_agent = number_of(tokens_agent);
+    of.audit_agent = number_of(audit_agent);
     return of;
   }
 
@@ -161,6 +177,7 @@ struct engine::impl {
   void spawn_loops();
   void spawn_agents();
   void spawn_jobs();
+  void spawn_access();
   std::shared_ptr<lookups> make_lookups(engine& owner);
 
   engine_setup setup;
@@ -168,6 +185,7 @@ struct engine::impl {
   caf::actor_system system;
   std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
   std::unique_ptr<job_core> jobs_core;                // until start()
+  std::unique_ptr<access_core> access;                // likewise
   std::vector<std::size_t> recovered;                 // deliveries, by agent number
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
@@ -175,6 +193,7 @@ struct engine::impl {
   std::vector<std::shared_ptr<board<agent_facts>>> agent_boards;
   std::shared_ptr<board<gateway_facts>> gateway_board = std::make_shared<board<gateway_facts>>();
   std::shared_ptr<board<job_facts>> job_board = std::make_shared<board<job_facts>>();
+  std::shared_ptr<token_book> book = std::make_shared<token_book>();
   std::shared_ptr<stream_hub> hub;
   std::shared_ptr<lookups> look;
 
@@ -185,6 +204,7 @@ struct engine::impl {
   caf::actor gateway;
   caf::actor shutdown;
   caf::actor jobs;
+  caf::actor keeper; // of tokens and records of changes
   std::vector<caf::actor> schedulers;
   std::vector<caf::actor> retries;
   std::map<std::string, caf::actor> agents;
@@ -236,7 +256,9 @@ void engine::impl::spawn_all() {
   spawn_loops();
   spawn_agents();
   spawn_jobs();
+  spawn_access();
   drain->jobs = caf::actor_cast<caf::weak_actor_ptr>(jobs);
+  drain->access = caf::actor_cast<caf::weak_actor_ptr>(keeper);
   drain->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
   for (const auto& each : schedulers)
     drain->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
@@ -319,6 +341,18 @@ void engine::impl::spawn_jobs() {
   jobs = system.spawn(jobs_actor, parts);
 }
 
+void engine::impl::spawn_access() {
+  auto parts = std::make_shared<access_parts>();
+  parts->core = std::move(access);
+  parts->as = static_cast<loop_no>(setup.settings.loops);
+  parts->audit_agent = number_of(audit_agent);
+  parts->clock = setup.clock;
+  parts->store = setup.store_at;
+  parts->log = setup.log;
+  parts->book = book;
+  keeper = system.spawn(access_actor, parts);
+}
+
 std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
   lookup_sources from;
   from.settings = setup.settings;
@@ -364,6 +398,10 @@ result<void> engine::load(journal::reader& from) {
           return found.error();
         core->take_first({each.number, std::move(found)}, now);
       }
+  auto tokens = recover_tokens(from, impl_->number_of(tokens_agent), *impl_->access);
+  if (!tokens)
+    return tokens;
+  impl_->book->write(impl_->access->valid_tokens()); // before the first request
   return recover_jobs(from, impl_->number_of(jobs_agent), impl_->number_of(job_states_agent),
                       *impl_->jobs_core);
 }
@@ -449,6 +487,7 @@ void engine::stop() {
   };
   end(impl_->gateway);
   end(impl_->jobs);
+  end(impl_->keeper);
   end(impl_->shutdown);
   for (auto* group : {&impl_->schedulers, &impl_->retries}) {
     for (caf::actor& each : *group)
@@ -494,14 +533,38 @@ void engine::await_event(event_id event, duration timeout, std::function<void(bo
 
 void engine::ask(std::string operation, std::string arguments_json,
                  std::function<void(api_answer)> done) {
-  if (operation.starts_with("job.") && impl_->serving.load())
-    caf::anon_send(impl_->jobs, make_parcel(job_call{std::move(operation),
-                                                     std::move(arguments_json), std::move(done)}));
-  else if (const auto look = impl_->look)
-    look->ask(operation, arguments_json, std::move(done));
-  else
-    done({errc::not_ready, "the node is not started"});
+  act({}, std::move(operation), std::move(arguments_json), std::move(done));
 }
+
+void engine::act(caller by, std::string operation, std::string arguments_json,
+                 std::function<void(api_answer)> done) {
+  const auto look = impl_->look;
+  if (!impl_->serving.load() || !look)
+    return done({errc::not_ready, "the node is not started"});
+  if (operation.starts_with("job."))
+    return caf::anon_send(impl_->jobs,
+                          make_parcel(job_call{std::move(by), std::move(operation),
+                                               std::move(arguments_json), std::move(done)}));
+  if (operation.starts_with("token.") || operation.starts_with("audit."))
+    return caf::anon_send(impl_->keeper,
+                          make_parcel(access_call{std::move(by), std::move(operation),
+                                                  std::move(arguments_json), std::move(done)}));
+  if (by.who.empty())
+    return look->ask(operation, arguments_json, std::move(done));
+  look->ask(operation, arguments_json, recorded(by, operation, arguments_json, std::move(done)));
+}
+
+std::function<void(api_answer)> engine::recorded(const caller& by, const std::string& operation,
+                                                 const std::string& arguments_json,
+                                                 std::function<void(api_answer)> done) {
+  audit_record record = audit_of(by, impl_->setup.settings.node, operation, arguments_json, now());
+  return [keeper = impl_->keeper, record = std::move(record),
+          done = std::move(done)](api_answer answer) mutable {
+    write_down(keeper, std::move(record), std::move(answer), std::move(done));
+  };
+}
+
+const token_book& engine::tokens() const { return *impl_->book; }
 
 std::uint64_t engine::subscribe(stream_filter filter, stream_sink deliver) {
   return impl_->hub->subscribe(std::move(filter), std::move(deliver));

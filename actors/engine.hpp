@@ -39,8 +39,9 @@ struct engine_setup {
   std::function<const zone_rules*(std::string_view)> find_zone;
   /// Called once, when the drain has ended; on an actor's thread.
   std::function<void(finish_effect)> drained;
-  bool tell_turns = false; // a log line for each start and end
-  bool testing = false;    // CAF's testing scheduler: nothing runs by itself
+  duration audit_retention = limits::retention; // of records of what people changed
+  bool tell_turns = false;                      // a log line for each start and end
+  bool testing = false;                         // CAF's testing scheduler: nothing runs by itself
 };
 
 /// The names of agents that an engine needs the numbers of: the configured ones, and its own.
@@ -95,6 +96,14 @@ class engine : public node_api {
   void await_event(event_id event, duration timeout, std::function<void(bool)> done) override;
   void ask(std::string operation, std::string arguments_json,
            std::function<void(api_answer)> done) override;
+  void act(caller by, std::string operation, std::string arguments_json,
+           std::function<void(api_answer)> done) override;
+  const token_book& tokens() const override;
+  /// What is to be called, once, with the answer of a change that is made elsewhere: its record is
+  /// there before `done` is. From start() until stop().
+  std::function<void(api_answer)> recorded(const caller& by, const std::string& operation,
+                                           const std::string& arguments_json,
+                                           std::function<void(api_answer)> done);
   std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override;
   void resume(std::uint64_t subscription) override;
   void unsubscribe(std::uint64_t subscription) override;

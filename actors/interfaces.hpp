@@ -14,9 +14,11 @@
 //                                                         retry (one a loop)
 //
 // The jobs (one a node) submit to the Store by themselves; the loops are told of their events as of
-// those that another loop's turns emit.
+// those that another loop's turns emit. So do the tokens and the records of changes (one a node),
+// which have no events.
 #pragma once
 
+#include "actors/access/token_book.hpp"
 #include "actors/board.hpp"
 #include "actors/log.hpp"
 #include "actors/ports.hpp"
@@ -36,6 +38,9 @@ struct scheduler_parts {
   caf::actor shutdown;
   log_sink log;
   std::shared_ptr<board<loop_facts>> facts;
+  /// Who keeps the leases, if there are any.
+  std::function<void(loop_no, std::vector<shard_id>)> gave_up;
+  std::function<void(shard_id, epoch_no)> fenced;
 };
 struct scheduler_state {
   static inline const char* name = "scheduler";
@@ -120,11 +125,35 @@ struct jobs_state {
 };
 caf::behavior jobs_actor(caf::stateful_actor<jobs_state>* self, std::shared_ptr<jobs_parts> parts);
 
+struct access_parts {
+  std::unique_ptr<access_core> core;
+  loop_no as{}; // as of the jobs
+  agent_no audit_agent{};
+  clock_port* clock = nullptr;
+  store_port* store = nullptr;
+  log_sink log;
+  std::shared_ptr<token_book> book;
+};
+struct access_state {
+  static inline const char* name = "access";
+  std::shared_ptr<access_parts> parts;
+  std::vector<access_effect> effects;
+  std::uint64_t last_ticket = 0;
+  std::map<std::uint64_t, std::function<void(api_answer)>> asked;
+};
+caf::behavior access_actor(caf::stateful_actor<access_state>* self,
+                           std::shared_ptr<access_parts> parts);
+/// Lets a change's answer go once the record of it is durable; `keeper` is that actor. What
+/// certainly changed nothing has none.
+void write_down(const caf::actor& keeper, audit_record record, api_answer answer,
+                std::function<void(api_answer)> done);
+
 struct shutdown_parts {
   std::unique_ptr<shutdown_core> core;
   clock_port* clock = nullptr;
   caf::weak_actor_ptr gateway; // these are set by the engine once all exist
   caf::weak_actor_ptr jobs;
+  caf::weak_actor_ptr access;
   std::vector<caf::weak_actor_ptr> schedulers;
   std::vector<caf::weak_actor_ptr> agents;
   std::function<void(finish_effect)> finished;

@@ -138,7 +138,7 @@ caf::behavior jobs_actor(self_ptr self, std::shared_ptr<jobs_parts> parts) {
       [self](const parcel<job_call>& call) {
         auto& state = self->state;
         job_command_in asked{++state.last_ticket, std::move(call.value->operation),
-                             std::move(call.value->arguments)};
+                             std::move(call.value->arguments), std::move(call.value->by)};
         state.asked.emplace(asked.ticket, std::move(call.value->answered));
         state.parts->core->step(std::move(asked), state.parts->clock->now(), state.effects);
         perform(self);

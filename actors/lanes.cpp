@@ -23,7 +23,8 @@ delivery_state live_event::ended_as() const noexcept {
   return delivery_state::purged;
 }
 
-lane_set::lane_set(std::vector<agent_traits> agents) : agents_(agents.size()) {
+lane_set::lane_set(std::vector<agent_traits> agents, std::uint32_t shards)
+  : agents_(agents.size()), active_(shards), frozen_(shards) {
   for (std::size_t i = 0; i < agents.size(); ++i)
     agents_[i].pure = agents[i].pure;
 }
@@ -109,6 +110,7 @@ void lane_set::enter(std::uint32_t slot, std::string_view key, instant ready_at,
   } else {
     lane_slot = lanes.take();
     lanes[lane_slot].key = key;
+    lanes[lane_slot].shard = events[entering.event].id.shard;
     lanes[lane_slot].agent = entering.agent;
     agent.by_key.emplace(lanes[lane_slot].key, lane_slot);
   }
@@ -156,7 +158,6 @@ void lane_set::ripen(std::uint32_t slot) {
 
 void lane_set::hold(std::uint32_t lane_slot) {
   lane& which = lanes[lane_slot];
-  SKEIN_CHECK(!pure(which.agent));
   ++which.stopping;
   if (which.queued_as != priority_classes)
     unqueue(which);
@@ -180,7 +181,7 @@ void lane_set::activate(std::uint32_t slot, stage to) {
   leave_retrying(which);
   which.at = to;
   in.first_waiting = waiting_from(which.next);
-  ++in.active;
+  count_active(in, +1);
 }
 
 /// Before its stage changes.
@@ -199,7 +200,7 @@ void lane_set::deactivate(std::uint32_t slot, stage to) {
   // A pure lane may have later turns in flight: they stay active behind the first waiting one,
   // which is why `first_waiting` is found by walking and not by position alone.
   which.at = to;
-  --in.active;
+  count_active(in, -1);
   if (to == stage::waiting)
     count_waiting(in, slot, +1);
   else if (which.asleep)
@@ -245,7 +246,7 @@ void lane_set::close(std::uint32_t slot) {
   if (from == stage::waiting)
     count_waiting(in, slot, -1);
   if (from == stage::waiting || from == stage::retrying)
-    ++in.active;
+    count_active(in, +1);
   if (in.first_waiting == slot)
     in.first_waiting = waiting_from(which.next);
   offer_ready(which.lane);
@@ -339,7 +340,8 @@ void lane_set::offer_ready(std::uint32_t lane_slot, bool goes_first) {
 }
 
 bool lane_set::may_start(const lane& which) const noexcept {
-  if (which.loading || which.stopping > 0 || which.first_waiting == no_slot)
+  if (which.loading || which.stopping > 0 || which.first_waiting == no_slot ||
+      frozen_[raw(which.shard)])
     return false;
   const live_delivery& first = deliveries[which.first_waiting];
   if (first.at != stage::waiting || first.unripe)
@@ -351,6 +353,38 @@ bool lane_set::may_start(const lane& which) const noexcept {
   if (which.active == 0)
     return true;
   return agents_[raw(which.agent)].pure && which.active < limits::pipeline_depth;
+}
+
+void lane_set::count_active(lane& which, int by) noexcept {
+  which.active += static_cast<std::uint32_t>(by);
+  active_[raw(which.shard)] += static_cast<std::uint32_t>(by);
+}
+
+void lane_set::freeze(const shard_set& shards, bool frozen) {
+  for (std::size_t shard = 0; shard < shards.size(); ++shard)
+    if (shards[shard])
+      frozen_[shard] = frozen;
+  for (const std::uint32_t each : lanes_of(shards))
+    offer_ready(each);
+}
+
+std::vector<std::uint32_t> lane_set::lanes_of(const shard_set& shards) const {
+  std::vector<std::uint32_t> slots;
+  for_each_lane([&](std::uint32_t slot) {
+    if (shards[raw(lanes[slot].shard)])
+      slots.push_back(slot);
+  });
+  return slots;
+}
+
+std::vector<std::uint32_t> lane_set::deliveries_of(const shard_set& shards) const {
+  std::vector<std::uint32_t> slots;
+  for (std::uint32_t event = 0; event < events.slots(); ++event)
+    if (events[event].id && shards[raw(events[event].id.shard)])
+      for (std::uint32_t at = events[event].first_delivery; at != no_slot;
+           at = deliveries[at].next_sibling)
+        slots.push_back(at);
+  return slots;
 }
 
 void lane_set::unqueue(lane& which) noexcept {
@@ -373,7 +407,7 @@ void lane_set::unlink(std::uint32_t slot) {
   if (gone.at == stage::waiting)
     count_waiting(in, slot, -1);
   else if (gone.at != stage::retrying)
-    --in.active;
+    count_active(in, -1);
   leave_retrying(gone);
   if (in.first_waiting == slot)
     in.first_waiting = waiting_from(gone.next);

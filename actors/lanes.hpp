@@ -122,6 +122,8 @@ struct away_list {
 
   bool empty() const noexcept { return size() == 0 && !begun; }
   bool in_vain() const noexcept { return !asked.empty() && !reading; }
+  /// On their way from the disk into a lane.
+  std::size_t coming() const noexcept { return asked.size() + rows.size(); }
   std::size_t size() const noexcept {
     return waiting.size() + late.size() + asked.size() + rows.size();
   }
@@ -129,6 +131,7 @@ struct away_list {
 
 struct lane {
   std::string key;
+  shard_id shard{};
   agent_no agent{};
   std::uint32_t head = no_slot;
   std::uint32_t tail = no_slot;
@@ -152,12 +155,15 @@ struct lane {
   slice state;
 };
 
+/// Which shards; by number.
+using shard_set = std::vector<bool>;
+
 class lane_set {
  public:
   struct agent_traits {
     bool pure = false;
   };
-  explicit lane_set(std::vector<agent_traits> agents);
+  lane_set(std::vector<agent_traits> agents, std::uint32_t shards);
 
   slab<live_event> events;
   slab<live_delivery> deliveries;
@@ -191,7 +197,7 @@ class lane_set {
   void enter(std::uint32_t delivery, std::string_view key, instant ready_at, bool ripe = true);
   void ripen(std::uint32_t delivery);
   /// The turn of a delivery that is being ended by other means goes on until its runner says
-  /// otherwise. Meanwhile the lane starts nothing and stays, even empty. Not for pure agents.
+  /// otherwise. Meanwhile the lane starts nothing and stays, even empty.
   void hold(std::uint32_t lane);
   void let_go(std::uint32_t lane);
   /// waiting or retrying -> `to`: the delivery joins the active part of its lane.
@@ -222,6 +228,15 @@ class lane_set {
   std::uint32_t take_ready(agent_no agent);
   /// Puts the lane back into its queue if it may start (another) turn.
   void offer_ready(std::uint32_t lane, bool goes_first = false);
+
+  /// Nothing of a frozen shard's lanes starts.
+  void freeze(const shard_set& shards, bool frozen);
+  /// Deliveries of the shard from starting to closing, as far as they are in lanes.
+  std::size_t active_of(shard_id shard) const noexcept { return active_[raw(shard)]; }
+  /// Every delivery that is here of events of these shards; their lanes. Each looks at all there
+  /// are, once.
+  std::vector<std::uint32_t> deliveries_of(const shard_set& shards) const;
+  std::vector<std::uint32_t> lanes_of(const shard_set& shards) const;
 
   /// How many lanes of this agent could start a turn now.
   std::size_t ready_count(agent_no agent) const noexcept { return agents_[raw(agent)].ready; }
@@ -270,12 +285,15 @@ class lane_set {
                  std::uint64_t sequence) const noexcept;
   std::uint32_t waiting_from(std::uint32_t delivery) const noexcept;
   void unqueue(lane& which) noexcept;
+  void count_active(lane& which, int by) noexcept;
   std::uint8_t top_class(const lane& which) const noexcept;
   void unlink(std::uint32_t delivery);
   void count_waiting(lane& which, std::uint32_t delivery, int by);
   void leave_retrying(const live_delivery& which) noexcept;
 
   std::vector<agent_lanes> agents_;
+  std::vector<std::uint32_t> active_; // by shard
+  std::vector<bool> frozen_;          // by shard
   flat_index by_sequence_;
   std::size_t state_bytes_ = 0;
 };

@@ -41,7 +41,8 @@ struct performer {
   }
   void operator()(read_timers_effect& effect) const {
     parts.store->read([to = weak(self), asked = effect](journal::reader& reader) {
-      send_input(to, scheduler_input{timers_in{asked.past, reader.timers(asked.which)}});
+      send_input(to,
+                 scheduler_input{timers_in{asked.tenure, asked.past, reader.timers(asked.which)}});
     });
   }
   void operator()(ask_retry_effect& effect) const {
@@ -53,6 +54,14 @@ struct performer {
   void operator()(wake_effect& effect) const {
     parts.clock->wake_at(effect.at,
                          [to = weak(self)] { send_input(to, scheduler_input{tick_in{}}); });
+  }
+  void operator()(gave_up_effect& effect) const {
+    if (parts.gave_up)
+      parts.gave_up(parts.loop, std::move(effect.shards));
+  }
+  void operator()(fenced_effect& effect) const {
+    if (parts.fenced)
+      parts.fenced(effect.shard, effect.epoch);
   }
   void operator()(progress_effect& effect) const {
     self->send(parts.shutdown,

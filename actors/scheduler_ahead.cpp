@@ -1,12 +1,12 @@
 // scheduler_core: events whose time is further off than a moment are on disk only.
 //
-//            unknown_from_
+//            unknown_from
 //   -----------|--------------------------------> time
 //    in memory | on disk: the timers that the journal keeps
 //
 // A moment before the earliest of them its rows are read (look_ahead), and those of all that come
 // within the same moment after it: a reading looks at the timers of whole seconds, so that it is
-// not made for a few. Nothing that became ready at or after `unknown_from_` starts before:
+// not made for a few. Nothing that became ready at or after `unknown_from` starts before:
 // something due earlier might belong to its lane. What was due at the opening is told by recover();
 // of the past only expiries are asked for once, page by page, so that what expired while no process
 // ran ends, even if it is far back in an away list.
@@ -29,18 +29,19 @@ instant end_of_second(instant at) noexcept {
 } // namespace
 
 /// A timer that is nowhere in memory.
-void scheduler_core::leave_on_disk(instant at) {
+void scheduler_core::leave_on_disk(tenure& of, instant at) {
 #ifndef SKEIN_BUG_FAR_TIMER_LOST
-  left_on_disk_ = std::min(left_on_disk_, at);
+  of.left_on_disk = std::min(of.left_on_disk, at);
 #endif
-  unknown_from_ = std::min(unknown_from_, at);
+  of.unknown_from = std::min(of.unknown_from, at);
 }
 
 /// An event expires that is nowhere in memory. What comes within a moment may stand before what is
 /// read of the disk: its timer is kept here.
 void scheduler_core::leave_expiry(event_id event, instant at) {
-  if (is_far(at))
-    leave_on_disk(at);
+  tenure& of = tenure_of(event.shard);
+  if (is_far(of, at))
+    leave_on_disk(of, at);
   else
     timers_.set(at, {event.sequence, true});
 }
@@ -48,75 +49,96 @@ void scheduler_core::leave_expiry(event_id event, instant at) {
 /// Its event went to an away list: whoever reads the timer later is not to take it for one that
 /// sleeps.
 void scheduler_core::know_timer(const journal::timer& which) {
-  if (which <= after_)
+  tenure& of = tenure_of(which.event.shard);
+  if (which <= of.after)
     return;
 #ifndef SKEIN_BUG_KNOWN_TIMER_TWICE
-  known_timers_.insert(which);
+  of.known_timers.insert(which);
 #endif
-  leave_on_disk(which.at); // so that the reading comes to it, and it can go
+  leave_on_disk(of, which.at); // so that the reading comes to it, and it can go
 }
 
 /// Half of what is read then, so that readings are as far apart as that at least.
 duration scheduler_core::look_before() const noexcept { return settings_.window.ahead / 2; }
 
-bool scheduler_core::is_far(instant due) const noexcept {
-  return due > asked_until_ && due > now_.wall + settings_.window.ahead;
+bool scheduler_core::is_far(const tenure& of, instant due) const noexcept {
+  return due > of.asked_until && due > now_.wall + settings_.window.ahead;
 }
 
 void scheduler_core::look_ahead() {
-  if (reads_again_)
-    return;
-  if (!past_is_known_ && !reading_past_) {
-    reading_past_ = true;
+  for (const auto& [number, of] : tenures_)
+    if (!reads_again_)
+      look_ahead(number);
+}
+
+void scheduler_core::look_ahead(std::uint32_t number) {
+  tenure& of = tenures_.at(number);
+  if (!of.past_is_known && !of.reading_past) {
+    of.reading_past = true;
     out_->push_back(read_timers_effect{
-        true, {settings_.loops, settings_.loop, true, after_past_, settings_.opened_at}});
+        number, true, {settings_.loops, settings_.loop, true, of.after_past, of.opened_at}});
   }
-  const bool is_busy = reading_ahead_ || sleepers_asked_ > 0;
+  const bool is_busy = of.reading_ahead || of.sleepers_asked > 0;
   const instant until = end_of_second(now_.wall + settings_.window.ahead);
-  if (is_busy || unknown_from_ > now_.wall + look_before() ||
+  if (is_busy || of.unknown_from > now_.wall + look_before() ||
       sleeping_ >= settings_.window.deliveries)
     return;
-  reading_ahead_ = true;
+  of.reading_ahead = true;
   // What was left there until now is on disk, and in the page.
-  disk_from_ = unknown_from_;
-  left_on_disk_ = instant::max();
-  asked_until_ = std::max(asked_until_, until);
-  if (after_ == journal::timer{})
-    after_.at = start_of_second(settings_.opened_at);
-  out_->push_back(
-      read_timers_effect{false, {settings_.loops, settings_.loop, false, after_, asked_until_}});
+  of.disk_from = of.unknown_from;
+  of.left_on_disk = instant::max();
+  of.asked_until = std::max(of.asked_until, until);
+  if (of.after == journal::timer{})
+    of.after.at = start_of_second(of.opened_at);
+  out_->push_back(read_timers_effect{
+      number, false, {settings_.loops, settings_.loop, false, of.after, of.asked_until}});
 }
 
 void scheduler_core::on(timers_in& input) {
-  (input.past ? reading_past_ : reading_ahead_) = false;
+  const auto found = tenures_.find(input.tenure);
+  if (found == tenures_.end())
+    return; // its shards have gone
+  tenure& of = found->second;
+  (input.past ? of.reading_past : of.reading_ahead) = false;
   if (!input.page) {
     log(log_severity::error, "timers-unread", to_string(input.page.error()));
     reading_failed();
     return;
   }
   if (input.past)
-    take_past(*input.page);
+    take_past(input.tenure, *input.page);
   else
-    take_near(*input.page);
+    take_near(input.tenure, *input.page);
 }
 
-void scheduler_core::take_past(const journal::timer_page& page) {
+/// Of the timers of a page, those of the tenure's shards count.
+bool scheduler_core::is_of(std::uint32_t number, const journal::timer& which) const noexcept {
+  return is_here(which.event.shard) && tenure_no_of(which.event.shard) == number;
+}
+
+void scheduler_core::take_past(std::uint32_t number, const journal::timer_page& page) {
+  tenure& of = tenures_.at(number);
   for (const journal::timer& each : page.timers)
-    if (each.expiry)
+    if (each.expiry && is_of(number, each))
       fire_timer(each.event.sequence, true);
-  past_is_known_ = !page.more;
+  of.past_is_known = !page.more;
   if (!page.timers.empty())
-    after_past_ = page.timers.back();
+    of.after_past = page.timers.back();
 }
 
-void scheduler_core::take_near(const journal::timer_page& page) {
+void scheduler_core::take_near(std::uint32_t number, const journal::timer_page& page) {
+  tenure& of = tenures_.at(number);
   std::vector<std::uint64_t> sleepers;
   for (const journal::timer& each : page.timers) {
+    if (!is_of(number, each)) {
+      of.known_timers.erase(each);
+      continue; // another tenure's, or another node's by now
+    }
     // One whose commit has not been answered here yet comes with that answer: numbers do so in
     // order. What was due at the opening was told then.
-    if (each.event.sequence > arrived_to_ || each.at <= settings_.opened_at)
+    if (each.event.sequence > of.arrived_to || each.at <= of.opened_at)
       continue;
-    if (known_timers_.erase(each) > 0 || lanes_.find_event(each.event.sequence) != no_slot)
+    if (of.known_timers.erase(each) > 0 || lanes_.find_event(each.event.sequence) != no_slot)
       continue; // it is here, with its timers
     if (each.expiry)
       timers_.set(each.at, {each.event.sequence, true});
@@ -124,17 +146,17 @@ void scheduler_core::take_near(const journal::timer_page& page) {
       sleepers.push_back(each.event.sequence);
   }
   if (!page.timers.empty())
-    after_ = page.timers.back();
-  disk_then_ = page.more ? start_of_second(after_.at) : page.next;
+    of.after = page.timers.back();
+  of.disk_then = page.more ? start_of_second(of.after.at) : page.next;
   for (std::size_t at = 0; at < sleepers.size(); at += limits::window_fetch_rows) {
     const std::size_t end = std::min(sleepers.size(), at + limits::window_fetch_rows);
     std::vector<std::uint64_t> some(sleepers.begin() + static_cast<std::ptrdiff_t>(at),
                                     sleepers.begin() + static_cast<std::ptrdiff_t>(end));
-    ++sleepers_asked_;
-    ask(some, {rows_asked::purpose::sleepers, {}, some});
+    ++of.sleepers_asked;
+    ask(some, {rows_asked::purpose::sleepers, {{}, {}, number}, some});
   }
-  if (sleepers_asked_ == 0)
-    know_ahead();
+  if (of.sleepers_asked == 0)
+    know_ahead(of);
 }
 
 void scheduler_core::take_sleepers(rows_asked& asked, rows_read& read) {
@@ -149,15 +171,16 @@ void scheduler_core::take_sleepers(rows_asked& asked, rows_read& read) {
     put_to_sleep(lanes_.deliveries[slot].event, row.key, row.due);
   }
   fire_due_timers(); // before anything that stands behind them may start
-  if (--sleepers_asked_ == 0)
-    know_ahead();
+  const auto of = tenures_.find(asked.owner.tenure);
+  if (of != tenures_.end() && --of->second.sleepers_asked == 0)
+    know_ahead(of->second);
 }
 
 /// All that was asked for is in memory.
-void scheduler_core::know_ahead() {
-  disk_from_ = disk_then_;
-  unknown_from_ = std::min(disk_from_, left_on_disk_);
-  for (const auto& [agent, key] : std::exchange(gated_, {}))
+void scheduler_core::know_ahead(tenure& of) {
+  of.disk_from = of.disk_then;
+  of.unknown_from = std::min(of.disk_from, of.left_on_disk);
+  for (const auto& [agent, key] : std::exchange(of.gated, {}))
     if (const std::uint32_t lane_slot = lanes_.find_lane(agent, key);
         lane_slot != no_slot && std::exchange(lanes_.lanes[lane_slot].gated, false))
       lanes_.set_loading(lane_slot, false); // not of a lane that came back and waits for a row

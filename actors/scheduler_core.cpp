@@ -39,19 +39,26 @@ std::size_t count_sharing(const scheduler_settings& settings) {
 } // namespace
 
 scheduler_core::scheduler_core(scheduler_settings settings)
-  : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_)},
+  : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_),
+                                                                      settings_.shards},
     courier_{settings_.self}, broker_at_{settings_.self.node, "broker"},
-    slots_(settings_.agents.size()), sharing_agents_{count_sharing(settings_)},
-    unknown_from_{settings_.opened_at + duration{1}} {}
+    slots_(settings_.agents.size()), sharing_agents_{count_sharing(settings_)} {
+  tenures_.emplace(0, tenure{settings_.opened_at, settings_.unclean, slots_.size()});
+  for (std::uint32_t shard = 0; shard < settings_.shards; ++shard)
+    shards_.push_back({.epoch = settings_.epoch,
+                       .tenure = shard % settings_.loops == raw(settings_.loop) ? 0 : no_tenure});
+}
 
 void scheduler_core::recover(const journal::pending_event& found) {
+  tenure& of = tenure_of(found.event.shard);
   ++pending_;
-  recovered_to_ = arrived_to_ = std::max(recovered_to_, found.event.sequence);
+  ++shards_[raw(found.event.shard)].pending;
+  of.recovered_to = of.arrived_to = std::max(of.recovered_to, found.event.sequence);
   if (found.sleeps)
     return; // its timer tells of it
   for (std::size_t i = 0; i < found.deliveries.size(); ++i)
     if ((found.live >> i & 1) != 0)
-      slots_[raw(found.deliveries[i])].away.waiting.push(found.event.sequence);
+      of.away[raw(found.deliveries[i])].waiting.push(found.event.sequence);
 }
 
 std::vector<read_rows_effect> scheduler_core::first_rows() {
@@ -76,6 +83,7 @@ void scheduler_core::start(moment now, scheduler_effects& out) {
   out_ = &out;
   before_ = now;
   end_crashed();
+  end_unreadable();
   fire_due_timers();
   finish(out);
 }
@@ -120,6 +128,8 @@ void scheduler_core::finish(scheduler_effects& out) {
     out_->push_back(ask_retry_effect{std::exchange(failed_, {})});
   submit_gathered();
   mark_barrier();
+  if (!going_.empty())
+    give_up_what_is_quiet();
   if (watched_) {
     const progress_effect progress = progress_now();
     if (!last_progress_ || progress.running != last_progress_->running ||
@@ -134,6 +144,8 @@ void scheduler_core::finish(scheduler_effects& out) {
 
 void scheduler_core::gather(journal::operation op) {
   submit_bytes_ += journal::payload_bytes(op);
+  if (!going_.empty())
+    keep_until_answered(op);
   submit_.push_back(std::move(op));
 }
 
@@ -202,10 +214,11 @@ void scheduler_core::arm_wake() {
     sooner(now_.boot + limits::refused_again_after);
   if (reads_again_)
     sooner(*reads_again_);
-  else if (!reading_ahead_ && sleepers_asked_ == 0 && unknown_from_ != instant::max() &&
-           sleeping_ < settings_.window.deliveries)
-    sooner(now_.boot + std::max<duration>(unknown_from_ - look_before() - now_.wall,
-                                          time_stands_still_ ? clock_patience : duration{0}));
+  for (const auto& [number, of] : tenures_)
+    if (!reads_again_ && !of.reading_ahead && of.sleepers_asked == 0 &&
+        of.unknown_from != instant::max() && sleeping_ < settings_.window.deliveries)
+      sooner(now_.boot + std::max<duration>(of.unknown_from - look_before() - now_.wall,
+                                            time_stands_still_ ? clock_patience : duration{0}));
   const auto wants = [](const agent_slots& each) { return each.slots.outstanding() > 0; };
   if (alone_.outstanding() > 0 || std::any_of(slots_.begin(), slots_.end(), wants))
     sooner(now_.boot + limits::resend_after);
@@ -256,7 +269,9 @@ void scheduler_core::describe(std::size_t& pending, std::size_t& running, std::s
 
 /// Deliveries that are ready, in memory or on disk.
 std::size_t scheduler_core::waiting_count(agent_no agent) const noexcept {
-  std::size_t count = lanes_.waiting_count(agent) + slots_[raw(agent)].away.size();
+  std::size_t count = lanes_.waiting_count(agent);
+  for (const auto& [number, of] : tenures_)
+    count += of.away[raw(agent)].size();
   for (const std::uint32_t lane_slot : long_lanes_)
     if (const lane& each = lanes_.lanes[lane_slot]; each.agent == agent && each.away)
       count += each.away->size();

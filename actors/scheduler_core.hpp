@@ -26,8 +26,10 @@
 #include "actors/ports.hpp"
 #include "actors/retry_policy.hpp"
 #include "actors/route_table.hpp"
+#include "actors/scheduler_messages.hpp"
 #include "actors/settings.hpp"
 #include "actors/slot_account.hpp"
+#include "actors/tenure.hpp"
 #include "actors/timer_queue.hpp"
 #include "journal/journal.hpp"
 #include "protocol/frame.hpp"
@@ -44,127 +46,6 @@
 #include <vector>
 
 namespace skein {
-
-// ---- inputs -----------------------------------------------------------------------------------
-
-struct frame_in {
-  frame value;
-};
-/// The answer to the oldest unanswered submit, with its operations back.
-struct committed_in {
-  result<journal::commit_receipt> receipt = errc::internal;
-  std::vector<journal::operation> batch;
-};
-/// Events of this loop's shards that another loop's commit brought into being, in commit order.
-struct foreign_in {
-  foreign_events of;
-};
-struct state_in {
-  agent_no agent{};
-  std::string key;
-  std::uint64_t number = 0; // of the read_state effect
-  result<std::optional<slice>> state = errc::internal;
-};
-struct bodies_in {
-  std::vector<event_id> events;
-  result<std::vector<slice>> bodies = errc::internal;
-};
-struct rows_in {
-  std::uint64_t number = 0; // of the read_rows effect
-  result<std::vector<journal::pending_delivery>> rows = errc::internal;
-};
-struct timers_in {
-  bool past = false; // of the read_timers effect
-  result<journal::timer_page> page = errc::internal;
-};
-/// The retry actor's word on a failed attempt.
-struct retry_decision {
-  turn_id turn;
-  bool again = false;
-  instant due = no_instant; // of the next attempt
-  boot_time wake;           // the same, by the clock that is never set
-};
-struct decided_in {
-  std::vector<retry_decision> decisions;
-};
-/// The time of these attempts (the failed ones, and those that slept) has come.
-struct retry_due_in {
-  std::vector<turn_id> failed;
-};
-struct tick_in {};
-/// Drain: start nothing more.
-struct stop_starting_in {};
-/// Drain: how much is left? Answered with a progress effect now and at each change.
-struct watch_progress_in {};
-
-using scheduler_input =
-    std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, rows_in, timers_in,
-                 decided_in, retry_due_in, tick_in, stop_starting_in, watch_progress_in>;
-
-// ---- effects ----------------------------------------------------------------------------------
-
-struct submit_effect {
-  std::vector<journal::operation> batch;
-};
-struct send_effect {
-  slice bytes;
-};
-struct read_state_effect {
-  agent_no agent{};
-  std::string key;
-  std::uint64_t number = 0;
-};
-struct read_bodies_effect {
-  std::vector<event_id> events;
-};
-struct read_rows_effect {
-  std::uint64_t number = 0;
-  std::vector<std::uint64_t> sequences; // ascending
-};
-struct read_timers_effect {
-  bool past = false;
-  journal::timer_query which;
-};
-struct failed_attempt {
-  turn_id turn;
-  agent_no agent{};
-  turn_verdict verdict = turn_verdict::failed;
-  duration retry_after{0};
-  std::uint32_t sleeps = 0; // of the turns so far: they did not fail
-};
-struct ask_retry_effect {
-  std::vector<failed_attempt> attempts;
-};
-/// The failed attempt, or the turn that went to sleep, is durable (or was found so at start): wake
-/// its delivery at `due`.
-struct armed_retry {
-  turn_id failed;
-  boot_time due;
-};
-struct arm_retry_effect {
-  std::vector<armed_retry> retries;
-};
-struct wake_effect {
-  boot_time at;
-};
-struct progress_effect {
-  std::size_t running = 0;     // turns dispatched without outcome, failures without decision
-  std::size_t uncommitted = 0; // submits unanswered
-  std::size_t pending = 0;     // events
-};
-enum class log_severity : std::uint8_t { debug, info, warning, error };
-struct log_effect {
-  log_severity severity = log_severity::info;
-  std::string_view id; // kebab-case, stable
-  std::string text;
-  std::string event, agent, key;
-};
-
-using scheduler_effect =
-    std::variant<submit_effect, send_effect, read_state_effect, read_bodies_effect,
-                 read_rows_effect, read_timers_effect, ask_retry_effect, arm_retry_effect,
-                 wake_effect, progress_effect, log_effect>;
-using scheduler_effects = std::vector<scheduler_effect>;
 
 // ---- the core ---------------------------------------------------------------------------------
 
@@ -183,8 +64,9 @@ struct window_settings {
 struct scheduler_settings {
   address self; // {node, "loop/N"}
   loop_no loop{};
-  std::uint32_t loops = 1; // a shard belongs to loop (shard mod loops)
-  epoch_no epoch{};
+  std::uint32_t loops = 1;  // a shard belongs to loop (shard mod loops)
+  std::uint32_t shards = 1; // of the store
+  epoch_no epoch{};         // of all of them, on a node that has its store alone
   /// By agent number: every agent that the store knows, the configured ones with their settings.
   struct agent {
     std::string name;
@@ -241,8 +123,8 @@ class scheduler_core {
   struct publish_context {
     frame_header request;
     std::size_t members = 0;
-    std::vector<std::size_t> unroutable; // members that match too many routes: not submitted
-    std::size_t operations() const noexcept { return members - unroutable.size(); }
+    std::vector<std::pair<std::size_t, errc>> refused; // members that were not submitted, and why
+    std::size_t operations() const noexcept { return members - refused.size(); }
   };
   struct outcome_context {
     std::uint32_t delivery = no_slot;
@@ -280,6 +162,34 @@ class scheduler_core {
 
   void gather(journal::operation op);
 
+  // shards (scheduler_shards.cpp)
+  void on(adopt_in& input);
+  void on(leave_in& input);
+  void on(stay_in& input);
+  void on(lose_in& input);
+  void lose(const std::vector<shard_id>& shards);
+  void is_fenced(shard_id shard, epoch_no epoch);
+  void stop_turns_of(const shard_set& shards);
+  void keep_until_answered(const journal::operation& op);
+  void give_up_what_is_quiet();
+  bool is_quiet(shard_id shard) const;
+  bool has_deferred_of(shard_id shard) const;
+  void drop_deferred_of(const shard_set& shards);
+  void forget(const shard_set& shards);
+  void end_empty_tenures();
+  void forget_askers_of(const shard_set& shards);
+  void enter_lane(std::uint32_t delivery, std::string_view key, instant ready_at, bool ripe);
+  shard_set set_of(const std::vector<shard_id>& shards) const;
+  /// It leaves, or is lost: nothing of it starts.
+  bool goes(shard_id shard) const noexcept { return shards_[raw(shard)].at != shard_stage::held; }
+  bool takes_events_of(shard_id shard) const noexcept;
+  epoch_no epoch_of(shard_id shard) const { return shards_[raw(shard)].epoch; }
+  std::uint32_t tenure_no_of(shard_id shard) const { return shards_[raw(shard)].tenure; }
+  tenure& tenure_of(shard_id shard) { return tenures_.at(tenure_no_of(shard)); }
+  bool is_here(shard_id shard) const noexcept {
+    return raw(shard) < shards_.size() && tenure_no_of(shard) != no_tenure;
+  }
+
   // the window (scheduler_window.cpp)
   struct rows_asked;
   struct list_owner;
@@ -289,13 +199,15 @@ class scheduler_core {
   std::size_t lane_window() const noexcept;
   bool has_later_here(std::uint32_t lane, const lane_place& at) const noexcept;
   bool has_later_away(std::uint32_t lane, const lane_place& at) const noexcept;
-  away_list* list_for(agent_no agent, std::string_view key, const lane_place& at);
+  away_list* list_for(tenure& of, agent_no agent, std::string_view key, const lane_place& at);
   away_list* lane_list_for(std::uint32_t lane_slot, const lane_place& at);
   void put_away(away_list& list, const lane_place& at);
   void put_late(away_list& list, const lane_place& at);
   void forget(std::uint32_t delivery);
   void top_up();
   void top_up_agent(agent_no agent);
+  void top_up_from(std::uint32_t tenure_no, agent_no agent, std::size_t& coming);
+  std::size_t coming_to(agent_no agent) const noexcept;
   void top_up_lane(std::uint32_t lane_slot);
   void begin_portion(away_list& list, const list_owner& owner, std::size_t room);
   void take_late(away_list& list, const lane_place& end, std::size_t most);
@@ -306,9 +218,13 @@ class scheduler_core {
   void ask(std::vector<std::uint64_t> sequences, rows_asked what);
   void ask_again();
   void on(rows_in& input);
+  away_list* list_of(const list_owner& owner);
   void take_portion(const list_owner& owner, rows_read& read);
   void enter_row(journal::pending_delivery& row);
   void end_crashed();
+  void leave_out_foreign(const rows_asked& asked, rows_read& read) const;
+  void take_unreadable(rows_read& read);
+  void end_unreadable();
   std::uint32_t bring_in(journal::pending_delivery& row);
   void want(std::uint64_t sequence);
   void ask_wanted();
@@ -322,18 +238,19 @@ class scheduler_core {
   bool is_all_here() const noexcept { return pending_ <= lanes_.events_here(); }
 
   // what is due later (scheduler_ahead.cpp)
-  void leave_on_disk(instant at);
+  static void leave_on_disk(tenure& of, instant at);
   void leave_expiry(event_id event, instant at);
   void know_timer(const journal::timer& which);
   duration look_before() const noexcept;
-  bool is_far(instant due) const noexcept;
+  bool is_far(const tenure& of, instant due) const noexcept;
   void look_ahead();
+  void look_ahead(std::uint32_t number);
   void on(timers_in& input);
-  void take_past(const journal::timer_page& page);
-  void take_near(const journal::timer_page& page);
+  bool is_of(std::uint32_t number, const journal::timer& which) const noexcept;
+  void take_past(std::uint32_t number, const journal::timer_page& page);
+  void take_near(std::uint32_t number, const journal::timer_page& page);
   void take_sleepers(rows_asked& asked, rows_read& read);
-  void know_ahead();
-  bool is_known(instant ready_at) const noexcept { return ready_at < unknown_from_; }
+  void know_ahead(tenure& of);
 
   // turns (scheduler_turns.cpp)
   void start_turns();
@@ -359,6 +276,10 @@ class scheduler_core {
   void submit_finish(std::uint32_t delivery, journal::finish_op op);
   void settle_outcome(std::uint32_t delivery, journal::operation& op,
                       const journal::op_result& verdict, instant at);
+  bool is_not_applied(std::uint32_t delivery, journal::finish_op& op,
+                      const journal::op_result& verdict);
+  void count_finish(std::uint32_t delivery, const journal::finish_op& op,
+                    const journal::op_result& verdict);
   void settle_finish(std::uint32_t delivery, journal::finish_op& op,
                      const journal::op_result& verdict, instant at);
   void keep_state(std::uint32_t lane_slot, const journal::state_change& now);
@@ -378,7 +299,7 @@ class scheduler_core {
   void fire_timer(std::uint64_t sequence, bool expiry);
   void end_alone_turn();
   void give_back_slot(agent_no agent);
-  void stop_turn(std::uint32_t delivery);
+  void stop_turn(std::uint32_t delivery, bool holds_lane);
   void end_by_word(std::uint32_t delivery, delivery_state state, std::string text);
   bool may_start_one() const;
 
@@ -420,10 +341,11 @@ class scheduler_core {
   void submit_deferred();
   void arm_wake();
 
-  /// Whose away list; an empty key: the agent's own.
+  /// Whose away list; an empty key: the agent's own of that tenure.
   struct list_owner {
     agent_no agent{};
     std::string key;
+    std::uint32_t tenure = 0;
   };
   /// What rows were asked for.
   struct rows_asked {
@@ -460,12 +382,29 @@ class scheduler_core {
     std::size_t reading = 0; // lanes that wait for the store; each will use a slot
     std::vector<dispatched_turn> batch;
     std::size_t batch_bytes = 0;
-    away_list away;
+    std::uint32_t served = 0; // the tenure from whose list a portion was begun last
+  };
+
+  static constexpr std::uint32_t no_tenure = ~0u;
+  enum class shard_stage : std::uint8_t { held, leaving, closing };
+  /// What the node has of a shard.
+  struct shard_hold {
+    epoch_no epoch{};
+    std::uint32_t tenure = no_tenure; // none: it is another loop's
+    std::uint64_t pending = 0;        // events, wherever they are
+    shard_stage at = shard_stage::held;
+    bool lost = false; // it is another's already
+    /// Closing: so many submits, once that is certain.
+    std::optional<std::uint64_t> closes_after{};
   };
 
   scheduler_settings settings_;
   route_table routes_;
   lane_set lanes_;
+  std::vector<shard_hold> shards_;
+  std::map<std::uint32_t, tenure> tenures_; // by number
+  std::uint32_t last_tenure_ = 0;
+  std::vector<shard_id> going_; // leaving or closing
   courier courier_;
   address broker_at_;
 
@@ -490,8 +429,9 @@ class scheduler_core {
   std::uint64_t answered_ = 0;
   std::vector<lane_place> due_now_; // since the last finish: events that became due
   std::deque<ripening> ripening_;
-  /// Dispatched turns whose deliveries are over or about to be, with their lanes.
-  std::unordered_map<turn_id, std::uint32_t, hash_of_id> stopped_;
+  /// Dispatched turns whose deliveries are over or about to be, or were given up with their shard;
+  /// the lane that waits for each. By the epoch too: the same turn may run again meanwhile.
+  std::map<std::pair<turn_id, epoch_no>, std::uint32_t> stopped_;
   struct remembered {
     frame_header request;
     slice answer;
@@ -502,30 +442,16 @@ class scheduler_core {
 
   // the window
   std::size_t pending_ = 0;            // events, wherever they are
-  std::uint64_t recovered_to_ = 0;     // the highest number that was pending at the start
-  std::uint64_t arrived_to_ = 0;       // the highest number that has come here
   std::set<std::uint32_t> long_lanes_; // those that have an away list
   std::vector<delivery_id> crashed_;   // too often, found since the last rows
-  std::map<std::uint64_t, rows_asked> rows_asked_;   // by the number of the read
+  std::vector<std::pair<delivery_id, std::string>> unreadable_; // likewise, and why
+  std::map<std::uint64_t, rows_asked> rows_asked_;              // by the number of the read
   std::set<std::uint64_t> wanted_;                   // events to be read since the last finish
   std::vector<rows_asked> asked_in_vain_;            // of sleepers and wanted: the reading failed
   std::map<delivery_id, std::uint64_t> ended_early_; // by our word; the last read asked for then
 
-  // what is due later
-  instant unknown_from_ = no_instant;     // every timer before it is in memory
-  instant disk_from_ = instant::max();    // no timer behind after_ is earlier on disk
-  instant disk_then_ = instant::max();    // the same, once the sleepers asked for are here
-  instant left_on_disk_ = instant::max(); // the earliest that was left there since the last asking
-  instant asked_until_ = no_instant;
-  journal::timer after_, after_past_;     // the last timers that were taken
-  std::set<journal::timer> known_timers_; // behind after_, of events that are in away lists
-  std::size_t sleepers_asked_ = 0;        // reads under way
-  std::size_t sleeping_ = 0;              // events here that sleep
-  bool reading_ahead_ = false;
-  bool reading_past_ = false;
-  bool past_is_known_ = false;
+  std::size_t sleeping_ = 0;             // events here that sleep
   std::optional<boot_time> reads_again_; // reading failed: nothing more is asked for before
-  std::vector<std::pair<agent_no, std::string>> gated_; // lanes that wait until the time is known
 
   std::size_t running_ = 0;  // dispatched turns without an outcome, stopped ones too
   std::size_t deciding_ = 0; // failures with the retry actor

@@ -83,6 +83,8 @@ void scheduler_core::submit_deferred() {
       // The event's other deliveries may have ended otherwise than it was thought then.
       const live_event& event = lanes_.events[lanes_.deliveries[each.delivery].event];
       finish->event_state = event.open > 0 ? delivery_state::pending : event.ended_as();
+      for (journal::accept_op& emit : finish->emits)
+        emit.epoch = epoch_of(emit.event.shard);
     }
     gather(std::move(each.op));
     submit_contexts_.push_back(outcome_context{each.delivery});

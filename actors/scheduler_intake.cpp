@@ -47,18 +47,24 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
 #endif
   publish_context request{header, body.events.size(), {}};
   for (std::size_t i = 0; i < body.events.size(); ++i) {
+    if (!takes_events_of(body.events[i].shard)) {
+      request.refused.emplace_back(i, errc::not_owner);
+      continue;
+    }
     auto deliveries = routes_.match(body.events[i].head());
     if (deliveries)
-      gather(journal::accept_op{settings_.epoch, std::move(body.events[i]), *deliveries});
+      gather(journal::accept_op{epoch_of(body.events[i].shard), std::move(body.events[i]),
+                                *deliveries});
     else
-      request.unroutable.push_back(i);
+      request.refused.emplace_back(i, errc::too_many_deliveries);
   }
   if (request.operations() > 0) {
     submit_contexts_.push_back(std::move(request));
     return;
   }
   publish_ack answer{header.number, {}}; // nothing of it for the journal
-  answer.results.assign(request.members, {errc::too_many_deliveries, false, {}});
+  for (const auto& [member, why] : request.refused)
+    answer.results.push_back({why, false, {}});
   slice bytes = courier_.seal(header.from, answer);
   remember_answer(header, bytes);
   out_->push_back(send_effect{std::move(bytes)});
@@ -106,11 +112,11 @@ void scheduler_core::settle_publish(const publish_context& request, committed_in
                                     std::size_t first) {
   publish_ack answer{request.request.number, {}};
   answer.results.reserve(request.members);
-  auto unroutable = request.unroutable.begin();
+  auto refused = request.refused.begin();
   for (std::size_t member = 0; member < request.members; ++member) {
-    if (unroutable != request.unroutable.end() && *unroutable == member) {
-      answer.results.push_back({errc::too_many_deliveries, false, {}});
-      ++unroutable;
+    if (refused != request.refused.end() && refused->first == member) {
+      answer.results.push_back({refused->second, false, {}});
+      ++refused;
       continue;
     }
     answer.results.push_back(settle_accept(std::get<journal::accept_op>(input.batch[first]),
@@ -139,6 +145,7 @@ publish_result scheduler_core::settle_accept(const journal::accept_op& op,
       break;
     case journal::op_status::fenced:
       member.code = errc::not_owner;
+      is_fenced(op.event.shard, op.epoch);
       break;
     case journal::op_status::dedupe_full:
       member.code = errc::dedupe_full;
@@ -218,8 +225,11 @@ void scheduler_core::on(foreign_in& input) {
 /// A durable event becomes pending deliveries.
 void scheduler_core::take_in(event_id id, const offered_event& offered,
                              const journal::delivery_list& deliveries, instant at) {
+  if (!is_here(id.shard))
+    return; // its shard was given up meanwhile: who has it finds the event in the store
   const event_head head = offered.head();
-  arrived_to_ = std::max(arrived_to_, id.sequence);
+  tenure& of = tenure_of(id.shard);
+  of.arrived_to = std::max(of.arrived_to, id.sequence);
   if (deliveries.empty()) {
     ++counted_.unrouted;
     if (const auto more = unrouted_pace_.next(now_.boot))
@@ -234,13 +244,14 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
     return;
   }
   ++pending_;
+  ++shards_[raw(id.shard)].pending;
   const instant due = resolved(offered.due, at);
   const instant expires = resolved(offered.expires, at);
   const lane_place place{std::max(at, due), id.sequence};
   std::uint32_t event = no_slot;
-  const bool far = is_far(due);
+  const bool far = is_far(of, due);
   for (std::size_t i = 0; i < deliveries.size() && !far; ++i) {
-    away_list* list = due > now_.wall ? nullptr : list_for(deliveries[i], head.key, place);
+    away_list* list = due > now_.wall ? nullptr : list_for(of, deliveries[i], head.key, place);
     if (list != nullptr) {
       leave_to(*list, place, due > at);
       continue;
@@ -260,7 +271,7 @@ void scheduler_core::take_in(event_id id, const offered_event& offered,
   else if (expires != no_instant)
     leave_expiry(id, expires);
   if (far)
-    leave_on_disk(due);
+    leave_on_disk(of, due);
 }
 
 void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
@@ -277,7 +288,7 @@ void scheduler_core::enter_or_sleep(std::uint32_t event, std::uint32_t delivery,
   // way with it is answered, as one that sleeps until then.
   live_event& owner = lanes_.events[event];
   const bool ripe = due <= owner.accepted;
-  lanes_.enter(delivery, key, lanes_.deliveries[delivery].ready_at, ripe);
+  enter_lane(delivery, key, lanes_.deliveries[delivery].ready_at, ripe);
   if (!ripe)
     has_become_due({lanes_.deliveries[delivery].ready_at, owner.id.sequence});
 }

@@ -27,20 +27,22 @@ void scheduler_core::on_outcomes(const frame_header& header, outcomes& body) {
 }
 
 void scheduler_core::take_outcome(turn_outcome& outcome) {
-  if (const auto stopped = stopped_.find(outcome.turn);
-      stopped != stopped_.end() && outcome.epoch == settings_.epoch) {
+  if (const auto stopped = stopped_.find({outcome.turn, outcome.epoch});
+      stopped != stopped_.end()) {
     --running_;
     if (stopped->second != no_slot)
       lanes_.let_go(stopped->second);
     stopped_.erase(stopped);
-    return; // its delivery is over, or about to be, by our word
+    return; // its delivery is over, or about to be, by our word, or is another node's
   }
+  const shard_id shard = outcome.turn.delivery.event.shard;
+  if (!is_here(shard) || outcome.epoch != epoch_of(shard))
+    return; // of a turn that an earlier owner of the shard started
   const std::uint32_t slot = lanes_.find_delivery(outcome.turn.delivery);
   if (slot == no_slot)
     return;
   live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt ||
-      outcome.epoch != settings_.epoch)
+  if (delivery.at != stage::running || delivery.attempts + 1 != outcome.turn.attempt)
     return;
   --running_;
   if (outcome.verdict == turn_verdict::returned) {
@@ -138,7 +140,7 @@ void scheduler_core::again_at(std::uint32_t slot, journal::attempt_op op, instan
                               boot_time wake) {
   live_delivery& delivery = lanes_.deliveries[slot];
   const turn_outcome& outcome = *delivery.outcome;
-  op.epoch = settings_.epoch;
+  op.epoch = epoch_of(outcome.turn.delivery.event.shard);
   op.delivery = outcome.turn.delivery;
   op.agent = delivery.agent;
   op.attempt = outcome.turn.attempt;
@@ -179,7 +181,7 @@ scheduler_core::route_emits(std::vector<offered_event>& emits) {
     auto deliveries = routes_.match(each.head());
     if (!deliveries)
       return error{errc::too_many_deliveries, "emitted event " + std::to_string(routed.size())};
-    routed.push_back({settings_.epoch, std::move(each), *deliveries});
+    routed.push_back({epoch_of(each.shard), std::move(each), *deliveries});
   }
   return routed;
 }
@@ -213,7 +215,7 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
   live_delivery& delivery = lanes_.deliveries[slot];
   live_event& event = lanes_.events[delivery.event];
   SKEIN_CHECK(event.open > 0);
-  op.epoch = settings_.epoch;
+  op.epoch = epoch_of(event.id.shard);
   op.delivery = {event.id, delivery.index};
   op.agent = delivery.agent;
   --event.open;
@@ -235,9 +237,16 @@ void scheduler_core::submit_finish(std::uint32_t slot, journal::finish_op op) {
 /// Cancelled or expired, whatever the delivery does now, unless its outcome is with the journal:
 /// then that one wins. Outcomes of later turns of a pure lane that waited for this one are used.
 void scheduler_core::end_by_word(std::uint32_t slot, delivery_state state, std::string text) {
+  const shard_id shard = lanes_.events[lanes_.deliveries[slot].event].id.shard;
+  if (shards_[raw(shard)].lost) // it is not ours to end any more
+    return;
   if (lanes_.deliveries[slot].at == stage::closing && !withdraw_deferred(slot))
     return;
-  stop_turn(slot);
+#ifdef SKEIN_BUG_LANE_FORGETS_STOPPED_TURN
+  stop_turn(slot, false);
+#else
+  stop_turn(slot, !lanes_.pure(lanes_.deliveries[slot].agent));
+#endif
   finish_without_turn(slot, state, errc::none, std::move(text));
   if (const std::uint32_t lane_slot = lanes_.deliveries[slot].lane; lane_slot != no_slot)
     settle_lane(lane_slot);
@@ -245,19 +254,15 @@ void scheduler_core::end_by_word(std::uint32_t slot, delivery_state state, std::
 
 /// The turn is told to stop. Until its runner reports it, it counts as running, and the lane of an
 /// agent that is not pure waits for it (promise 4).
-void scheduler_core::stop_turn(std::uint32_t slot) {
+void scheduler_core::stop_turn(std::uint32_t slot, bool holds_lane) {
   const live_delivery& delivery = lanes_.deliveries[slot];
   if (delivery.at != stage::running)
     return;
   const turn_id turn{{lanes_.events[delivery.event].id, delivery.index}, delivery.attempts + 1};
   send_reliable(agent_at(delivery.agent),
                 cancel_turns{settings_.agents[raw(delivery.agent)].name, {turn}});
-#ifdef SKEIN_BUG_LANE_FORGETS_STOPPED_TURN
-  const bool holds_lane = false;
-#else
-  const bool holds_lane = !lanes_.pure(delivery.agent);
-#endif
-  stopped_.emplace(turn, holds_lane ? delivery.lane : no_slot);
+  stopped_.emplace(std::pair{turn, epoch_of(turn.delivery.event.shard)},
+                   holds_lane ? delivery.lane : no_slot);
   if (holds_lane)
     lanes_.hold(delivery.lane);
 }
@@ -275,41 +280,69 @@ void scheduler_core::settle_outcome(std::uint32_t slot, journal::operation& op,
     settle_start(slot, verdict);
 }
 
-void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
-                                   const journal::op_result& verdict, instant at) {
-  live_delivery& delivery = lanes_.deliveries[slot];
-  live_event& event = lanes_.events[delivery.event];
-  if (verdict.status == journal::op_status::emit_conflict) {
-    ++event.open; // nothing of it was applied: the delivery ends otherwise
-    event.count_end(op.state, -1);
-    finish_without_turn(slot, delivery_state::dead, errc::identity_conflict,
-                        "emitted event " + std::to_string(verdict.emit) +
-                            " has the identity of another event");
-    return;
+/// Whether nothing of it was applied: then the delivery ends otherwise, later, or with its shard.
+bool scheduler_core::is_not_applied(std::uint32_t slot, journal::finish_op& op,
+                                    const journal::op_result& verdict) {
+  live_event& event = lanes_.events[lanes_.deliveries[slot].event];
+  if (verdict.status == journal::op_status::fenced) {
+    is_fenced(event.id.shard, op.epoch);
+    return true;
   }
-  if (verdict.status == journal::op_status::dedupe_full) {
+  if (verdict.status == journal::op_status::dedupe_full)
     tell_window_is_full();
-    defer(slot, std::move(op)); // no room for what it emits: the turn is not run again for that
-    return;
+  // No room for what it emits, or a shard that it emits to has just changed hands: the turn is not
+  // run again for that.
+  if (verdict.status == journal::op_status::dedupe_full ||
+      verdict.status == journal::op_status::emit_fenced) {
+    defer(slot, std::move(op));
+    return true;
   }
-  if (verdict.status == journal::op_status::applied) {
-    count_outcome(op.state);
-    if (settings_.tell_turns)
-      log(log_severity::debug, "delivery-ended",
-          std::string{to_string(op.state)} + " at attempt " + std::to_string(op.attempt), slot);
-    if (op.state == delivery_state::dead)
-      log(log_severity::warning, "delivery-dead",
-          "dead letter: " + turn_error_text(op.code, op.error), slot);
-    if (op.state_of_key && delivery.lane != no_slot) {
-      keep_state(delivery.lane, *op.state_of_key);
-      settings_.agents[raw(delivery.agent)].has_state = true;
-    }
-  } else if (verdict.status == journal::op_status::already_terminal) {
+  if (verdict.status != journal::op_status::emit_conflict)
+    return false;
+  ++event.open;
+  event.count_end(op.state, -1);
+  finish_without_turn(slot, delivery_state::dead, errc::identity_conflict,
+                      "emitted event " + std::to_string(verdict.emit) +
+                          " has the identity of another event");
+  return true;
+}
+
+void scheduler_core::count_finish(std::uint32_t slot, const journal::finish_op& op,
+                                  const journal::op_result& verdict) {
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  live_event& event = lanes_.events[delivery.event];
+  if (verdict.status == journal::op_status::already_terminal) {
     event.count_end(op.state, -1);
     event.count_end(verdict.actual, +1);
-  } else {
-    log(log_severity::error, "outcome-refused", "the journal refused an outcome", slot);
+    return;
   }
+  if (verdict.status != journal::op_status::applied)
+    return log(log_severity::error, "outcome-refused", "the journal refused an outcome", slot);
+  count_outcome(op.state);
+  if (settings_.tell_turns)
+    log(log_severity::debug, "delivery-ended",
+        std::string{to_string(op.state)} + " at attempt " + std::to_string(op.attempt), slot);
+  if (op.state == delivery_state::dead)
+    log(log_severity::warning, "delivery-dead",
+        "dead letter: " + turn_error_text(op.code, op.error), slot);
+  if (op.state_of_key && delivery.lane != no_slot) {
+    keep_state(delivery.lane, *op.state_of_key);
+    settings_.agents[raw(delivery.agent)].has_state = true;
+  }
+  if (op.state != delivery_state::cancelled)
+    return;
+  if (const auto asked = cancels_.find(event.id.sequence); asked != cancels_.end())
+    for (cancel_context& each : asked->second)
+      ++each.cancelled;
+}
+
+void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
+                                   const journal::op_result& verdict, instant at) {
+  if (is_not_applied(slot, op, verdict))
+    return;
+  count_finish(slot, op, verdict);
+  const live_delivery& delivery = lanes_.deliveries[slot];
+  const live_event& event = lanes_.events[delivery.event];
   if (delivery.alone)
     end_alone_turn();
   const event_id id = event.id;
@@ -324,10 +357,6 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
                            : leaves && event.away == 0;
   const delivery_state event_ended_as =
       verdict.event_end != delivery_state::pending ? verdict.event_end : event.ended_as();
-  if (op.state == delivery_state::cancelled && verdict.status == journal::op_status::applied)
-    if (const auto asked = cancels_.find(id.sequence); asked != cancels_.end())
-      for (cancel_context& each : asked->second)
-        ++each.cancelled;
   if (delivery.lane != no_slot && lanes_.lanes[delivery.lane].size == 1 &&
       lanes_.lanes[delivery.lane].reading)
     unpark(delivery.lane, false); // it goes before what it waits for comes
@@ -336,11 +365,11 @@ void scheduler_core::settle_finish(std::uint32_t slot, journal::finish_op& op,
   lanes_.remove_delivery(slot);
   if (is_over) {
     --pending_;
+    --shards_[raw(id.shard)].pending;
     event_ended(id, event_ended_as);
   }
   for (std::size_t i = 0; i < verdict.emits.size(); ++i)
-    if (!verdict.emits[i].duplicate &&
-        raw(verdict.emits[i].event.shard) % settings_.loops == raw(settings_.loop)) {
+    if (!verdict.emits[i].duplicate && is_here(verdict.emits[i].event.shard)) {
       ++counted_.accepted;
       take_in(verdict.emits[i].event, op.emits[i].event, op.emits[i].deliveries, at);
     }
@@ -367,6 +396,8 @@ void scheduler_core::settle_attempt(std::uint32_t slot, const journal::attempt_o
   }
   if (delivery.at != stage::deciding)
     return; // cancelled or expired meanwhile: that outcome is on its way
+  if (verdict.status == journal::op_status::fenced)
+    return is_fenced(op.delivery.event.shard, op.epoch);
   if (verdict.status != journal::op_status::applied) {
     log(log_severity::error, "attempt-refused", "the journal refused a failed attempt", slot);
     return;
@@ -405,7 +436,10 @@ void scheduler_core::drop_body(live_event& event) {
 void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& verdict) {
   --starts_;
   live_delivery& delivery = lanes_.deliveries[slot];
-  if (delivery.at != stage::starting || !starting_ ||
+  const shard_id shard = lanes_.events[delivery.event].id.shard;
+  if (verdict.status == journal::op_status::fenced)
+    is_fenced(shard, epoch_of(shard));
+  if (delivery.at != stage::starting || !starting_ || goes(shard) ||
       verdict.status != journal::op_status::applied) {
     give_back_slot(delivery.agent);
     if (delivery.at == stage::starting)

@@ -27,6 +27,7 @@ std::optional<event_id> event_of(const json& question) {
 constexpr std::uint32_t lane_slots_a_page = 10'000;
 
 constexpr std::string_view no_such_event = "no event of this number is pending";
+constexpr std::string_view not_here = "the event's shard is not this loop's";
 
 } // namespace
 
@@ -56,6 +57,8 @@ void scheduler_core::answer_question(const address& asker, std::uint64_t request
     const auto id = event_of(question);
     if (!id)
       answer_to(asker, request, errc::invalid_argument, "an event's number is needed");
+    else if (raw(id->shard) < shards_.size() && !is_here(id->shard))
+      answer_to(asker, request, errc::not_owner, std::string{not_here});
     else if (op == "cancel")
       on_cancel(asker, request, *id);
     else
@@ -178,6 +181,22 @@ void scheduler_core::event_ended(event_id event, delivery_state state) {
     }
     cancels_.erase(found);
   }
+}
+
+/// Its events are another's: whoever waits for them asks there.
+void scheduler_core::forget_askers_of(const shard_set& shards) {
+  const auto let_go = [&](auto& by_event) {
+    for (auto next = by_event.begin(); next != by_event.end();) {
+      auto& askers = next->second;
+      for (const auto& each : askers)
+        if (shards[raw(each.event.shard)])
+          answer_to(each.asker, each.request, errc::not_owner, std::string{not_here});
+      std::erase_if(askers, [&](const auto& each) { return shards[raw(each.event.shard)]; });
+      next = askers.empty() ? by_event.erase(next) : std::next(next);
+    }
+  };
+  let_go(watchers_);
+  let_go(cancels_);
 }
 
 /// No event of this number but, perhaps, `but` is pending: whoever waits for another one is told.

@@ -50,12 +50,13 @@ void scheduler_core::wake_sleepers(std::uint32_t event) {
     if (each.at != stage::sleeping)
       continue;
     const lane_place place{ready_at = each.ready_at, id.sequence};
-    if (away_list* list = list_for(each.agent, key, place); list != nullptr) {
+    away_list* list = list_for(tenure_of(id.shard), each.agent, key, place);
+    if (list != nullptr) {
       know_timer({each.ready_at, id, false});
       put_late(*list, place);
       forget(slot);
     } else {
-      lanes_.enter(slot, key, place.ready_at, ripe);
+      enter_lane(slot, key, place.ready_at, ripe);
     }
   }
   has_become_due({ready_at, id.sequence});

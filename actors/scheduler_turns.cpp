@@ -40,10 +40,12 @@ void scheduler_core::start_turns_of(agent_no agent) {
       break;
     const std::uint32_t slot = lanes_.lanes[lane_slot].first_waiting;
 #ifndef SKEIN_BUG_UNKNOWN_TIME_IGNORED
-    if (!is_known(lanes_.deliveries[slot].ready_at)) { // something may be due before it
+    const live_delivery& first = lanes_.deliveries[slot];
+    tenure& had = tenure_of(lanes_.events[first.event].id.shard);
+    if (!had.is_known(first.ready_at)) { // something may be due before it
       lanes_.set_loading(lane_slot, true);
       lanes_.lanes[lane_slot].gated = true;
-      gated_.emplace_back(agent, lanes_.lanes[lane_slot].key);
+      had.gated.emplace_back(agent, lanes_.lanes[lane_slot].key);
       continue;
     }
 #endif
@@ -57,9 +59,9 @@ void scheduler_core::start_turns_of(agent_no agent) {
     } else {
       ++starts_;
       lanes_.activate(slot, stage::starting);
-      gather(journal::start_op{settings_.epoch,
-                               {lanes_.events[delivery.event].id, delivery.index},
-                               delivery.suspected == suspicion::accused});
+      const event_id id = lanes_.events[delivery.event].id;
+      gather(journal::start_op{
+          epoch_of(id.shard), {id, delivery.index}, delivery.suspected == suspicion::accused});
       submit_contexts_.push_back(outcome_context{slot});
     }
     lanes_.offer_ready(lane_slot);
@@ -173,7 +175,7 @@ void scheduler_core::dispatch_turn(std::uint32_t slot) {
   agent_slots& of = slots_[raw(delivery.agent)];
   dispatched_turn turn;
   turn.turn = {{event.id, delivery.index}, delivery.attempts + 1};
-  turn.epoch = settings_.epoch;
+  turn.epoch = epoch_of(event.id.shard);
   turn.sleeps = delivery.sleeps;
   turn.has_state = in.has_state;
   if (in.has_state)

@@ -103,8 +103,9 @@ bool scheduler_core::has_later_away(std::uint32_t lane_slot, const lane_place& a
 
 /// The away list that something at this place belongs to; none if it is to be in memory. A list is
 /// begun where there is no more room.
-away_list* scheduler_core::list_for(agent_no agent, std::string_view key, const lane_place& at) {
-  away_list& of_agent = slots_[raw(agent)].away;
+away_list* scheduler_core::list_for(tenure& of, agent_no agent, std::string_view key,
+                                    const lane_place& at) {
+  away_list& of_agent = of.away[raw(agent)];
   const bool has_list = !of_agent.empty();
   const std::uint32_t lane_slot = lanes_.find_lane(agent, key);
   if (has_later_here(lane_slot, at))
@@ -172,15 +173,37 @@ void scheduler_core::top_up() {
   }
 }
 
+/// The tenures take turns: one that always has more does not keep the others out.
 void scheduler_core::top_up_agent(agent_no agent) {
-  away_list& list = slots_[raw(agent)].away;
-  const std::size_t here = window_used(agent);
+  std::size_t coming = coming_to(agent);
+  const std::uint32_t served = slots_[raw(agent)].served;
+  for (auto each = tenures_.upper_bound(served); each != tenures_.end(); ++each)
+    top_up_from(each->first, agent, coming);
+  for (auto each = tenures_.begin(); each != tenures_.upper_bound(served); ++each)
+    top_up_from(each->first, agent, coming);
+}
+
+void scheduler_core::top_up_from(std::uint32_t tenure_no, agent_no agent, std::size_t& coming) {
+  away_list& list = tenures_.at(tenure_no).away[raw(agent)];
+  const list_owner owner{agent, {}, tenure_no};
   const std::size_t most = agent_window();
-  const list_owner owner{agent, {}};
-  if (list.begun)
+  const std::size_t here = window_used(agent) + coming;
+  coming -= list.coming();
+  if (list.begun) {
     go_on(list, owner);
-  else if (!list.empty() && here <= most - most / 4)
+  } else if (!list.empty() && here <= most - most / 4) {
+    slots_[raw(agent)].served = tenure_no;
     begin_portion(list, owner, most - here);
+  }
+  coming += list.coming();
+}
+
+/// What is on its way from the agent's lists into lanes: it has its room.
+std::size_t scheduler_core::coming_to(agent_no agent) const noexcept {
+  std::size_t count = 0;
+  for (const auto& [number, of] : tenures_)
+    count += of.away[raw(agent)].coming();
+  return count;
 }
 
 void scheduler_core::top_up_lane(std::uint32_t lane_slot) {
@@ -192,7 +215,7 @@ void scheduler_core::top_up_lane(std::uint32_t lane_slot) {
     return;
   }
   const std::size_t most = lane_window();
-  const list_owner owner{of.agent, of.key};
+  const list_owner owner{of.agent, of.key, tenure_no_of(of.shard)};
   if (of.away->begun)
     go_on(*of.away, owner);
   else if (of.size <= most / 2)
@@ -244,7 +267,8 @@ std::size_t scheduler_core::room_of(const list_owner& owner) const {
     return here < most ? most - here : 0;
   };
   if (owner.key.empty())
-    return left(agent_window(), window_used(owner.agent));
+    return left(agent_window(), window_used(owner.agent) + coming_to(owner.agent) -
+                                    tenures_.at(owner.tenure).away[raw(owner.agent)].coming());
   return left(lane_window(), lanes_.lanes[lanes_.find_lane(owner.agent, owner.key)].size);
 }
 
@@ -288,11 +312,12 @@ void scheduler_core::ask(std::vector<std::uint64_t> sequences, rows_asked what) 
 /// What was asked for in vain is asked for again.
 void scheduler_core::ask_again() {
   for (std::size_t agent = 0; agent < slots_.size(); ++agent)
-    if (away_list& list = slots_[agent].away; list.in_vain())
-      ask_portion(list, {static_cast<agent_no>(agent), {}});
+    for (auto& [number, of] : tenures_)
+      if (away_list& list = of.away[agent]; list.in_vain())
+        ask_portion(list, {static_cast<agent_no>(agent), {}, number});
   for (const std::uint32_t lane_slot : long_lanes_)
     if (lane& of = lanes_.lanes[lane_slot]; of.away && of.away->in_vain())
-      ask_portion(*of.away, {of.agent, of.key});
+      ask_portion(*of.away, {of.agent, of.key, tenure_no_of(of.shard)});
   for (rows_asked& each : std::exchange(asked_in_vain_, {})) {
     auto sequences = each.sequences;
     ask(std::move(sequences), std::move(each));
@@ -312,6 +337,8 @@ void scheduler_core::on(rows_in& input) {
   auto found = rows_asked_.extract(input.number);
   SKEIN_CHECK(!found.empty());
   rows_asked& asked = found.mapped();
+  leave_out_foreign(asked, input.rows);
+  take_unreadable(input.rows);
   if (asked.why == rows_asked::purpose::sleepers)
     take_sleepers(asked, input.rows);
   else if (asked.why == rows_asked::purpose::wanted)
@@ -323,16 +350,67 @@ void scheduler_core::on(rows_in& input) {
     log(log_severity::error, "rows-unread", to_string(input.rows.error()));
     reading_failed();
   }
-  if (out_ != nullptr) // else before the start, which does it
+  if (out_ != nullptr) { // else before the start, which does it
     end_crashed();
+    end_unreadable();
+  }
+}
+
+/// What was asked for may have been given up meanwhile, and may have come back with others.
+void scheduler_core::leave_out_foreign(const rows_asked& asked, rows_read& read) const {
+  if (!read)
+    return;
+  std::erase_if(*read, [&](const journal::pending_delivery& row) {
+    const shard_id shard = row.delivery.event.shard;
+#ifdef SKEIN_BUG_ROWS_OF_AN_OLDER_TENURE
+    return !is_here(shard);
+#endif
+    return !is_here(shard) ||
+           (asked.why != rows_asked::purpose::wanted && tenure_no_of(shard) != asked.owner.tenure);
+  });
+}
+
+/// What the store cannot read is here only to end. Its time and mostly its key are lost, so that it
+/// stands in no lane.
+void scheduler_core::take_unreadable(rows_read& read) {
+  if (!read)
+    return;
+  for (journal::pending_delivery& row : *read)
+    if (row.damage.code != errc::none && !is_taken_out(row.delivery)) {
+      bring_in(row);
+      unreadable_.emplace_back(row.delivery, row.damage.detail);
+    }
+  std::erase_if(*read, [](const auto& row) { return row.damage.code != errc::none; });
+}
+
+void scheduler_core::end_unreadable() {
+#ifdef SKEIN_BUG_UNREADABLE_ROW_FORGOTTEN
+  unreadable_.clear();
+#endif
+  for (auto& [which, why] : std::exchange(unreadable_, {}))
+    if (const std::uint32_t slot = lanes_.find_delivery(which);
+        slot != no_slot && lanes_.deliveries[slot].at != stage::closing)
+      finish_without_turn(slot, delivery_state::dead, errc::store_corrupt, std::move(why));
+}
+
+away_list* scheduler_core::list_of(const list_owner& owner) {
+  const auto had = tenures_.find(owner.tenure);
+  if (had == tenures_.end())
+    return nullptr;
+  if (owner.key.empty())
+    return &had->second.away[raw(owner.agent)];
+  const std::uint32_t lane_slot = lanes_.find_lane(owner.agent, owner.key);
+  if (lane_slot == no_slot || tenure_no_of(lanes_.lanes[lane_slot].shard) != owner.tenure)
+    return nullptr;
+  return lanes_.lanes[lane_slot].away.get();
 }
 
 /// What is missing has ended meanwhile.
 void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
-  const bool of_lane = !owner.key.empty();
-  const std::uint32_t lane_slot = of_lane ? lanes_.find_lane(owner.agent, owner.key) : no_slot;
-  SKEIN_CHECK(!of_lane || lane_slot != no_slot); // its away list keeps it
-  away_list& list = of_lane ? *lanes_.lanes[lane_slot].away : slots_[raw(owner.agent)].away;
+  away_list* found = list_of(owner);
+  if (found == nullptr)
+    return; // it was given up with its shard
+  away_list& list = *found;
   list.reading = false;
 #ifdef SKEIN_BUG_AWAY_LIST_FORGOTTEN
   if (!read)
@@ -352,17 +430,18 @@ void scheduler_core::take_portion(const list_owner& owner, rows_read& read) {
 void scheduler_core::enter_row(journal::pending_delivery& row) {
   const std::uint32_t slot = bring_in(row);
   live_delivery& entering = lanes_.deliveries[slot];
-  lanes_.enter(slot, row.key, entering.ready_at);
+  enter_lane(slot, row.key, entering.ready_at, true);
   const bool is_first = entering.previous == no_slot; // what is closing stands behind it
-  const bool slept = entering.asleep && entering.next_due > settings_.opened_at;
-  if (settings_.unclean && is_first && !slept && entering.suspected == suspicion::none &&
-      row.delivery.event.sequence <= recovered_to_ && !lanes_.pure(row.agent))
+  const tenure& of = tenure_of(row.delivery.event.shard);
+  const bool slept = entering.asleep && entering.next_due > of.opened_at;
+  if (of.unclean && is_first && !slept && entering.suspected == suspicion::none &&
+      row.delivery.event.sequence <= of.recovered_to && !lanes_.pure(row.agent))
 #ifndef SKEIN_BUG_SUSPECT_FROM_DISK_FORGOTTEN
     entering.suspected = suspicion::suspect;
 #else
     entering.suspected = suspicion::none;
 #endif
-  if (settings_.unclean && entering.crashes >= crashes_max)
+  if (of.unclean && entering.crashes >= crashes_max)
     crashed_.push_back(row.delivery);
 }
 
@@ -406,12 +485,13 @@ std::uint32_t scheduler_core::bring_in(journal::pending_delivery& row) {
   added.next_due = no_instant;
 #endif
   added.ready_at = std::max(row.accepted, row.due);
-  if (!settings_.unclean)
+  const tenure& of = tenure_of(id.shard);
+  if (!of.unclean)
     return slot;
   if (row.mark != journal::start_mark::none)
     added.suspected = suspicion::accused;
   // It may have been running before the last process died, if the clock was set back since.
-  else if (row.due > settings_.opened_at && id.sequence <= recovered_to_ && !lanes_.pure(row.agent))
+  else if (row.due > of.opened_at && id.sequence <= of.recovered_to && !lanes_.pure(row.agent))
     added.suspected = suspicion::suspect;
   return slot;
 }
@@ -435,7 +515,7 @@ void scheduler_core::take_out(const journal::pending_delivery& which) {
   return;
 #endif
   const auto is_it = [&](const auto& row) { return row.delivery == which.delivery; };
-  std::erase_if(slots_[raw(which.agent)].away.rows, is_it);
+  std::erase_if(tenure_of(which.delivery.event.shard).away[raw(which.agent)].rows, is_it);
   if (const std::uint32_t lane_slot = lanes_.find_lane(which.agent, which.key);
       lane_slot != no_slot && lanes_.has_away(lane_slot))
     std::erase_if(lanes_.lanes[lane_slot].away->rows, is_it);
@@ -491,7 +571,7 @@ void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
 #ifndef SKEIN_BUG_LANE_PASSES_END_FROM_DISK
         // Its end is not durable yet: till then it stands before what its list brings in.
         if (row->due <= now_.wall)
-          lanes_.enter(slot, row->key, lanes_.deliveries[slot].ready_at);
+          enter_lane(slot, row->key, lanes_.deliveries[slot].ready_at, true);
 #endif
       }
       if (cancelled)

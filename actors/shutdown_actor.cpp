@@ -16,6 +16,7 @@ struct performer {
   }
   void operator()(stop_starting_effect&) const {
     send_input(parts.jobs, job_input{stop_starting_in{}});
+    send_input(parts.access, access_input{stop_starting_in{}});
     for (const auto& each : parts.schedulers) {
       send_input(each, scheduler_input{stop_starting_in{}});
       send_input(each, scheduler_input{watch_progress_in{}});

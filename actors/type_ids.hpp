@@ -5,6 +5,7 @@
 //              that waits already, and when it comes the core finishes with all of it at once
 #pragma once
 
+#include "actors/access/access_core.hpp"
 #include "actors/agent_core.hpp"
 #include "actors/gateway_core.hpp"
 #include "actors/jobs/job_core.hpp"
@@ -38,11 +39,24 @@ struct gateway_call {
   std::function<void(std::vector<answer>)> answered;
 };
 
-/// A command or a question for the jobs, with the caller's callback.
+/// A command or a question for the jobs or the tokens, with the caller's callback.
 struct job_call {
+  caller by;
   std::string operation;
   std::string arguments; // JSON
   std::function<void(api_answer)> answered;
+};
+
+struct access_call {
+  caller by;
+  std::string operation;
+  std::string arguments; // JSON
+  std::function<void(api_answer)> answered;
+};
+/// A change that was made elsewhere, with what is to be called once its record is durable.
+struct audit_call {
+  audit_record record;
+  std::function<void(api_answer)> written;
 };
 
 } // namespace skein
@@ -55,3 +69,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::gateway_call>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::shutdown_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_call>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::access_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::access_call>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::audit_call>)

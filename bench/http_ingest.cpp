@@ -4,6 +4,7 @@
 // time, which other load on the machine does not touch.
 //
 //   http_ingest [batch=100] [clients=4] [seconds=3]
+#include "actors/access/token_book.hpp"
 #include "nodes/http/http_server.hpp"
 #include "tests/nodes/http/raw_client.hpp"
 
@@ -50,6 +51,10 @@ class ready_node final : public node_api {
   }
   void await_event(event_id, duration, std::function<void(bool)> done) override { done(false); }
   void ask(std::string, std::string, std::function<void(api_answer)> done) override { done({}); }
+  void act(caller, std::string, std::string, std::function<void(api_answer)> done) override {
+    done({});
+  }
+  const token_book& tokens() const override { return book_; }
   std::uint64_t subscribe(stream_filter, stream_sink) override { return 0; }
   void resume(std::uint64_t) override {}
   void unsubscribe(std::uint64_t) override {}
@@ -76,6 +81,7 @@ class ready_node final : public node_api {
     }
   }
 
+  token_book book_;
   hash_settings hash_;
   event_limits bounds_;
   std::mutex mutex_;

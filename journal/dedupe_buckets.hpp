@@ -29,6 +29,7 @@
 #include <atomic>
 #include <bit>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -57,6 +58,9 @@ class dedupe_buckets final : public identity_window {
     std::size_t memory_max = limits::dedupe_memory_identities_max;
     bucket_place place; // `begin` is of no meaning; `size` is that of all buckets
     job_runner run = run_at_once;
+    /// A file is written only if so much stays free of it. Empty: nobody knows what is free.
+    std::uint64_t reserve = 0;
+    std::function<std::optional<std::uint64_t>()> free = {};
   };
   struct counts {
     std::uint64_t identities = 0; // within the window, as far as it was looked
@@ -165,6 +169,7 @@ class dedupe_buckets final : public identity_window {
 
   // close
   result<void> close_full(bool again);
+  bool has_room() const;
   void begin_build();
   result<void> end_build();
   void add_closed(bucket_file file, column filter);
@@ -187,7 +192,7 @@ class dedupe_buckets final : public identity_window {
   std::vector<std::unique_ptr<filters>> filters_;
   found_ahead ahead_;
   std::shared_ptr<build> build_; // of memory_.front()
-  bool refused_ = false;         // the last one was; it is tried again in upkeep
+  bool refused_ = false;         // there was no room for the last one; looked for in upkeep
   counts counts_;
 };
 

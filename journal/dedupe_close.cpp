@@ -56,8 +56,21 @@ result<void> dedupe_buckets::close_full(bool again) {
       memory_.pop_front(); // all of it was swept out
     if (refused_ || memory_.empty() || !memory_.front().seal)
       return {};
+    if (refused_ = !has_room(); refused_)
+      return {};
     begin_build();
   }
+}
+
+/// Else a file that finds no room takes what is left from the commits until it is refused, again
+/// and again.
+bool dedupe_buckets::has_room() const {
+  const auto free = how_.free ? how_.free() : std::nullopt;
+#ifdef SKEIN_BUG_BUCKET_KEEPS_ITS_ROOM
+  return true;
+#endif
+  return !free ||
+         *free >= bucket_bytes(memory_.front().ids->size(), how_.place.size) + how_.reserve;
 }
 
 void dedupe_buckets::begin_build() {

@@ -131,9 +131,13 @@ result<std::optional<bucket_file>> bucket_file::open(const bucket_place& place) 
   return std::optional{std::move(opened)};
 }
 
+std::uint64_t bucket_bytes(std::uint64_t identities, std::uint64_t size) {
+  const std::uint64_t blocks = (identities + bucket_block_entries - 1) / bucket_block_entries;
+  return (1 + blocks) * bucket_block_bytes + blocks * 8 + filter_size(size) / 8;
+}
+
 std::uint64_t bucket_file::bytes() const noexcept {
-  return (1 + directory_.size()) * bucket_block_bytes + directory_.size() * 8 +
-         filter_size(place_.size) / 8;
+  return bucket_bytes(header_.identities, place_.size);
 }
 
 std::size_t bucket_file::entries_of(std::size_t block) const noexcept {

@@ -57,6 +57,9 @@ std::optional<bucket_header> read_header(std::string_view bytes);
 /// Of what stands before it in block `number` of the bucket that begins there.
 std::uint32_t block_crc(std::uint64_t begin, std::uint64_t number, std::string_view entries);
 
+/// Of a file of a bucket of `size` with so many identities.
+std::uint64_t bucket_bytes(std::uint64_t identities, std::uint64_t size);
+
 /// Where a bucket lies, and for whom.
 struct bucket_place {
   std::string vfs;
@@ -110,7 +113,8 @@ class bucket_file {
 
 /// Writes a bucket's file from the identities in memory, which must be sealed: nobody changes them.
 /// Another thread may raise `give_up`: then what was begun stays without a header, and the answer
-/// is errc::draining. `identities` are not empty.
+/// is errc::draining. What was begun of one that found no room is removed, so that the room is
+/// there for commits. `identities` are not empty.
 result<void> write_bucket(const bucket_place& place, const bucket_seal& seal,
                           const dedupe_window& identities, const std::atomic<bool>& give_up);
 

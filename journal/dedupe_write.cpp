@@ -89,11 +89,8 @@ void append_entry(std::string& out, const dedupe_window::record& each, std::uint
   append_word(out, static_cast<std::uint64_t>(to_ns(each.at)));
 }
 
-} // namespace
-
-result<void> write_bucket(const bucket_place& place, const bucket_seal& seal,
-                          const dedupe_window& identities, const std::atomic<bool>& give_up) {
-  SKEIN_CHECK(identities.size() > 0 && identities.first() >= place.begin);
+result<void> write_all(const bucket_place& place, const bucket_seal& seal,
+                       const dedupe_window& identities, const std::atomic<bool>& give_up) {
   auto file = empty_file(place);
   if (!file)
     return file.error();
@@ -139,6 +136,19 @@ result<void> write_bucket(const bucket_place& place, const bucket_seal& seal,
   file_end front{**file, 0};
   front.buffer() = write_header(header);
   return front.flush();
+}
+
+} // namespace
+
+result<void> write_bucket(const bucket_place& place, const bucket_seal& seal,
+                          const dedupe_window& identities, const std::atomic<bool>& give_up) {
+  SKEIN_CHECK(identities.size() > 0 && identities.first() >= place.begin);
+  auto written = write_all(place, seal, identities, give_up);
+#ifndef SKEIN_BUG_BUCKET_KEEPS_ITS_ROOM
+  if (!written && written.error().code == errc::disk_full)
+    static_cast<void>(vfs_file::remove(place.vfs, place.path())); // the first error is the one
+#endif
+  return written;
 }
 
 } // namespace skein::journal

@@ -113,6 +113,18 @@ void count_terminal(ledger& totals, delivery_state state) {
   }
 }
 
+shard_id shard_of_operation(const operation& op) noexcept {
+  if (const auto* accept = std::get_if<accept_op>(&op))
+    return accept->event.shard;
+  if (const auto* finish = std::get_if<finish_op>(&op))
+    return finish->delivery.event.shard;
+  if (const auto* attempt = std::get_if<attempt_op>(&op))
+    return attempt->delivery.event.shard;
+  if (const auto* start = std::get_if<start_op>(&op))
+    return start->delivery.event.shard;
+  return std::get<keep_op>(op).shard;
+}
+
 std::span<const accept_op> emits_of(const operation& op) noexcept {
   if (const auto* finish = std::get_if<finish_op>(&op))
     return finish->emits;

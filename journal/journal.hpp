@@ -157,6 +157,9 @@ struct keep_op {
 
 using operation = std::variant<accept_op, finish_op, attempt_op, start_op, keep_op>;
 
+/// Whose epoch the operation names.
+shard_id shard_of_operation(const operation& op) noexcept;
+
 /// What an operation emits; nothing unless it is a finish_op or a keep_op.
 std::span<const accept_op> emits_of(const operation& op) noexcept;
 
@@ -169,9 +172,17 @@ enum class op_status : std::uint8_t {
   fenced,           // the epoch is old
   emit_conflict,    // finish, keep: emit number `emit` has a known identity with other content;
                     // nothing applied
+  emit_fenced,      // finish, keep: emit number `emit` names an old epoch; nothing applied
   dedupe_full,      // accept, emit number `emit` of finish or keep: the window's budget is used up
   expired,          // accept, of no emit: not known yet, and its time to live is over
 };
+
+/// What an operation is refused as for one of its emits.
+constexpr op_status as_of_emit(op_status of_emit) noexcept {
+  return of_emit == op_status::conflict ? op_status::emit_conflict
+         : of_emit == op_status::fenced ? op_status::emit_fenced
+                                        : of_emit;
+}
 
 struct op_result {
   op_status status = op_status::applied;
@@ -265,6 +276,9 @@ struct pending_delivery {
   delivery_list siblings;
   std::array<delivery_state, limits::deliveries_per_event_max> sibling_states{};
   slice body; // empty if it is a large one, or damaged: bodies() tells
+  /// Why its rows, or those of a sibling, cannot be read: then only delivery, agent, siblings and
+  /// which of them are over (as dead) are known, and it is to be ended.
+  error damage;
 };
 
 /// Time at which something happens to a pending event.
@@ -401,7 +415,10 @@ class reader {
   /// Events with at least one dead delivery.
   virtual result<event_page> list_dead(const dead_filter& filter) = 0;
   /// Those deliveries of these events (by their sequences, ascending) that are pending, in that
-  /// order. `crashes` and `mark` as they stand in the store now.
+  /// order. `crashes` and `mark` as they stand in the store now. One whose rows cannot be read
+  /// comes with its damage and holds up no other, unless the disk may give them yet
+  /// (limits::unread_tries) or what the event has is in no other place: then the call fails, and
+  /// may do well later.
   virtual result<std::vector<pending_delivery>>
   pending(std::span<const std::uint64_t> sequences) = 0;
   /// Events that wait for their time, and those that expire; see timer_query.
@@ -516,6 +533,7 @@ class engine {
     std::uint64_t dedupe_remade = 0;      // files that were missing or damaged at the start
     std::uint64_t dedupe_healed = 0;      // files that were found damaged later
     std::uint64_t wal_bytes = 0;          // in the write-ahead log since it last began anew
+    std::uint64_t unreadable = 0;         // reads of the writer's own that failed, or found damage
   };
   virtual io_counters counters() const = 0;
 
@@ -558,6 +576,9 @@ struct open_options {
   /// 2025 of a new store or after 2074: with it identities would expire and the store's time, which
   /// never goes back, would stay there. 0 = it is believed.
   duration clock_jump_max{0};
+  /// Bytes of the disk's free space that what is derived and can wait leaves alone: they are for
+  /// commits. Of SQLite.
+  std::uint64_t disk_reserve = 0;
 };
 
 /// "memory:" or a directory (created 0700 if absent) that holds the SQLite store.

@@ -28,7 +28,7 @@ struct member_info {
   std::string node;
   std::string boot; // nonce: of each process another one
   std::string address;
-  double weight = 1;
+  std::uint32_t weight = 1; // at least 1
   std::string zone;
   std::string owner() const { return node + ":" + boot; }
   friend bool operator==(const member_info&, const member_info&) = default;
@@ -37,13 +37,14 @@ struct member_info {
 struct live_member {
   member_info who;
   instant until = no_instant;
+  bool leaving = false; // takes nothing any more
 };
 
 struct shard_lease {
   shard_id shard{};
-  epoch_no epoch{};  // 0: never taken
-  std::string owner; // the last one, if it is over
-  instant until = no_instant;
+  epoch_no epoch{};           // 0: never taken
+  std::string owner;          // the last one, if it is over
+  instant until = no_instant; // none: given up in order, or never taken
 };
 
 /// Of one moment.
@@ -59,7 +60,7 @@ class lease_store {
   virtual ~lease_store() = default;
 
   /// This member is there for `ttl` from now. Who has not been heard of in time is no member.
-  virtual result<cluster_view> heartbeat(duration ttl) = 0;
+  virtual result<cluster_view> heartbeat(duration ttl, bool leaving) = 0;
   /// Takes those of the shards whose leases are over; waits for commits that their owners have
   /// under way. What others hold, or take at this moment, is left out. A shard that this owner
   /// holds already is not taken again.

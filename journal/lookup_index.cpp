@@ -15,8 +15,9 @@ constexpr std::size_t load_bytes_max = 4 << 20;
 } // namespace
 
 lookup_index::lookup_index(sqlite_writer& writer, const hash_settings& hash,
-                           const lookup_layout& layout, std::uint64_t next)
-  : writer_{writer}, hash_{hash}, layout_{layout}, next_{next}, summaries_{layout} {}
+                           const lookup_layout& layout, std::uint64_t next, std::uint64_t swept_to)
+  : writer_{writer}, hash_{hash}, layout_{layout}, next_{next},
+    first_range_{layout.range_of(swept_to)}, has_gone_{first_range_ > 0}, summaries_{layout} {}
 
 void lookup_index::append(const sealed_commit& commit) {
   const commit_rows& rows = commit.rows();
@@ -37,7 +38,7 @@ void lookup_index::append(const sealed_commit& commit) {
 void lookup_index::open_range(std::uint64_t sequence) {
   if (ranges_.size() >= limits::lookup_ranges_in_memory) {
     const std::uint64_t oldest = ranges_.front()->range();
-    if (!unreadable_.contains(oldest))
+    if (!unreadable_.contains(oldest) && oldest >= first_range_)
       missing_.insert(oldest);
     remove(oldest);
   }
@@ -70,16 +71,21 @@ result<void> lookup_index::begin() {
            {&add_block_, "INSERT OR REPLACE INTO lookup VALUES(?, ?, ?)"},
            {&add_range_, "INSERT OR REPLACE INTO lookup_range VALUES(?, ?)"},
            {&forget_range_, "DELETE FROM lookup_range WHERE no = ?"},
+           {&forget_ranges_, "DELETE FROM lookup_range WHERE no < ?"},
+           {&first_block_, "SELECT no FROM lookup ORDER BY no LIMIT 1"},
            {&drop_blocks_, "DELETE FROM lookup WHERE no >= ? AND no < ?"}});
       !prepared)
     return prepared;
   if (auto begun = summaries_.begin(db); !begun)
     return begun;
-  const auto oldest = db.number("SELECT min(no) FROM event", static_cast<std::int64_t>(next_));
+  const std::uint64_t from = layout_.first_of(first_range_);
+  const auto oldest = db.number("SELECT min(no) FROM event WHERE no >= " + std::to_string(from),
+                                static_cast<std::int64_t>(next_));
   auto indexed = db.prepare("SELECT no FROM lookup_range WHERE size = ?");
   if (!oldest || !indexed)
     return !oldest ? oldest.error() : indexed.error();
   const std::uint64_t open = layout_.range_of(next_);
+  missing_.clear();
   for (auto range = layout_.range_of(static_cast<std::uint64_t>(*oldest)); range < open; ++range)
     missing_.insert(range);
   int code = SQLITE_OK;
@@ -96,19 +102,29 @@ result<void> lookup_index::begin() {
 }
 
 result<bool> lookup_index::step() {
-  if (!begun_ && !is_off_)
-    is_off_ = !begin().ok();
   if (is_off_)
     return false;
-  auto more = do_step();
-  return is_off_ ? result<bool>{false} : more;
+  auto more = try_step();
+  if (more || writer_.stopped() || !is_unreadable(more.error().code))
+    return more;
+  is_off_ = more.error().code == errc::store_corrupt;
+  trouble_ = more.error();
+  return false;
+}
+
+result<bool> lookup_index::try_step() {
+  if (!begun_)
+    if (auto begun = begin(); !begun)
+      return begun.error();
+  return do_step();
 }
 
 result<bool> lookup_index::do_step() {
-  for (const auto part : {&lookup_index::forget_damaged, &lookup_index::forget_damaged_summaries}) {
-    auto forgot = (this->*part)();
-    if (!forgot || *forgot)
-      return forgot;
+  for (const auto part : {&lookup_index::drop_some, &lookup_index::forget_damaged,
+                          &lookup_index::forget_damaged_summaries}) {
+    auto did = (this->*part)();
+    if (!did || *did)
+      return did;
   }
   for (const hashes& each : ranges_)
     if (each->from() == 0 && each->is_full()) {
@@ -119,6 +135,7 @@ result<bool> lookup_index::do_step() {
     if (each->from() != 0 && !unreadable_.contains(each->range())) {
       const std::uint64_t range = each->range();
       if (auto loaded = load(*each); !loaded) {
+        trouble_ = loaded.error();
         unreadable_.insert(range);
         if (range != layout_.range_of(next_))
           remove(range);
@@ -140,7 +157,7 @@ result<bool> lookup_index::forget_damaged() {
   const auto damaged = tail_->take_damaged();
   bool any = false;
   for (const std::uint64_t range : damaged) {
-    if (unreadable_.contains(range) || is_in_memory(range))
+    if (unreadable_.contains(range) || is_in_memory(range) || range < first_range_)
       continue;
     any = true;
     auto done =
@@ -159,22 +176,13 @@ result<bool> lookup_index::forget_damaged_summaries() {
   for (const std::uint64_t group : damaged) {
     auto done = transact([&] { return summaries_.forget(group); });
     if (done)
-      done = look_at(group);
+      done = summaries_.look_at(group);
     if (!done) {
       tail_->tell_damaged_summary(group); // for the next time
       return done.error();
     }
   }
   return !damaged.empty();
-}
-
-/// A table that cannot be read turns the index off, as one that cannot be written does.
-result<void> lookup_index::look_at(std::uint64_t group) {
-  auto looked = summaries_.look_at(group);
-  if (looked || looked.error().code != errc::store_corrupt)
-    return looked;
-  is_off_ = true;
-  return {};
 }
 
 result<bool> lookup_index::summarize() {
@@ -241,7 +249,7 @@ result<void> lookup_index::write(const range_hashes& from) {
   if (!is_last)
     return {};
   remove(range);
-  return look_at(summary_layout::group_of(range));
+  return summaries_.look_at(summary_layout::group_of(range));
 }
 
 result<void> lookup_index::write_blocks(const range_hashes& from, lookup_kind kind,
@@ -269,49 +277,50 @@ result<void> lookup_index::write_blocks(const range_hashes& from, lookup_kind ki
   return {};
 }
 
-/// The index can be done without: damage to its pages must not stop the store, so it is rolled back
-/// as what a lock refused is.
 result<void> lookup_index::transact(const std::function<result<void>()>& body) {
-  return writer_.transact([&]() -> result<void> {
-    auto worked = body();
-    if (worked || worked.error().code != errc::store_corrupt)
-      return worked;
-    is_off_ = true;
-    return error{errc::store_locked, worked.error().detail};
-  });
+  return writer_.try_transact(body);
 }
 
-result<bool> lookup_index::drop(std::uint64_t range) {
-  if (!begun_)
-    if (auto begun = begin(); !begun)
-      return begun.error();
-  SKEIN_CHECK(range < layout_.range_of(next_));
-  missing_.erase(range);
-  remove(range);
-  summaries_.leave_out(range);
-  const std::int64_t first = layout_.row_of(range, lookup_kind::key, 0);
-  const std::int64_t end = layout_.row_of(range + 1, lookup_kind::key, 0);
-  const auto next =
-      writer_.db().number("SELECT min(no) FROM lookup WHERE no >= " + std::to_string(first), end);
-  if (!next)
-    return next.error();
-  const std::int64_t stop =
-      std::min<std::int64_t>(end, *next + static_cast<std::int64_t>(limits::lookup_blocks_a_step));
-  bool more = stop < end;
-  auto done = transact([&]() -> result<void> {
-    if (auto forgot = run(forget_range_.bind(1, range)); !forgot)
-      return forgot;
-    if (auto dropped = run(drop_blocks_.bind(1, first).bind(2, stop)); !dropped || more)
-      return dropped;
-    if (summary_layout::group_of(range) == summary_layout::group_of(range + 1))
-      return {};
-    auto summary = summaries_.drop(summary_layout::group_of(range));
-    more = summary && *summary;
-    return summary ? result<void>{} : summary.error();
-  });
-  if (is_off_) // its blocks do no harm
+void lookup_index::leave_out_below(std::uint64_t range) {
+  SKEIN_CHECK(range <= layout_.range_of(next_));
+  for (; first_range_ < range; ++first_range_) {
+    has_gone_ = true;
+    missing_.erase(first_range_);
+    remove(first_range_);
+    summaries_.leave_out(first_range_);
+  }
+}
+
+/// A step's worth of what lies before the first range; whether there was any.
+result<bool> lookup_index::drop_some() {
+  if (!has_gone_)
     return false;
-  return done ? result<bool>{more} : done.error();
+  const std::int64_t end = layout_.row_of(first_range_, lookup_kind::key, 0);
+  bool any = false;
+  auto done = transact([&]() -> result<void> {
+    if (auto forgot = run(forget_ranges_.bind(1, first_range_)); !forgot)
+      return forgot;
+    std::int64_t first = end;
+    {
+      const reset_at_end ends{first_block_};
+      const int code = first_block_.step();
+      if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return sqlite_error(writer_.db().raw(), code, "reading the index of look-ups");
+      if (code == SQLITE_ROW)
+        first = first_block_.integer(0);
+    }
+    any = first < end;
+    if (any)
+      return run(drop_blocks_.bind(1, first).bind(
+          2, std::min(end, first + static_cast<std::int64_t>(limits::lookup_blocks_a_step))));
+    const auto summaries = summaries_.drop_below(summary_layout::group_of(first_range_));
+    any = summaries && *summaries;
+    return summaries ? result<void>{} : summaries.error();
+  });
+  if (!done)
+    return done.error();
+  has_gone_ = any;
+  return any;
 }
 
 result<void> lookup_index::run(statement& which) {

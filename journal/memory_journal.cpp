@@ -398,7 +398,7 @@ class memory_engine final : public engine {
       take_back(events_before, items_before);
       changed_ = changed_before;
       judged = {};
-      judged.status = one.status == op_status::conflict ? op_status::emit_conflict : one.status;
+      judged.status = as_of_emit(one.status);
       judged.event = one.event;
       judged.emit = static_cast<std::uint32_t>(i);
       return false;

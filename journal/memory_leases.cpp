@@ -14,10 +14,10 @@ class memory_leases final : public lease_store {
                 std::function<instant()> clock)
     : store_{std::move(store)}, who_{who}, owner_{who.owner()}, clock_{std::move(clock)} {}
 
-  result<cluster_view> heartbeat(duration ttl) override {
+  result<cluster_view> heartbeat(duration ttl, bool leaving) override {
     const std::scoped_lock hold{store_->mutex};
     const instant now = clock_();
-    store_->members[owner_] = {who_, now + ttl};
+    store_->members[owner_] = {who_, now + ttl, leaving};
     std::erase_if(store_->members, [now](const auto& each) { return each.second.until < now; });
     cluster_view view{.at = now, .members = {}, .leases = {}};
     for (const auto& [owner, member] : store_->members)

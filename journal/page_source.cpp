@@ -140,7 +140,10 @@ void page_source::look_at_log() {
     }
   }
   for (std::size_t i = 0; i < run.size(); ++i) {
-    const page_image& image = run[i].image;
+    page_image& image = run[i].image;
+#ifndef SKEIN_BUG_REPAIR_TAKES_REFUSED
+    image.committed = i < counting;
+#endif
     if (i >= counting || !run[i].whole) {
       others_.push_back(image);
       damaged_frames_ += i < counting ? 1 : 0;

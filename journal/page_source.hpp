@@ -23,6 +23,9 @@ struct page_image {
   std::uint32_t page = 0; // its number, from 1 on
   std::uint64_t offset = 0;
   bool in_log = false;
+  /// Of a commit that counted, once. Not what stands behind the last one in the log: that may be of
+  /// a commit that was refused.
+  bool committed = true;
 };
 
 class page_source {

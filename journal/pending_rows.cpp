@@ -86,64 +86,102 @@ result<void> pending_rows::prepare(database& db) {
        {&starts_, "SELECT id, mark, crashes FROM start WHERE id >= ? AND id < ? ORDER BY id"}});
 }
 
-result<std::vector<pending_delivery>> pending_rows::read(std::span<const std::uint64_t> sequences,
-                                                         const unchecked_rows& old) {
-  found_list found;
-  found.reserve(sequences.size());
+result<pending_rows::found> pending_rows::read(std::span<const std::uint64_t> sequences,
+                                               const unchecked_rows& old) {
+  found all;
+  all.rows.reserve(sequences.size());
   std::size_t first = 0;
   for (std::size_t next = 1; next <= sequences.size(); ++next) {
     if (next < sequences.size() && sequences[next] - sequences[next - 1] <= gap_max)
       continue;
-    if (auto done = read_run(sequences.subspan(first, next - first), old, found); !done)
+    if (auto done = read_run(sequences.subspan(first, next - first), old, all); !done)
       return done.error();
     first = next;
   }
-  return found;
+  return all;
 }
 
-result<void> pending_rows::read_run(std::span<const std::uint64_t> run, const unchecked_rows& old,
-                                    found_list& into) {
+/// What cannot be read is narrowed down by halves: the others do not wait for it.
+result<void> pending_rows::read_run(run_of_events run, const unchecked_rows& old, found& into) {
   if (run.empty())
     return {};
+  const std::size_t rows = into.rows.size();
+  const std::size_t unread = into.unread.size();
+  auto done = try_run(run, old, into);
+  if (done || !is_unreadable(done.error().code))
+    return done;
+  into.rows.resize(rows);
+  into.unread.resize(unread);
+  if (run.size() == 1) {
+    into.unread.push_back({run.front(), done.error()});
+    return {};
+  }
+  for (const run_of_events half : {run.first(run.size() / 2), run.subspan(run.size() / 2)})
+    if (done = read_run(half, old, into); !done)
+      return done;
+  return {};
+}
+
+struct pending_rows::cursors {
+  statement& event;
+  rows_by_delivery outcomes, attempts, starts;
+};
+
+result<void> pending_rows::try_run(run_of_events run, const unchecked_rows& old, found& into) {
   const reset_at_end end{events_};
   events_.bind(1, run.front()).bind(2, run.back());
   for (statement* which : {&outcomes_, &attempts_, &starts_})
     which->bind(1, first_row(run.front())).bind(2, first_row(run.back() + 1));
-  rows_by_delivery outcomes{outcomes_};
-  rows_by_delivery attempts{attempts_};
-  rows_by_delivery starts{starts_};
+  cursors at{events_, rows_by_delivery{outcomes_}, rows_by_delivery{attempts_},
+             rows_by_delivery{starts_}};
   auto wanted = run.begin();
+  const auto is_missing = [&](std::uint64_t below) {
+    for (; wanted != run.end() && *wanted < below; ++wanted)
+      into.unread.push_back(
+          {*wanted, damaged_store("event " + std::to_string(*wanted) + " is not there")});
+  };
   int code = SQLITE_OK;
   while ((code = events_.step()) == SQLITE_ROW) {
-    while (wanted != run.end() && *wanted < events_.natural(0))
-      ++wanted;
+    is_missing(events_.natural(0));
     if (wanted == run.end() || *wanted != events_.natural(0))
       continue;
-    auto event = read_event(events_, old);
-    if (!event)
-      return event.error();
-    if (auto done = read_states(*event, outcomes, old); !done)
-      return done;
-    for (std::size_t i = 0; i < event->siblings.size(); ++i) {
-      if (is_terminal(event->sibling_states[i]))
-        continue;
-      pending_delivery each = *event;
-      each.delivery.index = static_cast<std::uint8_t>(i);
-      each.agent = each.siblings[i];
-      if (auto done = read_attempts(each, attempts, old); !done)
-        return done;
-      if (starts.is_at(row_of(each.delivery))) {
-        each.mark = static_cast<start_mark>(starts.row().integer(1));
-        each.crashes = static_cast<std::uint32_t>(starts.row().integer(2));
-      }
-      into.push_back(std::move(each));
+    const std::size_t before = into.rows.size();
+    if (auto added = add_event(at, old, into); !added) {
+      into.rows.resize(before);
+      into.unread.push_back({*wanted, added.error()});
     }
+    ++wanted;
   }
   if (code != SQLITE_DONE)
     return sqlite_error(events_.db(), code, "reading what is pending");
-  for (rows_by_delivery* rows : {&outcomes, &attempts, &starts})
+  is_missing(run.back() + 1);
+  for (rows_by_delivery* rows : {&at.outcomes, &at.attempts, &at.starts})
     if (auto whole = rows->check(); !whole)
       return whole;
+  return {};
+}
+
+/// The deliveries that are pending of the event that the cursors are at.
+result<void> pending_rows::add_event(cursors& at, const unchecked_rows& old, found& into) {
+  auto event = read_event(at.event, old);
+  if (!event)
+    return event.error();
+  if (auto done = read_states(*event, at.outcomes, old); !done)
+    return done;
+  for (std::size_t i = 0; i < event->siblings.size(); ++i) {
+    if (is_terminal(event->sibling_states[i]))
+      continue;
+    pending_delivery each = *event;
+    each.delivery.index = static_cast<std::uint8_t>(i);
+    each.agent = each.siblings[i];
+    if (auto done = read_attempts(each, at.attempts, old); !done)
+      return done;
+    if (at.starts.is_at(row_of(each.delivery))) {
+      each.mark = static_cast<start_mark>(at.starts.row().integer(1));
+      each.crashes = static_cast<std::uint32_t>(at.starts.row().integer(2));
+    }
+    into.rows.push_back(std::move(each));
+  }
   return {};
 }
 

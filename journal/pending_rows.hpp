@@ -4,6 +4,7 @@
 #include "journal/checked_rows.hpp"
 #include "journal/journal.hpp"
 #include "journal/rows_by_delivery.hpp"
+#include "journal/unread_pending.hpp"
 
 #include <cstdint>
 #include <span>
@@ -14,15 +15,21 @@ namespace skein::journal {
 class pending_rows {
  public:
   result<void> prepare(database& db);
-  /// As reader::pending; within the read transaction that is under way.
-  result<std::vector<pending_delivery>> read(std::span<const std::uint64_t> sequences,
-                                             const unchecked_rows& old);
+  struct found {
+    std::vector<pending_delivery> rows;
+    std::vector<unread_event> unread; // in order; they may be over
+  };
+  /// As reader::pending; within the read transaction that is under way. Of an event a row of which
+  /// cannot be read, is damaged or not there, nothing is told but that.
+  result<found> read(std::span<const std::uint64_t> sequences, const unchecked_rows& old);
 
  private:
-  using found_list = std::vector<pending_delivery>;
-  result<void> read_run(std::span<const std::uint64_t> run, const unchecked_rows& old,
-                        found_list& into);
+  using run_of_events = std::span<const std::uint64_t>;
+  result<void> read_run(run_of_events run, const unchecked_rows& old, found& into);
+  result<void> try_run(run_of_events run, const unchecked_rows& old, found& into);
 
+  struct cursors;
+  static result<void> add_event(cursors& at, const unchecked_rows& old, found& into);
   statement events_, outcomes_, attempts_, starts_;
 };
 

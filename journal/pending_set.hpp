@@ -24,20 +24,24 @@ namespace skein::journal {
 
 /// Number of a list of deliveries in the store's route_book; 0 = in none, its row tells.
 using route_code = std::uint16_t;
-inline constexpr route_code route_codes_max = 0x7fff;
+inline constexpr route_code route_codes_max = 0x3fff;
 
 /// What is kept of a pending event.
 struct pending_mark {
   std::uint16_t live = 0; // bit i: delivery i is not over; 0 = no pending event here
   std::uint16_t shard = 0;
-  std::uint16_t tag = 0; // the route's code, and in the highest bit whether it is delayed
+  std::uint16_t tag = 0; // the route's code, and in the two highest bits what times it has
 
   route_code route() const noexcept { return tag & route_codes_max; }
   /// It was due later than accepted.
-  bool delayed() const noexcept { return tag > route_codes_max; }
-  static std::uint16_t tag_of(route_code route, bool delayed) noexcept {
-    return static_cast<std::uint16_t>(route | (delayed ? route_codes_max + 1u : 0u));
+  bool delayed() const noexcept { return (tag & delayed_bit) != 0; }
+  bool expires() const noexcept { return (tag & expires_bit) != 0; }
+  static std::uint16_t tag_of(route_code route, bool delayed, bool expires) noexcept {
+    return static_cast<std::uint16_t>(route | (delayed ? delayed_bit : 0u) |
+                                      (expires ? expires_bit : 0u));
   }
+  static constexpr std::uint16_t delayed_bit = 0x8000;
+  static constexpr std::uint16_t expires_bit = 0x4000;
   friend bool operator==(const pending_mark&, const pending_mark&) = default;
 };
 

@@ -101,6 +101,30 @@ result<bool> pending_view::may_be(std::uint64_t sequence) {
                                                      : result<bool>{false};
 }
 
+result<std::optional<pending_mark>> pending_view::mark_of(std::uint64_t sequence) {
+  if (auto loaded = load(sequence / range_events_); !loaded)
+    return loaded.error();
+  const bool has_row = range_ == sequence / range_events_;
+  if (has_row && !marks_)
+    return std::optional<pending_mark>{};
+  const std::uint64_t slot = sequence % range_events_;
+  if (const auto at = has_row ? first_from(slot) : placed_marks::const_iterator{};
+      has_row && at != marks_->end() && at->slot == slot) {
+    pending_mark found = at->mark;
+    found.live = static_cast<std::uint16_t>(found.live & ~ended(sequence));
+    return std::optional{found};
+  }
+  return sequence < accepted_from_ ? std::optional{pending_mark{}} : std::nullopt;
+}
+
+result<std::optional<delivery_list>> pending_view::deliveries_of(const pending_mark& mark) {
+  const reset_at_end end{use_.route};
+  const int code = use_.route.bind(1, std::int64_t{mark.route()}).step();
+  if (code != SQLITE_ROW && code != SQLITE_DONE)
+    return failed(use_.route, code);
+  return code == SQLITE_ROW ? route_at(use_.route) : std::nullopt;
+}
+
 /// Of the marks that are loaded.
 placed_marks::const_iterator pending_view::first_from(std::uint64_t slot) const {
   return std::lower_bound(

@@ -1,7 +1,7 @@
 #include "journal/salvage.hpp"
 
 #include "journal/byte_words.hpp"
-#include "journal/crc32c.hpp"
+#include "journal/chain.hpp"
 #include "journal/sealed_tables.hpp"
 
 #include <algorithm>
@@ -16,132 +16,6 @@ constexpr int depth_max = 40;
 constexpr std::size_t damages_max = 1'000;
 constexpr std::int64_t no_key = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t any_key = std::numeric_limits<std::int64_t>::max();
-
-using row_values = std::vector<stored_value>;
-
-instant time_of(const stored_value& value) {
-  return value.is_null() ? no_instant : from_ns(value.integer());
-}
-
-/// The checksum of a row fits, or it is from before there were any.
-bool holds(const row_values& row, std::size_t at, std::uint32_t crc, bool is_old) {
-#ifdef SKEIN_BUG_SALVAGE_WITHOUT_CHECKSUMS
-  return row.size() > at || is_old;
-#endif
-  if (row.size() <= at || row[at].is_null())
-    return is_old;
-  return row[at].integer() == stored_crc(crc);
-}
-
-std::optional<event_columns> columns_of(const row_values& row, std::int64_t number,
-                                        std::int64_t old_to, event_columns*) {
-  if (row.size() < 9)
-    return std::nullopt;
-  const event_columns found{.no = number,
-                            .shard = row[1].integer(),
-                            .at = row[2].integer(),
-                            .key = row[3].bytes,
-                            .due = time_of(row[4]),
-                            .expires = time_of(row[5]),
-                            .priority = row[6].integer(),
-                            .deliveries = row[7].bytes,
-                            .body = row[8].bytes};
-  return holds(row, 9, crc_of(found), number <= old_to) ? std::optional{found} : std::nullopt;
-}
-
-std::optional<outcome_columns> columns_of(const row_values& row, std::int64_t number,
-                                          std::int64_t old_to, outcome_columns*) {
-  if (row.size() < 12)
-    return std::nullopt;
-  const outcome_columns found{.id = number,
-                              .state = row[1].integer(),
-                              .agent = row[2].integer(),
-                              .attempt = row[3].integer(),
-                              .started = time_of(row[4]),
-                              .finished = time_of(row[5]),
-                              .at = row[6].integer(),
-                              .code = row[7].integer(),
-                              .error = row[8].bytes,
-                              .reply_kind = row[9].integer(),
-                              .reply = row[10].bytes,
-                              .emitted = row[11].integer()};
-  return holds(row, 12, crc_of(found), number / 16 <= old_to) ? std::optional{found} : std::nullopt;
-}
-
-std::optional<commit_columns> columns_of(const row_values& row, std::int64_t number,
-                                         std::int64_t old_to, commit_columns*) {
-  if (row.size() < 8)
-    return std::nullopt;
-  const commit_columns found{.no = number,
-                             .at = row[1].integer(),
-                             .first_event = row[2].integer(),
-                             .events = row[3].integer(),
-                             .identities = row[4].bytes,
-                             .outcomes = row[5].bytes,
-                             .ledger = row[6].bytes,
-                             .low_water = row[7].integer(),
-                             .changes = row.size() > 8 ? row[8].bytes : std::string_view{}};
-  return holds(row, 9, crc_of(found), number <= old_to) ? std::optional{found} : std::nullopt;
-}
-
-std::optional<attempt_columns> attempt_of(const row_values& row, std::int64_t old_to) {
-  if (row.size() < 8)
-    return std::nullopt;
-  const attempt_columns found{.id = row[0].integer(),
-                              .attempt = row[1].integer(),
-                              .agent = row[2].integer(),
-                              .started = time_of(row[3]),
-                              .finished = time_of(row[4]),
-                              .code = row[5].integer(),
-                              .error = row[6].bytes,
-                              .next_due = time_of(row[7])};
-  return holds(row, 8, crc_of(found), found.id / 16 <= old_to) ? std::optional{found}
-                                                               : std::nullopt;
-}
-
-bool is_state(const row_values& row, bool has_old) {
-  if (row.size() < 3 || row[1].kind != stored_value::type::text)
-    return false;
-  const state_columns found{.agent = row[0].integer(), .key = row[1].bytes, .value = row[2].bytes};
-  return holds(row, 3, crc_of(found), has_old);
-}
-
-/// As `row_crc` has it: of numbers, then of a text if there is one.
-std::int64_t crc_of_texts(std::initializer_list<std::int64_t> numbers,
-                          std::optional<std::string_view> text) {
-  std::string bytes;
-  for (const std::int64_t each : numbers)
-    append_word(bytes, static_cast<std::uint64_t>(each));
-  if (text) {
-    append_word(bytes, text->size());
-    bytes += *text;
-  }
-  return stored_crc(crc32c(bytes));
-}
-
-/// The row's checksum in this column fits, or it is from before there were any.
-bool is_sealed(const row_values& row, std::size_t at, std::initializer_list<std::int64_t> numbers) {
-  return row.size() <= at || row[at].is_null() ||
-         row[at].integer() == crc_of_texts(numbers, std::nullopt);
-}
-
-std::string quoted(const stored_value& value) {
-  if (value.kind == stored_value::type::integer)
-    return std::to_string(value.number);
-  std::string text{"'"};
-  for (const char each : value.bytes)
-    text += each == '\'' ? std::string{"''"} : std::string{each};
-  return text + "'";
-}
-
-bool is_agent(std::int64_t number, const row_values& row) {
-  return row.size() == 3 && row[0].is_null() && row[1].kind == stored_value::type::text &&
-         row[2].integer() == crc_of_texts({number}, row[1].bytes);
-}
-bool is_start(std::int64_t id, const row_values& row) {
-  return row.size() == 4 && row[0].is_null() &&
-         row[3].integer() == crc_of_texts({id, row[1].integer(), row[2].integer()}, {});
-}
 
 bool is_table(page_kind kind) {
   return kind == page_kind::table_leaf || kind == page_kind::table_inner;
@@ -189,6 +63,7 @@ void salvage::read_all() {
         old_commits_ = std::strtoll(meta("unchecked_commits").value_or("0").c_str(), nullptr, 10);
       }
     }
+  join_gaps();
   walk_free_pages();
   if (kept_.is_lost())
     kept_part_.reset();
@@ -230,7 +105,7 @@ void salvage::walk(tree& of, std::uint32_t page, const gap& keys, int depth) {
   const page_cells found = cells_of(bytes, page);
   const bool is_row_table = &of == &event_ || &of == &outcome_ || &of == &commits_ ||
                             &of == &agent_ || &of == &fence_ || &of == &start_ || &of == &kept_ ||
-                            &of == &schema_;
+                            &of == &dead_ || &of == &schema_;
   if (found.kind == page_kind::none || is_table(found.kind) != is_row_table) {
     tell(of, page); // not reached: what is on it may be of another table
     of.gaps.push_back(keys);
@@ -247,7 +122,7 @@ void salvage::walk(tree& of, std::uint32_t page, const gap& keys, int depth) {
     tell(of, page);
     of.gaps.push_back(keys);
   }
-  keep_rows(of, {page, 0, false}, found);
+  keep_rows(of, page, found, keys);
   if (!is_inner(found.kind))
     return;
   std::int64_t above = keys.above;
@@ -259,51 +134,115 @@ void salvage::walk(tree& of, std::uint32_t page, const gap& keys, int depth) {
 }
 
 /// A page of a tree. Those of the large tables are only noted.
-void salvage::keep_rows(tree& of, const page_image& image, const page_cells& found) {
+void salvage::keep_rows(tree& of, std::uint32_t page, const page_cells& found, const gap& keys) {
   if (found.kind == page_kind::table_inner)
     return;
-  if (&of == &event_ || &of == &outcome_ || &of == &commits_ || &of == &schema_) {
-    if (!found.cells.empty())
-      of.leaves.push_back({found.cells.front().row, found.cells.back().row, image.page});
-    return;
-  }
+  if (&of == &event_ || &of == &outcome_ || &of == &commits_ || &of == &schema_)
+    return note_rows(of, page, found, keys);
   for (std::size_t i = 0; i < found.cells.size(); ++i) {
     const auto record = record_of(found.cells[i], pages_);
     const auto row = record ? values_of(*record) : std::nullopt;
     if (row)
-      keep_row(of, {image, static_cast<std::uint16_t>(i)}, found.cells[i], *row);
-    else
-      tell(of, image.page);
+      keep_row(of, {{page}, static_cast<std::uint16_t>(i)}, found.cells[i], *row);
+    else {
+      of.stale = true;
+      tell(of, page);
+    }
+  }
+}
+
+/// A row whose checksum does not hold may be one of any number between its neighbours'.
+void salvage::note_rows(tree& of, std::uint32_t page, const page_cells& found, const gap& keys) {
+  if (found.cells.empty())
+    return;
+  of.leaves.push_back({found.cells.front().row, found.cells.back().row, page});
+  for (std::size_t i = 0; i < found.cells.size() && &of != &schema_; ++i) {
+    const auto record = record_of(found.cells[i], pages_);
+    const auto row = record ? values_of(*record) : std::nullopt;
+    if (row && is_whole(of, found.cells[i].row, *row))
+      continue;
+    const bool is_last = i + 1 == found.cells.size();
+    of.gaps.push_back({i == 0 ? keys.above : found.cells[i - 1].row,
+                       is_last ? keys.up_to : found.cells[i + 1].row - 1});
+    if (damages_.size() < damages_max)
+      damages_.push_back("journal.db: row " + std::to_string(found.cells[i].row) + " of '" +
+                         of.name + "' does not match its checksum");
+  }
+}
+
+bool salvage::is_whole(const tree& of, std::int64_t key, const values& row) const {
+  if (&of == &event_)
+    return columns_of(row, key, old_events_, static_cast<event_columns*>(nullptr)).has_value();
+  if (&of == &outcome_)
+    return columns_of(row, key, old_events_, static_cast<outcome_columns*>(nullptr)).has_value();
+  return columns_of(row, key, old_commits_, static_cast<commit_columns*>(nullptr)).has_value();
+}
+
+/// So that they are in order and do not touch.
+void salvage::join_gaps() {
+  for (tree* each : all_) {
+    std::vector<gap> all = std::exchange(each->gaps, {});
+    std::sort(all.begin(), all.end(), [](const gap& a, const gap& b) { return a.above < b.above; });
+    for (const gap& one : all)
+      if (!each->gaps.empty() && one.above <= each->gaps.back().up_to)
+        each->gaps.back().up_to = std::max(each->gaps.back().up_to, one.up_to);
+      else
+        each->gaps.push_back(one);
   }
 }
 
 void salvage::keep_row(tree& of, const row_place& at, const cell_place& cell, const values& row) {
-  if (&of == &meta_) {
+  if (row.size() < columns_min(of)) {
+    of.stale = true;
+    tell(of, at.image.page);
+  } else if (&of == &meta_) {
     keep_meta(row);
-  } else if (&of == &agent_ && row.size() >= 2) {
+  } else if (&of == &agent_) {
     keep_agent_row(cell.row, row);
-  } else if (&of == &agent_name_ && row.size() >= 2) {
+  } else if (&of == &agent_name_) {
     keep_agent(row[1].integer(), row[0].bytes);
-  } else if (&of == &fence_ && row.size() >= 2) {
+  } else if (&of == &fence_) {
     if (is_sealed(row, 2, {cell.row, row[1].integer()}))
       epoch_max_ = std::max(epoch_max_, static_cast<std::uint64_t>(row[1].integer()));
-  } else if (&of == &start_ && row.size() >= 3) {
+  } else if (&of == &start_) {
     keep_start(of, cell.row, row);
-  } else if (&of == &kept_ && row.size() >= 7) {
+  } else if (&of == &kept_) {
     keep_kept(row);
   } else if (&of == &attempt_) {
     if (attempt_of(row, old_events_))
       attempts_.try_emplace({row[0].integer(), row[1].integer()}, at);
     else
-      damages_.push_back("an attempt of event " +
-                         std::to_string(row.empty() ? 0 : row[0].integer() / 16) +
-                         " does not match its checksum");
-  } else if (&of == &state_ && row.size() >= 2) {
-    const bool whole = is_state(row, old_events_ > 0);
-    states_.push_back(
-        {row[0].integer(), std::string{row[1].bytes}, whole, pages_.is_stale(at.image.page)});
-    state_places_.push_back(at);
+      lose_attempt(row);
+  } else if (&of == &dead_) {
+    dead_ids_.insert(cell.row);
+  } else if (&of == &state_) {
+    keep_state(at, row);
   }
+}
+
+/// Of a row that can be looked at.
+std::size_t salvage::columns_min(const tree& of) const {
+  if (&of == &dead_)
+    return 0;
+  return &of == &kept_ ? 7 : &of == &start_ ? 3 : 2;
+}
+
+/// Of which key it was may be what is damaged.
+void salvage::keep_state(const row_place& at, const values& row) {
+  const bool whole = is_state(row, old_events_ > 0);
+  state_.stale = state_.stale || !whole;
+  states_.push_back(
+      {row[0].integer(), std::string{row[1].bytes}, whole, pages_.is_stale(at.image.page)});
+  state_places_.push_back(at);
+}
+
+/// Of which delivery it was may be what is damaged.
+void salvage::lose_attempt(const values& row) {
+  attempt_.stale = true;
+  if (damages_.size() < damages_max)
+    damages_.push_back("an attempt of event " +
+                       std::to_string(row.empty() ? 0 : row[0].integer() / 16) +
+                       " does not match its checksum");
 }
 
 void salvage::keep_meta(const values& row) {
@@ -421,7 +360,8 @@ void salvage::keep_spares(const page_image& image, bool is_current) {
       else if (is_current && start_.is_lost() && is_start(cell.row, *row))
         keep_row(start_, at, cell, *row);
     } else if (attempt_of(*row, 0)) {
-      attempts_.try_emplace({(*row)[0].integer(), (*row)[1].integer()}, at);
+      (image.committed ? attempts_ : loose_attempts_)
+          .try_emplace({(*row)[0].integer(), (*row)[1].integer()}, at);
     } else if (is_current && state_.is_lost() && is_state(*row, false)) {
       keep_row(state_, at, cell, *row);
     } else if (is_current && meta_.is_lost() && row->size() == 2) {
@@ -455,9 +395,11 @@ const salvage::values* salvage::values_at(const row_place& place) {
 }
 
 bool salvage::is_in_gap(const tree& in, std::int64_t key) const {
+  const auto behind =
+      std::lower_bound(in.gaps.begin(), in.gaps.end(), key,
+                       [](const gap& each, std::int64_t wanted) { return each.above < wanted; });
   return in.stale || pages_.damaged_frames() > 0 ||
-         std::any_of(in.gaps.begin(), in.gaps.end(),
-                     [&](const gap& each) { return each.above < key && key <= each.up_to; });
+         (behind != in.gaps.begin() && key <= std::prev(behind)->up_to);
 }
 
 template <class Columns>
@@ -480,16 +422,22 @@ std::optional<Columns> salvage::find_in_leaves(tree& in, std::int64_t key, std::
 }
 
 template <class Columns>
-std::optional<Columns> salvage::find(tree& in, std::int64_t key, std::int64_t old_to) {
-  bool missed = is_in_gap(in, key);
+std::optional<Columns> salvage::find(tree& in, std::int64_t key, std::int64_t old_to,
+                                     const judge<Columns>& fits) {
+  // A commit that the mark names may stand behind a tree that is whole, and so may what is in it.
+  bool missed = is_in_gap(in, key) || ((fits || &in == &commits_) && in.spares.contains(key));
   if (auto found = find_in_leaves<Columns>(in, key, old_to, missed); found || !missed)
     return found;
   look_for_spares();
   const auto [first, last] = in.spares.equal_range(key);
-  for (auto spare = first; spare != last; ++spare)
+  for (auto spare = first; spare != last; ++spare) {
+    if (!fits && !spare->second.image.committed)
+      continue;
     if (const values* row = values_at(spare->second))
       if (auto found = columns_of(*row, key, 0, static_cast<Columns*>(nullptr)))
-        return found;
+        if (!fits || fits(*found))
+          return found;
+  }
   return std::nullopt;
 }
 
@@ -498,8 +446,8 @@ std::optional<std::string> salvage::meta(const std::string& name) const {
   return at == meta_values_.end() ? std::nullopt : std::optional{at->second};
 }
 
-std::optional<event_columns> salvage::event(std::int64_t number) {
-  return find<event_columns>(event_, number, old_events_);
+std::optional<event_columns> salvage::event(std::int64_t number, const judge<event_columns>& fits) {
+  return find<event_columns>(event_, number, old_events_, fits);
 }
 
 bool salvage::has_kept_event(std::int64_t number) {
@@ -513,8 +461,14 @@ bool salvage::has_kept_outcome(std::int64_t id) {
   return find_in_leaves<outcome_columns>(outcome_, id, old_events_, is_there).has_value();
 }
 
-std::optional<outcome_columns> salvage::outcome(std::int64_t id) {
-  return find<outcome_columns>(outcome_, id, old_events_);
+std::optional<outcome_columns> salvage::outcome(std::int64_t id,
+                                                const judge<outcome_columns>& fits) {
+  return find<outcome_columns>(outcome_, id, old_events_, fits);
+}
+
+bool salvage::has_dead(std::int64_t event) const {
+  const auto at = dead_ids_.lower_bound(event * 16);
+  return at != dead_ids_.end() && *at / 16 == event;
 }
 
 std::optional<commit_columns> salvage::commit(std::int64_t number) {
@@ -525,6 +479,24 @@ std::optional<attempt_columns> salvage::attempt(std::int64_t id, std::int64_t at
   const auto at = attempts_.find({id, attempt});
   const values* row = at == attempts_.end() ? nullptr : values_at(at->second);
   return row == nullptr ? std::nullopt : attempt_of(*row, old_events_);
+}
+
+bool salvage::take_attempt(std::int64_t id, std::int64_t attempt) {
+  const auto at = loose_attempts_.find({id, attempt});
+  return at != loose_attempts_.end() && attempts_.insert(*at).second;
+}
+
+/// Its digest stands for the row: nothing else that was ever written has it.
+void salvage::take_commit(std::int64_t number, const hash128& digest) {
+  if (commit(number))
+    return;
+  look_for_spares();
+  const auto [first, last] = commits_.spares.equal_range(number);
+  for (auto spare = first; spare != last; ++spare) {
+    const values* row = values_at(spare->second);
+    if (row != nullptr && row->size() > 10 && digest_of_bytes((*row)[10].bytes) == digest)
+      spare->second.image.committed = true;
+  }
 }
 
 std::vector<std::int64_t> salvage::attempts_of(std::int64_t id) const {
@@ -538,11 +510,18 @@ std::vector<std::int64_t> salvage::attempts_of(std::int64_t id) const {
 /// The last row that is whole: a damaged one may have any number.
 template <class Columns>
 std::int64_t salvage::last_of(tree& in, std::int64_t old_to) {
-  const std::int64_t spare = in.spares.empty() ? 0 : in.spares.rbegin()->first;
-  for (auto at = in.leaves.rbegin(); at != in.leaves.rend(); ++at)
-    for (std::int64_t key = at->last; key >= at->first; --key)
-      if (find<Columns>(in, key, old_to))
-        return std::max(key, spare);
+  auto newest = std::find_if(in.spares.rbegin(), in.spares.rend(),
+                             [](const auto& each) { return each.second.image.committed; });
+  const std::int64_t spare = newest == in.spares.rend() ? 0 : newest->first;
+  for (auto at = in.leaves.rbegin(); at != in.leaves.rend(); ++at) {
+    std::vector<std::int64_t> keys;
+    if (load({at->page, 0, false}) != nullptr)
+      for (const cell_place& each : cells_.cells)
+        keys.push_back(each.row);
+    for (auto key = keys.rbegin(); key != keys.rend(); ++key)
+      if (find<Columns>(in, *key, old_to))
+        return std::max(*key, spare);
+  }
   return spare;
 }
 
@@ -555,7 +534,5 @@ std::optional<std::string> salvage::state_value(std::size_t index) {
     return std::nullopt;
   return std::string{(*row)[2].bytes};
 }
-
-bool salvage::may_have_lost_outcome(std::int64_t id) const { return is_in_gap(outcome_, id); }
 
 } // namespace skein::journal

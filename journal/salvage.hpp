@@ -6,14 +6,16 @@
 #include "journal/btree_page.hpp"
 #include "journal/kept_part.hpp"
 #include "journal/page_source.hpp"
-#include "journal/record_crc.hpp"
+#include "journal/salvage_rows.hpp"
 #include "journal/store_state.hpp"
 #include "protocol/ids.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,15 +36,30 @@ class salvage {
   const std::map<std::int64_t, start_row>& starts() const noexcept { return starts_; }
   std::uint64_t epoch_max() const noexcept { return epoch_max_; }
 
-  // Rows whose checksum holds; empty if there is none. Texts are valid until the next call.
-  std::optional<event_columns> event(std::int64_t number);
+  /// Whether the row is the one that its commit names.
+  template <class Columns>
+  using judge = std::function<bool(const Columns&)>;
+
+  // Rows whose checksum holds; empty if there is none. Texts are valid until the next call. What
+  // stands where it counts is taken as it is. From elsewhere only what fits is taken; without a
+  // judge what was committed once.
+  std::optional<event_columns> event(std::int64_t number, const judge<event_columns>& fits = {});
   /// Whether there is one where it counts, whole or not: elsewhere are those that retention has
   /// dropped too.
   bool has_kept_event(std::int64_t number);
   bool has_kept_outcome(std::int64_t id);
-  std::optional<outcome_columns> outcome(std::int64_t id);
+  std::optional<outcome_columns> outcome(std::int64_t id, const judge<outcome_columns>& fits = {});
   std::optional<commit_columns> commit(std::int64_t number);
   std::optional<attempt_columns> attempt(std::int64_t id, std::int64_t attempt);
+  /// Counts one that a commit names and that stands behind the last commit in the log. False if
+  /// there is none.
+  bool take_attempt(std::int64_t id, std::int64_t attempt);
+  /// The mark names it, so it was acknowledged: its row counts, also behind the last commit that
+  /// the log shows to be whole.
+  void take_commit(std::int64_t number, const hash128& digest);
+  /// Whether the table of dead letters has it. Its rows have no checksums.
+  bool is_dead(std::int64_t id) const { return dead_ids_.contains(id); }
+  bool has_dead(std::int64_t event) const;
   /// Numbers of the attempts of a delivery, in order.
   std::vector<std::int64_t> attempts_of(std::int64_t id) const;
   std::int64_t last_event();
@@ -59,10 +76,11 @@ class salvage {
   std::optional<std::string> state_value(std::size_t index);
   bool is_state_lost() const noexcept { return state_.is_lost(); }
 
-  /// Whether an event of this number may have been on a page that is lost.
+  /// Whether an event of this number may have been there: on a page that is lost, or in the place
+  /// of a row whose checksum does not hold, as its number may be what was damaged.
   bool may_have_lost_event(std::int64_t number) const { return is_in_gap(event_, number); }
-  /// Whether an outcome of this number may have been on a page that is lost.
-  bool may_have_lost_outcome(std::int64_t id) const;
+  /// The same of an outcome.
+  bool may_have_lost_outcome(std::int64_t id) const { return is_in_gap(outcome_, id); }
   bool may_have_lost_start() const noexcept { return start_.is_lost(); }
   bool may_have_lost_attempt() const noexcept { return attempt_.is_lost(); }
   /// Sentences: pages and frames that cannot be read.
@@ -86,21 +104,27 @@ class salvage {
     const char* name = "";
     std::uint32_t root = 0;
     std::vector<leaf> leaves{};
-    std::vector<gap> gaps{};
+    std::vector<gap> gaps{}; // in order, once all is read
     std::multimap<std::int64_t, row_place> spares{};
-    bool stale = false;
+    bool stale = false; // a newer page of it, or a row, cannot be read
     bool is_lost() const noexcept { return !gaps.empty() || stale; }
   };
-  using values = std::vector<stored_value>;
+  using values = row_values;
 
   explicit salvage(page_source pages) : pages_{std::move(pages)} {}
   void read_all();
   void read_schema();
   void walk(tree& of, std::uint32_t page, const gap& keys, int depth);
-  void keep_rows(tree& of, const page_image& image, const page_cells& found);
+  void keep_rows(tree& of, std::uint32_t page, const page_cells& found, const gap& keys);
+  void note_rows(tree& of, std::uint32_t page, const page_cells& found, const gap& keys);
+  bool is_whole(const tree& of, std::int64_t key, const values& row) const;
+  void join_gaps();
   template <class Columns>
   std::int64_t last_of(tree& in, std::int64_t old_to);
   void keep_row(tree& of, const row_place& at, const cell_place& cell, const values& row);
+  std::size_t columns_min(const tree& of) const;
+  void keep_state(const row_place& at, const values& row);
+  void lose_attempt(const values& row);
   void keep_meta(const values& row);
   void keep_agent(std::int64_t number, std::string_view name);
   void keep_agent_row(std::int64_t number, const values& row);
@@ -119,15 +143,16 @@ class salvage {
   /// The values of a row, held until the next call.
   const values* values_at(const row_place& place);
   template <class Columns>
-  std::optional<Columns> find(tree& in, std::int64_t key, std::int64_t old_to);
+  std::optional<Columns> find(tree& in, std::int64_t key, std::int64_t old_to,
+                              const judge<Columns>& fits = {});
 
   page_source pages_;
   std::vector<bool> reached_;
   tree meta_{"meta"}, agent_{"agent"}, agent_name_{"sqlite_autoindex_agent_1"}, fence_{"fence"},
       event_{"event"}, outcome_{"outcome"}, attempt_{"attempt"}, start_{"start"}, state_{"state"},
-      commits_{"commits"}, kept_{"kept"}, schema_{"sqlite_schema"};
+      commits_{"commits"}, kept_{"kept"}, dead_{"dead"}, schema_{"sqlite_schema"};
   std::vector<tree*> all_{&meta_,    &agent_, &agent_name_, &fence_,   &event_, &outcome_,
-                          &attempt_, &start_, &state_,      &commits_, &kept_};
+                          &attempt_, &start_, &state_,      &commits_, &kept_,  &dead_};
   std::map<std::string, std::string> meta_values_;
   std::map<std::string, std::string> meta_quoted_; // as SQL's quote() has them
   std::vector<std::string> agents_;
@@ -136,6 +161,8 @@ class salvage {
   std::map<std::int64_t, start_row> starts_;
   std::uint64_t epoch_max_ = 0;
   std::map<std::pair<std::int64_t, std::int64_t>, row_place> attempts_;
+  std::map<std::pair<std::int64_t, std::int64_t>, row_place> loose_attempts_; // not committed
+  std::set<std::int64_t> dead_ids_;
   std::vector<state_place> states_;
   std::vector<row_place> state_places_;
   std::int64_t old_events_ = 0;

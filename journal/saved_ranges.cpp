@@ -1,5 +1,6 @@
 #include "journal/saved_ranges.hpp"
 
+#include "journal/derived_table.hpp"
 #include "journal/pending_codec.hpp"
 #include "journal/saved_marks.hpp"
 #include "journal/sqlite_codec.hpp"
@@ -33,9 +34,17 @@ result<void> saved_ranges::save(store_state& state, commit_no last, std::size_t 
   std::map<std::uint64_t, row> after = must_clear_ ? std::map<std::uint64_t, row>{} : rows_;
   std::size_t saved = 0;
   commit_no upto = last;
-  auto written = writer_.transact([&]() -> result<void> {
-    if (must_clear_)
-      if (auto cleared = writer_.db().run("DELETE FROM pending_range; DELETE FROM route"); !cleared)
+  std::vector<std::pair<derived_table, bool>> to_clear; // and whether it can be read
+  for (const derived_table& each : {pending_range_table, pending_saved_table, route_table})
+    if (must_clear_) {
+      const auto readable = is_readable(writer_.db(), each);
+      if (!readable)
+        return readable.error();
+      to_clear.emplace_back(each, *readable);
+    }
+  auto written = writer_.try_transact([&]() -> result<void> {
+    for (const auto& [table, readable] : to_clear)
+      if (auto cleared = empty(writer_.db(), table, readable); !cleared)
         return cleared;
     if (auto done = save_routes(state.routes()); !done)
       return done;
@@ -59,8 +68,11 @@ result<void> saved_ranges::save(store_state& state, commit_no last, std::size_t 
     }
     return save_position(upto, pending.range_events(), state.routes().size());
   });
-  if (!written)
+  if (!written) {
+    if (is_unreadable(written.error().code))
+      forget();
     return written;
+  }
   rows_ = std::move(after);
   upto_ = upto;
   routes_ = state.routes().size();
@@ -120,6 +132,11 @@ result<void> saved_ranges::save_position(commit_no upto, std::uint64_t range_eve
 // ---- at a start --------------------------------------------------------------------------------
 
 result<saved_ranges::found> saved_ranges::read(store_state& state, commit_no last) {
+  auto got = read_tables(state, last);
+  return got || !is_unreadable(got.error().code) ? std::move(got) : found{};
+}
+
+result<saved_ranges::found> saved_ranges::read_tables(store_state& state, commit_no last) {
   found got;
   const auto routes = read_position(state.pending().range_events(), last, got.is_new);
   if (!routes)

@@ -21,7 +21,7 @@ class saved_ranges {
   static constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
   /// Writes changed ranges, those that were written longest ago first, until they are so many
   /// bytes. The state is that after the commit `last`. One transaction; nothing if nothing has
-  /// changed.
+  /// changed. If the tables cannot be read (is_unreadable), the next save makes them anew.
   result<void> save(store_state& state, commit_no last, std::size_t bytes_max);
   /// A range without a row has been empty since this commit; the others hold for it or a later one.
   commit_no upto() const noexcept { return upto_; }
@@ -35,12 +35,14 @@ class saved_ranges {
     std::map<std::uint64_t, commit_no> upto; // of each whole range
     std::vector<std::uint64_t> damaged;      // ranges
   };
-  /// Puts what is whole into the state's pending set, and the routes into its book.
+  /// Puts what is whole into the state's pending set, and the routes into its book. Tables that
+  /// cannot be read are of no use, which is no error.
   result<found> read(store_state& state, commit_no last);
   /// As if nothing had been saved yet: the next save writes all, and no other row stays.
   void forget() noexcept;
 
  private:
+  result<found> read_tables(store_state& state, commit_no last);
   result<void> save_routes(const route_book& routes);
   result<void> save_range(std::uint64_t number, commit_no upto, const placed_marks& marks,
                           std::string_view packed);

@@ -8,6 +8,7 @@
 #include "journal/new_place.hpp"
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_file.hpp"
+#include "journal/sqlite_options.hpp"
 #include "journal/store_export.hpp"
 #include "journal/store_folder.hpp"
 #include "protocol/unique_fd.hpp"
@@ -265,7 +266,7 @@ result<backup_report> restore_backup(const backup_options& options) {
     return fits.error();
   if (options.dry_run)
     return checked;
-  auto place = new_place::make(options.directory);
+  auto place = new_place::make(options.directory, store_lock_patience);
   if (!place)
     return place.error();
   const std::string file = journal_file(place->folder());

@@ -34,8 +34,12 @@ errc errc_of(int code, int system) {
     case SQLITE_CONSTRAINT:
       return errc::store_corrupt; // rows that cannot be there
     default:
-      return system == EROFS ? errc::store_read_only : errc::io_error;
+      break;
   }
+  const bool is_full = system == ENOSPC || system == EDQUOT || system == EFBIG;
+  if (code == SQLITE_IOERR_SHMSIZE && is_full) // the file of the log's index
+    return errc::disk_full;
+  return system == EROFS ? errc::store_read_only : errc::io_error;
 }
 
 /// What the system said, of an error that SQLite only calls an error of input or output, or a full

@@ -19,6 +19,11 @@ namespace skein::journal {
 /// What the code means to whoever runs the store; `doing` starts the sentence ("writing a commit").
 error sqlite_error(sqlite3* db, int code, std::string_view doing);
 
+/// Whether an error of reading says that rows are damaged, or that the disk does not give them.
+constexpr bool is_unreadable(errc code) noexcept {
+  return code == errc::store_corrupt || code == errc::io_error;
+}
+
 /// Bound bytes are not copied: they must stay until the next reset().
 class statement {
  public:

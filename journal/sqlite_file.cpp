@@ -1,6 +1,7 @@
 #include "journal/sqlite_file.hpp"
 
 #include "journal/high_water.hpp"
+#include "journal/new_place.hpp"
 #include "journal/sealed_tables.hpp"
 #include "journal/store_swap.hpp"
 
@@ -34,6 +35,8 @@ result<void> require_store(const std::string& directory) {
     return error{errc::store_corrupt, "a repair of " + directory +
                                           " was stopped while it moved files; the next start of a "
                                           "node or 'skein journal repair' ends it"};
+  if (auto finished = check_finished(directory); !finished)
+    return finished;
   struct stat info {};
   if (::stat(journal_file(directory).c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR))
     return {}; // what may not be looked at is told by who opens it

@@ -25,7 +25,8 @@ result<void> check_ours(database& db);
 error lost_file(const std::string& directory, commit_no marked);
 
 /// Whether there is a store to be read. not_found if the directory has none; store_corrupt if it
-/// has only the mark of one, or a repair was stopped while it moved files. Changes nothing.
+/// has only the mark of one, or a repair was stopped while it moved files; store_unfinished.
+/// Changes nothing.
 result<void> require_store(const std::string& directory);
 
 /// One of ours to be read as of this moment, beside a node too: what is committed from here on is

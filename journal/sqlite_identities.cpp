@@ -12,7 +12,8 @@ namespace skein::journal {
 result<void> sqlite_identities::prepare() {
   return db_.prepare_all(
       {{&last_, "SELECT max(no) FROM commits"},
-       {&place_, "SELECT at, first_event, events FROM commits WHERE no = ?"},
+       {&whole_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no >= ? AND no < ? "
+                 "ORDER BY no"},
        {&rows_, "SELECT " SKEIN_COMMIT_COLUMNS " FROM commits WHERE no >= ? ORDER BY no"},
        {&seal_, "SELECT first_event, events, digest FROM commits WHERE no = ?"}});
 }
@@ -25,17 +26,39 @@ result<sqlite_identities::range> sqlite_identities::commits() {
   const auto kept = kept_part::of(db_);
   if (!kept)
     return kept.error();
-  return range{.first = raw(kept->first_commit), .end = last_.natural(0) + 1};
+  return range{.first = {raw(kept->first_commit), kept->first_event},
+               .end = std::max(last_.natural(0) + 1, raw(kept->first_commit))};
+}
+
+result<std::optional<sqlite_identities::whole_commit>>
+sqlite_identities::next_whole(std::uint64_t number, std::uint64_t end) {
+  const reset_at_end end_of_rows{whole_};
+  whole_.bind(1, number).bind(2, end);
+  int code = SQLITE_OK;
+  while ((code = whole_.step()) == SQLITE_ROW) {
+#ifndef SKEIN_BUG_WINDOW_START_UNCHECKED
+    if (!commit_at(whole_, old_))
+      continue;
+#endif
+    return std::optional{
+        whole_commit{{whole_.natural(0), whole_.natural(2)}, whole_.natural(3), whole_.time(1)}};
+  }
+  if (code != SQLITE_DONE)
+    return sqlite_error(db_.raw(), code, "reading commits");
+  return std::optional<whole_commit>{};
 }
 
 template <class Before>
-result<std::uint64_t> sqlite_identities::search(range among, Before is_before) {
-  while (among.first < among.end) {
-    const std::uint64_t middle = among.first + (among.end - among.first) / 2;
-    const reset_at_end end{place_};
-    if (place_.bind(1, middle).step() != SQLITE_ROW)
-      return damaged_store("commit " + std::to_string(middle) + " is missing");
-    (is_before(place_) ? among.first : among.end) = is_before(place_) ? middle + 1 : middle;
+result<sqlite_identities::place> sqlite_identities::search(range among, Before is_before) {
+  while (among.first.commit < among.end) {
+    const std::uint64_t middle = among.first.commit + (among.end - among.first.commit) / 2;
+    const auto found = next_whole(middle, among.end);
+    if (!found)
+      return found.error();
+    if (const auto& commit = *found; commit && is_before(*commit))
+      among.first = {commit->begin.commit + 1, commit->begin.event + commit->events};
+    else
+      among.end = middle;
   }
   return among.first;
 }
@@ -44,18 +67,14 @@ result<std::uint64_t> sqlite_identities::first_after(instant oldest) {
   auto all = commits();
   if (!all)
     return all.error();
-  if (all->first >= all->end)
-    return std::uint64_t{1};
-  const range within{std::clamp(searched_from_, all->first, all->end), all->end};
   // Times grow with the numbers.
-  const auto found = search(within, [&](statement& commit) { return commit.time(0) <= oldest; });
+  if (searched_from_.commit > all->first.commit && searched_from_.commit <= all->end)
+    all->first = searched_from_;
+  const auto found = search(*all, [&](const whole_commit& commit) { return commit.at <= oldest; });
   if (!found)
     return found.error();
   searched_from_ = *found;
-  const reset_at_end end{place_};
-  if (place_.bind(1, std::min(*found, all->end - 1)).step() != SQLITE_ROW)
-    return damaged_store("commit " + std::to_string(*found) + " is missing");
-  return place_.natural(1) + (*found == all->end ? place_.natural(2) : 0);
+  return found->event;
 }
 
 result<bucket_seal> sqlite_identities::read(std::uint64_t first, std::uint64_t last,
@@ -63,10 +82,11 @@ result<bucket_seal> sqlite_identities::read(std::uint64_t first, std::uint64_t l
   const auto all = commits();
   if (!all)
     return all.error();
-  const auto behind = search(*all, [&](statement& commit) { return commit.natural(1) <= first; });
+  const auto behind =
+      search(*all, [&](const whole_commit& commit) { return commit.begin.event <= first; });
   if (!behind)
     return behind.error();
-  std::uint64_t number = *behind > all->first ? *behind - 1 : *behind;
+  std::uint64_t number = behind->commit > all->first.commit ? behind->commit - 1 : behind->commit;
   const reset_at_end end{rows_};
   rows_.bind(1, number);
   int code = SQLITE_OK;
@@ -85,9 +105,11 @@ result<bucket_seal> sqlite_identities::read(std::uint64_t first, std::uint64_t l
       const identity_entry each = read_identity(commit->identities, i);
       into.insert(each.identity, each.content, sequence + i, from_ns(commit->at));
     }
-    if (sequence + events > last)
-      return bucket_seal{commit_no{number - 1},
-                         digest_of_bytes(rows_.blob(10)).value_or(hash128{})};
+    if (sequence + events <= last)
+      continue;
+    if (into.size() == 0 || into.first() != std::max(first, all->first.event))
+      return damaged_store("the identity of event " + std::to_string(first) + " is missing");
+    return bucket_seal{commit_no{number - 1}, digest_of_bytes(rows_.blob(10)).value_or(hash128{})};
   }
   return code == SQLITE_DONE
              ? damaged_store("the identity of event " + std::to_string(last) + " is missing")

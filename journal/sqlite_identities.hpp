@@ -5,6 +5,8 @@
 #include "journal/checked_rows.hpp"
 #include "journal/dedupe_buckets.hpp"
 
+#include <optional>
+
 namespace skein::journal {
 
 class sqlite_identities final : public identity_log {
@@ -20,21 +22,34 @@ class sqlite_identities final : public identity_log {
   result<bool> has(const bucket_seal& seal, std::uint64_t last) override;
 
  private:
-  /// Numbers of the commits that are kept: from first to before end.
+  /// Where a commit stands.
+  struct place {
+    std::uint64_t commit = 1;
+    std::uint64_t event = 1; // its first
+  };
+  struct whole_commit {
+    place begin;
+    std::uint64_t events = 0;
+    instant at = no_instant;
+  };
+  /// What retention has left: from the first commit to before `end`.
   struct range {
-    std::uint64_t first = 1;
+    place first;
     std::uint64_t end = 1;
   };
   result<range> commits();
   /// The first commit of the range for which `is_before` does not hold; it holds for none behind
-  /// that one.
+  /// that one. Only commits whose checksum holds are asked: an earlier place may be found if the
+  /// others are in the way, never a later one.
   template <class Before>
-  result<std::uint64_t> search(range among, Before is_before);
+  result<place> search(range among, Before is_before);
+  /// The next one from this number on, before `end`.
+  result<std::optional<whole_commit>> next_whole(std::uint64_t number, std::uint64_t end);
 
   database& db_;
   unchecked_rows old_;
-  std::uint64_t searched_from_ = 1; // no commit before it is within the window
-  statement last_, place_, rows_, seal_;
+  place searched_from_; // no commit before it is within the window
+  statement last_, whole_, rows_, seal_;
 };
 
 } // namespace skein::journal

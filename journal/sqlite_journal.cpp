@@ -1,5 +1,6 @@
 #include "journal/sqlite_journal.hpp"
 
+#include "journal/derived_table.hpp"
 #include "journal/sealed_tables.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
@@ -12,14 +13,6 @@ namespace skein::journal {
 
 namespace {
 
-/// Old identities that one upkeep sweeps out at most: some milliseconds.
-constexpr std::size_t sweep_per_upkeep = 65'536;
-
-/// A high-water mark is a sync of its own.
-constexpr std::chrono::seconds mark_every{1};
-/// A start replays the commits since then.
-constexpr std::chrono::seconds save_every{1};
-
 /// How far ahead of the judgement an operation's places in memory are asked for.
 constexpr std::size_t prefetch_ahead = 8;
 
@@ -29,7 +22,8 @@ sqlite_journal::sqlite_journal(sqlite_parts parts)
   : parts_{std::move(parts)}, lookups_{*parts_.writer,
                                        parts_.identity.hash,
                                        {parts_.options.store.range_events},
-                                       parts_.state->next_sequence()},
+                                       parts_.state->next_sequence(),
+                                       parts_.retention->kept().swept_to},
     pace_{parts_.options.retention_join_events}, agents_saved_{parts_.agents.size()},
     last_commit_{raw(parts_.last_commit)}, dedupe_{parts_.window->counted()} {}
 
@@ -158,9 +152,41 @@ result<void> sqlite_journal::write() {
   return {};
 }
 
+/// Damage to a table that can be made anew does not stop a commit.
+result<void> sqlite_journal::write_sealed() {
+  auto written = write_with_step();
+  if (written || !parts_.writer->met_unreadable())
+    return written;
+  const auto mended = mend_tables();
+  if (mended && *mended)
+    written = parts_.writer->write(sealed_);
+  if (written || !parts_.writer->met_unreadable())
+    return written;
+  return parts_.writer->stop(written.error().code, written.error());
+}
+
+/// Tables that a commit writes to, and that can be made anew; whether one of them had to be.
+result<bool> sqlite_journal::mend_tables() {
+  database& db = parts_.writer->db();
+  const auto has_timers = is_readable(db, timer_table);
+  const auto has_late = is_readable(db, late_table);
+  if (!has_timers || !has_late)
+    return !has_timers ? has_timers : has_late;
+  if (!*has_timers)
+    if (auto made = make_timers_anew(); !made)
+      return made.error();
+  if (!*has_late)
+    if (auto made = make_late_anew(); !made)
+      return made.error();
+  // The pending set has what the commit brings, which may be refused: once more when that is known.
+  if (!*has_timers)
+    timer_trouble_->store(errc::store_corrupt);
+  return !*has_timers || !*has_late;
+}
+
 /// With a step of retention if one is due. A commit is not refused for it: what held up the step is
 /// met again by that of the next upkeep, and told.
-result<void> sqlite_journal::write_sealed() {
+result<void> sqlite_journal::write_with_step() {
   const std::size_t events = parts_.state->staged().events.size();
   if (!drops_along_)
     return parts_.writer->write(sealed_);
@@ -286,166 +312,7 @@ result<ledger> sqlite_journal::deliveries_ledger() {
 result<std::unique_ptr<reader>> sqlite_journal::new_reader() {
   return open_sqlite_reader(
       journal_file(parts_.options.directory), parts_.options.vfs,
-      {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()});
-}
-
-result<bool> sqlite_journal::upkeep(instant now) {
-  SKEIN_CHECK(!closed_);
-  parts_.last_at = std::max(parts_.last_at, now);
-  const bool more = parts_.window->sweep(parts_.last_at, sweep_per_upkeep);
-  const auto removed = keep_window();
-  if (auto there = parts_.watch.check(); !there)
-    return parts_.writer->stop(there.error().code, there.error());
-  const bool is_idle = commits_at_upkeep_ == commits_;
-  commits_at_upkeep_ = commits_;
-  const auto saved = save_ranges(now, is_idle);
-  const auto marked = mark_high_water(now);
-  const auto dropped = drop_old(is_idle);
-  const auto indexed = keep_index();
-  parts_.writer->checkpoint(is_idle);
-  show_retention();
-  if (parts_.writer->stopped())
-    return parts_.writer->stopped_error();
-  if (const auto& moved = parts_.writer->checkpointed(); !moved)
-    return moved.error();
-  if (parts_.writer->is_held_up())
-    return error{errc::store_locked,
-                 "a reader of journal.db does not end its transaction, a long look-up of this node "
-                 "or another program; until it ends, the log grows with all that is written"};
-  for (const auto* each : {&marked, &removed, &saved})
-    if (!*each)
-      return each->error();
-  for (const auto* each : {&dropped, &indexed})
-    if (!*each)
-      return each->error();
-  if (!recovered_)
-    return more || *indexed; // what is pending is not known yet
-  const auto timers = timers_.step(*parts_.writer, parts_.state->pending(), parts_.last_at);
-  if (!timers)
-    return timers.error();
-  const bool unsaved = is_idle && !parts_.state->pending().changed_ranges().empty();
-  return more || *dropped || *indexed || *timers || unsaved;
-}
-
-/// Once a second, and when there is nothing else to do.
-result<void> sqlite_journal::save_ranges(instant now, bool is_idle) {
-  const bool is_due = is_idle || now >= saved_at_ + save_every || now < saved_at_;
-  if (!recovered_ || parts_.writer->stopped() || !is_due)
-    return {};
-  saved_at_ = now;
-  return parts_.ranges->save(*parts_.state, parts_.last_commit, parts_.options.range_save_bytes);
-}
-
-/// Commits stay that a start needs: those from the high-water mark on, those after the saved
-/// ranges, the last one.
-sqlite_retention::rule sqlite_journal::what_is_old() const {
-  const open_options& options = parts_.options.store;
-  sqlite_retention::rule how{.before = parts_.last_at - options.retention,
-                             .below = std::min({parts_.mark->mark().commit, parts_.last_commit,
-                                                commit_no{raw(parts_.ranges->upto()) + 1}})};
-  if (is_too_large_)
-    how.before = std::max(how.before, parts_.last_at - options.dedupe_window);
-#ifdef SKEIN_BUG_RETENTION_BELOW_WINDOW
-  how.before = std::max(how.before, parts_.last_at - options.dedupe_window / 2);
-#endif
-  return how;
-}
-
-/// A step of retention, unless those that go along with commits see to it.
-result<bool> sqlite_journal::drop_old(bool is_idle) {
-  if (!recovered_ || parts_.writer->stopped())
-    return false;
-  sqlite_retention& retention = *parts_.retention;
-  const auto bytes = retention.look_at_file();
-  if (!bytes)
-    return bytes.error();
-  is_too_large_ = bytes->used > parts_.options.store.retention_bytes;
-  if (std::exchange(has_dropped_along_, false) && !is_idle)
-    return false;
-  const sqlite_retention::rule how = what_is_old();
-  const auto due = retention.has_work(how);
-  if (!due || !*due) {
-    drops_along_ = due.ok();
-    return due;
-  }
-  const std::uint64_t from = retention.kept().swept_to;
-  const auto more = retention.step(how, parts_.state->pending(), {});
-  drops_along_ = more.ok();
-  if (more)
-    tell_dropped(from);
-  return more;
-}
-
-/// After a step that began at this event.
-void sqlite_journal::tell_dropped(std::uint64_t from) {
-  const std::uint64_t to = parts_.retention->kept().swept_to;
-  parts_.state->set_swept_to(to);
-  const pending_set& pending = parts_.state->pending();
-  for (std::uint64_t range = pending.range_of(from); range < pending.range_of(to); ++range)
-    ranges_gone_.insert(range);
-  if (pending.range_of(from) != pending.range_of(to))
-    parts_.notes.push_back("the events up to " +
-                           std::to_string(pending.range_of(to) * pending.range_events() - 1) +
-                           " are out of the retention time and gone, but for those that are "
-                           "pending or dead letters");
-}
-
-void sqlite_journal::show_retention() {
-  const sqlite_retention& kept = *parts_.retention;
-  const auto bytes = parts_.retention->look_at_file();
-  const std::scoped_lock hold{facts_mutex_};
-  retention_facts_.oldest = kept.oldest();
-  retention_facts_.next =
-      kept.oldest() == no_instant ? no_instant : kept.oldest() + parts_.options.store.retention;
-  retention_facts_.dropped_events = kept.kept().dropped.events.accepted;
-  retention_facts_.dropped_rows = kept.rows_dropped();
-  retention_facts_.longest_step = kept.longest_step();
-  retention_facts_.ranges = parts_.state->pending().ranges_held();
-  retention_facts_.bytes_max = parts_.options.store.retention_bytes;
-  if (bytes) {
-    retention_facts_.bytes_used = bytes->used;
-    retention_facts_.bytes_free = bytes->free;
-  }
-}
-
-engine::retention_facts sqlite_journal::retention() const {
-  const std::scoped_lock hold{facts_mutex_};
-  return retention_facts_;
-}
-
-/// A step of the index of look-ups: of ranges that are gone it goes, of those that closed it is
-/// made.
-result<bool> sqlite_journal::keep_index() {
-  if (parts_.writer->stopped())
-    return false;
-  if (ranges_gone_.empty())
-    return lookups_.step();
-  const auto more = lookups_.drop(*ranges_gone_.begin());
-  if (more && !*more)
-    ranges_gone_.erase(ranges_gone_.begin());
-  return more ? result<bool>{true} : more;
-}
-
-result<void> sqlite_journal::keep_window() {
-  auto kept = parts_.window->upkeep(parts_.last_at);
-  show_window();
-  if (!kept && !is_refusal(kept.error().code))
-    return parts_.writer->stop(errc::io_error, kept.error());
-  return kept;
-}
-
-/// In the upkeep, which comes after the answers of a commit: nobody waits for this sync.
-result<void> sqlite_journal::mark_high_water(instant now) {
-  // A clock that was set back does not hold it up.
-  const bool is_due = now >= marked_at_ + mark_every || now < marked_at_;
-  if (parts_.writer->stopped() || !is_due || parts_.mark->mark().commit == parts_.last_commit)
-    return {};
-  auto written = parts_.mark->write(parts_.last_commit, parts_.last_digest);
-  if (written)
-    marked_at_ = now;
-  else if (!is_refusal(written.error().code))
-    return parts_.writer->stop(errc::io_error, written.error());
-  return written;
+      {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()}, timer_trouble_);
 }
 
 result<void> sqlite_journal::close() {
@@ -456,7 +323,7 @@ result<void> sqlite_journal::close() {
     return there;
   if (recovered_)
     if (auto saved = parts_.ranges->save(*parts_.state, parts_.last_commit, saved_ranges::all);
-        !saved && !is_refusal(saved.error().code))
+        !saved && writer.stopped())
       return saved;
   // A turn that a stop in order ended did not crash: its start goes with it.
   auto marked = writer.transact([&] {
@@ -496,6 +363,7 @@ engine::io_counters sqlite_journal::counters() const {
   }
   all.dedupe_entries_max = parts_.options.store.dedupe_entries_max;
   all.wal_bytes = parts_.writer->log_bytes();
+  all.unreadable = unreadable_;
   return all;
 }
 

@@ -99,8 +99,16 @@ class sqlite_journal final : public engine, private past {
   result<void> save_ranges(instant now, bool is_idle);
   sqlite_retention::rule what_is_old() const;
   result<void> write_sealed();
+  result<void> write_with_step();
+  result<bool> mend_tables();
   result<void> write_and_drop(const step_budget& most, bool& along_failed);
   result<bool> drop_old(bool is_idle);
+  result<bool> drop_step();
+  result<bool> rest_from_dropping(const error& why);
+  result<bool> keep_timers();
+  result<void> make_timers_anew();
+  result<void> make_late_anew();
+  void tell_unreadable(const std::string& what, const error& why);
   void tell_dropped(std::uint64_t from);
   result<bool> keep_index();
   void show_retention();
@@ -114,10 +122,14 @@ class sqlite_journal final : public engine, private past {
   sealed_commit sealed_;
   lookup_index lookups_;
   retention_pace pace_;
-  bool drops_along_ = false;            // steps of retention go with the commits
-  bool has_dropped_along_ = false;      // since the last upkeep
-  bool is_too_large_ = false;           // at the last upkeep
-  std::set<std::uint64_t> ranges_gone_; // whose index is to go
+  bool drops_along_ = false;         // steps of retention go with the commits
+  bool has_dropped_along_ = false;   // since the last upkeep
+  bool is_too_large_ = false;        // at the last upkeep
+  instant drops_again_ = no_instant; // retention met trouble: no step before
+  std::set<std::string> told_;       // kinds of trouble with reading
+  /// What a reader met of the table of times: damage, or a failed read.
+  std::shared_ptr<std::atomic<errc>> timer_trouble_ =
+      std::make_shared<std::atomic<errc>>(errc::none);
   std::size_t agents_saved_;
   bool recovered_ = false;
   bool closed_ = false;
@@ -128,6 +140,7 @@ class sqlite_journal final : public engine, private past {
   retention_facts retention_facts_;
   std::atomic<std::uint64_t> last_commit_; // read by other threads
   std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<std::uint64_t> unreadable_ = 0; // reads of the writer's that failed or found damage
   mutable std::mutex dedupe_mutex_;
   dedupe_buckets::counts dedupe_; // guarded by dedupe_mutex_: read by other threads
 };

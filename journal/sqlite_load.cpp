@@ -5,6 +5,7 @@
 #include "journal/sqlite_journal.hpp"
 
 #include <algorithm>
+#include <sys/statvfs.h>
 #include <utility>
 
 namespace skein::journal {
@@ -64,6 +65,16 @@ result<void> load_last_commit(sqlite_parts& parts) {
   return {};
 }
 
+/// What this user may still take of the disk.
+std::function<std::optional<std::uint64_t>()> free_of(const std::string& directory) {
+  return [directory]() -> std::optional<std::uint64_t> {
+    struct statvfs found {};
+    if (::statvfs(directory.c_str(), &found) != 0)
+      return std::nullopt;
+    return std::uint64_t{found.f_bavail} * found.f_frsize;
+  };
+}
+
 dedupe_buckets::settings window_settings(sqlite_parts& parts) {
   const sqlite_options& options = parts.options;
   job_runner run = options.run;
@@ -81,7 +92,10 @@ dedupe_buckets::settings window_settings(sqlite_parts& parts) {
                     .directory = options.directory + "/dedupe",
                     .store_id = parts.identity.store_id,
                     .size = options.dedupe_bucket},
-          .run = std::move(run)};
+          .run = std::move(run),
+          .reserve = options.store.disk_reserve,
+          .free = options.vfs.empty() ? free_of(options.directory)
+                                      : std::function<std::optional<std::uint64_t>()>{}};
 }
 
 } // namespace
@@ -104,8 +118,8 @@ result<void> load_state(sqlite_parts& parts) {
   if (!kept)
     return kept.error();
   parts.state->set_swept_to(kept->swept_to);
-  parts.retention =
-      std::make_unique<sqlite_retention>(*parts.writer, std::move(*kept), parts.options.clock);
+  parts.retention = std::make_unique<sqlite_retention>(*parts.writer, parts.old, std::move(*kept),
+                                                       parts.options.clock);
   if (auto ready = parts.retention->prepare(); !ready)
     return ready;
   parts.last_at = parts.options.store.now;

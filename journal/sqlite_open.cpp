@@ -7,6 +7,7 @@
 // disk.
 #include "journal/clock_check.hpp"
 #include "journal/migrations/migrations.hpp"
+#include "journal/new_place.hpp"
 #include "journal/sealed_tables.hpp"
 #include "journal/sqlite_chain.hpp"
 #include "journal/sqlite_file.hpp"
@@ -251,6 +252,10 @@ result<sqlite_parts> open_parts(const sqlite_options& options) {
 #ifndef SKEIN_BUG_SWAP_NOT_ENDED_AT_START
   if (auto whole = finish_swap(options.directory); !whole) // of a repair that was stopped
     return whole.error();
+#endif
+#ifndef SKEIN_BUG_START_IN_UNFINISHED
+  if (auto finished = clear_finished(options.directory); !finished)
+    return finished.error();
 #endif
   parts.guard = std::make_unique<guarded_vfs>(options.vfs);
   if (parts.guard->name().empty())

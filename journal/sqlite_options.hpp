@@ -32,8 +32,8 @@ struct sqlite_options {
   std::optional<store_identity> identity{};
 };
 
-/// Errors: store_locked, store_unsafe, store_mismatch, store_version, store_corrupt, disk_full,
-/// io_error, invalid_argument.
+/// Errors: store_locked, store_unsafe, store_unfinished, store_mismatch, store_version,
+/// store_corrupt, disk_full, io_error, invalid_argument.
 result<std::unique_ptr<engine>> open_sqlite(const sqlite_options& options);
 
 } // namespace skein::journal

@@ -37,7 +37,10 @@ class range_load {
  private:
   void note(std::string what) { parts_.notes.push_back(std::move(what)); }
 
-  bool is_balanced() const { return state_.counted().events.balanced(); }
+  bool is_balanced() const {
+    const ledgers counted = state_.counted();
+    return counted.events.balanced() && counted.deliveries.balanced();
+  }
 
   /// Whether the range is known for a time before this commit.
   bool is_before(std::uint64_t range, std::int64_t commit) const {
@@ -120,7 +123,8 @@ class range_load {
     if (live != 0)
       state_.pending().add(id, static_cast<pending_set::mask>(live),
                            pending_mark::tag_of(state_.routes().code_of(*deliveries),
-                                                is_delayed(event.due, from_ns(event.at))));
+                                                is_delayed(event.due, from_ns(event.at)),
+                                                event.expires != no_instant));
     return {};
   }
 

@@ -70,8 +70,8 @@ bool matches(const dead_filter& filter, const event_record& record) {
 
 class sqlite_reader final : public reader {
  public:
-  sqlite_reader(database db, lookup_view lookups)
-    : db_{std::move(db)}, lookups_{std::move(lookups)} {}
+  sqlite_reader(database db, lookup_view lookups, std::shared_ptr<std::atomic<errc>> timer_trouble)
+    : db_{std::move(db)}, lookups_{std::move(lookups)}, timer_trouble_{std::move(timer_trouble)} {}
 
   result<void> prepare();
 
@@ -116,8 +116,10 @@ class sqlite_reader final : public reader {
   lookup_view lookups_;
   lookup_statements search_;
   pending_rows pending_;
+  unread_pending unread_;
   pending_statements pending_marks_;
   timer_reader timers_;
+  std::shared_ptr<std::atomic<errc>> timer_trouble_; // null: nobody makes them anew
   unchecked_rows old_;
 };
 
@@ -268,14 +270,35 @@ sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
   if (auto begun = begin(); !begun)
     return begun.error();
   const end_of_read last{commit_};
-  return pending_.read(sequences, old_);
+  auto found = pending_.read(sequences, old_);
+  if (!found)
+    return found.error();
+  if (found->unread.empty())
+    return std::move(found->rows);
+  const auto end =
+      db_.number("SELECT first_event + events FROM commits ORDER BY no DESC LIMIT 1", 1);
+  if (!end)
+    return end.error();
+  std::erase_if(found->unread, [end = static_cast<std::uint64_t>(*end)](const unread_event& each) {
+    return each.sequence >= end; // somebody asked for what never was
+  });
+  if (found->unread.empty())
+    return std::move(found->rows);
+  pending_view view{pending_marks_, lookups_.layout.range_events, std::nullopt};
+  saved_in_view saved{view, old_};
+  if (auto told = unread_.resolve(found->unread, saved, found->rows); !told)
+    return told.error();
+  return std::move(found->rows);
 }
 
 result<timer_page> sqlite_reader::timers(const timer_query& which) {
   if (auto begun = begin(); !begun)
     return begun.error();
   const end_of_read last{commit_};
-  return timers_.read(which);
+  auto found = timers_.read(which);
+  if (!found && timer_trouble_ && is_unreadable(found.error().code))
+    timer_trouble_->store(found.error().code);
+  return found;
 }
 
 result<event_bounds> sqlite_reader::bounds_of(std::uint64_t before) {
@@ -491,12 +514,14 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
 
 } // namespace
 
-result<std::unique_ptr<reader>> open_sqlite_reader(const std::string& file, const std::string& vfs,
-                                                   lookup_view lookups) {
+result<std::unique_ptr<reader>>
+open_sqlite_reader(const std::string& file, const std::string& vfs, lookup_view lookups,
+                   std::shared_ptr<std::atomic<errc>> timer_trouble) {
   auto db = database::open(file, {.write = false, .vfs = vfs});
   if (!db)
     return db.error();
-  auto made = std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups));
+  auto made =
+      std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups), std::move(timer_trouble));
   if (auto ready = made->prepare(); !ready)
     return ready.error();
   return std::unique_ptr<reader>{std::move(made)};

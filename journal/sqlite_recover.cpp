@@ -40,14 +40,13 @@ result<void> count_crashes(sqlite_parts& parts) {
 }
 
 result<void> load_starts(sqlite_parts& parts) {
-  auto query = parts.writer->db().prepare("SELECT s.id, s.mark, s.crashes, e.shard FROM start s "
-                                          "JOIN event e ON e.no = s.id / 16");
+  auto query = parts.writer->db().prepare("SELECT id, mark, crashes FROM start");
   if (!query)
     return query.error();
   int code = SQLITE_OK;
   while ((code = query->step()) == SQLITE_ROW) {
     const std::uint64_t id = query->natural(0);
-    const shard_id shard{static_cast<std::uint32_t>(query->integer(3))};
+    const shard_id shard{parts.state->pending().at(id / 16).shard};
     parts.state->set_start({{shard, id / 16}, static_cast<std::uint8_t>(id % 16)},
                            {static_cast<start_mark>(query->integer(1)),
                             static_cast<std::uint32_t>(query->integer(2))});
@@ -120,8 +119,19 @@ class lane_order {
     return row ? result<void>{} : row.error();
   }
 
-  /// The event's due time; its list of deliveries goes into `into`.
+  /// The event's due time; its list of deliveries goes into `into`. If the row cannot be read the
+  /// event is told all the same, as far as the pending set knows it: whoever reads it then ends it.
   result<instant> read_row(std::uint64_t sequence, pending_event& into) {
+    const delivery_list* route =
+        parts_.state->routes().find(parts_.state->pending().at(sequence).route());
+    auto due = read_due(sequence, into);
+    if (due || due.error().code != errc::store_corrupt || route == nullptr)
+      return due;
+    into.deliveries = *route;
+    return no_instant;
+  }
+
+  result<instant> read_due(std::uint64_t sequence, pending_event& into) {
     const reset_at_end end{by_number_};
     const int code = by_number_.bind(1, sequence).step();
     if (code != SQLITE_ROW && code != SQLITE_DONE)
@@ -222,7 +232,7 @@ class lane_order {
 } // namespace
 
 result<void> load_pending(sqlite_parts& parts, const teller& each) {
-  for (const auto step : {count_crashes, load_starts, load_ranges})
+  for (const auto step : {count_crashes, load_ranges, load_starts})
     if (auto done = step(parts); !done)
       return done;
   return lane_order{parts, each}.run();

@@ -43,8 +43,10 @@ struct repair_report {
   std::vector<lost_range> commits_lost{}; // rows alone: what they held is named below
   std::vector<lost_event> events_lost{};
   std::vector<lost_outcome> outcomes_lost{};
-  /// Pending, but their ends may have been on a page that is lost.
+  /// Pending, but their ends may have been on a page or in a row that is lost.
   std::vector<delivery_id> outcomes_uncertain{};
+  /// Dead letters of which that alone is known. They stay dead.
+  std::vector<delivery_id> dead_without_error{};
   std::vector<std::pair<delivery_id, std::uint32_t>> attempts_lost{};
   struct state_name {
     agent_no agent{};
@@ -53,7 +55,8 @@ struct repair_report {
   std::vector<state_name> states_lost{};      // damaged
   std::vector<state_name> states_uncertain{}; // may be older than they were
   /// What was below the oldest commit, as retention left it: where that is, is lost (it begins now
-  /// with the oldest commit that can be read); pages of it are lost, nobody knows with what.
+  /// with the oldest commit that can be read); pages or rows of it are lost, nobody knows with
+  /// what.
   bool beginning_unknown = false;
   bool old_events_unknown = false;
   bool states_unknown = false;         // pages of states are lost: nobody knows which
@@ -71,9 +74,10 @@ struct repair_report {
   bool is_needed() const noexcept { return !problems.empty(); }
   bool loses_nothing() const noexcept {
     return !commits_gone && events_lost.empty() && outcomes_lost.empty() &&
-           outcomes_uncertain.empty() && attempts_lost.empty() && states_lost.empty() &&
-           states_uncertain.empty() && !states_unknown && !attempts_unknown && !crashes_unknown &&
-           agents_lost.empty() && !beginning_unknown && !old_events_unknown;
+           outcomes_uncertain.empty() && dead_without_error.empty() && attempts_lost.empty() &&
+           states_lost.empty() && states_uncertain.empty() && !states_unknown &&
+           !attempts_unknown && !crashes_unknown && agents_lost.empty() && !beginning_unknown &&
+           !old_events_unknown;
   }
 };
 

@@ -1,7 +1,7 @@
 #include "journal/sqlite_retention.hpp"
 
 #include "journal/chain.hpp"
-#include "journal/checked_rows.hpp"
+#include "journal/rows_by_delivery.hpp"
 #include "protocol/check.hpp"
 
 #include <algorithm>
@@ -45,40 +45,78 @@ class sqlite_retention::dropping {
 
  private:
   bool is_changed() const { return commits_ != 0 || events_ != 0 || done.rows != 0; }
-  bool is_time_up() const { return of_.clock_() - began_ >= most_.time; }
+  bool is_time_up() const {
+#ifdef SKEIN_BUG_RETENTION_WITHOUT_CLOCK
+    return false;
+#endif
+    return of_.clock_() - began_ >= most_.time;
+  }
 
   /// The oldest of them, up to the first that must stay; none while there is enough to sweep.
   result<void> drop_commits() {
-    kept_part& kept = done.kept;
-    statement& all = of_.commits_;
-    const reset_at_end end{all};
-    all.bind(1, raw(kept.first_commit));
-    std::uint64_t events = of_.is_waiting_ ? 0 : kept.first_event - kept.swept_to;
-    int code = SQLITE_OK;
-    while ((code = all.step()) == SQLITE_ROW) {
-      done.oldest = all.time(1);
-      const bool goes = done.oldest <= how_.before && all.natural(0) < raw(how_.below);
-      if (!goes || events >= most_.events || commits_ >= most_.events) {
-        done.more = done.more || goes;
-        break;
+    std::uint64_t events = of_.is_waiting_ ? 0 : done.kept.first_event - done.kept.swept_to;
+    while (true) {
+      const auto more = drop_stride_of_commits(events);
+      if (!more || !*more)
+        return more ? result<void>{} : more.error();
+      if (is_time_up()) {
+        done.more = true;
+        return {};
       }
-      // Commits from before the chain have no digest; it begins after them.
-      kept.before = digest_of_bytes(all.blob(4)).value_or(kept.before);
-      kept.first_commit = commit_no{all.natural(0) + 1};
-      kept.first_event = all.natural(2) + all.natural(3);
-      events += 1 + all.natural(3);
-      ++commits_;
     }
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-      return failed(all, code);
-    all.reset();
-    if (commits_ == 0)
-      return {};
-    auto dropped = run(of_.drop_commits_.bind(1, raw(kept.first_commit)));
+  }
+
+  /// So many that what they hold is not more than a look at the clock may be apart from the next.
+  /// `events`: how many are to be swept already. True if more of them may go.
+  result<bool> drop_stride_of_commits(std::uint64_t& events) {
+    kept_part& kept = done.kept;
+    const commit_no from = kept.first_commit;
+    statement& all = of_.commits_;
+    bool has_more = false;
+    {
+      const reset_at_end end{all};
+      all.bind(1, raw(from));
+      std::size_t bytes = 0;
+      int code = SQLITE_OK;
+      while ((code = all.step()) == SQLITE_ROW) {
+        done.oldest = all.time(1);
+        const bool goes = done.oldest <= how_.before && all.natural(0) < raw(how_.below);
+        const bool is_enough = events >= most_.events || commits_ >= most_.events;
+        has_more = goes && !is_enough && bytes >= limits::retention_commit_bytes;
+        done.more = done.more || (goes && is_enough);
+        if (!goes || is_enough || has_more)
+          break;
+        kept.first_commit = commit_no{all.natural(0) + 1};
+        kept.first_event = all.natural(2) + all.natural(3);
+        events += 1 + all.natural(3);
+        bytes += bytes_of_small_commit + all.natural(4);
+        ++commits_;
+      }
+      if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return failed(all, code);
+    }
+    if (kept.first_commit == from)
+      return false;
+    auto dropped = keep_digest();
+    if (dropped)
+      dropped = run(of_.drop_commits_.bind(1, raw(kept.first_commit)));
 #ifdef SKEIN_BUG_CHAIN_START_NOT_MOVED
     kept.first_commit = of_.kept_.first_commit;
+    has_more = false;
 #endif
-    return dropped;
+    return dropped ? result<bool>{has_more} : dropped.error();
+  }
+
+  /// Of the last commit that goes. It stands behind all else in its row, so of the others it is not
+  /// read. Commits from before the chain have none; it begins after them.
+  result<void> keep_digest() {
+    kept_part& kept = done.kept;
+    const reset_at_end end{of_.digest_};
+    const int code = of_.digest_.bind(1, raw(kept.first_commit) - 1).step();
+    if (code != SQLITE_ROW)
+      return failed(of_.digest_, code);
+    kept.before = digest_of_bytes(of_.digest_.blob(0)).value_or(kept.before);
+    return {};
   }
 
   /// The next events before the oldest commit that is kept, stride by stride.
@@ -95,10 +133,8 @@ class sqlite_retention::dropping {
       if (auto swept = sweep_stride(end); !swept)
         return swept;
       of_.stride_.took(of_.clock_() - began);
-#ifndef SKEIN_BUG_RETENTION_WITHOUT_CLOCK
       if (is_time_up())
         break;
-#endif
     }
     done.more = done.more || done.kept.swept_to < done.kept.first_event;
     return {};
@@ -107,12 +143,20 @@ class sqlite_retention::dropping {
   result<void> sweep_stride(std::uint64_t end) {
     const std::uint64_t from = done.kept.swept_to;
     std::uint64_t to = std::min<std::uint64_t>(end, from + of_.stride_.events());
+    for (const stride& each : of_.passed_by_) {
+      if (from >= each.from && from < each.to)
+        return pass_by(std::min(end, each.to));
+      if (from < each.from)
+        to = std::min(to, each.from);
+    }
+    of_.under_way_ = {from, to};
     if (auto bounded = bound_by_size(from, to); !bounded)
       return bounded;
     outcome_cursor outcomes{of_.outcomes_, from, to};
+    rows_by_delivery dead{of_.dead_.bind(1, from * 16).bind(2, to * 16)};
     std::uint64_t run_from = from;
     for (std::uint64_t sequence = from; sequence < to; ++sequence) {
-      const auto judged = judge(sequence, outcomes);
+      const auto judged = judge(sequence, outcomes, dead);
       if (!judged)
         return judged.error();
       done.is_waiting = *judged == fate::is_soon_over;
@@ -126,9 +170,16 @@ class sqlite_retention::dropping {
         return dropped;
       run_from = sequence + 1;
     }
+    if (auto whole = dead.check(); !whole)
+      return whole;
     if (auto dropped = drop(run_from, to); !dropped)
       return dropped;
-    events_ += to - from;
+    of_.under_way_ = {};
+    return pass_by(to);
+  }
+
+  result<void> pass_by(std::uint64_t to) {
+    events_ += to - done.kept.swept_to;
     done.kept.swept_to = to;
     return {};
   }
@@ -168,36 +219,53 @@ class sqlite_retention::dropping {
     std::size_t deliveries = 0;
     instant at = no_instant;
     bool dead = false;
+    std::optional<error> damage;
   };
-  result<ending> read_end(std::uint64_t sequence, outcome_cursor& from) {
+  result<ending> read_end(std::uint64_t sequence, outcome_cursor& from, rows_by_delivery& dead) {
     ending found;
+    std::uint32_t dead_by_outcome = 0;
+    std::uint32_t dead_by_table = 0;
     for (; from.code == SQLITE_ROW && from.rows.natural(0) / 16 <= sequence;
          from.code = from.rows.step()) {
-      from.bytes += from.rows.natural(3);
       if (from.rows.natural(0) / 16 < sequence || found.deliveries == found.states.size())
         continue;
-      const auto state = static_cast<delivery_state>(from.rows.integer(1));
+      const auto outcome = outcome_at(from.rows, of_.old_);
+      if (!outcome) {
+        found.damage = outcome.error();
+        continue;
+      }
+      from.bytes += outcome->reply.size();
+      const auto state = static_cast<delivery_state>(outcome->state);
       if (!is_terminal(state))
-        return damaged_store("an outcome of event " + std::to_string(sequence) + " is damaged");
+        found.damage =
+            damaged_store("an outcome of event " + std::to_string(sequence) + " is damaged");
       found.states[found.deliveries++] = state;
-      found.at = std::max(found.at, from.rows.time(2));
+      found.at = std::max(found.at, from_ns(outcome->at));
       found.dead = found.dead || state == delivery_state::dead;
+      dead_by_outcome |= (state == delivery_state::dead ? 1u : 0u) << outcome->id % 16;
     }
     if (from.code != SQLITE_ROW && from.code != SQLITE_DONE)
       return failed(from.rows, from.code);
+    for (std::uint32_t i = 0; i < limits::deliveries_per_event_max; ++i)
+      dead_by_table |= (dead.is_at(static_cast<std::int64_t>(sequence * 16 + i)) ? 1u : 0u) << i;
+    if (!found.damage && dead_by_outcome != dead_by_table)
+      found.damage = damaged_store("the dead letters of event " + std::to_string(sequence) +
+                                   " do not fit its outcomes");
     return found;
   }
 
   enum class fate : std::uint8_t { goes, stays, is_soon_over };
   /// One that only goes later is remembered, unless the sweep can wait for it.
-  result<fate> judge(std::uint64_t sequence, outcome_cursor& outcomes) {
-    const auto end = read_end(sequence, outcomes);
+  result<fate> judge(std::uint64_t sequence, outcome_cursor& outcomes, rows_by_delivery& dead) {
+    const auto end = read_end(sequence, outcomes, dead);
     if (!end)
       return end.error();
 #ifndef SKEIN_BUG_RETENTION_DROPS_PENDING
     if (pending_.at(sequence).live != 0)
       return fate::stays;
 #endif
+    if (is_damaged(*end))
+      return fate::stays;
 #ifndef SKEIN_BUG_RETENTION_DROPS_DEAD
     if (end->dead)
       return fate::stays;
@@ -213,6 +281,16 @@ class sqlite_retention::dropping {
 #endif
     count(*end);
     return fate::goes;
+  }
+
+  /// Nothing is known of it for certain, so that it stays.
+  bool is_damaged(const ending& end) {
+#ifdef SKEIN_BUG_RETENTION_BELIEVES_DAMAGE
+    return false;
+#endif
+    if (end.damage)
+      done.damage.push_back(*end.damage);
+    return end.damage.has_value();
   }
 
   void count(const ending& end) {
@@ -268,16 +346,20 @@ class sqlite_retention::dropping {
     if (auto dropped = run(of_.drop_late_.bind(1, ended).bind(2, sequence)); !dropped)
       return dropped;
     outcome_cursor outcomes{of_.outcomes_, sequence, sequence + 1};
-    const auto end = read_end(sequence, outcomes);
+    rows_by_delivery dead{of_.dead_.bind(1, sequence * 16).bind(2, (sequence + 1) * 16)};
+    const auto end = read_end(sequence, outcomes, dead);
     if (!end)
       return end.error();
-    if (end->dead || pending_.at(sequence).live != 0)
+    if (auto whole = dead.check(); !whole)
+      return whole;
+    if (pending_.at(sequence).live != 0 || is_damaged(*end) || end->dead)
       return {};
     count(*end);
     return drop(sequence, sequence + 1);
   }
 
   static constexpr std::size_t late_max = limits::retention_step_events / 4;
+  static constexpr std::size_t bytes_of_small_commit = 256;
 
   sqlite_retention& of_;
   const rule& how_;
@@ -293,17 +375,21 @@ class sqlite_retention::dropping {
 
 result<void> sqlite_retention::prepare() {
   if (auto prepared = writer_.db().prepare_all(
-          {{&commits_, "SELECT no, at, first_event, events, digest FROM commits WHERE no >= ? "
-                       "ORDER BY no"},
+          {{&commits_,
+            "SELECT no, at, first_event, events, length(identities) + length(outcomes) + "
+            "coalesce(length(changes), 0) "
+            "FROM commits WHERE no >= ? ORDER BY no"},
+           {&digest_, "SELECT digest FROM commits WHERE no = ?"},
            {&drop_commits_, "DELETE FROM commits WHERE no < ?"},
            {&sizes_, "SELECT no, length(body) FROM event WHERE no >= ? AND no < ? AND "
                      "length(body) > ? ORDER BY no"},
-           {&outcomes_, "SELECT id, state, at, length(reply) FROM outcome WHERE id >= ? AND id < ? "
-                        "ORDER BY id"},
+           {&outcomes_,
+            "SELECT " SKEIN_OUTCOME_COLUMNS " FROM outcome WHERE id >= ? AND id < ? ORDER BY id"},
+           {&dead_, "SELECT id FROM dead WHERE id >= ? AND id < ? ORDER BY id"},
            {&drop_events_, "DELETE FROM event WHERE no >= ? AND no < ?"},
            {&drop_outcomes_, "DELETE FROM outcome WHERE id >= ? AND id < ?"},
            {&drop_attempts_, "DELETE FROM attempt WHERE id >= ? AND id < ?"},
-           {&add_late_, "INSERT INTO late VALUES (?, ?)"},
+           {&add_late_, "INSERT OR IGNORE INTO late VALUES (?, ?)"},
            {&late_, "SELECT ended, no FROM late WHERE ended < ? ORDER BY ended, no LIMIT ?"},
            {&drop_late_, "DELETE FROM late WHERE ended = ? AND no = ?"},
            {&pages_, "PRAGMA page_count"},
@@ -343,15 +429,20 @@ result<bool> sqlite_retention::has_work(const rule& how) {
 
 result<bool> sqlite_retention::step(const rule& how, const pending_set& pending,
                                     const step_budget& most) {
-  auto done = writer_.transact([&] { return drop_along(how, pending, most); });
-  if (!done)
-    return done.error();
-  return keep();
+  auto done = writer_.try_transact([&] { return drop_along(how, pending, most); });
+  if (done)
+    return keep();
+  // What a disk does not give now it may give later; damage stays.
+  passes_by_ = done.error().code == errc::store_corrupt && under_way_.from < under_way_.to;
+  if (passes_by_)
+    passed_by_.push_back(under_way_);
+  return done.error();
 }
 
 result<void> sqlite_retention::drop_along(const rule& how, const pending_set& pending,
                                           const step_budget& most) {
   along_.reset();
+  under_way_ = {};
   dropping one{*this, how, pending, most};
   if (auto done = one.run_all(); !done)
     return done;
@@ -363,9 +454,11 @@ bool sqlite_retention::keep() {
   SKEIN_CHECK(along_);
   const changes made = *std::exchange(along_, std::nullopt);
   kept_ = made.kept;
+  std::erase_if(passed_by_, [this](const stride& each) { return each.to <= kept_.swept_to; });
   oldest_ = made.oldest;
   is_waiting_ = made.is_waiting;
   rows_ += made.rows;
+  damage_.insert(damage_.end(), made.damage.begin(), made.damage.end());
   return made.more;
 }
 

@@ -2,8 +2,14 @@
 // order, then the events before the oldest one that is kept, in order too. Pending events and dead
 // letters stay where they are. What is gone by a step, and what is left, is one transaction
 // (kept_part.hpp).
+//
+// Nothing goes by what cannot be believed: the outcomes of an event are held against their
+// checksums and against the table `dead` before it is dropped. One that does not fit stays, for
+// good, and is told. What SQLite cannot read rolls a step back without stopping the writer, and the
+// sweep passes the stride by.
 #pragma once
 
+#include "journal/checked_rows.hpp"
 #include "journal/kept_part.hpp"
 #include "journal/pending_set.hpp"
 #include "journal/retention_pace.hpp"
@@ -13,6 +19,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace skein::journal {
@@ -20,8 +27,9 @@ namespace skein::journal {
 class sqlite_retention {
  public:
   /// `clock` goes steadily.
-  sqlite_retention(sqlite_writer& writer, kept_part kept, std::function<duration()> clock)
-    : writer_{writer}, kept_{std::move(kept)}, clock_{std::move(clock)} {}
+  sqlite_retention(sqlite_writer& writer, const unchecked_rows& old, kept_part kept,
+                   std::function<duration()> clock)
+    : writer_{writer}, old_{old}, kept_{std::move(kept)}, clock_{std::move(clock)} {}
 
   result<void> prepare();
 
@@ -34,13 +42,19 @@ class sqlite_retention {
   };
   /// Whether a step would drop anything.
   result<bool> has_work(const rule& how);
-  /// Drops so much of what may go, in a transaction of its own. True if there may be more.
+  /// Drops so much of what may go, in a transaction of its own. True if there may be more. After an
+  /// error for which is_unreadable() holds the next step may do better.
   result<bool> step(const rule& how, const pending_set& pending, const step_budget& most);
 
   /// The same inside of another transaction. It counts from keep() on, when it is on disk.
   result<void> drop_along(const rule& how, const pending_set& pending, const step_budget& most);
   /// True if there may be more.
   bool keep();
+
+  /// The last step failed for damage that the next one will pass by.
+  bool passes_by() const noexcept { return passes_by_; }
+  /// What was found damaged, and stays, since this was asked last.
+  std::vector<error> take_damage() { return std::exchange(damage_, {}); }
 
   const kept_part& kept() const noexcept { return kept_; }
   /// When the oldest commit that is kept was made; no_instant without commits.
@@ -65,21 +79,32 @@ class sqlite_retention {
     std::uint64_t rows = 0;
     bool more = false;
     bool is_waiting = false; // for an event that may go soon
+    std::vector<error> damage{};
+  };
+  /// Events [from, to).
+  struct stride {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
   };
 
   result<void> find_oldest();
 
   sqlite_writer& writer_;
+  unchecked_rows old_;
   kept_part kept_;
   instant oldest_ = no_instant;
   std::function<duration()> clock_;
   std::optional<changes> along_; // until keep()
   retention_stride stride_;
   bool is_waiting_ = false;
+  stride under_way_;              // of the sweep
+  std::vector<stride> passed_by_; // what SQLite cannot read of it
+  bool passes_by_ = false;
+  std::vector<error> damage_;
   std::uint64_t rows_ = 0;
   duration longest_{};
-  statement commits_, drop_commits_, sizes_, outcomes_, drop_events_, drop_outcomes_,
-      drop_attempts_, add_late_, late_, drop_late_, pages_, free_pages_;
+  statement commits_, digest_, drop_commits_, sizes_, outcomes_, dead_, drop_events_,
+      drop_outcomes_, drop_attempts_, add_late_, late_, drop_late_, pages_, free_pages_;
   std::uint64_t page_bytes_ = 0;
 };
 

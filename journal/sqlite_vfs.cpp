@@ -23,6 +23,7 @@ struct guarded_file {
   static int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at);
   static int truncate(sqlite3_file* file, sqlite3_int64 size);
   static int sync(sqlite3_file* file, int flags);
+  static int shm_map(sqlite3_file* file, int region, int size, int extend, void volatile** out);
 };
 
 namespace {
@@ -47,8 +48,10 @@ int guarded_file::read(sqlite3_file* file, void* to, int size, sqlite3_int64 at)
 
 int guarded_file::write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at) {
   guarded_file& mine = of(file);
-  if (mine.guard->shut_)
+  if (mine.guard->shut_) {
+    mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
     return SQLITE_IOERR_WRITE;
+  }
   errno = 0;
   const int code = mine.real->pMethods->xWrite(mine.real, bytes, size, at);
   if (code == SQLITE_OK) {
@@ -57,7 +60,10 @@ int guarded_file::write(sqlite3_file* file, const void* bytes, int size, sqlite3
   }
   mine.guard->errno_ = errno;
   // SQLite knows ENOSPC only; a quota that is used up and a limit of the file's size are the same.
-  return errno == EDQUOT || errno == EFBIG ? SQLITE_FULL : code;
+  if (errno == EDQUOT || errno == EFBIG || (code & 0xff) == SQLITE_FULL)
+    return SQLITE_FULL;
+  mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
+  return code;
 }
 
 int guarded_file::truncate(sqlite3_file* file, sqlite3_int64 size) {
@@ -66,8 +72,10 @@ int guarded_file::truncate(sqlite3_file* file, sqlite3_int64 size) {
     return SQLITE_IOERR_TRUNCATE;
   errno = 0;
   const int code = mine.real->pMethods->xTruncate(mine.real, size);
-  if (code != SQLITE_OK)
+  if (code != SQLITE_OK) {
     mine.guard->errno_ = errno;
+    mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
+  }
   return code;
 }
 
@@ -84,9 +92,20 @@ int guarded_file::sync(sqlite3_file* file, int flags) {
   mine.guard->syncs_.fetch_add(1, std::memory_order_relaxed);
   if (code != SQLITE_OK) {
     mine.guard->errno_ = errno;
+    mine.guard->failed_writes_.fetch_add(1, std::memory_order_relaxed);
     mine.guard->sync_failed_ = true;
     mine.guard->shut();
   }
+  return code;
+}
+
+int guarded_file::shm_map(sqlite3_file* file, int region, int size, int extend,
+                          void volatile** out) {
+  guarded_file& mine = of(file);
+  errno = 0;
+  const int code = mine.real->pMethods->xShmMap(mine.real, region, size, extend, out);
+  if (code != SQLITE_OK && errno != 0)
+    mine.guard->errno_ = errno;
   return code;
 }
 
@@ -110,9 +129,6 @@ int control(file* f, int what, void* with) {
 }
 int sector_size(file* f) { return real_of(f)->pMethods->xSectorSize(real_of(f)); }
 int traits(file* f) { return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f)); }
-int shm_map(file* f, int page, int size, int extend, void volatile** out) {
-  return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, out);
-}
 int shm_lock(file* f, int offset, int count, int flags) {
   return real_of(f)->pMethods->xShmLock(real_of(f), offset, count, flags);
 }
@@ -133,7 +149,7 @@ constexpr sqlite3_io_methods methods{2,
                                      control,
                                      sector_size,
                                      traits,
-                                     shm_map,
+                                     guarded_file::shm_map,
                                      shm_lock,
                                      shm_barrier,
                                      shm_unmap,
@@ -189,6 +205,27 @@ int last_errno_of(sqlite3* db) {
   const int code = sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
   const bool guarded = code == SQLITE_OK && vfs != nullptr && vfs->xOpen == guarded_file::open;
   return guarded ? static_cast<guarded_vfs*>(vfs->pAppData)->last_errno() : 0;
+}
+
+int make_log_index(sqlite3* db, std::uint64_t& frames) {
+  // As the format of the index has it: the first region begins with a header.
+  constexpr int region_bytes = 32'768;
+  constexpr std::uint64_t region_frames = 4'096;
+  constexpr std::uint64_t header_frames = 34;
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+      file->pMethods == nullptr)
+    return EIO;
+  void volatile* unused = nullptr;
+  const auto last = static_cast<int>((frames + header_frames - 1) / region_frames);
+  // One after the other: each becomes as large as it has to be, and stays.
+  for (int region = 0; region <= last; ++region) {
+    errno = 0;
+    if (file->pMethods->xShmMap(file, region, region_bytes, 1, &unused) != SQLITE_OK)
+      return errno != 0 ? errno : EIO;
+  }
+  frames = (static_cast<std::uint64_t>(last) + 1) * region_frames - header_frames;
+  return 0;
 }
 
 guarded_vfs::guarded_vfs(const std::string& base)

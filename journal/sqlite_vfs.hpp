@@ -19,6 +19,14 @@ namespace skein::journal {
 /// else 0.
 int last_errno_of(sqlite3* db);
 
+/// Makes the index of the log, which SQLite keeps in the -shm file, so large that it has room for
+/// `frames`, which is then how many there is room for: whole regions. 0, or the errno of what
+/// failed: then there is room for what there was before.
+///
+/// By itself SQLite makes it larger when a commit is in the log and synced, and what fails there
+/// leaves a commit that nobody knows of until the next start.
+int make_log_index(sqlite3* db, std::uint64_t& frames);
+
 class guarded_vfs {
  public:
   /// On top of this VFS; empty = the system's. Files opened through it must be closed before it
@@ -37,6 +45,8 @@ class guarded_vfs {
   void shut() noexcept { shut_ = true; }
   bool is_shut() const noexcept { return shut_; }
   bool sync_failed() const noexcept { return sync_failed_; }
+  /// Calls that failed to change or to sync a file, as far as it was not for want of room.
+  std::uint64_t failed_writes() const noexcept { return failed_writes_; }
   /// errno of the last call that failed; 0 = none yet.
   int last_errno() const noexcept { return errno_; }
   std::uint64_t syncs() const noexcept { return syncs_; }
@@ -49,6 +59,7 @@ class guarded_vfs {
   std::unique_ptr<sqlite3_vfs> vfs_;
   std::atomic<bool> shut_ = false;
   std::atomic<bool> sync_failed_ = false;
+  std::atomic<std::uint64_t> failed_writes_ = 0;
   std::atomic<int> errno_ = 0;
   std::atomic<std::uint64_t> syncs_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;

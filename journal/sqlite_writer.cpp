@@ -1,7 +1,9 @@
 #include "journal/sqlite_writer.hpp"
 
 #include "journal/chain.hpp"
+#include "journal/store_folder.hpp"
 #include "journal/timer_buckets.hpp"
+#include "journal/timer_row.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -156,11 +158,11 @@ result<void> sqlite_writer::prepare_rows() {
       {&set_start_, "INSERT OR REPLACE INTO start VALUES(?1, ?2, ?3, row_crc(?1, ?2, ?3))"},
       {&end_start_, "DELETE FROM start WHERE id = ?"},
       {&add_dead_, "INSERT INTO dead VALUES(?)"},
-      {&add_late_, "INSERT INTO late VALUES(?, ?)"},
+      {&add_late_, "INSERT OR IGNORE INTO late VALUES(?, ?)"},
       {&set_state_, "INSERT INTO state VALUES(?1, ?2, ?3, ?4) "
                     "ON CONFLICT DO UPDATE SET value = ?3, crc = ?4"},
       {&erase_state_, "DELETE FROM state WHERE agent = ? AND key = ?"},
-      {&add_timer_, "INSERT INTO timer VALUES(?, ?, ?, ?, ?)"},
+      {&add_timer_, "INSERT INTO timer VALUES(?, ?, ?, ?, ?, ?)"},
       {&add_commit_, "INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
   });
 }
@@ -173,11 +175,41 @@ result<void> sqlite_writer::transact(const std::function<result<void>()>& body) 
   return commit();
 }
 
+result<void> sqlite_writer::try_transact(const std::function<result<void>()>& body) {
+  if (auto begun = begin(); !begun)
+    return begun;
+  const std::uint64_t failed = guard_.failed_writes();
+  if (auto done = body(); !done) {
+    const bool only_read = is_unreadable(done.error().code) && guard_.failed_writes() == failed;
+    return only_read ? roll_back(done.error()) : undo(done.error());
+  }
+  return commit();
+}
+
 result<void> sqlite_writer::begin() {
   if (stopped())
     return stopped_error();
+#ifndef SKEIN_BUG_LOG_INDEX_GROWS_AT_COMMIT
+  if (auto ready = make_index(); !ready)
+    return is_refusal(ready.error().code) ? ready.error() : undo(ready.error());
+#endif
   if (const int code = begin_.run(); code != SQLITE_DONE)
     return undo(sqlite_error(db_.raw(), code, "beginning a commit"));
+  return {};
+}
+
+/// For the frames that are in the log and those of a commit, which are fewer: 96 MiB of pages.
+result<void> sqlite_writer::make_index() {
+  constexpr std::uint64_t commit_frames = 12'288;
+  std::uint64_t frames = static_cast<std::uint64_t>(log_pages_) + commit_frames;
+  if (frames <= index_frames_)
+    return {};
+  if (const int system = make_log_index(db_.raw(), frames); system != 0) {
+    error why = system_error(system, "making room in the index of the log");
+    why.detail += "; free some space";
+    return why;
+  }
+  index_frames_ = frames;
   return {};
 }
 
@@ -221,7 +253,8 @@ error sqlite_writer::roll_back(error why) {
 error sqlite_writer::after_failed_commit(int code) {
   error why = sqlite_error(db_.raw(), code, "committing");
   commit_.reset();
-  if (!is_refusal(why.code) || guard_.sync_failed())
+  const bool may_be_written = (code & 0xff) == SQLITE_IOERR;
+  if (!is_refusal(why.code) || may_be_written || guard_.sync_failed())
     return stop(errc::unknown_outcome, std::move(why));
   if (sqlite3_get_autocommit(db_.raw()) == 0 && rollback_.run() != SQLITE_DONE)
     return stop(errc::unknown_outcome, std::move(why));
@@ -244,12 +277,16 @@ result<void> sqlite_writer::write(const sealed_commit& sealed,
   if (auto first = transact([&] { return insert_states(*sealed.rows().staged); }); !first)
     return first;
 #endif
+  met_unreadable_ = false;
   if (auto begun = begin(); !begun)
     return begun;
   if (auto before = along ? along() : result<void>{}; !before)
     return roll_back(before.error());
-  if (auto rows = insert(sealed); !rows)
-    return undo(rows.error());
+  const std::uint64_t failed = guard_.failed_writes();
+  if (auto rows = insert(sealed); !rows) {
+    met_unreadable_ = is_unreadable(rows.error().code) && guard_.failed_writes() == failed;
+    return met_unreadable_ ? roll_back(rows.error()) : undo(rows.error());
+  }
   auto written = commit();
 #ifdef SKEIN_BUG_DLQ_TWO_TRANSACTIONS
   if (written)
@@ -308,8 +345,9 @@ result<void> sqlite_writer::insert_rows(const sealed_commit& commit) {
 
 result<void> sqlite_writer::insert_timers(const staged_batch& staged) {
   const auto add = [&](const staged_batch::new_event& of, instant at, int kind) {
-    add_timer_.bind(1, timer_bucket(at, staged.at)).bind(2, of.event.sequence);
-    add_timer_.bind(3, std::int64_t{kind}).bind(4, at).bind(5, std::int64_t{raw(of.event.shard)});
+    bind_timer(add_timer_,
+               {timer_bucket(at, staged.at), static_cast<std::int64_t>(of.event.sequence), kind,
+                to_ns(at), std::int64_t{raw(of.event.shard)}});
     return run(add_timer_, "writing timers");
   };
   for (const staged_batch::new_event& each : staged.events) {

@@ -1,10 +1,13 @@
 // Writes transactions, and decides what is known after one that failed:
 //
+//   before BEGIN    the index of the log, a file of its own, gets its room. A refusal as below.
 //   before COMMIT   the transaction is rolled back: a definite no. After a refusal (disk_full,
 //                   store_locked) the writer goes on; any other error stops it.
 //   at COMMIT       a full disk cannot have left a whole commit in the log, and a lock that was not
 //                   got nothing at all: rolled back, a refusal. Anything else may or may not last:
 //                   unknown_outcome, and the writer stops.
+//   rows that cannot be read, or are damaged, are met before COMMIT too. In work that nobody waits
+//                   for (try_transact) they stop nothing, as long as no write failed.
 //   when stopped    nothing more reaches the files, whatever SQLite tries; each call is io_error.
 #pragma once
 
@@ -37,9 +40,15 @@ class sqlite_writer {
 
   /// `body` between BEGIN and COMMIT.
   result<void> transact(const std::function<result<void>()>& body);
+  /// The same for work that nobody waits for: if `body` meets rows that are damaged or cannot be
+  /// read (is_unreadable), it is rolled back and the writer goes on. A write that fails stops it.
+  result<void> try_transact(const std::function<result<void>()>& body);
   /// `along` comes before the commit's rows, in its transaction; it may be empty. Whatever it fails
   /// with is a definite no to the whole, and the writer goes on: the rows alone may do well.
   result<void> write(const sealed_commit& commit, const std::function<result<void>()>& along = {});
+  /// Whether the last write() was rolled back for rows that cannot be read. If they are of a table
+  /// that can be made anew, it may be tried again; else the caller stops the writer.
+  bool met_unreadable() const noexcept { return met_unreadable_; }
   /// All of it but the commit's own row: what is kept of a time before the oldest commit.
   result<void> write_rows(const sealed_commit& commit);
 
@@ -83,6 +92,7 @@ class sqlite_writer {
   result<void> insert_commit(const sealed_commit& commit);
   result<void> run(statement& which, std::string_view doing);
   result<void> begin();
+  result<void> make_index();
   result<void> commit();
   error undo(error why);
   error roll_back(error why);
@@ -101,6 +111,8 @@ class sqlite_writer {
   bool all_moved_ = true;          // that checkpoint moved them all
   bool waited_in_vain_ = false;    // it waited for readers, and they did not end
   std::size_t page_bytes_ = 0;
+  std::uint64_t index_frames_ = 0; // of the log, for which its index has room
+  bool met_unreadable_ = false;
   std::atomic<std::uint64_t> checkpoints_ = 0;
   result<void> checkpointed_;
   std::string why_stopped_;

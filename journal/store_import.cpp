@@ -6,6 +6,7 @@
 #include "journal/new_place.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
+#include "journal/sqlite_options.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "journal/store_export.hpp"
 #include "journal/store_identity.hpp"
@@ -206,7 +207,7 @@ class importing {
   result<void> open_writer() {
     if (options_.dry_run)
       return {};
-    auto place = new_place::make(options_.directory);
+    auto place = new_place::make(options_.directory, store_lock_patience);
     if (!place)
       return place.error();
     place_.emplace(std::move(*place));

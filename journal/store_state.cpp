@@ -152,7 +152,8 @@ void store_state::accept(const accept_op& op, event_id event) {
   else
     pending_.add(event, all_of(op.deliveries),
                  pending_mark::tag_of(routes_.code_of(op.deliveries),
-                                      is_delayed(resolved(op.event.due, staged_.at), staged_.at)));
+                                      is_delayed(resolved(op.event.due, staged_.at), staged_.at),
+                                      resolved(op.event.expires, staged_.at) != no_instant));
 }
 
 result<std::optional<op_result>> store_state::refusal(epoch_no epoch, const delivery_id& delivery,
@@ -198,7 +199,7 @@ result<bool> store_state::accept_emits(std::span<const accept_op> emits, op_resu
       continue;
     }
     take_back(events_before, totals_before);
-    judged = refused(one.status == op_status::conflict ? op_status::emit_conflict : one.status);
+    judged = refused(as_of_emit(one.status));
     judged.event = one.event;
     judged.emit = static_cast<std::uint32_t>(i);
     return false;

@@ -30,7 +30,8 @@ result<void> summary_writer::begin(database& db) {
       {&add_block_, "INSERT OR REPLACE INTO lookup_summary VALUES(?, ?, ?)"},
       {&add_group_, "INSERT OR REPLACE INTO lookup_group VALUES(?, ?)"},
       {&forget_group_, "DELETE FROM lookup_group WHERE no = ?"},
-      {&left_, "SELECT no FROM lookup_summary WHERE no >= ? AND no < ? ORDER BY no LIMIT 1"},
+      {&forget_groups_, "DELETE FROM lookup_group WHERE no < ?"},
+      {&first_block_, "SELECT no FROM lookup_summary ORDER BY no LIMIT 1"},
       {&drop_blocks_, "DELETE FROM lookup_summary WHERE no >= ? AND no < ?"},
   };
   for (const auto& [which, sql] : all)
@@ -42,6 +43,7 @@ result<void> summary_writer::begin(database& db) {
   if (!groups)
     return groups.error();
   groups->bind(1, layout_.ranges.range_events).bind(2, summary_layout::group_ranges);
+  due_.clear();
   int code = SQLITE_OK;
   while ((code = groups->step()) == SQLITE_ROW)
     due_.insert(groups->natural(0));
@@ -145,24 +147,24 @@ result<void> summary_writer::forget(std::uint64_t group) {
   return run(forget_group_.bind(1, group));
 }
 
-result<bool> summary_writer::drop(std::uint64_t group) {
-  due_.erase(group);
-  if (auto forgot = forget(group); !forgot)
+result<bool> summary_writer::drop_below(std::uint64_t group) {
+  if (auto forgot = run(forget_groups_.bind(1, group)); !forgot)
     return forgot.error();
-  const std::int64_t end = layout_.row_of(group + 1, lookup_kind::key, 0);
-  std::int64_t next = end;
+  const std::int64_t end = layout_.row_of(group, lookup_kind::key, 0);
+  std::int64_t first = end;
   {
-    const reset_at_end ends{left_};
-    const int code = left_.bind(1, layout_.row_of(group, lookup_kind::key, 0)).bind(2, end).step();
+    const reset_at_end ends{first_block_};
+    const int code = first_block_.step();
     if (code != SQLITE_ROW && code != SQLITE_DONE)
-      return sqlite_error(left_.db(), code, "reading the index of look-ups");
+      return sqlite_error(first_block_.db(), code, "reading the index of look-ups");
     if (code == SQLITE_ROW)
-      next = left_.integer(0);
+      first = first_block_.integer(0);
   }
-  const std::int64_t stop = std::min<std::int64_t>(
-      end, next + static_cast<std::int64_t>(limits::lookup_summary_blocks_a_drop));
-  auto dropped = run(drop_blocks_.bind(1, next).bind(2, stop));
-  return dropped ? result<bool>{stop < end} : dropped.error();
+  if (first >= end)
+    return false;
+  auto dropped = run(drop_blocks_.bind(1, first).bind(
+      2, std::min(end, first + static_cast<std::int64_t>(limits::lookup_summary_blocks_a_drop))));
+  return dropped ? result<bool>{true} : dropped.error();
 }
 
 result<void> summary_writer::run(statement& which) {

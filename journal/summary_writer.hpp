@@ -32,8 +32,8 @@ class summary_writer {
 
   /// In a transaction of the caller's: the group has no summary any more.
   result<void> forget(std::uint64_t group);
-  /// Likewise, with a step's worth of its blocks; whether there are more.
-  result<bool> drop(std::uint64_t group);
+  /// Likewise those before this one, with a step's worth of their blocks; whether there were any.
+  result<bool> drop_below(std::uint64_t group);
 
  private:
   using words = std::vector<std::uint16_t>;
@@ -48,7 +48,8 @@ class summary_writer {
   std::uint32_t written_ = 0;  // blocks of a range whose part of it is, of both kinds
   std::uint32_t count_ = 0;    // of the last write(); 0: the group was put off
   std::size_t bytes_read_ = 0; // by it
-  statement indexed_, blocks_, add_block_, add_group_, forget_group_, left_, drop_blocks_;
+  statement indexed_, blocks_, add_block_, add_group_, forget_group_, forget_groups_, first_block_,
+      drop_blocks_;
   std::vector<words> parts_; // of a step, kept for their memory
   std::vector<std::uint32_t> remainders_;
   std::string entries_;

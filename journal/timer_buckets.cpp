@@ -1,5 +1,7 @@
 #include "journal/timer_buckets.hpp"
 
+#include "journal/timer_row.hpp"
+
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -28,24 +30,16 @@ constexpr std::int64_t last_bucket(int level) noexcept {
   return ((std::int64_t{level} + 1) << level_shift) - 1;
 }
 
-struct timer_row {
-  std::int64_t bucket = 0;
-  std::int64_t no = 0;
-  std::int64_t kind = 0;
-  std::int64_t at = 0;
-  std::int64_t shard = 0;
-};
-
-timer_row row_at(statement& query) {
-  return {query.integer(0), query.integer(1), query.integer(2), query.integer(3), query.integer(4)};
-}
-
 result<std::vector<timer_row>> all_rows(statement& query) {
   const reset_at_end end{query};
   std::vector<timer_row> rows;
   int code = SQLITE_OK;
-  while ((code = query.step()) == SQLITE_ROW)
-    rows.push_back(row_at(query));
+  while ((code = query.step()) == SQLITE_ROW) {
+    const auto row = timer_at(query);
+    if (!row)
+      return row.error();
+    rows.push_back(*row);
+  }
   if (code != SQLITE_DONE)
     return sqlite_error(query.db(), code, "reading timers");
   return rows;
@@ -77,7 +71,7 @@ std::array<std::int64_t, timer_levels> timer_places(instant at) noexcept {
 // ---- reading ----------------------------------------------------------------------------------
 
 result<void> timer_reader::prepare(database& db) {
-  auto rows = db.prepare("SELECT bucket, no, kind, at, shard FROM timer "
+  auto rows = db.prepare("SELECT " SKEIN_TIMER_COLUMNS " FROM timer "
                          "WHERE (bucket, no, kind) >= (?, ?, 0) AND bucket <= ?");
   auto next = db.prepare("SELECT bucket FROM timer WHERE bucket > ? AND bucket <= ? LIMIT 1");
   if (!rows || !next)
@@ -98,10 +92,12 @@ result<timer_page> timer_reader::read(const timer_query& which) {
     rows_.bind(3, bucket_at(level, second_of(which.until)));
     int code = SQLITE_OK;
     while ((code = rows_.step()) == SQLITE_ROW) {
-      const timer_row row = row_at(rows_);
-      const auto shard = static_cast<std::uint32_t>(row.shard);
+      const auto row = timer_at(rows_);
+      if (!row)
+        return row.error();
+      const auto shard = static_cast<std::uint32_t>(row->shard);
       const timer each{
-          from_ns(row.at), {shard_id{shard}, static_cast<std::uint64_t>(row.no)}, row.kind != 0};
+          from_ns(row->at), {shard_id{shard}, static_cast<std::uint64_t>(row->no)}, row->kind != 0};
       if (shard % which.loops != raw(which.loop) || each <= which.after ||
           (which.only_expiries && !each.expiry))
         continue;
@@ -151,11 +147,11 @@ result<instant> timer_reader::next_begin(int level, instant until) {
 result<void> timer_upkeep::prepare(database& db) {
   return db.prepare_all(
       {{&next_coarse_, "SELECT bucket FROM timer WHERE bucket >= ? AND bucket <= ? LIMIT 1"},
-       {&coarse_rows_, "SELECT bucket, no, kind, at, shard FROM timer WHERE bucket = ? "
+       {&coarse_rows_, "SELECT " SKEIN_TIMER_COLUMNS " FROM timer WHERE bucket = ? "
                        "ORDER BY no, kind LIMIT ?"},
-       {&add_, "INSERT OR REPLACE INTO timer VALUES(?, ?, ?, ?, ?)"},
+       {&add_, "INSERT OR REPLACE INTO timer VALUES(?, ?, ?, ?, ?, ?)"},
        {&remove_, "DELETE FROM timer WHERE bucket = ? AND no = ? AND kind = ?"},
-       {&passed_, "SELECT bucket, no, kind, at, shard FROM timer "
+       {&passed_, "SELECT " SKEIN_TIMER_COLUMNS " FROM timer "
                   "WHERE (bucket, no, kind) > (?, ?, ?) AND bucket <= ? "
                   "ORDER BY bucket, no, kind LIMIT ?"}});
 }
@@ -186,11 +182,12 @@ result<bool> timer_upkeep::split(sqlite_writer& writer, instant now) {
     const auto rows = all_rows(coarse_rows_);
     if (!rows)
       return rows.error();
-    auto moved = writer.transact([&]() -> result<void> {
+    auto moved = writer.try_transact([&]() -> result<void> {
       for (const timer_row& each : *rows) {
         remove_.bind(1, each.bucket).bind(2, each.no).bind(3, each.kind);
-        add_.bind(1, bucket_at(level - 1, each.at / 1'000'000'000)).bind(2, each.no);
-        add_.bind(3, each.kind).bind(4, each.at).bind(5, each.shard);
+        timer_row finer = each;
+        finer.bucket = bucket_at(level - 1, each.at / 1'000'000'000);
+        bind_timer(add_, finer);
         for (statement* which : {&remove_, &add_})
           if (auto done = run(*which); !done)
             return done;
@@ -224,7 +221,7 @@ result<bool> timer_upkeep::sweep(sqlite_writer& writer, const pending_set& pendi
     if (!pending.holds(static_cast<std::uint64_t>(each.no)))
       over.push_back(each);
   if (!over.empty()) {
-    auto removed = writer.transact([&]() -> result<void> {
+    auto removed = writer.try_transact([&]() -> result<void> {
       for (const timer_row& each : over) {
         remove_.bind(1, each.bucket).bind(2, each.no).bind(3, each.kind);
         if (auto done = run(remove_); !done)

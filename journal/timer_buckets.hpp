@@ -8,7 +8,8 @@
 // A row is appended to its bucket in the order of numbers, so that however many times are pending,
 // a commit writes at the ends of a few buckets. A coarse bucket is split when it comes near. Which
 // level a row stands in costs time only: a read looks at all of them. Rows of events that are over
-// are swept out when their time has passed. All of it can be made anew from the events.
+// are swept out when their time has passed. All of it can be made anew from the events
+// (timer_remake); so it is when a row is found that is not as it was written.
 #pragma once
 
 #include "journal/journal.hpp"
@@ -38,7 +39,8 @@ class timer_reader {
   statement rows_, next_;
 };
 
-/// Splits and sweeps, a bounded number of rows at a time; each step is a transaction of its own.
+/// Splits and sweeps, a bounded number of rows at a time; each step is a transaction of its own,
+/// which rows that cannot be read roll back without stopping the writer.
 class timer_upkeep {
  public:
   result<void> prepare(database& db);

@@ -1,8 +1,10 @@
 #include "journal/timer_check.hpp"
 
+#include "journal/checked_rows.hpp"
 #include "journal/pending_set.hpp"
 #include "journal/sqlite_codec.hpp"
 #include "journal/timer_buckets.hpp"
+#include "journal/timer_row.hpp"
 
 namespace skein::journal {
 
@@ -22,6 +24,22 @@ result<bool> is_there(statement& find, std::uint64_t sequence, std::int64_t kind
   if (code != SQLITE_ROW && code != SQLITE_DONE)
     return failed(find, code);
   return code == SQLITE_ROW;
+}
+
+/// Those that are not as they were written; none in a store from before there were checksums.
+result<void> check_rows(database& db, std::size_t most, std::vector<std::string>& wrong) {
+  const auto has_crc =
+      db.number("SELECT count(*) FROM pragma_table_info('timer') WHERE name = 'crc'");
+  if (!has_crc || *has_crc == 0)
+    return has_crc ? result<void>{} : has_crc.error();
+  auto rows = db.prepare("SELECT " SKEIN_TIMER_COLUMNS " FROM timer");
+  if (!rows)
+    return rows.error();
+  int code = SQLITE_OK;
+  while ((code = rows->step()) == SQLITE_ROW && wrong.size() < most)
+    if (const auto row = timer_at(*rows); !row)
+      wrong.push_back(without_advice(row.error().detail));
+  return code == SQLITE_DONE || code == SQLITE_ROW ? result<void>{} : failed(*rows, code);
 }
 
 } // namespace
@@ -54,6 +72,8 @@ result<std::vector<std::string>> check_timers(database& db, std::size_t most) {
   }
   if (code != SQLITE_DONE && code != SQLITE_ROW)
     return failed(*events, code);
+  if (auto read = check_rows(db, most, wrong); !read)
+    return read.error();
   return wrong;
 }
 

@@ -2,10 +2,12 @@
 
 #include "actors/engine.hpp"
 #include "actors/shutdown_core.hpp"
+#include "nodes/access/stored_tokens.hpp"
 #include "nodes/agents/exec_runner.hpp"
 #include "nodes/agents/program_guard.hpp"
 #include "nodes/agents/state_file.hpp"
 #include "nodes/broker/broker.hpp"
+#include "nodes/broker/peer_office.hpp"
 #include "nodes/broker/zmq_frames.hpp"
 #include "nodes/clock/real_clock.hpp"
 #include "nodes/clock/time_zones.hpp"
@@ -14,6 +16,8 @@
 #include "nodes/http/http_server.hpp"
 #include "nodes/logging/logging.hpp"
 #include "nodes/metrics/metrics.hpp"
+#include "nodes/node_door.hpp"
+#include "nodes/node_mesh.hpp"
 #include "nodes/signals.hpp"
 #include "nodes/store/disk_watch.hpp"
 #include "nodes/store/medium.hpp"
@@ -189,6 +193,7 @@ struct node::impl {
   result<void> recover();
   result<void> open_agents();
   http_settings door() const;
+  result<void> try_mesh();
   result<void> try_door();
   result<void> open_door();
   std::string metrics_page(const std::optional<store_facts>& facts);
@@ -208,10 +213,13 @@ struct node::impl {
   std::unique_ptr<disk_watch> disk; // empty: the store lies on none
   std::unique_ptr<store_threads> threads;
   std::unique_ptr<class engine> actors;
+  std::optional<mesh_settings> mesh; // until the broker has it
   std::unique_ptr<broker> bus;
+  std::unique_ptr<peer_office> peers;
   std::map<std::string, std::unique_ptr<bus_port>> links;
   std::shared_ptr<exec_reactor> reactor;
   std::map<std::string, std::unique_ptr<exec_runner>> runners;
+  std::unique_ptr<node_door> offered;
   std::unique_ptr<http_server> http;
   boot_time started{};
 };
@@ -230,8 +238,8 @@ result<void> node::impl::open(const node_options& given) {
   clock = *std::move(opened);
   started = clock->now().boot;
   // The port before the agents: a node that cannot serve must not have run any turn.
-  for (const auto step :
-       {&impl::try_door, &impl::open_store, &impl::recover, &impl::open_door, &impl::open_agents})
+  for (const auto step : {&impl::try_mesh, &impl::try_door, &impl::open_store, &impl::recover,
+                          &impl::open_door, &impl::open_agents})
     if (auto done = (this->*step)(); !done)
       return done;
   return http->start();
@@ -244,6 +252,7 @@ result<void> node::impl::open_journal() {
   how.dedupe_entries_max = options.dedupe_identities_max;
   how.retention = options.retention;
   how.retention_bytes = options.retention_bytes;
+  how.disk_reserve = free_mark_of(options.data_dir, options.disk);
   how.now = clock->now().wall;
   how.seed = random_bits();
   if (!options.trust_clock)
@@ -257,6 +266,8 @@ result<void> node::impl::open_journal() {
   if (!opened)
     return opened.error();
   store = *std::move(opened);
+  if (auto guarded = check_guarded(options, *store, how.now); !guarded)
+    return guarded;
   if (store->last_commit_at() > how.now + clock_behind_told)
     log(log_level::warn, "store", "clock-behind",
         "the clock says " + format_rfc3339(how.now) + ", but the last commit was at " +
@@ -324,6 +335,7 @@ result<void> node::impl::recover() {
     const auto zone = find_zone(name);
     return zone ? *zone : nullptr;
   };
+  setup.audit_retention = options.retention;
   setup.tell_turns = log_enabled(log_level::debug);
   setup.drained = [this](finish_effect effect) {
     {
@@ -359,7 +371,14 @@ result<void> node::impl::recover() {
 }
 
 result<void> node::impl::open_agents() {
-  bus = std::make_unique<broker>(options.settings.node);
+  auto connected = open_broker(options, std::exchange(mesh, std::nullopt));
+  if (!connected)
+    return connected.error();
+  bus = *std::move(connected);
+  peers = std::make_unique<peer_office>(
+      peer_office::settings{options.settings.node, options.data_dir, bus.get(),
+                            [this] { return clock->now().wall; }, log});
+  offered->attach(peers.get());
   for (const std::string& name : link_names(options.settings)) {
     links[name] = bus->connect(name, [this](const slice& frame) { actors->deliver(frame); });
     actors->attach_bus(name, *links[name]);
@@ -392,8 +411,18 @@ http_settings node::impl::door() const {
   http_settings settings;
   settings.address = options.http_host;
   settings.port = options.http_port;
+  settings.tls = options.tls;
   settings.log = write_http_log;
   return settings;
+}
+
+/// Before anything is made in the folder, too: without its key the node could not serve.
+result<void> node::impl::try_mesh() {
+  auto read = read_mesh(options);
+  if (!read)
+    return read.error();
+  mesh = *std::move(read);
+  return {};
 }
 
 /// Nothing is made in a folder for a node that could not serve. Where there is a store already, who
@@ -408,7 +437,8 @@ result<void> node::impl::try_door() {
 result<void> node::impl::open_door() {
   http_settings settings = door();
   fit_to_descriptors(settings, options.settings);
-  http = std::make_unique<http_server>(std::move(settings), *actors);
+  offered = std::make_unique<node_door>(*actors);
+  http = std::make_unique<http_server>(std::move(settings), *offered);
   return http->listen();
 }
 
@@ -417,6 +447,7 @@ std::string node::impl::metrics_page(const std::optional<store_facts>& facts) {
   from.parts = actors->read_facts();
   from.settings = &actors->settings();
   from.frames = bus->counted();
+  from.mesh = bus->mesh();
   from.version = version();
   from.uptime_s = std::chrono::duration<double>(clock->now().boot - started).count();
   from.store = facts;
@@ -456,7 +487,7 @@ result<std::unique_ptr<node>> node::start(const node_options& options,
 // ---- serving and ending -----------------------------------------------------------------------
 
 std::uint16_t node::http_port() const { return impl_->http->port(); }
-node_api& node::api() { return *impl_->actors; }
+node_api& node::api() { return *impl_->offered; }
 int node::ended_fd() const { return impl_->ended.fd(); }
 bool node::store_failed() const { return impl_->broken.load(); }
 
@@ -478,6 +509,8 @@ node_end node::finish() {
   parts.runners.clear();
   parts.reactor.reset();
   parts.links.clear();
+  parts.offered->attach(nullptr);
+  parts.peers.reset();
   parts.bus.reset();
   const watchdog limit{store_close_max, end_now};
   const auto closed = parts.threads->close();

@@ -47,6 +47,8 @@ constexpr std::array rows{
     row{errc::state_too_large, "state-too-large", "The state is larger than its limit."},
     row{errc::too_many_hops, "too-many-hops",
         "The event comes from a longer chain of emitted events than is allowed."},
+    row{errc::unauthorized, "unauthorized", "The access token is missing or not valid."},
+    row{errc::forbidden, "forbidden", "The role of the access token does not allow this."},
 
     row{errc::draining, "draining", "The node is shutting down and takes nothing new."},
     row{errc::overloaded, "overloaded", "A queue is at its limit; try again later."},
@@ -80,6 +82,8 @@ constexpr std::array rows{
         "A file of the store was removed, replaced or moved while it was open."},
     row{errc::store_read_only, "store-read-only",
         "The store's file system, or a file of it, takes no writes."},
+    row{errc::store_unfinished, "store-unfinished",
+        "A restore or an import into the folder was stopped before its end."},
     row{errc::store_not_durable, "store-not-durable",
         "The database is set up so that it may lose what it has acknowledged."},
     row{errc::store_unreachable, "store-unreachable",

@@ -37,6 +37,8 @@ enum class errc : std::uint16_t {
   too_many_emits = 121,
   state_too_large = 122,
   too_many_hops = 123,
+  unauthorized = 124, // no token, or one that is not valid
+  forbidden = 125,    // its role does not allow this
 
   // 2xx: not now
   draining = 200,
@@ -65,8 +67,9 @@ enum class errc : std::uint16_t {
   store_unsafe = 308,      // its folder or files are not the owner's alone
   store_gone = 309,        // a file of it was removed or replaced while it was open
   store_read_only = 310,   // its file system or a file of it takes no writes
-  store_not_durable = 311, // at start: the database may lose what it has acknowledged
-  store_unreachable = 312, // the database does not answer, nothing was written
+  store_unfinished = 311,  // a restore or an import into its folder was stopped
+  store_not_durable = 312, // at start: the database may lose what it has acknowledged
+  store_unreachable = 313, // the database does not answer, nothing was written
 
   // 4xx: agents
   agent_failed = 400,

@@ -207,20 +207,32 @@ std::size_t read_header(frame_reader& from, frame_peek& peek) {
   const std::size_t members = from.in.array();
   from.in.require(members >= header_members);
   const std::uint64_t version = from.in.number();
-  from.in.require(version == protocol_version, errc::unsupported_version);
+  from.in.require(version >= protocol_version_min && version <= protocol_version,
+                  errc::unsupported_version);
+  peek.version = static_cast<std::uint8_t>(version);
   peek.kind = static_cast<std::uint8_t>(from.in.number(std::variant_size_v<message> - 1));
   read_all(from, header_layout(peek.header));
   return members;
 }
 
-template <std::size_t Kind>
-void read_body(frame_reader& from, std::size_t members, message& body) {
-  auto& it = body.emplace<Kind>();
-  from.in.require(members == header_members + field_count<std::remove_reference_t<decltype(it)>>);
-  read_all(from, layout(it));
+/// The first `count` of the fields; the others stay what they are.
+template <class Fields, class Visit>
+void each_of_first(std::size_t count, Fields fields, const Visit& visit) {
+  std::size_t at = 0;
+  std::apply([&](auto&... each) { ((at++ < count ? visit(each) : void()), ...); }, fields);
 }
 
-using body_reader = void (*)(frame_reader&, std::size_t, message&);
+template <std::size_t Kind>
+void read_body(frame_reader& from, std::size_t members, std::uint8_t version, message& body) {
+  auto& it = body.emplace<Kind>();
+  const std::size_t fields = fields_in<std::remove_reference_t<decltype(it)>>(version);
+  from.in.require(members == header_members + fields);
+  if constexpr (requires { it.lowest; })
+    it.lowest = it.highest = version; // unless it says more
+  each_of_first(fields, layout(it), [&from](auto& field) { read(from, field); });
+}
+
+using body_reader = void (*)(frame_reader&, std::size_t, std::uint8_t, message&);
 
 template <std::size_t... Kind>
 constexpr std::array<body_reader, sizeof...(Kind)> readers(std::index_sequence<Kind...>) {
@@ -232,7 +244,8 @@ constexpr auto body_readers = readers(std::make_index_sequence<std::variant_size
 error problem_of(const msgpack_reader& in) {
   switch (in.problem()) {
     case errc::unsupported_version:
-      return {in.problem(), "Version " + std::to_string(protocol_version) + " is."};
+      return {in.problem(), "Versions " + std::to_string(protocol_version_min) + " and " +
+                                std::to_string(protocol_version) + " are."};
     case errc::too_large:
       return {in.problem(), "A list in a frame has more members than a frame may hold."};
     default:
@@ -242,17 +255,18 @@ error problem_of(const msgpack_reader& in) {
 
 } // namespace
 
-slice encode_frame(const frame_header& header, const message& body) {
+slice encode_frame(const frame_header& header, const message& body, std::uint8_t version) {
   const std::size_t size = frame_bound(header, body);
   const auto memory = std::make_shared_for_overwrite<char[]>(size);
   msgpack_writer out{memory.get(), size};
   std::visit(
       [&](const auto& each) {
-        out.array(header_members + field_count<std::decay_t<decltype(each)>>);
-        out.number(protocol_version);
+        const std::size_t fields = fields_in<std::decay_t<decltype(each)>>(version);
+        out.array(header_members + fields);
+        out.number(version);
         out.number(body.index());
         write_all(out, header_layout(header));
-        write_all(out, layout(each));
+        each_of_first(fields, layout(each), [&out](const auto& field) { write(out, field); });
       },
       body);
   return slice{memory, {memory.get(), out.written()}};
@@ -266,7 +280,7 @@ result<frame> decode_frame(const slice& bytes) {
   frame_peek peek;
   const std::size_t members = read_header(from, peek);
   frame read{std::move(peek.header), {}};
-  body_readers[peek.kind](from, members, read.body);
+  body_readers[peek.kind](from, members, peek.version, read.body);
   from.in.close();
   from.in.require(from.in.at_end());
   if (from.in.failed())
@@ -282,6 +296,13 @@ result<frame_peek> peek_frame(std::string_view bytes) {
   if (from.in.failed())
     return problem_of(from.in);
   return peek;
+}
+
+result<slice> in_version(const slice& bytes, std::uint8_t version) {
+  const auto read = decode_frame(bytes);
+  if (!read)
+    return read.error();
+  return encode_frame(read->header, read->body, version);
 }
 
 result<void> frame_check(const frame_header& header, const message& body) {

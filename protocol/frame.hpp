@@ -8,8 +8,6 @@
 
 namespace skein {
 
-inline constexpr std::uint8_t protocol_version = 2;
-
 struct frame_header {
   address from;
   address to;
@@ -29,8 +27,10 @@ struct frame {
 /// bytes within the limits. Errors: invalid_frame, too_large.
 result<void> frame_check(const frame_header& header, const message& body);
 
-/// Never fails: the caller holds the limits of frame_check.
-slice encode_frame(const frame_header& header, const message& body);
+/// Never fails: the caller holds the limits of frame_check. An older version is for a peer that
+/// speaks no newer one.
+slice encode_frame(const frame_header& header, const message& body,
+                   std::uint8_t version = protocol_version);
 
 /// Bounded: bytes and counts are checked before memory is taken. Slices in the message point into
 /// `bytes` and share its owner. Errors: invalid_frame, unsupported_version, too_large.
@@ -38,9 +38,13 @@ result<frame> decode_frame(const slice& bytes);
 
 /// Only the header, for routing.
 struct frame_peek {
+  std::uint8_t version = protocol_version;
   std::uint8_t kind = 0; // index in `message`
   frame_header header;
 };
 result<frame_peek> peek_frame(std::string_view bytes);
+
+/// The same frame as that version has it; what this one lacks is left out. Errors: as decode_frame.
+result<slice> in_version(const slice& bytes, std::uint8_t version);
 
 } // namespace skein

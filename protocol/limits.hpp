@@ -59,6 +59,7 @@ inline constexpr std::size_t program_scratch_entries_max = 64;
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16 << 10;
 inline constexpr std::size_t http_header_fields_max = 100;
+inline constexpr std::chrono::seconds http_handshake_timeout{5}; // of TLS
 inline constexpr std::chrono::seconds http_header_timeout{5};
 inline constexpr std::chrono::seconds http_request_timeout{30};
 inline constexpr std::chrono::seconds http_idle_timeout{30};
@@ -93,6 +94,26 @@ inline constexpr std::size_t link_queue_frames_max = 8'192;
 inline constexpr std::chrono::milliseconds resend_after{1'000};
 inline constexpr std::size_t outcomes_bytes_max = 8 << 20; // effects in one frame of outcomes
 
+// Brokers of other nodes
+inline constexpr std::size_t peers_max = 256;
+inline constexpr std::size_t peers_file_bytes_max = 64 << 10;
+inline constexpr int peer_high_water = 1'000; // frames a direction and peer
+/// Given to a peer's connection and not sent yet; more is "not sent".
+inline constexpr std::size_t peer_unsent_bytes_max = 32 << 20;
+/// Frames somewhat too large are refused by name; what is larger than this ends the connection.
+inline constexpr std::size_t peer_message_bytes_max = frame_bytes_max + (1 << 20);
+inline constexpr int peer_backlog = 128; // connections that wait to be taken
+inline constexpr std::chrono::milliseconds peer_hello_every{1'000};
+inline constexpr std::chrono::milliseconds peer_down_after{3'500};  // without a welcome
+inline constexpr std::chrono::milliseconds peer_renew_after{5'000}; // of a connection that is down
+inline constexpr std::chrono::milliseconds peer_heartbeat_every{1'000};
+inline constexpr std::chrono::milliseconds peer_heartbeat_timeout{3'000};
+inline constexpr std::chrono::milliseconds peer_handshake_max{5'000};
+inline constexpr std::chrono::milliseconds peer_reconnect_first{100}; // doubles
+inline constexpr std::chrono::milliseconds peer_reconnect_max{2'000};
+inline constexpr std::chrono::milliseconds peer_list_looked_at{500}; // for changes of the file
+inline constexpr std::chrono::seconds peer_log_pace{10};             // a line a peer and reason
+
 // What is in flight
 inline constexpr std::size_t gateway_events_max = 65'536; // offered, not yet acknowledged
 inline constexpr std::size_t gateway_bytes_max = 64 << 20;
@@ -105,6 +126,8 @@ inline constexpr std::size_t agent_window_min = 1'024;          // of them, for 
 inline constexpr std::size_t lane_window_max = 4'096;           // of one lane
 inline constexpr std::size_t window_fetch_rows = 2'048;         // read into it in one request
 inline constexpr std::chrono::seconds timers_ahead{2};          // known before they are due
+/// A row that the disk does not give is asked for so often, a second apart; then it counts as lost.
+inline constexpr std::size_t unread_tries = 10;
 inline constexpr std::size_t pipeline_depth = 64; // turns in flight a lane of a pure agent
 inline constexpr std::size_t commit_operations_max = 8'192; // of one transaction
 inline constexpr std::size_t dispatch_batch_turns = 1'024;  // turns in one frame
@@ -140,6 +163,10 @@ inline constexpr std::size_t retention_stride_events = 256;   // between two loo
 /// than the second are not looked at.
 inline constexpr std::size_t retention_stride_bytes = 4 << 20;
 inline constexpr std::size_t retention_small_bytes = 16 << 10;
+/// Likewise, of commits: their lists of identities and outcomes.
+inline constexpr std::size_t retention_commit_bytes = 256 << 10;
+/// After trouble with reading what is old.
+inline constexpr std::chrono::minutes retention_again_after{10};
 inline constexpr std::uint64_t retention_bytes = std::uint64_t{10} << 30; // of a store, default
 /// Default of the configurable limit: identities of the dedupe window, 39 bytes on disk each.
 inline constexpr std::size_t dedupe_identities_max = 64'000'000;
@@ -178,23 +205,25 @@ inline constexpr std::chrono::seconds terminate_grace{3}; // terminated -> kille
 inline constexpr std::chrono::seconds job_period_min{1};
 inline constexpr std::chrono::hours job_period_max{366 * 24};
 inline constexpr std::chrono::hours job_catch_up_max{366 * 24}; // how late an instant may run
-inline constexpr std::uint32_t job_catch_up_runs_max = 10'000;  // of one job, after one pause
 inline constexpr std::size_t job_upstreams_max = 64;
 inline constexpr std::size_t job_data_bytes_max = 128 << 10;
 inline constexpr std::size_t jobs_max = 10'000;
-inline constexpr std::size_t job_queue_max = 1'000;           // instants that wait for a run to end
-inline constexpr std::size_t job_running_max = 1'000;         // runs of one job at once
-inline constexpr std::uint64_t job_records_max = 10'000;      // of each job, the newest
-inline constexpr std::size_t job_note_bytes_max = 256;        // who asked, and why
+inline constexpr std::size_t job_queue_max = 1'000; // instants that wait for a run to end
+inline constexpr std::uint32_t job_catch_up_runs_max = job_queue_max; // of what was missed
+inline constexpr std::size_t job_running_max = 1'000;                 // runs of one job at once
+inline constexpr std::uint64_t job_records_max = 10'000;              // of each job, the newest
+inline constexpr std::size_t job_note_bytes_max = 256;                // who asked, and why
 inline constexpr std::size_t job_changes_max = 20;            // of a definition that are told
 inline constexpr std::size_t job_output_bytes_max = 64 << 10; // handed on to a job behind it
 inline constexpr std::size_t job_waiting_bytes_max = 256
                                                      << 10; // of a job, what waits for runs to end
 inline constexpr std::size_t job_waiting_replies_max =
-    job_waiting_bytes_max / 2;                          // then without them
-inline constexpr std::size_t job_backfill_max = 10'000; // instants of one command
-/// Instants of one job that are decided in one step; then others have their turn.
-inline constexpr std::size_t job_instants_a_step = 100'000;
+    job_waiting_bytes_max / 2; // then without them
+/// Instants of one job that are walked in one step; then others have their turn.
+inline constexpr std::size_t job_instants_a_step = 20'000;
+inline constexpr std::size_t job_instants_a_commit = 50'000; // of all jobs
+/// Records that are removed in one commit, but for those of one job.
+inline constexpr std::size_t job_removals_a_commit = 10'000;
 /// An instant that is no later runs as if it were in time.
 inline constexpr std::chrono::seconds job_on_time_min{1};
 inline constexpr std::chrono::seconds job_on_time_max{10};
@@ -203,14 +232,35 @@ inline constexpr std::chrono::hours job_late_max{1}; // that one runs neverthele
 inline constexpr std::size_t job_breaker_crashes = 3;
 inline constexpr std::chrono::minutes job_breaker_time{10};
 
+// Several nodes: who owns which shard
+inline constexpr std::chrono::milliseconds lease_ttl{2'000}; // of shards and members
+/// What is done under a lease ends so much earlier: a commit may be under way.
+inline constexpr std::chrono::milliseconds lease_margin{300};
+inline constexpr std::chrono::milliseconds lease_beat{400}; // between two renewals
+/// A shard that is to go waits so long for what runs; then it goes on, and is tried again.
+inline constexpr std::chrono::seconds leave_patience{2};
+inline constexpr std::uint32_t leave_tries = 5;       // then what runs is stopped
+inline constexpr std::size_t leaving_shards_max = 32; // at once
+
+// Access
+inline constexpr std::size_t tokens_max = 1'000;
+inline constexpr std::chrono::hours token_life_max{10 * 366 * 24};
+inline constexpr std::chrono::minutes token_use_told{1};   // how exactly its last use is kept
+inline constexpr std::size_t audit_text_bytes_max = 1'024; // of one argument in a record
+inline constexpr std::size_t audit_records_a_step = 1'000; // dropped in one commit
+
 // The operator's side
 inline constexpr std::size_t log_value_bytes_max = 1'024; // of a sentence or a field of the log
 inline constexpr std::size_t config_file_bytes_max = 1 << 20;
 inline constexpr std::size_t cli_answer_bytes_max = 64 << 20; // body that the command line reads
 
+static_assert(2 * lease_beat + lease_margin < lease_ttl, "one lost renewal costs nothing");
 static_assert(dedupe_window <= retention);
 static_assert(event_bytes_max <= batch_bytes_max);
 static_assert(batch_bytes_max < frame_bytes_max, "a legal batch fits one frame");
+static_assert(frame_bytes_max <= peer_unsent_bytes_max, "a legal frame can be sent");
+static_assert(2 * peer_hello_every < peer_down_after, "one lost welcome is no failure");
+static_assert(peer_list_looked_at < std::chrono::seconds{1}, "revoking closes within a second");
 static_assert(program_restart_first < program_restart_max);
 static_assert(cancel_grace + terminate_grace < drain_deadline, "programs end within a drain");
 static_assert(batch_events_max <= gateway_events_max);
@@ -224,6 +274,7 @@ static_assert(2 * stream_read_bytes <= stream_backlog_bytes_max,
 static_assert(batch_bytes_max <= http_body_memory_max, "the largest legal body has room");
 static_assert(http_connections_reserved < http_connections_max);
 static_assert(http_trailer_bytes_max <= http_header_bytes_max);
+static_assert(job_catch_up_runs_max < job_instants_a_step, "a step has what may be caught up");
 static_assert(job_data_bytes_max < state_bytes_max, "a definition is a state");
 static_assert((range_events & (range_events - 1)) == 0, "a range's blocks are a power of two");
 

@@ -89,8 +89,8 @@ auto layout(is<turn_outcome> auto& one) {
 
 // ---- messages ---------------------------------------------------------------------------------
 
-auto layout(is<hello> auto& it) { return std::tie(it.boot); }
-auto layout(is<welcome> auto& it) { return std::tie(it.boot); }
+auto layout(is<hello> auto& it) { return std::tie(it.boot, it.lowest, it.highest); }
+auto layout(is<welcome> auto& it) { return std::tie(it.boot, it.lowest, it.highest); }
 auto layout(is<publish> auto& it) { return std::tie(it.events); }
 auto layout(is<publish_ack> auto& it) { return std::tie(it.request, it.results); }
 auto layout(is<credit> auto& it) { return std::tie(it.agent, it.opened_total); }
@@ -106,5 +106,12 @@ auto layout(is<answer> auto& it) { return std::tie(it.request, it.code, it.json)
 template <class Message>
 inline constexpr std::size_t field_count =
     std::tuple_size_v<decltype(layout(std::declval<Message&>()))>;
+
+/// How many of them a frame of that version has: a newer version only adds some at the end.
+template <class Message>
+constexpr std::size_t fields_in(std::uint64_t version) {
+  const bool greets = std::same_as<Message, hello> || std::same_as<Message, welcome>;
+  return greets && version < 3 ? 1 : field_count<Message>;
+}
 
 } // namespace skein

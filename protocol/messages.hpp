@@ -23,14 +23,24 @@ struct address {
 };
 std::string to_string(const address& at); // n1/loop/0
 
+/// The version of frames that this program writes, and the oldest one that it still speaks, to a
+/// peer that knows no newer one. protocol/README.md says how they differ.
+inline constexpr std::uint8_t protocol_version = 3;
+inline constexpr std::uint8_t protocol_version_min = 2;
+
 /// link -> broker: this connection speaks for `from`; sent first and on each reconnect.
+/// broker -> a peer's broker: once a second.
 struct hello {
-  std::uint64_t boot = 0; // nonce of the process
+  std::uint64_t boot = 0;                     // nonce of the process
+  std::uint8_t lowest = protocol_version_min; // version of frames that it speaks
+  std::uint8_t highest = protocol_version;
   friend bool operator==(const hello&, const hello&) = default;
 };
-/// broker -> link: known; frames may flow.
+/// Known; frames may flow. A link is told its own nonce again, a peer the nonce of who welcomes it.
 struct welcome {
   std::uint64_t boot = 0;
+  std::uint8_t lowest = protocol_version_min;
+  std::uint8_t highest = protocol_version;
   friend bool operator==(const welcome&, const welcome&) = default;
 };
 

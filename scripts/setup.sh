@@ -145,6 +145,8 @@ test_packages() {
   command -v curl >/dev/null || echo curl
   command -v clang-format >/dev/null || echo clang-format
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
+  python3 -c 'import zmq' 2>/dev/null || echo python3-zmq
+  python3 -c 'import msgpack' 2>/dev/null || echo python3-msgpack
   disk_packages
   command -v node >/dev/null || command -v npm >/dev/null || printf '%s\n' nodejs npm
 }

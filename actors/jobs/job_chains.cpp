@@ -17,6 +17,9 @@ using nlohmann::json;
 
 namespace {
 
+/// Of an event, beyond its data: the id is longer than the one that it is measured with.
+constexpr std::size_t event_margin_bytes = 256;
+
 bool is_wanted(after_schedule::result wanted, const upstream_end& end) {
   switch (wanted) {
     case after_schedule::result::success:
@@ -70,6 +73,7 @@ waiting_run unrun(const upstream_end& end, const std::string& upstream) {
   return {end.kind, end.due, upstream + " was " + std::string{to_text(end.kind)}};
 }
 
+/// Without the reply, for which there may be no room.
 json handed_on(const std::string& upstream, const upstream_end& end) {
   json handed{{"source", job_source(upstream)},
               {"due", format_rfc3339(end.due)},
@@ -78,9 +82,7 @@ json handed_on(const std::string& upstream, const upstream_end& end) {
     handed["left_out"] = true;
   else
     handed["id"] = end.id;
-  if (!end.reply.empty())
-    handed["reply"] = raw_json<json>(end.reply);
-  else if (end.reply_is_omitted)
+  if (!end.reply.empty() || end.reply_is_omitted)
     handed["reply_omitted"] = true;
   return handed;
 }
@@ -101,10 +103,10 @@ void job_core::tell_downstream(const std::string& ended, const upstream_end& end
 }
 
 /// Not what began before it came after that job, unless it waits for this instant of another one;
-/// and nothing goes round in a circle.
+/// and nothing goes round in a circle: what comes into one from outside waits until it is open.
 bool job_core::concerns(const kept_job& which, const std::string& upstream,
                         const upstream_end& end) const {
-  if (!which.can_run() && graph_.is_in_circle(which.name()))
+  if (!which.can_run() && graph_.comes_after(upstream, which.name()))
     return false;
   const auto began_before = [&](const std::string& up) {
     const auto from = which.counts_from.find(up);
@@ -131,6 +133,7 @@ void job_core::try_chains() {
 }
 
 /// What waits for the other jobs before it is bounded: replies go first, then the oldest ends.
+/// Those that come together at once wait for nothing, and have been taken out.
 void job_core::bound_inputs(kept_job& which) {
   for (auto& [upstream, ends] : which.inputs) {
     for (std::size_t i = ends.size();
@@ -283,7 +286,6 @@ bool job_core::may_still_end(const std::string& name, const upstream_end& like) 
 void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends) {
   const after_schedule& after = *after_of(*which.definition);
   waiting_run run{record_kind::fired, instant::min()};
-  json handed = json::object();
   std::string unmet;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const auto& up = after.jobs[i];
@@ -292,7 +294,6 @@ void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends)
       run.kind = ends[i].kind;
       run.by = unrun(ends[i], up.job).by;
     }
-    handed[up.job] = handed_on(up.job, ends[i]);
     if (!is_wanted(up.wanted, ends[i]))
       unmet += (unmet.empty() ? "" : ", ") + up.job + became(ends[i]) + " (wanted " +
                std::string{to_text(up.wanted)} + ")";
@@ -303,8 +304,44 @@ void job_core::run_chain(kept_job& which, const std::vector<upstream_end>& ends)
     leave_out(which, run, !unmet.empty() ? unmet : "paused by " + which.paused->by);
     return;
   }
-  run.handed = write_json(handed);
+  run.handed = hand_on(which, run, ends);
   want_run(which, std::move(run));
+}
+
+/// What the ends have, with as many of their replies as there is room for.
+std::string job_core::hand_on(const kept_job& which, waiting_run run,
+                              const std::vector<upstream_end>& ends) {
+  const auto& before = after_of(*which.definition)->jobs;
+  json handed = json::object();
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    handed[before[i].job] = handed_on(before[i].job, ends[i]);
+  run.handed = write_json(handed);
+  const auto has_reply = [](const upstream_end& each) { return !each.reply.empty(); };
+  if (std::none_of(ends.begin(), ends.end(), has_reply))
+    return run.handed;
+  std::size_t room = room_for_replies(which, run);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    if (ends[i].reply.empty() || ends[i].reply.size() > room)
+      continue;
+    room -= ends[i].reply.size();
+    handed[before[i].job].erase("reply_omitted");
+    handed[before[i].job]["reply"] = raw_json<json>(ends[i].reply);
+  }
+  return write_json(handed);
+}
+
+/// Of one that begins at once what its event may still grow by; of one that has to wait no more
+/// than is left for what waits.
+std::size_t job_core::room_for_replies(const kept_job& which, const waiting_run& run) {
+  const auto made = make_event(which, run, which.name());
+  const std::size_t taken = made ? made->event.body.size() + event_margin_bytes : 0;
+  const std::size_t grows =
+      made && taken < settings_.bounds.event_bytes ? settings_.bounds.event_bytes - taken : 0;
+  if (which.may_begin(run.kind))
+    return grows;
+  const std::size_t waits = which.queue_bytes() + run.bytes();
+  return std::min(grows, limits::job_waiting_replies_max -
+                             std::min(waits, limits::job_waiting_replies_max));
 }
 
 } // namespace skein

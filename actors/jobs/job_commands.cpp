@@ -1,5 +1,6 @@
 #include "actors/jobs/job_core.hpp"
 
+#include "actors/access/audit.hpp"
 #include "actors/jobs/job_views.hpp"
 #include "protocol/raw_json.hpp"
 
@@ -23,6 +24,12 @@ std::string by_in(const json& words) { return words.value("by", std::string{"api
 void job_core::command(const job_command_in& input) {
   const json words = words_of(input);
   const std::string name = name_in(words);
+  if (!input.by.who.empty()) { // in one commit with what it does
+    const audit_record record =
+        make_audit(input.by, settings_.node, input.operation, words, now_.wall);
+    const std::string key = audit_key(record, "j" + std::to_string(input.ticket));
+    open_->audit = {settings_.audit_agent, {key, false, slice{audit_text(record)}}};
+  }
   for (const char* text : {"by", "why"})
     if (words.value(text, std::string{}).size() > limits::job_note_bytes_max)
       return fail(input.ticket, errc::invalid_argument,
@@ -138,6 +145,8 @@ void job_core::define(const std::string& name, job_definition definition, job_ow
   open_->definitions.insert(name);
   open_->gone.erase(name);
   forget_ends(*which, came_after);
+  if (!open_->of_file) // else when all is there that the file says
+    start_waiting(*which);
   place(*which);
   for (const std::string& each : graph_.behind(name))
     check_chain_of(jobs_.at(each));
@@ -232,39 +241,43 @@ void job_core::backfill(const job_command_in& input, const json& words) {
         "to not before from");
   if (*to > now_.wall)
     return fail(input.ticket, errc::invalid_argument, "to lies in the future");
+  const std::string by = by_in(words);
   const auto all = which.schedule->between(*from - duration{1}, *to, limits::job_queue_max + 1);
-  const std::uint64_t count = all ? all->count : 0;
-  const bool beside = which.definition->overlap == overlap_rule::allow;
-  const std::size_t room = beside ? limits::job_running_max - which.running.size()
-                                  : limits::job_queue_max - which.queue.size();
+  const std::size_t count = all ? static_cast<std::size_t>(all->count) : 0;
+  const std::size_t room =
+      std::min(which.room_for(record_kind::backfilled, by.size()), limits::job_queue_max);
   if (count > room)
     return fail(input.ticket, errc::invalid_argument,
-                "that is more than " + std::to_string(room) +
-                    " instants: take a part of it, and the next when these have run");
+                "there is room for " + std::to_string(room) +
+                    " instants now: take a part of it, and the next when these have run");
   begin(which);
+  json body{{"job", which.name()}, {"instants", count}};
+  std::size_t left_out = 0;
   auto due = all ? std::optional{all->first} : std::nullopt;
-  for (std::uint64_t i = 0; i < count; ++i, due = which.schedule->next(*due))
-    want_run(which, {record_kind::backfilled, *due, by_in(words)});
-  open_->answers.emplace_back(input.ticket,
-                              json{{"job", which.name()}, {"instants", count}}.dump());
+  for (std::size_t i = 0; i < count; ++i, due = which.schedule->next(*due))
+    if (const std::string why = want_run(which, {record_kind::backfilled, *due, by});
+        !why.empty()) {
+      ++left_out;
+      body["why"] = why;
+    }
+  body["runs"] = open_->runs.size();
+  body["waits"] = count - open_->runs.size() - left_out;
+  body["left_out"] = left_out;
+  body["paused"] = which.paused.has_value();
+  open_->answers.emplace_back(input.ticket, write_json(body));
 }
 
 // ---- those of the configuration -----------------------------------------------------------------
 
 /// At the start: what the file says is what is there, but for jobs that people own.
 void job_core::put_of_file() {
-  is_of_file_put_ = open_->of_file = true;
+  open_->of_file = true;
   open_->starts = settings_.unclean;
+  if (!remove_of_file())
+    return; // the rest goes with the next commit
+  is_of_file_put_ = true;
   for (const auto& [name, text] : settings_.of_file)
     adopt(name, text);
-  std::vector<std::string> gone;
-  for (const auto& [name, each] : jobs_)
-    if (each.owner == job_owner::file && !settings_.of_file.contains(name))
-      gone.push_back(name);
-  for (const std::string& name : gone) {
-    log(log_severity::info, "job-deleted", "it is no longer in the configuration", name);
-    erase(jobs_.at(name));
-  }
   check_chains();
   for (auto& [name, each] : jobs_)
     if (each.can_run() && !each.queue.empty()) {
@@ -272,6 +285,22 @@ void job_core::put_of_file() {
       start_waiting(each); // it could not, before
     } else if (!each.can_run())
       log(log_severity::warning, "job-unreadable", "it does not run: " + each.unreadable, name);
+}
+
+/// Those that the file has no longer. Whether all of them are gone: each goes with its records, and
+/// a commit has only so many.
+bool job_core::remove_of_file() {
+  std::vector<std::string> gone;
+  for (const auto& [name, each] : jobs_)
+    if (each.owner == job_owner::file && !settings_.of_file.contains(name))
+      gone.push_back(name);
+  for (const std::string& name : gone) {
+    if (open_->records.size() >= limits::job_removals_a_commit)
+      return false;
+    log(log_severity::info, "job-deleted", "it is no longer in the configuration", name);
+    erase(jobs_.at(name));
+  }
+  return true;
 }
 
 void job_core::adopt(const std::string& name, const std::string& text) {
@@ -307,6 +336,9 @@ void job_core::check_chain_of(kept_job& which) {
     return;
   begin(which);
   which.unreadable = std::move(problem);
+  // What waits could not begin before; at a start it does when all is there that the file says.
+  if (!open_->of_file)
+    start_waiting(which);
   chains_to_try_.insert(which.name()); // for what has ended while it could not
 }
 

@@ -93,7 +93,8 @@ bool job_core::is_beginning() const { return sent_ && sent_->of_file; }
 /// of others is not its fault.
 bool job_core::go_on() {
   open_ = transaction{};
-  if (has_work() && may_decide() && (commands_.empty() || !decided_last_)) {
+  const bool is_its_turn = commands_.empty() || !decided_last_ || !is_of_file_put_;
+  if (has_work() && may_decide() && is_its_turn) {
     decided_last_ = open_->decides = true;
     if (!is_of_file_put_) {
       put_of_file();
@@ -179,12 +180,12 @@ const kept_job* job_core::find(const std::string& name) const {
 /// Before a job is changed.
 void job_core::begin(kept_job& which) { open_->before.try_emplace(which.name(), which); }
 
+/// A job of which more is due than a step takes comes again behind those that are due by now.
 void job_core::fire_due() {
   while (!due_.empty() && due_.begin()->first <= now_.wall &&
-         open_->emits.size() < emits_a_commit_) {
+         open_->emits.size() < emits_a_commit_ && open_->walked < limits::job_instants_a_commit) {
     kept_job& which = jobs_.at(due_.begin()->second);
-    decide(which);
-    place(which);
+    place(which, decide(which) ? now_.wall : instant::min());
   }
 }
 
@@ -194,7 +195,8 @@ bool job_core::decide(kept_job& which) {
   if (!which.schedule)
     return false;
   misfire_settings how{which.definition->misfire, which.definition->catch_up,
-                       which.definition->catch_up_max, false};
+                       which.definition->catch_up_max, false,
+                       which.room_for(record_kind::caught_up, 0)};
   const duration offset = which.offset();
 #ifdef SKEIN_BUG_JOB_BREAKER_IS_OPEN
   how.nothing_is_caught_up =
@@ -205,6 +207,7 @@ bool job_core::decide(kept_job& which) {
       which.definition->breaker && keeps_crashing_ &&
       which.schedule->next(which.through).value_or(started_) + offset < started_;
   const due_plan plan = decide_due(*which.schedule, how, offset, which.through, now_.wall);
+  open_->walked += plan.walked;
   if (plan.stretches.empty())
     return false;
   begin(which);
@@ -233,12 +236,12 @@ void job_core::decide_all(kept_job& which) {
 }
 
 /// Where a job stands in the order of what is due.
-void job_core::place(kept_job& which) {
+void job_core::place(kept_job& which, instant not_before) {
   unplace(which);
   which.next = which.schedule ? which.schedule->next(which.through) : std::nullopt;
   if (!which.next)
     return;
-  const instant at = *which.next + which.offset();
+  const instant at = std::max(*which.next + which.offset(), not_before);
   which.fires = which.paused ? std::max(at, now_.wall + look_every) : at;
   due_.emplace(*which.fires, which.name());
 }
@@ -285,6 +288,8 @@ void job_core::submit() {
   }
   for (auto& each : open_->records)
     op.states.push_back(std::move(each));
+  if (open_->audit && !open_->answers.empty())
+    op.states.push_back(*std::move(open_->audit));
   op.emits = open_->emits;
   for (const auto& [name, before] : open_->before) {
     if (before)
@@ -385,10 +390,10 @@ void job_core::undo(const error& why, bool try_again) {
 // ---- helpers ------------------------------------------------------------------------------------
 
 void job_core::arm() {
+  if (sent_ || stopping_)
+    return; // its answer is the next step; on the way to a stop there is none
   boot_time at = now_.boot + look_every;
-  if (sent_ || stopping_) {
-    // Its answer is the next step; on the way to a stop there is none.
-  } else if (not_before_ && *not_before_ > now_.boot) {
+  if (not_before_ && *not_before_ > now_.boot) {
     at = *not_before_;
   } else if (!due_.empty()) {
     at = std::min<boot_time>(

@@ -39,6 +39,7 @@ struct job_command_in {
   std::uint64_t ticket = 0;
   std::string operation; // "job.create"
   std::string arguments; // JSON
+  caller by{};
 };
 /// Its arguments; discarded if they are no JSON.
 nlohmann::json words_of(const job_command_in& input);
@@ -99,7 +100,8 @@ struct job_settings {
   std::vector<std::string> agent_names; // by number
   std::vector<route_table::route> routes;
   job_surroundings around;
-  agent_no jobs_agent{}, states_agent{}, records_agent{};
+  agent_no jobs_agent{}, states_agent{}, records_agent{}, audit_agent{};
+  std::string node; // its name, for the records of what people changed
   /// Those of the configuration: by name, what stands there.
   std::map<std::string, std::string> of_file; // JSON
   bool unclean = false;                       // the last process did not stop in order
@@ -144,7 +146,9 @@ class job_core {
     bool decides = false;           // what is due, or has ended; not a command
     bool of_file = false;           // what the configuration says; again if it is undone
     counters counted;               // what it decides
-    bool starts = false;            // the list of unclean starts has changed
+    std::optional<journal::keep_op::kept> audit; // of the command, if it succeeds
+    bool starts = false;                         // the list of unclean starts has changed
+    std::size_t walked = 0;                      // instants that were looked at one by one
     bool empty() const noexcept { return before.empty() && !starts; }
   };
   struct reading {
@@ -152,6 +156,8 @@ class job_core {
     std::string job;
     std::optional<instant> explained;
     std::size_t limit = 0;
+    bool is_first_page = true;
+    std::uint64_t last = 0; // the page is of records before this one
   };
 
   // job_core.cpp
@@ -176,7 +182,7 @@ class job_core {
   void undo(const error& why, bool try_again);
   void count(const kept_job& which, bool is_there) noexcept;
   void arm();
-  void place(kept_job& which);
+  void place(kept_job& which, instant not_before = instant::min());
   void unplace(kept_job& which);
   void log(log_severity severity, std::string_view id, std::string text, const std::string& name);
 
@@ -205,6 +211,9 @@ class job_core {
   void give_up(kept_job& which);
   bool may_still_end(const std::string& name, const upstream_end& like) const;
   void run_chain(kept_job& which, const std::vector<upstream_end>& ends);
+  std::string hand_on(const kept_job& which, waiting_run run,
+                      const std::vector<upstream_end>& ends);
+  std::size_t room_for_replies(const kept_job& which, const waiting_run& run);
 
   // job_commands.cpp
   void command(const job_command_in& input);
@@ -219,6 +228,7 @@ class job_core {
   void trigger(const job_command_in& input, const nlohmann::json& words);
   void backfill(const job_command_in& input, const nlohmann::json& words);
   void put_of_file();
+  bool remove_of_file();
   void check_chains();
   void check_chain_of(kept_job& which);
   void adopt(const std::string& name, const std::string& text);

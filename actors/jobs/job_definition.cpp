@@ -58,6 +58,10 @@ constexpr std::array other_keys{"anchor",   "zone",         "gap",         "repe
                                 "catch_up", "catch_up_max", "overlap",     "jitter", "start",
                                 "end",      "timeout",      "pause_after", "breaker"};
 
+/// What a job that comes after others cannot have.
+constexpr std::array keys_of_instants{"misfire", "catch_up", "catch_up_max", "jitter",
+                                      "start",   "end",      "breaker"};
+
 /// Reads one definition and gathers what is wrong.
 class job_reader {
  public:
@@ -289,6 +293,11 @@ class job_reader {
       wrong("jitter", "must be shorter than the period");
     if (job.heartbeat && job.timeout == duration{0} && every != nullptr)
       job.timeout = every->period; // an old one tells nothing
+    if (std::holds_alternative<after_schedule>(job.schedule))
+      for (const char* key : keys_of_instants)
+        if (has(key))
+          wrong(key, "a job that comes after others has no instants of its own, so this has no "
+                     "effect");
   }
 
   void read_dates() {
@@ -303,8 +312,6 @@ class job_reader {
     }
     if (job.start_at >= job.end_at)
       wrong("end", "must be behind start");
-    if ((has("start") || has("end")) && std::holds_alternative<after_schedule>(job.schedule))
-      wrong(has("start") ? "start" : "end", "a job that comes after others has no dates");
   }
 
   std::optional<instant> check_time(const char* key, const std::string& words) {
@@ -392,6 +399,18 @@ json read_job_words(std::string_view text) {
   return from.failed() ? json(json::value_t::discarded) : words;
 }
 
+json without_former_keys(json words) {
+  if (!words.is_object())
+    return words;
+  if (words.contains("after"))
+    for (const char* key : keys_of_instants)
+      words.erase(key);
+  if (const auto most = words.find("catch_up_max");
+      most != words.end() && most->is_number_integer() && *most > limits::job_catch_up_runs_max)
+    *most = limits::job_catch_up_runs_max;
+  return words;
+}
+
 job_reading read_job(std::string name, const json& words, const job_surroundings& around) {
   return job_reader{std::move(name), words, around}.read();
 }
@@ -403,7 +422,8 @@ json job_words(const job_definition& job) {
   words["type"] = job.type;
   words["key"] = job.key;
   words["priority"] = to_string(job.priority);
-  words["misfire"] = to_text(job.misfire);
+  if (!std::holds_alternative<after_schedule>(job.schedule))
+    words["misfire"] = to_text(job.misfire);
   words["overlap"] = to_text(job.overlap);
   if (job.gap)
     words["gap"] = to_text(*job.gap);

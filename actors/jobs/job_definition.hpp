@@ -107,6 +107,10 @@ bool is_job_name(std::string_view name) noexcept;
 /// that it was written as. A discarded value if it is no JSON.
 nlohmann::json read_job_words(std::string_view text);
 
+/// Of a definition that was kept, without what was legal once and had no effect; numbers as they
+/// are bounded now.
+nlohmann::json without_former_keys(nlohmann::json words);
+
 /// All that is wrong is told at once.
 job_reading read_job(std::string name, const nlohmann::json& words, const job_surroundings& around);
 /// What read_job() reads back; defaults that depend on nothing are left out.

@@ -57,6 +57,11 @@ std::string record_text(const job_evidence& from, const job_record& record, cons
   }
 }
 
+/// What a run that waits is told of.
+std::string wait_text(const kept_job& which) {
+  return which.paused ? "waits until the job is resumed." : "waits until the run before has ended.";
+}
+
 /// Of a run that people asked for.
 std::string by_hand_text(const job_evidence& from, const job_record& record) {
   const std::string asked =
@@ -88,7 +93,7 @@ std::string due_text(const job_evidence& from, instant due) {
            (which.paused ? "; it will be left out if the job is still paused then." : ".");
   for (const waiting_run& each : which.queue)
     if (each.due == due && is_due_record(each.kind))
-      return "The instant " + at + " waits until the run before has ended.";
+      return "The instant " + at + " " + wait_text(which);
   if (due > which.through)
     return which.paused ? "The instant " + at + " is left out: the job is paused by " +
                               which.paused->by + "."
@@ -112,13 +117,8 @@ std::string not_due_text(const job_evidence& from, instant asked, std::optional<
                 : text + ".";
 }
 
-/// One that comes after others, or whose schedule cannot be read: what the ledger has.
-void explain_by_ledger(const job_evidence& from, instant asked, lines& words) {
-  const job_record* newest = nullptr;
-  for (const job_record& each : from.records)
-    if (is_due_record(each.kind) && each.from <= asked + std::chrono::seconds{1} &&
-        (newest == nullptr || newest->from < each.from))
-      newest = &each;
+/// What waits of one that comes after others, or whose schedule cannot be read.
+void explain_waiting(const job_evidence& from, lines& words) {
   if (after_of(*from.which.definition) != nullptr)
     words.push_back("It has no instants of its own: it runs " +
                     schedule_text(*from.which.definition) + ".");
@@ -128,23 +128,69 @@ void explain_by_ledger(const job_evidence& from, instant asked, lines& words) {
                       " has ended, and waits for the other jobs before this one.");
   for (const waiting_run& each : from.which.queue)
     if (is_due_record(each.kind))
-      words.push_back("The instant " + local_text(each.due, from.zone) +
-                      " waits until the run before has ended.");
+      words.push_back("The instant " + local_text(each.due, from.zone) + " " +
+                      wait_text(from.which));
+}
+
+/// Where no schedule says what was due: what the ledger has of that time, or of the time before.
+/// The record that is told.
+const job_record* explain_by_ledger(const job_evidence& from, instant asked, lines& words) {
+  const job_record* newest = nullptr;
+  for (const job_record& each : from.records)
+    if (is_due_record(each.kind) && each.from <= asked + std::chrono::seconds{1} &&
+        (newest == nullptr || newest->from < each.from))
+      newest = &each;
   const auto is_asked = [&](const job_record& each) {
     return !is_due_record(each.kind) && is_same_second(each.from, asked);
   };
   if (newest == nullptr && std::any_of(from.records.begin(), from.records.end(), is_asked))
-    return; // which is told by itself
+    return nullptr; // which is told by itself
   if (newest == nullptr) {
     words.push_back("Until " + local_text(asked, from.zone) + " its ledger has nothing of it.");
-    return;
+    return nullptr;
   }
   const bool is_it = is_same_second(newest->from, asked) || asked <= newest->to;
   words.push_back((is_it ? "" : "The newest before " + local_text(asked, from.zone) + ": ") +
                   record_text(from, *newest, local_text(newest->from, from.zone)));
+  return newest;
+}
+
+/// No instant of the definition that it has now.
+void explain_edit(const job_evidence& from, instant asked, const job_change& edit, lines& words) {
+  if (asked > edit.at && from.which.schedule)
+    words.push_back(not_due_text(from, asked, std::nullopt));
+  words.push_back("It was edited at " + local_text(edit.at, from.zone) + " by " + edit.by +
+                  ", and had another definition until then.");
+}
+
+/// Its schedule knows of it.
+void explain_by_schedule(const job_evidence& from, instant asked, std::optional<instant> due,
+                         json& body, lines& words) {
+  if (due != asked)
+    words.push_back(not_due_text(from, asked, due));
+  if (!due)
+    return;
+  body["due"] = local_text(*due, from.zone);
+  words.push_back(due_text(from, *due));
+  if (const std::string remark = clock_remark(*due, from.zone); !remark.empty())
+    words.push_back("Near it " + remark + ".");
+}
+
+const job_change* newest_edit(const kept_job& which) {
+  const auto found = std::find_if(which.changes.rbegin(), which.changes.rend(),
+                                  [](const job_change& each) { return each.what == "edited"; });
+  return found == which.changes.rend() ? nullptr : &*found;
 }
 
 } // namespace
+
+std::optional<instant> explained_instant(const kept_job& which, instant asked) {
+  if (!which.schedule)
+    return std::nullopt;
+  const auto due = which.schedule->newest_until(asked);
+  const job_change* const edit = newest_edit(which);
+  return edit != nullptr && due && *due + which.offset() <= edit->at ? std::nullopt : due;
+}
 
 json explain_job(const job_evidence& from, instant asked) {
   const kept_job& which = from.which;
@@ -156,29 +202,28 @@ json explain_job(const job_evidence& from, instant asked) {
     words.push_back("It is paused since " + local_text(which.paused->at, from.zone) + " by " +
                     which.paused->by +
                     (which.paused->why.empty() ? "." : ": " + which.paused->why + "."));
-  std::optional<instant> due;
-  if (which.schedule) {
-    due = due_until(*which.schedule, asked);
-    if (due != asked)
-      words.push_back(not_due_text(from, asked, due));
-    if (due) {
-      body["due"] = local_text(*due, from.zone);
-      words.push_back(due_text(from, *due));
-      if (const std::string remark = clock_remark(*due, from.zone); !remark.empty())
-        words.push_back("Near it " + remark + ".");
-    }
+  const std::optional<instant> due = explained_instant(which, asked);
+  const job_change* const edit = newest_edit(which);
+  const job_record* told = nullptr;
+  if (which.schedule && (due || edit == nullptr)) {
+    explain_by_schedule(from, asked, due, body, words);
   } else {
-    explain_by_ledger(from, asked, words);
+    if (edit != nullptr && (which.schedule || asked <= edit->at))
+      explain_edit(from, asked, *edit, words);
+    if (edit == nullptr || asked > edit->at)
+      explain_waiting(from, words);
+    told = explain_by_ledger(from, asked, words);
   }
   for (const waiting_run& each : which.queue)
     if (!is_due_record(each.kind) && (is_same_second(each.due, asked) || each.due == due))
       words.push_back("A run for " + local_text(each.due, from.zone) + ", asked for by " + each.by +
-                      ", waits until the run before has ended.");
+                      ", " + wait_text(which));
+  const instant about = due.value_or(asked);
   for (const job_record& each : from.records) {
     const bool is_near = is_same_second(each.from, asked) || each.from == due;
     if (!is_due_record(each.kind) && is_near)
       words.push_back(by_hand_text(from, each));
-    if (is_near || (due && each.from <= *due && *due <= each.to))
+    if (is_near || &each == told || (each.from <= about && about <= each.to))
       body["records"].push_back(record_view(which, each, from.events, from.zone));
   }
   body["explanation"] = words;

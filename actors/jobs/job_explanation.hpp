@@ -19,4 +19,8 @@ struct job_evidence {
 
 nlohmann::json explain_job(const job_evidence& from, instant asked);
 
+/// The newest instant until then that its schedule knows of; empty: another definition was in
+/// force, or it has no schedule of its own.
+std::optional<instant> explained_instant(const kept_job& which, instant asked);
+
 } // namespace skein

@@ -82,13 +82,13 @@ result<void> job_graph::check(const job_definition& definition) const {
   return {};
 }
 
-bool job_graph::is_in_circle(const std::string& name) const {
+bool job_graph::comes_after(const std::string& name, const std::string& other) const {
   std::set<std::string> seen;
   std::vector<std::string> next{before(name)};
   while (!next.empty()) {
     const std::string each = std::move(next.back());
     next.pop_back();
-    if (each == name)
+    if (each == other)
       return true;
     if (seen.insert(each).second)
       next.insert(next.end(), before(each).begin(), before(each).end());

@@ -20,8 +20,8 @@ class job_graph {
   const std::vector<std::string>& before(const std::string& name) const;
   /// The jobs that come after this one, by name.
   const std::set<std::string>& behind(const std::string& name) const;
-  /// Whether it comes after itself, by way of others.
-  bool is_in_circle(const std::string& name) const;
+  /// Whether it comes after the other one, also by way of others.
+  bool comes_after(const std::string& name, const std::string& other) const;
   /// Whether all the jobs before this one go back to one and the same job: then the runs of one
   /// instant belong together.
   bool meets_by_instant(const std::string& name) const;

@@ -13,13 +13,18 @@ namespace {
 
 constexpr std::size_t instants_max = 1'000;
 
-std::size_t count_in(const json& words, const char* key, std::size_t fallback, std::size_t most) {
+/// 0 for what is none.
+std::uint64_t number_in(const json& words, const char* key) {
   const auto found = words.find(key);
-  std::size_t count = fallback;
   if (found != words.end() && found->is_number_unsigned())
-    count = found->get<std::size_t>();
-  else if (found != words.end() && found->is_string())
-    count = static_cast<std::size_t>(std::strtoul(found->get<std::string>().c_str(), nullptr, 10));
+    return found->get<std::uint64_t>();
+  return found != words.end() && found->is_string()
+             ? std::strtoull(found->get<std::string>().c_str(), nullptr, 10)
+             : 0;
+}
+
+std::size_t count_in(const json& words, const char* key, std::size_t fallback, std::size_t most) {
+  const std::size_t count = words.contains(key) ? number_in(words, key) : fallback;
   return std::clamp<std::size_t>(count, 1, most);
 }
 
@@ -51,9 +56,11 @@ void job_core::question(const job_command_in& input, const json& words) {
   if (input.operation != "job.history")
     return fail(input.ticket, errc::invalid_argument, "there is no operation " + input.operation);
   const std::size_t limit = count_in(words, "limit", limits::page_rows_default, instants_max);
-  readings_[++reads_] = {input.ticket, which->name(), std::nullopt, limit};
-  out_->push_back(read_records_effect{reads_, which->name(), which->first_record(),
-                                      which->next_record, record_choice::newest(limit)});
+  const std::uint64_t after = number_in(words, "after");
+  const std::uint64_t last = after > 0 ? std::min(after, which->next_record) : which->next_record;
+  readings_[++reads_] = {input.ticket, which->name(), std::nullopt, limit, after == 0, last};
+  out_->push_back(read_records_effect{reads_, which->name(), which->first_record(), last,
+                                      record_choice::newest(limit)});
 }
 
 /// As the journal has it: what a commit under way changes is told when it is answered.
@@ -102,7 +109,7 @@ void job_core::explain(const job_command_in& input, const kept_job& which, const
         "at must be a time, such as 2026-08-16T09:00:00Z, or one of the job's zone, such as "
         "2026-08-16T09:00");
   readings_[++reads_] = {input.ticket, which.name(), at, 0};
-  const auto due = which.schedule ? due_until(*which.schedule, *at) : std::nullopt;
+  const auto due = explained_instant(which, *at);
   out_->push_back(read_records_effect{reads_, which.name(), which.first_record(), which.next_record,
                                       record_choice::around(*at, due)});
 }
@@ -117,7 +124,7 @@ void job_core::on(job_records_in& input) {
     return fail(which.ticket, errc::not_found, "there is no job " + which.job);
   if (!input.records)
     return fail(which.ticket, input.records.error().code, input.records.error().detail);
-  if (found->open)
+  if (found->open && which.is_first_page)
     input.records->push_back(*found->open);
   if (which.explained)
     return answer(which.ticket,
@@ -127,7 +134,12 @@ void job_core::on(job_records_in& input) {
   for (auto each = input.records->rbegin();
        each != input.records->rend() && rows.size() < which.limit; ++each)
     rows.push_back(record_view(*found, *each, input.events, zone_of(*found)));
-  answer(which.ticket, {{"job", which.job}, {"zone", found->definition->zone}, {"records", rows}});
+  json body{{"job", which.job}, {"zone", found->definition->zone}, {"records", rows}};
+  const std::uint64_t of_open = found->open && which.is_first_page ? 1 : 0;
+  const std::uint64_t shown = rows.size() - std::min<std::uint64_t>(of_open, rows.size());
+  if (which.last - std::min(which.last, shown) > found->first_record())
+    body["next"] = std::to_string(which.last - shown);
+  answer(which.ticket, body);
 }
 
 void job_core::draw_graph(std::uint64_t ticket) {

@@ -39,13 +39,17 @@ result<std::optional<journal::event_record>> find_run(journal::reader& reader,
                                                       const std::optional<event_id>& event) {
   if (event)
     return reader.find(*event);
-  auto page = reader.list({.source = job_source(job), .id = id, .limit = 1});
-  if (!page)
-    return page.error();
-  std::optional<journal::event_record> found;
-  if (!page->events.empty())
-    found = std::move(page->events.front());
-  return found;
+  journal::event_filter wanted{.source = job_source(job), .id = id, .limit = 1};
+  while (true) {
+    auto page = reader.list(wanted);
+    if (!page)
+      return page.error();
+    if (!page->events.empty())
+      return std::optional{std::move(page->events.front())};
+    if (page->next == 0)
+      return std::optional<journal::event_record>{};
+    wanted.before = page->next; // the search has a budget: that none was found yet says nothing
+  }
 }
 
 job_records_in read_job_records(journal::reader& reader, agent_no records,

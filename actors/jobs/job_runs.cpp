@@ -46,9 +46,7 @@ std::string run_id(const kept_job& which, const waiting_run& run, instant now) {
 /// left out; else empty.
 std::string job_core::want_run(kept_job& which, waiting_run run) {
   const job_definition& job = *which.definition;
-  const bool allows = job.overlap == overlap_rule::allow;
-  if (which.queue.empty() &&
-      (allows ? which.running.size() < limits::job_running_max : which.running.empty()))
+  if (which.may_begin(run.kind))
     return start_run(which, std::move(run));
   const bool waits = waits_in_line(which, run.kind);
   if (job.overlap == overlap_rule::skip && !waits)
@@ -71,7 +69,7 @@ std::string job_core::want_run(kept_job& which, waiting_run run) {
   if (which.queue.size() >= limits::job_queue_max)
     return leave_out(which, run,
                      std::to_string(limits::job_queue_max) + " instants were waiting already");
-  if (which.waiting_bytes() + run.handed.size() > limits::job_waiting_bytes_max)
+  if (which.queue_bytes() + run.bytes() > limits::job_waiting_bytes_max)
     return leave_out(which, run,
                      "those that were waiting already have " +
                          std::to_string(limits::job_waiting_bytes_max) + " bytes");
@@ -147,10 +145,9 @@ result<journal::accept_op> job_core::make_event(const kept_job& which, const wai
   return op;
 }
 
+/// What waits begins when a run ends, and whenever else nothing holds it any more.
 void job_core::start_waiting(kept_job& which) {
-  const bool allows = which.definition->overlap == overlap_rule::allow;
-  while (!which.queue.empty() && !which.paused && which.can_run() &&
-         (allows ? which.running.size() < limits::job_running_max : which.running.empty())) {
+  while (!which.queue.empty() && !which.paused && which.can_run() && which.has_room_to_run()) {
     waiting_run next = std::move(which.queue.front());
     which.queue.pop_front();
     start_run(which, std::move(next));

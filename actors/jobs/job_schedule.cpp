@@ -3,7 +3,7 @@
 #include "protocol/limits.hpp"
 
 #include <algorithm>
-#include <deque>
+#include <limits>
 
 namespace skein {
 
@@ -58,8 +58,8 @@ std::optional<instant> job_schedule::next_of_all(instant after) const {
   return cron_ ? next_due(*cron_, *zone_, rules_, after) : std::nullopt;
 }
 
-std::optional<job_schedule::stretch> job_schedule::between(instant after, instant upto,
-                                                           std::uint64_t most) const {
+std::optional<job_schedule::stretch>
+job_schedule::between(instant after, instant upto, std::uint64_t most, std::size_t newest) const {
   const auto first = next(after);
   if (!first || *first > upto || most == 0)
     return std::nullopt;
@@ -72,16 +72,49 @@ std::optional<job_schedule::stretch> job_schedule::between(instant after, instan
         std::min(steps_to(*every_, last), from + static_cast<std::int64_t>(most) - 1);
     found.last = step_at(*every_, to);
     found.count = static_cast<std::uint64_t>(to - from) + 1;
+    for (std::int64_t n = to; n >= from && found.newest.size() < newest; --n)
+      found.newest.push_front(step_at(*every_, n));
     return found;
   }
+  const auto keep = [&] {
+    if (newest > 0)
+      found.newest.push_back(found.last);
+    if (found.newest.size() > newest)
+      found.newest.pop_front();
+  };
+  keep();
   while (found.count < most) {
     const auto following = next(found.last);
     if (!following || *following > upto)
       break;
     found.last = *following;
     ++found.count;
+    keep();
   }
   return found;
+}
+
+std::optional<instant> job_schedule::newest_until(instant upto) const {
+  upto = std::min(upto, end_ - duration{1});
+  const auto is_before = [&](instant at) { // the newest
+    const auto following = next(at);
+    return following && *following <= upto;
+  };
+  const instant earliest = instant::min() + std::chrono::years{1};
+  const auto from = [&](duration back) { return upto > earliest + back ? upto - back : earliest; };
+  constexpr duration longest = std::chrono::years{50};
+  duration back = std::chrono::minutes{1};
+  while (!is_before(from(back))) {
+    if (back == longest)
+      return std::nullopt;
+    back = std::min(back * 8, longest);
+  }
+  instant before = from(back), behind = upto;
+  while (behind - before > duration{1}) {
+    const instant middle = before + (behind - before) / 2;
+    (is_before(middle) ? before : behind) = middle;
+  }
+  return behind;
 }
 
 std::optional<duration> job_schedule::period_at(instant due) const {
@@ -90,6 +123,8 @@ std::optional<duration> job_schedule::period_at(instant due) const {
 }
 
 namespace {
+
+constexpr std::uint64_t any_number = std::numeric_limits<std::int64_t>::max() / 2;
 
 /// Decides about all that is due at one moment.
 class due_decision {
@@ -103,32 +138,31 @@ class due_decision {
     now_ += std::chrono::seconds{1};
 #endif
     const instant upto = now_ - offset_;
-    const auto all = schedule_.between(through, upto, limits::job_instants_a_step);
+    const bool each_runs = how_.rule == misfire_rule::all && !how_.nothing_is_caught_up;
+    const std::size_t runs = std::clamp<std::size_t>(how_.room, 1, how_.catch_up_max);
+    const auto all = schedule_.between(
+        through, upto, schedule_.is_walked() ? limits::job_instants_a_step : any_number,
+        each_runs ? runs + 1 : 2);
     if (!all)
       return {};
+    plan_.walked = schedule_.is_walked() ? all->count : 1;
     const auto behind = schedule_.next(all->last);
     plan_.more = behind && *behind <= upto;
-    if (plan_.more) {
-      // So many are due behind these that they can be no more than a record.
-      const auto oldest = schedule_.between(
-          through, upto, limits::job_instants_a_step - limits::job_catch_up_runs_max);
-      leave_out(*oldest, "missed, as were many behind it");
-      return std::move(plan_);
-    }
-    if (how_.rule == misfire_rule::all && !how_.nothing_is_caught_up)
-      decide_each(through, *all);
+    if (plan_.more) // so many are due behind these that they can be no more than a record
+      leave_out(before_newest(*all, all->newest.size() - 1), "missed, as were many behind it");
+    else if (each_runs)
+      decide_each(*all, runs);
     else
-      decide_newest(through, *all);
+      decide_newest(*all);
     return std::move(plan_);
   }
 
  private:
-  bool is_on_time(instant due) const {
+  duration on_time_bound(instant due) const {
     const auto period = schedule_.period_at(due);
-    const duration bound =
-        period ? std::clamp<duration>(*period / 2, limits::job_on_time_min, limits::job_on_time_max)
+    return period
+               ? std::clamp<duration>(*period / 2, limits::job_on_time_min, limits::job_on_time_max)
                : limits::job_on_time_max;
-    return lateness(due) <= bound;
   }
   /// Whether it may still run although it is late.
   bool may_catch_up(instant due) const {
@@ -136,6 +170,7 @@ class due_decision {
       return false;
     return lateness(due) <= bound_of(due);
   }
+  bool is_on_time(instant due) const { return lateness(due) <= on_time_bound(due); }
   duration bound_of(instant due) const {
     if (how_.catch_up)
       return *how_.catch_up;
@@ -160,8 +195,13 @@ class due_decision {
         {verdict::skipped, which.first, which.last, which.count, std::move(why)});
   }
 
+  /// Without the newest so many, of which one more is known.
+  static job_schedule::stretch before_newest(const job_schedule::stretch& all, std::size_t count) {
+    return {all.first, all.newest.at(all.newest.size() - count - 1), all.count - count};
+  }
+
   /// The newest one runs, if it may, and those before it are merged into it or left out.
-  void decide_newest(instant through, const job_schedule::stretch& all) {
+  void decide_newest(const job_schedule::stretch& all) {
     const instant newest = all.last;
     const bool on_time = is_on_time(newest);
     if (!on_time && !may_catch_up(newest))
@@ -171,12 +211,11 @@ class due_decision {
 #else
     if (all.count > 1) {
 #endif
-      const auto older = schedule_.between(through, newest - duration{1}, all.count - 1);
-      SKEIN_CHECK(older && older->count == all.count - 1);
+      const job_schedule::stretch older = before_newest(all, 1);
       if (how_.rule == misfire_rule::skip || how_.nothing_is_caught_up)
-        leave_out(*older, too_late(*older));
+        leave_out(older, too_late(older));
       else
-        plan_.stretches.push_back({verdict::merged, older->first, older->last, older->count,
+        plan_.stretches.push_back({verdict::merged, older.first, older.last, older.count,
                                    "missed; one run stands for all of them"});
     }
     plan_.stretches.push_back(
@@ -184,26 +223,23 @@ class due_decision {
   }
 
   /// Each runs that is not too late, but of too many the newest ones.
-  void decide_each(instant through, const job_schedule::stretch& all) {
-    std::deque<instant> runs;
-    const instant oldest = now_ - offset_ - bound_of(all.last) - duration{1};
-    instant at = std::max(through, oldest);
-    for (auto due = schedule_.next(at); due && *due <= all.last; due = schedule_.next(*due)) {
-      runs.push_back(*due);
-      if (runs.size() > how_.catch_up_max)
-        runs.pop_front();
-    }
-    const std::uint64_t left_out = all.count - runs.size();
-    if (left_out > 0) {
-      const instant before = runs.empty() ? all.last : runs.front() - duration{1};
-      const auto older = schedule_.between(through, before, left_out);
-      SKEIN_CHECK(older && older->count == left_out);
-      leave_out(*older, "missed by more than " + format_duration(bound_of(all.last)) +
-                            ", or by more than " + std::to_string(how_.catch_up_max) + " instants");
-    }
-    for (const instant due : runs)
+  void decide_each(const job_schedule::stretch& all, std::size_t most) {
+    const duration bound = std::max(bound_of(all.last), on_time_bound(all.last));
+    const auto may_run = [&](instant due) { return lateness(due) <= bound; };
+    const auto oldest = std::find_if(all.newest.begin(), all.newest.end(), may_run);
+    const auto runs = std::min(static_cast<std::size_t>(all.newest.end() - oldest), most);
+    if (runs < all.count)
+      leave_out(before_newest(all, runs), too_many(all, most));
+    for (auto due = all.newest.end() - static_cast<std::ptrdiff_t>(runs); due != all.newest.end();
+         ++due)
       plan_.stretches.push_back(
-          {is_on_time(due) ? verdict::fired : verdict::caught_up, due, due, 1, {}});
+          {is_on_time(*due) ? verdict::fired : verdict::caught_up, *due, *due, 1, {}});
+  }
+  std::string too_many(const job_schedule::stretch& all, std::size_t most) const {
+    const std::string late = "missed by more than " + format_duration(bound_of(all.last));
+    return most == how_.catch_up_max
+               ? late + ", or by more than " + std::to_string(most) + " instants"
+               : late + ", or there was room for " + std::to_string(most) + " that wait";
   }
 
   const job_schedule& schedule_;

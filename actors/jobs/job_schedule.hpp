@@ -3,8 +3,10 @@
 #pragma once
 
 #include "actors/jobs/job_definition.hpp"
+#include "protocol/limits.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,9 +24,15 @@ class job_schedule {
   struct stretch {
     instant first, last;
     std::uint64_t count = 0;
+    std::deque<instant> newest{}; // so many as were asked for, in order
   };
   /// Those behind `after` and not behind `upto`; of more than `most`, the first ones.
-  std::optional<stretch> between(instant after, instant upto, std::uint64_t most) const;
+  std::optional<stretch> between(instant after, instant upto, std::uint64_t most,
+                                 std::size_t newest = 0) const;
+  /// The newest one that is not behind `upto`; empty: there is none, or none within 50 years.
+  std::optional<instant> newest_until(instant upto) const;
+  /// Whether many instants take as long as each of them does; else they are one computation.
+  bool is_walked() const noexcept { return cron_.has_value(); }
 
   /// The time from this due instant to the next one; empty if it is the last.
   std::optional<duration> period_at(instant due) const;
@@ -62,12 +70,14 @@ struct misfire_settings {
   misfire_rule rule = misfire_rule::once;
   std::optional<duration> catch_up;
   std::uint32_t catch_up_max = 100;
-  bool nothing_is_caught_up = false; // the node keeps crashing
+  bool nothing_is_caught_up = false;        // the node keeps crashing
+  std::size_t room = limits::job_queue_max; // how many can begin or wait
 };
 
 struct due_plan {
   std::vector<due_stretch> stretches; // in order, without gaps
   bool more = false;                  // the step's bound ended it; go on behind the last one
+  std::size_t walked = 0;             // instants that were looked at one by one
 };
 
 /// Decides about the instants behind `through` whose time, which is `offset` behind them, has come.

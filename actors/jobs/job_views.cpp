@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::hours remark_before{36};
+constexpr std::chrono::hours remark_near{36};
 
 } // namespace
 
@@ -39,9 +39,9 @@ std::string clock_remark(instant due, const zone_rules& zone) {
     text += forward ? "forward by " : "back by ";
     return text + format_duration(by) + " at " + local_text(change, zone);
   };
-  if (span.begin != instant::min() && due - span.begin <= remark_before)
+  if (span.begin != instant::min() && due - span.begin <= remark_near)
     return near(span.begin);
-  if (span.end != instant::max() && span.end - due <= remark_before)
+  if (span.end != instant::max() && span.end - due <= remark_near)
     return near(span.end);
   return {};
 }
@@ -167,15 +167,6 @@ json next_instants(const kept_job& which, std::size_t count, instant now) {
   for (; due && found.size() < count; due = which.schedule->next(*due))
     found.push_back(instant_view(*due, which.schedule->zone()));
   return found;
-}
-
-std::optional<instant> due_until(const job_schedule& schedule, instant asked) {
-  if (const auto exact = schedule.next(asked - duration{1}); exact == asked)
-    return exact;
-  for (duration back = std::chrono::minutes{1}; back < std::chrono::hours{24 * 400}; back *= 8)
-    if (const auto all = schedule.between(asked - back, asked, limits::job_instants_a_step))
-      return all->last;
-  return std::nullopt;
 }
 
 // ---- records ------------------------------------------------------------------------------------

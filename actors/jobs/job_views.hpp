@@ -27,7 +27,4 @@ std::string local_text(instant at, const zone_rules& zone);
 /// What the clocks do near an instant; empty if they do nothing.
 std::string clock_remark(instant due, const zone_rules& zone);
 
-/// The newest instant that is not behind `asked`, if there is one within what is worth a search.
-std::optional<instant> due_until(const job_schedule& schedule, instant asked);
-
 } // namespace skein

@@ -2,11 +2,15 @@
 
 #include "protocol/raw_json.hpp"
 
+#include <algorithm>
+
 namespace skein {
 
 using nlohmann::json;
 
 namespace {
+
+constexpr std::size_t names_and_times = 128; // of one that waits
 
 instant time_in(const json& words, const char* name) {
   return from_ns(words.value(name, std::int64_t{0}));
@@ -60,15 +64,43 @@ std::uint64_t kept_job::first_record() const noexcept {
   return next_record > limits::job_records_max ? next_record - limits::job_records_max : 1;
 }
 
-std::size_t kept_job::waiting_bytes() const noexcept {
-  constexpr std::size_t names_and_times = 128;
+std::size_t waiting_run::bytes() const noexcept {
+  return handed.size() + by.size() + names_and_times;
+}
+
+std::size_t kept_job::queue_bytes() const noexcept {
   std::size_t bytes = 0;
   for (const waiting_run& each : queue)
-    bytes += each.handed.size() + each.by.size() + names_and_times;
+    bytes += each.bytes();
+  return bytes;
+}
+
+std::size_t kept_job::waiting_bytes() const noexcept {
+  std::size_t bytes = queue_bytes();
   for (const auto& [upstream, ends] : inputs)
     for (const upstream_end& each : ends)
       bytes += each.reply.size() + each.id.size() + names_and_times;
   return bytes;
+}
+
+bool kept_job::has_room_to_run() const noexcept {
+  return definition->overlap == overlap_rule::allow ? running.size() < limits::job_running_max
+                                                    : running.empty();
+}
+
+bool kept_job::may_begin(record_kind kind) const noexcept {
+  return queue.empty() && has_room_to_run() && !(paused && kind == record_kind::backfilled);
+}
+
+std::size_t kept_job::room_for(record_kind kind, std::size_t by_bytes) const noexcept {
+  std::size_t begin = 0;
+  if (may_begin(kind))
+    begin =
+        definition->overlap == overlap_rule::allow ? limits::job_running_max - running.size() : 1;
+  const std::size_t bytes = std::min(queue_bytes(), limits::job_waiting_bytes_max);
+  const std::size_t fit = (limits::job_waiting_bytes_max - bytes) / (by_bytes + names_and_times);
+  return begin +
+         std::min(limits::job_queue_max - std::min(queue.size(), limits::job_queue_max), fit);
 }
 
 json kept_words(const kept_job& which) {
@@ -100,7 +132,7 @@ void read_definition(kept_job& which, std::string_view text, const job_surroundi
   if (const auto paused = words.find("paused"); paused != words.end())
     which.paused =
         job_pause{time_in(*paused, "at"), paused->value("by", ""), paused->value("why", "")};
-  job_reading read = read_job(which.name(), words["job"], around);
+  job_reading read = read_job(which.name(), without_former_keys(words["job"]), around);
   if (read.problems.empty()) {
     which.words.clear();
     return which.define(std::move(read.job), around);
@@ -125,11 +157,15 @@ std::string state_text(const kept_job& which) {
                               {"by", each.by},
                               {"again", each.is_again},
                               {"after", each.handed}});
-  for (const running_run& each : which.running)
-    words["running"].push_back({{"due", to_ns(each.due)},
-                                {"id", each.id},
-                                {"kind", to_text(each.kind)},
-                                {"end", each.is_to_end}});
+  for (const running_run& each : which.running) {
+    json run{{"due", to_ns(each.due)},
+             {"id", each.id},
+             {"kind", to_text(each.kind)},
+             {"end", each.is_to_end}};
+    if (each.event)
+      run["event"] = to_string(*each.event);
+    words["running"].push_back(std::move(run));
+  }
   if (which.failures > 0)
     words["failures"] = which.failures;
   for (const auto& [name, from] : which.counts_from)
@@ -159,8 +195,9 @@ void read_state(kept_job& which, std::string_view text) {
                            each.value("again", false), each.value("after", "")});
   }
   for (const json& each : words.value("running", json::array()))
-    which.running.push_back({time_in(each, "due"), each.value("id", ""), std::nullopt,
-                             kind_in(each), each.value("end", false)});
+    which.running.push_back({time_in(each, "due"), each.value("id", ""),
+                             parse_event_id(each.value("event", "")), kind_in(each),
+                             each.value("end", false)});
   which.failures = words.value("failures", 0u);
   const json counts = words.value("counts_from", json::object());
   for (const auto& [name, from] : counts.items())

@@ -37,6 +37,9 @@ struct waiting_run {
   std::string by{};      // of those asked for by hand
   bool is_again = false; // its instant is not its own: of a chain whose jobs go their own ways
   std::string handed{};  // JSON: what upstreams hand on, by their names; else empty
+
+  /// Of the state, roughly.
+  std::size_t bytes() const noexcept;
 };
 struct running_run {
   instant due;
@@ -95,8 +98,16 @@ struct kept_job {
   void note(instant at, std::string by, std::string what);
   /// The oldest record that is still there; the newest limits::job_records_max are.
   std::uint64_t first_record() const noexcept;
-  /// Of the state, what waits for runs to end: at most limits::job_waiting_bytes_max.
+  /// Of the state, what waits: for runs of its own to end, and for other jobs before it. At most
+  /// limits::job_waiting_bytes_max.
   std::size_t waiting_bytes() const noexcept;
+  std::size_t queue_bytes() const noexcept; // the former alone
+  /// Whether one more may go on, but for those that wait.
+  bool has_room_to_run() const noexcept;
+  /// Whether one that comes now begins at once.
+  bool may_begin(record_kind kind) const noexcept;
+  /// How many more of this kind, asked for by somebody with so long a name, can begin or wait.
+  std::size_t room_for(record_kind kind, std::size_t by_bytes) const noexcept;
 };
 
 /// What it comes after; null if it has a schedule of its own.

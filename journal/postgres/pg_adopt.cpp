@@ -249,9 +249,9 @@ class adoption {
     if (pending.holds(event.sequence))
       pending.drop(event);
     const auto all = static_cast<pending_set::mask>((1u << entry.deliveries.size()) - 1);
-    pending.add(
-        event, all,
-        pending_mark::tag_of(parts_.state->routes().code_of(entry.deliveries), entry.delayed));
+    pending.add(event, all,
+                pending_mark::tag_of(parts_.state->routes().code_of(entry.deliveries),
+                                     entry.delayed, entry.expires));
   }
 
   /// Each start alone that is found without its end is one crash. If there is none, the process

@@ -289,7 +289,8 @@ void pg_batch::add_events(const staged_batch& staged) {
     append_accepted(accepted_, {{offered.identity, offered.content},
                                 event.shard,
                                 op->deliveries,
-                                is_delayed(row.due, staged.at)});
+                                is_delayed(row.due, staged.at),
+                                row.expires != no_instant});
     if (op->deliveries.empty())
       continue;
     if (row.due > staged.at)

@@ -7,7 +7,8 @@ namespace skein::journal {
 void append_accepted(std::string& out, const accepted_entry& entry) {
   append_identity(out, entry.known_by);
   append_varint(out, raw(entry.shard));
-  append_varint(out, entry.deliveries.size() << 1 | (entry.delayed ? 1u : 0u));
+  append_varint(out, entry.deliveries.size() << 2 | (entry.expires ? 2u : 0u) |
+                         (entry.delayed ? 1u : 0u));
   for (const agent_no each : entry.deliveries)
     append_varint(out, raw(each));
 }
@@ -21,11 +22,12 @@ std::optional<accepted_entry> take_accepted(std::string_view& bytes) {
   const auto shard = take_varint(bytes);
   const auto count = take_varint(bytes);
   if (!shard || *shard >= limits::shards_max || !count ||
-      *count >> 1 > limits::deliveries_per_event_max)
+      *count >> 2 > limits::deliveries_per_event_max)
     return std::nullopt;
   entry.shard = shard_id{static_cast<std::uint32_t>(*shard)};
   entry.delayed = (*count & 1) != 0;
-  for (std::uint64_t left = *count >> 1; left > 0; --left) {
+  entry.expires = (*count & 2) != 0;
+  for (std::uint64_t left = *count >> 2; left > 0; --left) {
     const auto agent = take_varint(bytes);
     if (!agent || *agent > 0xffff)
       return std::nullopt;

@@ -1,8 +1,8 @@
 // The bytes in `commits`: what a takeover and the feed must know of a commit without its rows.
 //
 //   accepted   an event: identity (16 bytes, big-endian), content (8), varint shard, varint
-//              (deliveries << 1 | delayed), of each delivery its agent (varint). Numbers follow on
-//              from commits.first
+//              (deliveries << 2 | expires << 1 | delayed), of each delivery its agent (varint).
+//              Numbers follow on from commits.first
 //   outcomes   as in SQLite's (outcome_list_writer): deliveries with their shards
 //   changes    as in SQLite's: a CRC and the attempts
 #pragma once
@@ -21,6 +21,7 @@ struct accepted_entry {
   shard_id shard{};
   delivery_list deliveries;
   bool delayed = false;
+  bool expires = false;
 };
 
 void append_accepted(std::string& out, const accepted_entry& entry);

@@ -9,16 +9,18 @@ namespace skein::journal {
 namespace {
 
 const pg_statement be_there{
-    "be_there", "INSERT INTO member VALUES ($1, $2, $3, $4, $5, $6, "
-                "clock_timestamp() + $7 * interval '1 microsecond') "
+    "be_there", "INSERT INTO member (owner, node, boot, address, weight, zone, leaving, until) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, "
+                "clock_timestamp() + $8 * interval '1 microsecond') "
                 "ON CONFLICT (owner) DO UPDATE SET address = excluded.address, "
-                "weight = excluded.weight, zone = excluded.zone, until = excluded.until"};
+                "weight = excluded.weight, zone = excluded.zone, leaving = excluded.leaving, "
+                "until = excluded.until"};
 // Those of the past are no members; who cleans up does not wait for anybody.
 const pg_statement forget_members{"forget_members",
                                   "DELETE FROM member WHERE owner IN (SELECT owner FROM member "
                                   "WHERE until < clock_timestamp() FOR UPDATE SKIP LOCKED)"};
 const pg_statement list_members{"list_members",
-                                "SELECT node, boot, address, weight, zone, "
+                                "SELECT node, boot, address, weight, zone, leaving, "
                                 "(extract(epoch FROM until) * 1000000)::int8 FROM member "
                                 "WHERE until >= clock_timestamp() ORDER BY owner COLLATE \"C\""};
 const pg_statement list_leases{
@@ -94,12 +96,16 @@ class pg_leases final : public lease_store {
             .idle_in_transaction = options.idle_in_transaction};
   }
 
-  result<cluster_view> heartbeat(duration ttl) override {
+  result<cluster_view> heartbeat(duration ttl, bool leaving) override {
     if (auto ready = connect(); !ready)
       return ready.error();
     pg_params me;
-    me.text(owner_).text(who_.node).text(who_.boot).text(who_.address).float8(who_.weight);
-    me.text(who_.zone).int8(microseconds(ttl));
+    me.text(owner_)
+        .text(who_.node)
+        .text(who_.boot)
+        .text(who_.address)
+        .int8(std::int64_t{who_.weight});
+    me.text(who_.zone).boolean(leaving).int8(microseconds(ttl));
     const auto rows = db_.execute_all({{&be_there, &me},
                                        {&forget_members, nullptr},
                                        {&list_members, nullptr},
@@ -194,9 +200,10 @@ class pg_leases final : public lease_store {
     return {{.node = rows.text(row, 0),
              .boot = rows.text(row, 1),
              .address = rows.text(row, 2),
-             .weight = rows.real(row, 3),
+             .weight = static_cast<std::uint32_t>(rows.integer(row, 3)),
              .zone = rows.text(row, 4)},
-            time_of(rows, row, 5)};
+            time_of(rows, row, 6),
+            rows.boolean(row, 5)};
   }
 
   result<void> connect() {

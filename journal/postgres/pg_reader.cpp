@@ -3,6 +3,7 @@
 #include "journal/payload_bytes.hpp"
 #include "journal/postgres/pg_commit_codec.hpp"
 #include "journal/postgres/pg_records.hpp"
+#include "journal/postgres/pg_saved_pending.hpp"
 #include "journal/postgres/pg_search.hpp"
 #include "journal/record_crc.hpp"
 
@@ -60,6 +61,12 @@ slice copy(std::string_view bytes) { return bytes.empty() ? slice{} : slice{std:
 
 std::int64_t second_of(instant at) {
   return std::chrono::floor<std::chrono::seconds>(at.time_since_epoch()).count();
+}
+
+/// The server read something of a row that is damaged, or could not read it. An index that is
+/// damaged can be made anew: what it hides is not lost.
+bool is_row_trouble(const pg_connection& db) {
+  return !db.is_lost() && (db.sqlstate() == "XX001" || db.sqlstate() == "58030");
 }
 
 bool head_matches(const event_filter& filter, const event_record& record) {
@@ -163,8 +170,10 @@ class postgres_reader final : public reader {
     db_ = std::move(*made);
     return prepare();
   }
+  result<read_rows> read_each(std::span<const std::uint64_t> sequences);
   reader_settings how_;
   pg_connection db_;
+  unread_pending unread_;
 };
 
 result<std::optional<event_record>> postgres_reader::find(event_id event) {
@@ -209,7 +218,37 @@ result<std::vector<slice>> postgres_reader::bodies(std::span<const event_id> eve
 
 result<std::vector<pending_delivery>>
 postgres_reader::pending(std::span<const std::uint64_t> sequences) {
-  return in_one_state([&] { return read_pending(db_, sequences); });
+  auto found = in_one_state([&] { return read_pending(db_, sequences); });
+  if (!found && is_row_trouble(db_))
+    found = read_each(sequences);
+  if (!found)
+    return found.error();
+  if (found->unread.empty())
+    return std::move(found->rows);
+  return in_one_state([&]() -> result<std::vector<pending_delivery>> {
+    pg_saved_pending saved{db_, how_.range_events};
+    auto rows = found->rows;
+    if (auto told = unread_.resolve(found->unread, saved, rows); !told)
+      return told.error();
+    return rows;
+  });
+}
+
+/// One by one, so that those alone are left out which the server's disk does not give.
+result<read_rows> postgres_reader::read_each(std::span<const std::uint64_t> sequences) {
+  read_rows all;
+  for (const std::uint64_t sequence : sequences) {
+    const auto one = in_one_state([&] { return read_pending(db_, std::span{&sequence, 1}); });
+    if (one) {
+      all.rows.insert(all.rows.end(), one->rows.begin(), one->rows.end());
+      all.unread.insert(all.unread.end(), one->unread.begin(), one->unread.end());
+    } else if (is_row_trouble(db_)) {
+      all.unread.push_back({sequence, {errc::io_error, one.error().detail}});
+    } else {
+      return one.error();
+    }
+  }
+  return all;
 }
 
 result<event_page> postgres_reader::list(const event_filter& filter) {

@@ -3,6 +3,8 @@
 #include "journal/record_crc.hpp"
 #include "journal/sqlite_codec.hpp"
 
+#include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -35,7 +37,17 @@ const pg_statement read_small{
 
 slice copy(std::string_view bytes) { return bytes.empty() ? slice{} : slice{std::string{bytes}}; }
 
-error damaged(const std::string& what) { return {errc::store_corrupt, what + " is damaged"}; }
+/// Why events cannot be read, by their numbers.
+using damages = std::map<std::uint64_t, error>;
+
+error damaged(std::uint64_t event, const std::string& what = "its row") {
+  return {errc::store_corrupt, "event " + std::to_string(event) + " is damaged: " + what};
+}
+
+void add_damage(damages& all, std::int64_t id, const std::string& what) {
+  const std::uint64_t event = static_cast<std::uint64_t>(id) / 16;
+  all.try_emplace(event, damaged(event, what));
+}
 
 /// Events by their numbers, to be told what became of them.
 using index = std::unordered_map<std::uint64_t, event_record*>;
@@ -47,7 +59,7 @@ delivery_record* delivery_of(const index& events, std::uint64_t id) {
              : &at->second->deliveries[id % 16];
 }
 
-result<void> take_outcomes(const pg_rows& rows, const index& events) {
+void take_outcomes(const pg_rows& rows, const index& events, damages& unread) {
   for (int row = 0; row < rows.size(); ++row) {
     const outcome_columns columns{.id = rows.integer(row, 0),
                                   .state = rows.integer(row, 8),
@@ -62,8 +74,10 @@ result<void> take_outcomes(const pg_rows& rows, const index& events) {
                                   .reply = rows.bytes(row, 12),
                                   .emitted = rows.integer(row, 6)};
     delivery_record* each = delivery_of(events, static_cast<std::uint64_t>(columns.id));
-    if (static_cast<std::int32_t>(crc_of(columns)) != rows.integer(row, 7) || each == nullptr)
-      return damaged("outcome " + std::to_string(columns.id));
+    if (static_cast<std::int32_t>(crc_of(columns)) != rows.integer(row, 7) || each == nullptr) {
+      add_damage(unread, columns.id, "an outcome");
+      continue;
+    }
     each->state = static_cast<delivery_state>(columns.state);
     each->attempt = static_cast<std::uint32_t>(columns.attempt);
     each->started = columns.started;
@@ -75,10 +89,9 @@ result<void> take_outcomes(const pg_rows& rows, const index& events) {
     each->reply = copy(columns.reply);
     each->emitted = static_cast<std::uint32_t>(columns.emitted);
   }
-  return {};
 }
 
-result<void> take_attempts(const pg_rows& rows, const index& events) {
+void take_attempts(const pg_rows& rows, const index& events, damages& unread) {
   for (int row = 0; row < rows.size(); ++row) {
     const attempt_columns columns{.id = rows.integer(row, 0),
                                   .attempt = rows.integer(row, 4),
@@ -89,12 +102,13 @@ result<void> take_attempts(const pg_rows& rows, const index& events) {
                                   .error = rows.bytes(row, 8),
                                   .next_due = rows.time(row, 3)};
     delivery_record* each = delivery_of(events, static_cast<std::uint64_t>(columns.id));
-    if (static_cast<std::int32_t>(crc_of(columns)) != rows.integer(row, 6) || each == nullptr)
-      return damaged("attempt " + std::to_string(columns.id));
+    if (static_cast<std::int32_t>(crc_of(columns)) != rows.integer(row, 6) || each == nullptr) {
+      add_damage(unread, columns.id, "an attempt");
+      continue;
+    }
     each->add({static_cast<std::uint32_t>(columns.attempt), columns.started, columns.finished,
                static_cast<errc>(columns.code), std::string{columns.error}, columns.next_due});
   }
-  return {};
 }
 
 /// Names of events as two columns.
@@ -158,7 +172,7 @@ result<event_record> event_at(const pg_rows& rows, int row) {
                               .body = is_whole ? rows.bytes(row, 8) : std::string_view{}};
   const auto agents = read_deliveries(columns.deliveries);
   if (!agents || (is_whole && static_cast<std::int32_t>(crc_of(columns)) != rows.integer(row, 9)))
-    return damaged("event " + std::to_string(columns.no));
+    return damaged(static_cast<std::uint64_t>(columns.no));
   event_record record;
   record.event = {shard_id{static_cast<std::uint32_t>(columns.shard)},
                   static_cast<std::uint64_t>(columns.no)};
@@ -173,23 +187,56 @@ result<event_record> event_at(const pg_rows& rows, int row) {
   return record;
 }
 
-result<void> read_ends(pg_connection& db, std::span<event_record> events) {
+namespace {
+
+/// What became of them; of what is damaged why, the others are told all the same.
+result<damages> read_whole_ends(pg_connection& db, std::span<event_record> events) {
+  damages unread;
   if (events.empty())
-    return {};
+    return unread;
   const asked_events asked{events};
   const auto rows =
       db.execute_all({{&read_outcomes, &asked.params}, {&read_attempts_sql, &asked.params}});
   if (!rows)
     return rows.error();
   const index all = index_of(events);
-  if (auto done = take_attempts((*rows)[1], all); !done)
-    return done;
-  return take_outcomes((*rows)[0], all);
+  take_attempts((*rows)[1], all, unread);
+  take_outcomes((*rows)[0], all, unread);
+  return unread;
 }
 
-result<std::vector<pending_delivery>> read_pending(pg_connection& db,
-                                                   std::span<const std::uint64_t> sequences) {
-  std::vector<pending_delivery> found;
+/// Durable starts of what is pending.
+result<void> add_marks(pg_connection& db, std::span<const event_record> events,
+                       std::vector<pending_delivery>& into) {
+  const asked_events asked{events};
+  const auto marks = db.execute(read_marks, asked.params);
+  if (!marks)
+    return marks.error();
+  std::unordered_map<std::uint64_t, int> mark_of;
+  for (int row = 0; row < marks->size(); ++row)
+    mark_of[marks->natural(row, 0)] = row;
+  for (pending_delivery& each : into) {
+    const auto mark =
+        mark_of.find(each.delivery.event.sequence * 16 + std::uint64_t{each.delivery.index});
+    if (mark == mark_of.end())
+      continue;
+    each.mark = static_cast<start_mark>(marks->integer(mark->second, 1));
+    each.crashes = static_cast<std::uint32_t>(marks->integer(mark->second, 2));
+  }
+  return {};
+}
+
+} // namespace
+
+result<void> read_ends(pg_connection& db, std::span<event_record> events) {
+  const auto unread = read_whole_ends(db, events);
+  if (!unread)
+    return unread.error();
+  return unread->empty() ? result<void>{} : unread->begin()->second;
+}
+
+result<read_rows> read_pending(pg_connection& db, std::span<const std::uint64_t> sequences) {
+  read_rows found;
   if (sequences.empty())
     return found;
   pg_array numbers{pg_type::int8};
@@ -200,38 +247,39 @@ result<std::vector<pending_delivery>> read_pending(pg_connection& db,
   const auto rows = db.execute(read_small, params);
   if (!rows)
     return rows.error();
+  damages unread;
+  for (const std::uint64_t each : sequences)
+    unread.try_emplace(
+        each, error{errc::store_corrupt, "event " + std::to_string(each) + " is not there"});
   std::vector<event_record> events;
-  std::vector<std::string> keys;
+  std::unordered_map<std::uint64_t, std::string> keys;
   for (int row = 0; row < rows->size(); ++row) {
     auto event = event_at(*rows, row);
-    if (!event)
-      return event.error();
-    events.push_back(std::move(*event));
-    keys.push_back(rows->text(row, 7));
-  }
-  if (events.empty())
-    return found;
-  if (auto done = read_ends(db, events); !done)
-    return done.error();
-  const asked_events asked{events};
-  const auto marks = db.execute(read_marks, asked.params);
-  if (!marks)
-    return marks.error();
-  std::unordered_map<std::uint64_t, int> mark_of;
-  for (int row = 0; row < marks->size(); ++row)
-    mark_of[marks->natural(row, 0)] = row;
-  for (std::size_t e = 0; e < events.size(); ++e)
-    for (std::size_t i = 0; i < events[e].deliveries.size(); ++i) {
-      if (is_terminal(events[e].deliveries[i].state))
-        continue;
-      found.push_back(describe(events[e], i));
-      found.back().key = keys[e];
-      const auto mark = mark_of.find(events[e].event.sequence * 16 + i);
-      if (mark == mark_of.end())
-        continue;
-      found.back().mark = static_cast<start_mark>(marks->integer(mark->second, 1));
-      found.back().crashes = static_cast<std::uint32_t>(marks->integer(mark->second, 2));
+    if (!event) {
+      unread[rows->natural(row, 0)] = event.error();
+      continue;
     }
+    unread.erase(event->event.sequence);
+    keys[event->event.sequence] = rows->text(row, 7);
+    events.push_back(std::move(*event));
+  }
+  auto ends = read_whole_ends(db, events);
+  if (!ends)
+    return ends.error();
+  unread.merge(*ends);
+  for (const event_record& event : events)
+    for (std::size_t i = 0; !unread.contains(event.event.sequence) && i < event.deliveries.size();
+         ++i)
+      if (!is_terminal(event.deliveries[i].state)) {
+        found.rows.push_back(describe(event, i));
+        found.rows.back().key = keys[event.event.sequence];
+      }
+  for (const auto& [sequence, why] : unread)
+    found.unread.push_back({sequence, why});
+  if (found.rows.empty())
+    return found;
+  if (auto marked = add_marks(db, events, found.rows); !marked)
+    return marked.error();
   return found;
 }
 

@@ -3,6 +3,7 @@
 
 #include "journal/journal.hpp"
 #include "journal/postgres/pg_connection.hpp"
+#include "journal/unread_pending.hpp"
 
 #include <span>
 #include <vector>
@@ -19,8 +20,11 @@ result<event_record> event_at(const pg_rows& rows, int row);
 /// What became of the deliveries of these events: read into them.
 result<void> read_ends(pg_connection& db, std::span<event_record> events);
 
-/// As reader::pending.
-result<std::vector<pending_delivery>> read_pending(pg_connection& db,
-                                                   std::span<const std::uint64_t> sequences);
+struct read_rows {
+  std::vector<pending_delivery> rows;
+  std::vector<unread_event> unread; // damaged or not there, in order; they may be over
+};
+/// The deliveries of these events that are pending.
+result<read_rows> read_pending(pg_connection& db, std::span<const std::uint64_t> sequences);
 
 } // namespace skein::journal

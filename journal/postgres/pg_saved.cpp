@@ -42,7 +42,7 @@ std::string pack_shard_marks(const placed_marks& marks, const route_book& routes
       for (const agent_no agent : *list)
         append_varint(lists, raw(agent));
     }
-    each.mark.tag = pending_mark::tag_of(at->second, each.mark.delayed());
+    each.mark.tag = pending_mark::tag_of(at->second, each.mark.delayed(), each.mark.expires());
   }
   std::string out;
   append_varint(out, codes.size());
@@ -74,7 +74,8 @@ std::optional<placed_marks> unpack_shard_marks(std::string_view bytes, std::uint
   for (placed_mark& each : *marks) {
     if (each.mark.route() >= codes.size())
       return std::nullopt;
-    each.mark.tag = pending_mark::tag_of(codes[each.mark.route()], each.mark.delayed());
+    each.mark.tag =
+        pending_mark::tag_of(codes[each.mark.route()], each.mark.delayed(), each.mark.expires());
   }
   return marks;
 }

@@ -90,10 +90,6 @@ pg_params& pg_params::number(pg_type type, std::int64_t value, int bytes) {
   return *this;
 }
 
-pg_params& pg_params::float8(double value) {
-  return number(pg_type::float8, std::bit_cast<std::int64_t>(value), 8);
-}
-
 pg_params::view pg_params::for_libpq() const {
   view made;
   for (const param& each : all_) {
@@ -125,10 +121,6 @@ std::int64_t pg_rows::integer(int row, int column) const {
 }
 
 bool pg_rows::boolean(int row, int column) const { return integer(row, column) != 0; }
-
-double pg_rows::real(int row, int column) const {
-  return std::bit_cast<double>(integer(row, column));
-}
 
 std::vector<std::int64_t> pg_rows::integers(int row, int column) const {
   std::string_view value = bytes(row, column);

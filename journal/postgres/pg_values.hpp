@@ -23,7 +23,6 @@ enum class pg_type : unsigned {
   int2 = 21,
   int4 = 23,
   text = 25,
-  float8 = 701,
   xid8 = 5069,
   boolean_array = 1000,
   bytea_array = 1001,
@@ -76,7 +75,6 @@ class pg_params {
   pg_params& xid(std::uint64_t value) {
     return number(pg_type::xid8, static_cast<std::int64_t>(value), 8);
   }
-  pg_params& float8(double value);
   pg_params& boolean(bool value) { return number(pg_type::boolean, value ? 1 : 0, 1); }
   pg_params& text(std::string_view value) { return add(pg_type::text, value); }
   pg_params& bytes(std::string_view value) { return add(pg_type::bytea, value); }
@@ -120,7 +118,6 @@ class pg_rows {
     return static_cast<std::uint64_t>(integer(row, column));
   }
   bool boolean(int row, int column) const;
-  double real(int row, int column) const;
   instant time(int row, int column) const { return from_ns(integer(row, column)); }
   /// Valid as long as the rows are.
   std::string_view bytes(int row, int column) const;

@@ -1,7 +1,7 @@
-// The node's ZeroMQ side: one context, the broker thread that owns the ROUTER, and the links.
+// The node's ZeroMQ side: one context, the broker thread that owns the ROUTERs, and the links.
 //
 //   actor --send()--> bounded queue + eventfd --> link thread (DEALER) --> broker thread (ROUTER)
-//   --> ...
+//   --> link of this node, or the broker's DEALER to another node's broker, tcp with CURVE
 //
 // ZeroMQ sockets are not thread-safe and actors move between threads, hence a thread that owns each
 // socket. A link that is slow to take its frames fills its own pipe only: the broker drops (and
@@ -9,6 +9,7 @@
 #pragma once
 
 #include "actors/ports.hpp"
+#include "nodes/broker/mesh.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -22,8 +23,10 @@ using frame_sink = std::function<void(slice)>;
 
 class broker {
  public:
-  /// Starts the broker thread of this node.
+  /// Starts the broker thread of this node, without other nodes.
   explicit broker(std::string node);
+  /// With other nodes: listens and connects. Errors: why it cannot listen.
+  static result<std::unique_ptr<broker>> open(std::string node, mesh_settings mesh);
   ~broker();
   broker(const broker&) = delete;
   broker& operator=(const broker&) = delete;
@@ -41,8 +44,18 @@ class broker {
   };
   counters counted() const;
 
+  /// Who may come in, from now on; who is not in it any more is out at once. Any thread, as the
+  /// next ones; without a mesh they do nothing.
+  void set_allowed(peer_list list);
+  /// Another node that is to be connected to, and no more.
+  void put_peer(std::string name, std::string endpoint);
+  void remove_peer(std::string name);
+  /// At most a second old.
+  mesh_facts mesh() const;
+
  private:
   struct impl;
+  explicit broker(std::unique_ptr<impl> parts);
   std::unique_ptr<impl> impl_;
 };
 

@@ -20,7 +20,23 @@ std::vector<delivery_to> broker_core::on_frame(const std::string& link, const sl
     ++counted_.impostors;
     return {};
   }
-  const std::string* target = link_of(peek->header.to);
+  if (const std::string& other = peek->header.to.node;
+      other != self_.node && peers_ != nullptr && peers_->knows(other))
+    return {{{}, bytes, other}};
+  return to_link(peek->header.to, bytes);
+}
+
+std::vector<delivery_to> broker_core::on_peer_frame(const slice& bytes) {
+  const auto peek = peek_frame(bytes.view());
+  if (!peek) {
+    ++counted_.malformed;
+    return {};
+  }
+  return to_link(peek->header.to, bytes);
+}
+
+std::vector<delivery_to> broker_core::to_link(const address& to, const slice& bytes) {
+  const std::string* target = link_of(to);
   if (target == nullptr) {
     ++counted_.unroutable;
     return {};

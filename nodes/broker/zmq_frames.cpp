@@ -31,6 +31,10 @@ bool poll_forever(zmq::pollitem_t* items, std::size_t count) noexcept {
   return zmq_poll(items, static_cast<int>(count), -1) >= 0;
 }
 
+bool poll_for(zmq::pollitem_t* items, std::size_t count, long milliseconds) noexcept {
+  return zmq_poll(items, static_cast<int>(count), milliseconds) >= 0;
+}
+
 bool receive(zmq::socket_t& from, zmq::message_t& into, zmq::recv_flags flags) noexcept {
   return zmq_msg_recv(into.handle(), from.handle(), static_cast<int>(flags)) >= 0;
 }
@@ -53,14 +57,27 @@ slice to_slice(zmq::message_t message) {
   return slice{std::move(owner), view};
 }
 
-zmq::message_t to_message(const slice& bytes) {
+zmq::message_t to_message(const slice& bytes) { return to_message(bytes, nullptr); }
+
+zmq::message_t to_message(const slice& bytes, const bytes_under_way& under_way) {
   if (bytes.size() <= copy_bytes_max)
     return zmq::message_t{bytes.data(), bytes.size()};
-  auto kept = std::make_unique<slice>(bytes);
-  const auto release = [](void*, void* hint) { std::unique_ptr<slice>{static_cast<slice*>(hint)}; };
+  struct kept {
+    slice bytes;
+    bytes_under_way under_way;
+  };
+  auto keep = std::make_unique<kept>(kept{bytes, under_way});
+  if (under_way)
+    under_way->fetch_add(bytes.size(), std::memory_order_relaxed);
+  const auto release = [](void*, void* hint) { // on a thread of ZeroMQ
+    const std::unique_ptr<kept> last{static_cast<kept*>(hint)};
+    if (last->under_way)
+      last->under_way->fetch_sub(last->bytes.size(), std::memory_order_relaxed);
+  };
   // ZeroMQ only reads the bytes; its interface lacks the const.
-  zmq::message_t message{const_cast<char*>(kept->data()), kept->size(), release, kept.get()};
-  static_cast<void>(kept.release());
+  zmq::message_t message{const_cast<char*>(keep->bytes.data()), keep->bytes.size(), release,
+                         keep.get()};
+  static_cast<void>(keep.release());
   return message;
 }
 

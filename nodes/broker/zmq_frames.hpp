@@ -6,7 +6,9 @@
 
 #include <zmq.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <memory>
 
 namespace skein {
 
@@ -25,8 +27,9 @@ class wake_fd {
   int fd_;
 };
 
-/// Waits without limit; false when interrupted.
+/// Waits without limit, or for so many milliseconds; false when interrupted.
 bool poll_forever(zmq::pollitem_t* items, std::size_t count) noexcept;
+bool poll_for(zmq::pollitem_t* items, std::size_t count, long milliseconds) noexcept;
 
 /// False when nothing is there or the socket is closing.
 bool receive(zmq::socket_t& from, zmq::message_t& into, zmq::recv_flags flags) noexcept;
@@ -40,5 +43,10 @@ bool send_parts(zmq::socket_t& to, zmq::message_t& target, zmq::message_t& body)
 slice to_slice(zmq::message_t message);
 /// The message shares the slice's owner; small ones are copied, which is cheaper.
 zmq::message_t to_message(const slice& bytes);
+
+/// Bytes that ZeroMQ has taken and not written yet.
+using bytes_under_way = std::shared_ptr<std::atomic<std::size_t>>;
+/// The same, but large messages count in `under_way` until they are written.
+zmq::message_t to_message(const slice& bytes, const bytes_under_way& under_way);
 
 } // namespace skein

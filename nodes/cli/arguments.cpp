@@ -10,8 +10,8 @@ namespace skein::cli {
 namespace {
 
 // As add_globals defines them; a test compares the two.
-constexpr std::array<std::string_view, 5> with_value{"--server", "--token-file", "-o", "--output",
-                                                     "--timeout"};
+constexpr std::array<std::string_view, 7> with_value{
+    "--server", "--token-file", "--ca-file", "--client-cert", "-o", "--output", "--timeout"};
 constexpr std::array<std::string_view, 7> without_value{
     "--yes", "--dry-run", "--no-color", "--no-headers", "-h", "--help", "--version"};
 

@@ -102,8 +102,10 @@ std::string next_command(const node_options& options, std::string_view server) {
 } // namespace
 
 std::string banner(const node_options& options, std::uint16_t port) {
-  const std::string url = "http://" + to_string(http_address{options.http_host, port});
-  const bool default_server = options.http_host == "127.0.0.1" && port == default_port;
+  const std::string url = (options.tls.given() ? "https://" : "http://") +
+                          to_string(http_address{options.http_host, port});
+  const bool default_server =
+      !options.tls.given() && options.http_host == "127.0.0.1" && port == default_port;
   std::string out = fmt::format("Skein {}{}, node {} is ready\n\n", version(),
                                 options.dev ? " for development" : "", options.settings.node);
   out += fmt::format("  {:<8} {}\n", "url", url);

@@ -4,6 +4,7 @@
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
 #include "nodes/config/byte_size.hpp"
+#include "nodes/config/http_address.hpp"
 #include "nodes/config/load_config.hpp"
 #include "protocol/raw_json.hpp"
 
@@ -53,6 +54,16 @@ int complain_of(context& at, const loaded_config& loaded, std::string why = "") 
                    "invalid-config"});
 }
 
+/// What a file does not show: whether somebody has a token for a node that others can reach.
+void tell_of_tokens(context& at, const loaded_config& loaded) {
+  for (const node_config& each : loaded.config.nodes)
+    if (!is_loopback(each.http_host))
+      say(at,
+          fmt::format("node {} starts only if somebody has a token; the first one is made with: "
+                      "skein token create --role admin --config {} --node {}",
+                      each.name, loaded.file, each.name));
+}
+
 int check(context& at, const std::string& file) {
   const loaded_config loaded = load_config_file(file);
   if (at.global.output != output_format::table)
@@ -67,6 +78,8 @@ int check(context& at, const std::string& file) {
         "{}: ok: {}, {}, {}, {}\n", loaded.file, counted(loaded.config.nodes.size(), "node"),
         counted(loaded.config.agents.size(), "agent"),
         counted(loaded.config.routes.size(), "route"), counted(loaded.config.jobs.size(), "job"));
+  if (at.global.output == output_format::table)
+    tell_of_tokens(at, loaded);
   return exit_code::done;
 }
 

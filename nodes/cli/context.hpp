@@ -35,6 +35,8 @@ enum class output_format { table, json, jsonl };
 struct global_options {
   std::string server = "http://127.0.0.1:7411";
   std::string token_file;
+  std::string ca_file;     // of https; empty: the system's authorities
+  std::string client_cert; // likewise; empty: none
   output_format output = output_format::table;
   duration timeout = std::chrono::seconds{30}; // of one request
   bool yes = false;

@@ -84,6 +84,7 @@ std::string help_of_errors() {
          two_columns({{"unknown-command", "There is no such command, verb or topic."},
                       {"unknown-option", "The command has no such option."},
                       {"unreachable", "No node answers at the server's address."},
+                      {"untrusted", "The server is not who it should be, or speaks no TLS."},
                       {"connection-lost", "The connection ended before the whole answer came."},
                       {"interrupted", "Ctrl-C ended it."},
                       {"dead", "The event that was waited for has failed for good."},
@@ -95,6 +96,9 @@ std::string help_of_errors() {
 std::string help_of_environment() {
   return "Variables; an option on the command line wins:\n" +
          two_columns({{"SKEIN_SERVER", "node to talk to, as --server"},
+                      {"SKEIN_TOKEN_FILE", "file that holds the access token, as --token-file"},
+                      {"SKEIN_CA_FILE", "authorities to trust with https, as --ca-file"},
+                      {"SKEIN_CLIENT_CERT", "to show with https, as --client-cert"},
                       {"SKEIN_LOG_LEVEL", "of dev and start, as --log-level"},
                       {"COLUMNS", "width that tables fit where the terminal does not tell its own"},
                       {"NO_COLOR", "no colours if it is set and not empty, as --no-color"}});

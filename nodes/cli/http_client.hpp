@@ -12,6 +12,12 @@
 
 namespace skein::cli {
 
+/// Whom to believe, and who one is, with https.
+struct trust {
+  std::string ca_file;     // PEM; empty: the system's authorities
+  std::string client_cert; // PEM of a certificate and its key; empty: none
+};
+
 struct http_request {
   std::string method = "GET";
   std::string target; // after the server's prefix
@@ -28,6 +34,7 @@ struct http_answer {
 
 enum class failure_kind : std::uint8_t {
   unreachable, // no connection: nothing was sent
+  untrusted,   // no TLS, or the server is not who it should be: nothing was sent
   timed_out,
   interrupted,
   broken,    // the connection ended before the whole answer came, or it is no HTTP
@@ -40,7 +47,9 @@ struct http_failure {
   bool sent = false; // the server may have got the request and acted on it
 };
 
-std::variant<http_answer, http_failure> exchange(const server_url& server,
+/// With https the server's certificate must be of an authority that is trusted, valid now, and of
+/// the URL's host.
+std::variant<http_answer, http_failure> exchange(const server_url& server, const trust& whom,
                                                  const http_request& request, duration patience);
 
 } // namespace skein::cli

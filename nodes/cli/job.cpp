@@ -38,6 +38,7 @@ constexpr std::array record_columns{column{"FROM", "local", weight::whole},
 struct name_and_limit {
   std::string name;
   std::optional<std::uint32_t> limit;
+  std::optional<std::string> after; // of a history
 
   std::optional<std::string> limit_text() const {
     return limit ? std::optional{std::to_string(*limit)} : std::nullopt;
@@ -110,8 +111,8 @@ void complete_record(json& record) {
 }
 
 int show_history(context& at, const name_and_limit& which) {
-  auto answer =
-      look_up(at, with_query(path_of(which.name, "/history"), {{"limit", which.limit_text()}}));
+  auto answer = look_up(at, with_query(path_of(which.name, "/history"),
+                                       {{"limit", which.limit_text()}, {"after", which.after}}));
   if (!answer)
     return answer.exit;
   if (at.global.output == output_format::table && answer.body.contains("records"))
@@ -159,6 +160,7 @@ handler define_job_history(CLI::App& app) {
   add_argument(app, "NAME", which->name, "name of the job");
   add_number(app, "--limit", which->limit, 1, limits::page_rows_max,
              fmt::format("records, the newest (default {})", limits::page_rows_default));
+  add_text(app, "--after", which->after, "NEXT", "go on where the page before ended");
   return [which](context& at) { return show_history(at, *which); };
 }
 

@@ -212,8 +212,11 @@ int backfill(context& at, const backfill_options& which) {
   if (cell_of(answer.body, "instants") == "0")
     say(at, "it had no instants then");
   else
-    say(at,
-        fmt::format("see what comes of them with: skein job history {}", shell_quoted(which.name)));
+    say(at, fmt::format("{}see what comes of them with: skein job history {}",
+                        answer.body.value("paused", false)
+                            ? "it is paused, so they wait until it is resumed; "
+                            : "",
+                        shell_quoted(which.name)));
   return exit_code::done;
 }
 

@@ -52,27 +52,34 @@ void print_dot(context& at, const json& body) {
 class tree {
  public:
   tree(context& at, const json& body) : at_{at} {
-    std::set<std::string> behind;
     for (const json& each : list_of(body, "edges")) {
       below_[cell_of(each, "from")].push_back({cell_of(each, "wanted"), cell_of(each, "to")});
-      behind.insert(cell_of(each, "to"));
+      behind_.insert(cell_of(each, "to"));
     }
     for (const json& each : list_of(body, "jobs"))
-      if (const std::string name = cell_of(each, "job"); !behind.contains(name))
-        roots_.emplace_back(name, cell_of(each, "schedule"));
+      jobs_.emplace_back(cell_of(each, "job"), cell_of(each, "schedule"));
   }
 
   void print() {
-    for (const auto& [name, schedule] : roots_) {
-      at_.world.out << name << "  " << schedule << '\n';
-      print_below(name, 1);
-    }
+    for (const auto& [name, schedule] : jobs_)
+      if (!behind_.contains(name))
+        print_root(name, schedule);
+    // Below none of these: those of a circle, and those whose jobs before them have gone.
+    for (const auto& [name, schedule] : jobs_)
+      if (behind_.contains(name) && !shown_.contains(name))
+        print_root(name, schedule);
   }
 
  private:
   struct edge {
     std::string wanted, to;
   };
+
+  void print_root(const std::string& name, const std::string& schedule) {
+    shown_.insert(name);
+    at_.world.out << name << "  " << schedule << '\n';
+    print_below(name, 1);
+  }
 
   void print_below(const std::string& name, std::size_t level) {
     for (const edge& each : below_[name]) {
@@ -86,8 +93,8 @@ class tree {
 
   context& at_;
   std::map<std::string, std::vector<edge>> below_;
-  std::vector<std::pair<std::string, std::string>> roots_;
-  std::set<std::string> shown_;
+  std::vector<std::pair<std::string, std::string>> jobs_; // with their schedules
+  std::set<std::string> behind_, shown_;
 };
 
 int graph(context& at, bool as_dot) {

@@ -150,24 +150,36 @@ bool gives_schedule(const std::set<std::string>& given) {
 /// What a job has where nothing is said, by its schedule: a definition that was looked up has it
 /// written out.
 std::map<std::string, std::string> defaults_by_schedule(const json& definition) {
+  if (definition.contains("after"))
+    return {{"type", "skein.job"}, {"priority", "job"}, {"overlap", "queue"}};
   const auto heartbeat = definition.find("heartbeat");
   if (heartbeat == definition.end())
-    return {{"type", "skein.job"}, {"priority", "job"}, {"misfire", "once"}};
+    return {{"type", "skein.job"}, {"priority", "job"}, {"misfire", "once"}, {"overlap", "skip"}};
   // A run of a heartbeat has its period to end.
   return {{"type", "skein.heartbeat"},
           {"priority", "background"},
           {"misfire", "skip"},
+          {"overlap", "skip"},
           {"timeout", cell_of(*heartbeat)}};
 }
 
-/// Defaults of the schedule that was there, where one with others takes its place.
+/// Another schedule takes the place of the one that was there.
+void drop_former_schedule(const std::set<std::string>& given, json& definition) {
+  for (const char* key : schedule_keys)
+    if (!given.contains(key))
+      definition.erase(key);
+}
+
+/// Defaults of the schedule that was there, where the one of now has others.
 void drop_former_defaults(const json& before, const std::set<std::string>& given,
                           json& definition) {
-  const bool same_kind = before.contains("heartbeat") == given.contains("heartbeat");
-  for (const auto& [key, value] : defaults_by_schedule(before))
-    if ((!same_kind || key == "timeout") && !given.contains(key) &&
+  const auto now = defaults_by_schedule(definition);
+  for (const auto& [key, value] : defaults_by_schedule(before)) {
+    const auto same = now.find(key);
+    if ((same == now.end() || same->second != value) && !given.contains(key) &&
         cell_of(definition, key) == value)
       definition.erase(key);
+  }
 }
 
 /// What belonged to another schedule or rule than the definition has now would be refused.
@@ -177,15 +189,14 @@ void drop_what_no_longer_fits(const std::set<std::string>& given, json& definiti
       definition.erase(key);
   };
   if (gives_schedule(given)) {
-    for (const char* key : schedule_keys)
-      drop(key);
     if (!given.contains("every") && !given.contains("heartbeat"))
       drop("anchor");
     if (!given.contains("cron"))
       for (const char* key : {"gap", "repeat"})
         drop(key);
     if (given.contains("after"))
-      for (const char* key : {"start", "end"})
+      for (const char* key :
+           {"misfire", "catch_up", "catch_up_max", "jitter", "start", "end", "breaker"})
         drop(key);
   }
   const char* const plain = definition.contains("heartbeat") ? "skip" : "once";
@@ -236,8 +247,10 @@ bool put_options(context& at, const job_options& options, json& definition) {
       definition[key] = *value;
   if (!put_data(at, options, definition))
     return false;
-  if (gives_schedule(given))
+  if (gives_schedule(given)) {
+    drop_former_schedule(given, definition);
     drop_former_defaults(before, given, definition);
+  }
   drop_what_no_longer_fits(given, definition);
   return true;
 }

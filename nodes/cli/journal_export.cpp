@@ -47,8 +47,12 @@ class export_file {
   result<void> open() {
     if (::access(path_.c_str(), F_OK) == 0)
       return error{errc::state_conflict, path_ + " is there already"};
+    // Never opened to be emptied: of an export that was stopped after it got its name, it is the
+    // same file under another name.
+    if (::unlink(unfinished_.c_str()) != 0 && errno != ENOENT)
+      return journal::system_error(errno, "removing " + unfinished_);
     fd_.reset(
-        ::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+        ::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     return fd_ ? result<void>{} : journal::system_error(errno, "making " + unfinished_);
   }
   result<void> write(std::string_view bytes) {

@@ -78,6 +78,7 @@ json view(const repair_report& report) {
                                        {"commit", raw(each.commit)}};
                          })},
       {"may_run_again", list(report.outcomes_uncertain, by_name)},
+      {"dead_without_error", list(report.dead_without_error, by_name)},
       {"attempts_lost",
        list(report.attempts_lost,
             [](const auto& each) {
@@ -139,6 +140,8 @@ void add_losses(text_values& lines, const repair_report& report) {
       "their ends are lost: they are pending again");
   add_count(lines, "may run again", report.outcomes_uncertain, name_of,
             "pending; an end may have been lost");
+  add_count(lines, "dead letters", report.dead_without_error, name_of,
+            "they stay dead; their errors are lost");
   add_count(
       lines, "attempts lost", report.attempts_lost,
       [](const auto& each) { return fmt::format("{} of {}", each.second, name_of(each.first)); },
@@ -154,11 +157,11 @@ void add_losses(text_values& lines, const repair_report& report) {
                            "that can be read");
   if (report.old_events_unknown)
     lines.add("old events", "of what retention had left, pending or dead, some may be lost: a page "
-                            "of it is gone");
+                            "or a row of it is gone");
   if (report.states_unknown)
-    lines.add("states", "more of them may be lost or older: a page of theirs is gone");
+    lines.add("states", "more of them may be lost or older: a page or a row of theirs is gone");
   if (report.attempts_unknown)
-    lines.add("attempts", "more of them may be lost: a page of theirs is gone");
+    lines.add("attempts", "more of them may be lost: a page or a row of theirs is gone");
   if (report.crashes_unknown)
     lines.add("crashes", "counts of crashes are lost, and begin anew");
   add_count(

@@ -74,6 +74,8 @@ std::string advice_for(errc code) {
       return "keep the folder as it is; start from a copy that is whole, or with another --data";
     case errc::clock_implausible:
       return "set the clock, or start once with --trust-clock if it is right";
+    case errc::store_unfinished:
+      return "run the restore or the import again, or choose another folder with --data";
     case errc::store_read_only:
       return "make it writable (mount the file system anew, or chmod the file), or choose another "
              "folder with --data";
@@ -88,13 +90,21 @@ std::string advice_for(errc code) {
   }
 }
 
+/// A command that the detail of an error ends with.
+std::string command_in(const std::string& detail) {
+  const auto at = detail.find("skein peer ");
+  return at == std::string::npos ? std::string{} : detail.substr(at);
+}
+
 int complain_of_start(context& at, const node_options& options, const error& problem) {
   std::string why{sentence(problem.code)};
   if (!problem.detail.empty())
     why += " " + problem.detail;
-  return complain(at, exit_code::failed,
-                  {fmt::format("node {} cannot start", options.settings.node), std::move(why),
-                   advice_for(problem.code), std::string{slug(problem.code)}});
+  return complain(
+      at, exit_code::failed,
+      {fmt::format("node {} cannot start", options.settings.node), std::move(why),
+       command_in(problem.detail).empty() ? advice_for(problem.code) : command_in(problem.detail),
+       std::string{slug(problem.code)}});
 }
 
 } // namespace
@@ -125,6 +135,11 @@ std::optional<node_options> read_node_options(context& at, const node_flags& fla
   if (!options || !set_log_level(at, *options, flags, exit))
     return std::nullopt;
   options->dev = dev;
+  if (dev) { // for this machine alone, whatever the file says
+    options->tls = {};
+    if (!is_loopback(options->http_host))
+      options->http_host = node_options{}.http_host;
+  }
   if (!flags.config && flags.node)
     options->settings.node = *flags.node;
   if (flags.data) {
@@ -150,8 +165,8 @@ int run_node(context& at, const node_options& options) {
     return ended ? *ended : complain_of_start(at, options, ended.error());
   }
   const engine_settings& settings = options.settings;
-  const std::string server =
-      "http://" + to_string(http_address{options.http_host, options.http_port});
+  const std::string server = (options.tls.given() ? "https://" : "http://") +
+                             to_string(http_address{options.http_host, options.http_port});
   if (at.global.output == output_format::table)
     at.world.out << fmt::format(
         "node {} would serve {}; loops: {}, agents: {}, routes: {}, data: {}\n", settings.node,

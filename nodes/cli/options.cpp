@@ -112,6 +112,14 @@ void add_optional_duration(CLI::App& app, const std::string& name, std::optional
       ->option_text("[=TIME]");
 }
 
+void add_span(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+              duration most, const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [&into](const std::string& text) { into = text; }, help)
+      ->check([most](const std::string& text) { return check_duration(text, most); })
+      ->option_text("TIME");
+}
+
 void add_time(CLI::App& app, const std::string& name, std::optional<std::string>& into,
               const std::string& help) {
   const auto check = [](const std::string& text) {
@@ -185,7 +193,15 @@ void add_globals(CLI::App& app, global_options& into) {
   app.add_option("--server", into.server, "node to talk to (SKEIN_SERVER)")
       ->option_text("URL")
       ->group(group);
-  app.add_option("--token-file", into.token_file, "file that holds the access token")
+  app.add_option("--token-file", into.token_file,
+                 "file that holds the access token (SKEIN_TOKEN_FILE)")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--ca-file", into.ca_file, "authorities to trust with https (SKEIN_CA_FILE)")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--client-cert", into.client_cert,
+                 "certificate and key to show with https (SKEIN_CLIENT_CERT)")
       ->option_text("FILE")
       ->group(group);
   const auto format = [&into](const std::string& text) { into.output = to_output(text); };

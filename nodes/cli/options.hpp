@@ -44,6 +44,10 @@ void add_text(CLI::App& app, const std::string& name, std::optional<std::string>
 void add_optional_duration(CLI::App& app, const std::string& name, std::optional<duration>& into,
                            duration plain, duration most, const std::string& help);
 
+/// "--name TIME", passed on as it is; above zero and at most `most`.
+void add_span(CLI::App& app, const std::string& name, std::optional<std::string>& into,
+              duration most, const std::string& help);
+
 /// RFC 3339, or back from now: "-1h". Passed on as it is: the node's clock counts.
 void add_time(CLI::App& app, const std::string& name, std::optional<std::string>& into,
               const std::string& help);

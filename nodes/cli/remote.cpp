@@ -35,7 +35,7 @@ std::optional<std::string> read_token(context& at) {
 }
 
 void warn_of_open_road(context& at, const server_url& server) {
-  if (server.host != "localhost" && !is_loopback(server.host))
+  if (!server.secured && server.host != "localhost" && !is_loopback(server.host))
     say(at, fmt::format("warning: the token goes to {} without encryption", server.host));
 }
 
@@ -49,7 +49,8 @@ std::string where_names_are(std::string_view path) {
   for (const auto& [before, list] :
        {std::pair{"/v1/jobs/", "job list"}, std::pair{"/v1/events/", "event list"},
         std::pair{"/v1/dead/", "dead list"}, std::pair{"/v1/keys/", "event list"},
-        std::pair{"/v1/agents/", "agent list"}})
+        std::pair{"/v1/agents/", "agent list"}, std::pair{"/v1/peers/", "peer list"},
+        std::pair{"/v1/tokens/", "token list"}})
     if (path.starts_with(before))
       return fmt::format("skein {}", list);
   return "check the name";
@@ -84,7 +85,8 @@ send_request(context& at, http_request request, duration patience, int& exit) {
                      at.world.environment("SKEIN_SERVER") == at.global.server
                          ? "the variable SKEIN_SERVER names it"
                          : "",
-                     "http://HOST:PORT, such as http://127.0.0.1:7411", "invalid-argument"});
+                     "http://HOST:PORT or https://HOST:PORT, such as http://127.0.0.1:7411",
+                     "invalid-argument"});
     return std::nullopt;
   }
   if (!at.global.token_file.empty()) {
@@ -96,7 +98,7 @@ send_request(context& at, http_request request, duration patience, int& exit) {
     warn_of_open_road(at, *server);
     request.fields.emplace_back("Authorization", "Bearer " + *token);
   }
-  return exchange(*server, request, patience);
+  return exchange(*server, {at.global.ca_file, at.global.client_cert}, request, patience);
 }
 
 remote_answer call(context& at, http_request request) {
@@ -141,6 +143,11 @@ explained explain(const context& at, const http_failure& failure, duration patie
       return {exit_code::failed,
               {fmt::format("the answer of {} is too large", server), "",
                "ask for fewer rows with --limit", "too-large"}};
+    case failure_kind::untrusted:
+      return {exit_code::unreachable,
+              {fmt::format("{} is not to be trusted, and nothing was sent", server), failure.why,
+               "name its authority with --ca-file, or the host as its certificate does",
+               "untrusted"}};
     case failure_kind::unreachable:
       break;
   }

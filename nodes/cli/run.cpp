@@ -92,8 +92,12 @@ int dispatch(context& at, const command_words& words) {
 
 int run_in(surroundings& world, const std::vector<std::string>& arguments, const cli_hooks& hooks) {
   context at{world, {}, hooks};
-  if (const auto server = world.environment("SKEIN_SERVER"); server && !server->empty())
-    at.global.server = *server;
+  for (const auto& [variable, option] : {std::pair{"SKEIN_SERVER", &at.global.server},
+                                         {"SKEIN_TOKEN_FILE", &at.global.token_file},
+                                         {"SKEIN_CA_FILE", &at.global.ca_file},
+                                         {"SKEIN_CLIENT_CERT", &at.global.client_cert}})
+    if (const auto value = world.environment(variable); value && !value->empty())
+      *option = *value;
   if (const auto no_color = world.environment("NO_COLOR"); no_color && !no_color->empty())
     at.global.no_color = true;
   try {

@@ -26,9 +26,11 @@ bool is_host(std::string_view text, std::string_view extra) {
   });
 }
 
+const char* usual_port(const server_url& of) { return of.secured ? "443" : "80"; }
+
 /// "host", "host:80", "[::1]", "[::1]:80"
 bool read_authority(std::string_view text, server_url& into) {
-  into.port = "80";
+  into.port = usual_port(into);
   if (text.starts_with('[')) {
     const auto close = text.find(']');
     if (close == std::string_view::npos)
@@ -55,15 +57,17 @@ bool read_authority(std::string_view text, server_url& into) {
 std::string server_url::authority() const {
   const bool six = host.find(':') != std::string::npos;
   const std::string name = six ? "[" + host + "]" : host;
-  return port == "80" ? name : name + ":" + port;
+  return port == usual_port(*this) ? name : name + ":" + port;
 }
 
 std::optional<server_url> parse_server_url(std::string_view text) {
-  constexpr std::string_view scheme = "http://";
-  if (!text.starts_with(scheme))
-    return std::nullopt;
-  text.remove_prefix(scheme.size());
+  constexpr std::string_view plain = "http://";
+  constexpr std::string_view secured = "https://";
   server_url out;
+  out.secured = text.starts_with(secured);
+  if (!out.secured && !text.starts_with(plain))
+    return std::nullopt;
+  text.remove_prefix(out.secured ? secured.size() : plain.size());
   const auto slash = std::min(text.find('/'), text.size());
   if (!read_authority(text.substr(0, slash), out))
     return std::nullopt;

@@ -12,15 +12,16 @@ namespace skein::cli {
 struct server_url {
   std::string host; // without brackets
   std::string port;
-  std::string prefix; // path that every target begins with; empty or "/x"
+  std::string prefix;   // path that every target begins with; empty or "/x"
+  bool secured = false; // https
 
   /// For the Host field: "127.0.0.1:7411", "[::1]:7411".
   std::string authority() const;
   friend bool operator==(const server_url&, const server_url&) = default;
 };
 
-/// Reads "http://HOST[:PORT][/PREFIX]"; empty for anything else, user names, queries and https
-/// included.
+/// Reads "http://HOST[:PORT][/PREFIX]", or with https; empty for anything else, user names and
+/// queries included.
 std::optional<server_url> parse_server_url(std::string_view text);
 
 /// Every byte but letters, digits and "-._~" as %XX.

@@ -106,9 +106,16 @@ void fill_in(configured_section& section, const job_definition& job) {
   set("type", job.type);
   set("key", job.key);
   set("priority", std::string{to_string(job.priority)});
-  set("misfire", std::string{to_text(job.misfire)});
+  set("overlap", std::string{to_text(job.overlap)});
   if (job.timeout > duration{0})
     set("timeout", job.timeout);
+  if (std::holds_alternative<after_schedule>(job.schedule))
+    return; // it has no instants of its own
+  set("misfire", std::string{to_text(job.misfire)});
+  if (job.misfire == misfire_rule::all)
+    set("catch_up_max", std::int64_t{job.catch_up_max});
+  set("jitter", job.jitter);
+  set("breaker", std::string{job.breaker ? "on" : "off"});
 }
 
 void warn_of_no_route(rule_context& context, const job_definition& job, route_table& table) {

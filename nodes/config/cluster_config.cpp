@@ -117,6 +117,7 @@ cluster_config check_rules(config_values& values, const config_surroundings& aro
   check_cluster({only(values, "cluster"), around, problems}, out);
   if (std::none_of(values.begin(), values.end(), is_node))
     values.push_back(implicit_node());
+  check_tls({only(values, "tls"), around, problems}, out);
   check_nodes(values, around, out, problems);
   check_agents(values, around, out, problems);
   check_routes(values, around, out, problems);

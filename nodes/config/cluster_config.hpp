@@ -6,6 +6,7 @@
 #include "nodes/config/config_values.hpp"
 #include "nodes/config/disk_share.hpp"
 #include "nodes/logging/log.hpp"
+#include "nodes/tls/server_identity.hpp"
 
 #include <cstdint>
 #include <map>
@@ -19,6 +20,7 @@ struct node_config {
   std::uint32_t loops = 0; // 0 = one a core
   std::string http_host = "127.0.0.1";
   std::uint16_t http_port = 7411; // 0 = the system chooses
+  std::string broker;             // "tcp://IP:PORT", "ipc:///PATH"; empty: no links to other nodes
   std::uint32_t weight = 1;
   std::string data = "skein-data";
 };
@@ -33,6 +35,7 @@ struct cluster_config {
   std::uint64_t retention_bytes = limits::retention_bytes;
   std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   std::vector<node_config> nodes; // never empty: n1 with the defaults if the file has none
+  tls_files tls;
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;
   std::map<std::string, std::string> jobs; // by name: the definition as JSON

@@ -12,6 +12,7 @@ using enum section_form;
 constexpr std::array sections{
     config_section{"cluster", "[cluster]", once, "What all nodes agree on."},
     config_section{"node", "[[node]]", many, "One process."},
+    config_section{"tls", "[tls]", once, "Who the nodes are to their clients."},
     config_section{"agent", "[agent.NAME]", named, "Who handles events."},
     config_section{"route", "[[route]]", many, "Which events go to which agent."},
     config_section{"job", "[job.NAME]", named, "What is published by the clock."},
@@ -90,12 +91,14 @@ constexpr std::array node_keys{
                .name = "http",
                .fallback = R"("127.0.0.1:7411")",
                .example = R"("127.0.0.1:0")",
-               .doc = "Address of the HTTP API, loopback only; port 0 lets the system choose."},
+               .doc = "Address of the HTTP API; one that other machines reach needs [tls] and a "
+                      "token; port 0 lets the system choose."},
     config_key{.section = "node",
                .name = "broker",
                .fallback = R"("")",
-               .example = R"("")",
-               .doc = "Address of the links to other nodes; must be empty in this version."},
+               .example = R"("tcp://10.0.0.2:7412")",
+               .doc = "Address of the links to other nodes: tcp://IP:PORT (with keys: skein peer "
+                      "create) or ipc:///PATH; \"\" is none."},
     config_key{.section = "node",
                .name = "weight",
                .kind = integer,
@@ -110,6 +113,26 @@ constexpr std::array node_keys{
                .fallback = R"("skein-data")",
                .example = R"("/var/lib/skein")",
                .doc = "Folder of the node's store."},
+};
+
+constexpr std::array tls_keys{
+    config_key{.section = "tls",
+               .name = "certificate",
+               .fallback = R"("")",
+               .example = R"("/etc/skein/node.pem")",
+               .doc = "PEM file of the certificate, with those that lead to its issuer; \"\" is no "
+                      "TLS."},
+    config_key{.section = "tls",
+               .name = "key",
+               .fallback = R"("")",
+               .example = R"("/etc/skein/node.key")",
+               .doc = "PEM file of its private key, without a pass phrase."},
+    config_key{.section = "tls",
+               .name = "client_ca",
+               .fallback = R"("")",
+               .example = R"("/etc/skein/clients.pem")",
+               .doc = "PEM file of authorities; clients then need a certificate of one of them, "
+                      "beside a token."},
 };
 
 constexpr std::array agent_keys{
@@ -360,26 +383,26 @@ constexpr std::array job_keys{
     config_key{.section = "job",
                .name = "catch_up_max",
                .kind = integer,
-               .fallback = "100",
                .least = "1",
-               .most = "10000",
+               .most = "1000",
                .example = "24",
-               .doc = "misfire = all: how many missed instants run, the newest."},
+               .doc = "misfire = all: how many missed instants run, the newest.",
+               .optional = true},
     config_key{.section = "job",
                .name = "overlap",
                .kind = choice,
-               .fallback = R"("skip")",
                .choices = "skip|queue|cancel|allow",
                .example = R"("queue")",
-               .doc = "While a run goes on: leave out, wait, end that run, run beside it."},
+               .doc = "While a run goes on: leave out, wait, end that run, run beside it.",
+               .optional = true},
     config_key{.section = "job",
                .name = "jitter",
                .kind = span,
-               .fallback = R"("0s")",
                .least = "0s",
                .most = "366d",
                .example = R"("1m")",
-               .doc = "It runs later by up to this, by the same always; below the period."},
+               .doc = "It runs later by up to this, by the same always; below the period.",
+               .optional = true},
     config_key{.section = "job",
                .name = "start",
                .kind = time,
@@ -411,10 +434,10 @@ constexpr std::array job_keys{
     config_key{.section = "job",
                .name = "breaker",
                .kind = choice,
-               .fallback = R"("on")",
                .choices = "on|off",
                .example = R"("off")",
-               .doc = "Whether nothing is caught up after 3 crashes within 10 minutes."},
+               .doc = "Whether nothing is caught up after 3 crashes within 10 minutes.",
+               .optional = true},
 };
 
 constexpr std::array other_keys{
@@ -471,12 +494,14 @@ constexpr std::array other_keys{
 };
 
 constexpr auto join_keys() {
-  std::array<config_key, cluster_keys.size() + node_keys.size() + agent_keys.size() +
-                             route_keys.size() + job_keys.size() + other_keys.size()>
+  std::array<config_key, cluster_keys.size() + node_keys.size() + tls_keys.size() +
+                             agent_keys.size() + route_keys.size() + job_keys.size() +
+                             other_keys.size()>
       all{};
   auto at = all.begin();
   at = std::copy(cluster_keys.begin(), cluster_keys.end(), at);
   at = std::copy(node_keys.begin(), node_keys.end(), at);
+  at = std::copy(tls_keys.begin(), tls_keys.end(), at);
   at = std::copy(agent_keys.begin(), agent_keys.end(), at);
   at = std::copy(route_keys.begin(), route_keys.end(), at);
   at = std::copy(job_keys.begin(), job_keys.end(), at);

@@ -56,7 +56,9 @@ bool is_legal_name(std::string_view name);
 std::string_view legal_name_text();
 
 void check_cluster(rule_context context, cluster_config& out);
-/// Looks at all nodes together too: names, addresses and folders are their own.
+/// Reads the files, for what is wrong with them.
+void check_tls(rule_context context, cluster_config& out);
+/// Behind check_tls. Looks at all nodes together too: names, addresses and folders are their own.
 void check_nodes(const config_values& values, const config_surroundings& around,
                  cluster_config& out, config_problems& problems);
 /// Sets `pure` of echo and noop agents that do not say.

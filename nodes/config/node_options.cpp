@@ -1,5 +1,6 @@
 #include "nodes/config/node_options.hpp"
 
+#include "nodes/config/broker_address.hpp"
 #include "nodes/config/nearest.hpp"
 
 #include <fmt/format.h>
@@ -63,6 +64,12 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.data_dir = at->data;
   out.http_host = at->http_host;
   out.http_port = at->http_port;
+  out.broker = at->broker;
+  if (!out.broker.empty())
+    for (const node_config& other : config.nodes)
+      if (other.name != at->name && can_be_connected_to(other.broker))
+        out.peers[other.name] = other.broker;
+  out.tls = config.tls;
   out.dedupe_window = config.dedupe_window;
   out.retention = config.retention;
   out.retention_bytes = config.retention_bytes;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,10 @@ struct node_options {
   std::string data_dir = "skein-data";
   bool ephemeral = false; // nothing is kept; store is then "memory:"
   std::string http_host = "127.0.0.1";
-  std::uint16_t http_port = 7411; // 0 = the system chooses
+  std::uint16_t http_port = 7411;           // 0 = the system chooses
+  tls_files tls;                            // of http; empty: none
+  std::string broker;                       // where it listens to other nodes; empty: it does not
+  std::map<std::string, std::string> peers; // the other nodes' names and brokers
   duration dedupe_window = limits::dedupe_window;
   duration retention = limits::retention;
   std::uint64_t retention_bytes = limits::retention_bytes;

@@ -20,11 +20,7 @@ error unknown_member(const route& at, std::string_view name) {
                                       "\" in the body of this command; known are " + known + "."};
 }
 
-/// What the engine is asked with.
-struct command_words {
-  std::string arguments; // JSON
-  bool dry_run = false;
-};
+} // namespace
 
 result<command_words> read_command(const http_request& request) {
   command_words words{"{", false};
@@ -61,8 +57,6 @@ result<command_words> read_command(const http_request& request) {
   return words;
 }
 
-} // namespace
-
 void run_command(exchange& ex) {
   const http_request& request = ex.request();
   auto words = read_command(request);
@@ -70,7 +64,7 @@ void run_command(exchange& ex) {
     return ex.refuse(words.error());
   constexpr int created = 201;
   const bool creates = request.at->operation == "job.create" && !words->dry_run;
-  ex.api().ask(std::string{request.at->operation}, std::move(words->arguments),
+  ex.api().act(request.by, std::string{request.at->operation}, std::move(words->arguments),
                ex.back<api_answer>([creates](exchange& self, api_answer answer) {
                  if (answer.code != errc::none)
                    return self.refuse({answer.code, std::move(answer.body)},

@@ -5,6 +5,7 @@
 #include "nodes/http/publish_answer.hpp"
 #include "nodes/http/routes.hpp"
 
+#include "actors/jobs/job_record.hpp"
 #include "protocol/cloudevents.hpp"
 
 #include <memory>
@@ -25,13 +26,22 @@ result<std::vector<event>> read_events(const http_request& request, event_mode m
   return events;
 }
 
+/// The events of jobs come from nobody else: another one with the id of a run would keep it from
+/// running.
+result<offered_event> offer_one(const event& each, node_api& api, instant now) {
+  if (each.source.starts_with(job_source({})))
+    return error{errc::invalid_event,
+                 "source: " + job_source("…") + " is that of Skein's own jobs"};
+  return offer(each, api.hash(), api.event_bounds(), now, late_event::keep);
+}
+
 result<std::vector<offered_event>> offer_all(const std::vector<event>& events, event_mode mode,
                                              node_api& api) {
   const instant now = api.now();
   std::vector<offered_event> offers;
   offers.reserve(events.size());
   for (const event& each : events) {
-    auto offered = offer(each, api.hash(), api.event_bounds(), now, late_event::keep);
+    auto offered = offer_one(each, api, now);
     if (!offered && mode == event_mode::batch)
       return error{offered.error().code,
                    "event " + std::to_string(offers.size()) + ": " + offered.error().detail};

@@ -23,6 +23,7 @@ struct http_request {
   const request_head* head = nullptr;
   std::string parameter; // what {...} of the route's pattern matched, decoded
   query_list query;      // names the route knows, values as its rules say
+  caller by;             // who asks; empty of a route that anybody may ask
   std::string_view body; // until the handler returns; callbacks must not look at it
 };
 

@@ -1,5 +1,7 @@
 #include "nodes/http/host_check.hpp"
 
+#include "nodes/tls/server_identity.hpp"
+
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -12,7 +14,7 @@ namespace {
 
 struct host_and_port {
   std::string_view host;             // without the brackets of an IPv6 address
-  std::optional<std::uint16_t> port; // absent: 80
+  std::optional<std::uint16_t> port; // absent: the usual one
   bool bracketed = false;
   bool valid = false;
 };
@@ -84,12 +86,12 @@ bool host_allowed(std::string_view authority, const host_rules& rules) {
   if (!at.valid)
     return false;
   for (const std::string& name : rules.names)
-    if (equal_ignoring_case(name, authority) || equal_ignoring_case(name, at.host))
+    if (equal_ignoring_case(name, authority) || is_named(std::string{at.host}, name))
       return true;
   const address_kind kind = kind_of(at);
   if (!rules.loopback && kind != address_kind::none)
     return true;
-  const bool ours = at.port.value_or(80) == rules.port;
+  const bool ours = at.port.value_or(rules.secured ? 443 : 80) == rules.port;
   return ours && (kind == address_kind::loopback || is_local_name(at.host));
 }
 

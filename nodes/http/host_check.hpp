@@ -14,7 +14,8 @@ namespace skein {
 struct host_rules {
   bool loopback = true;           // the listener is bound to a loopback address
   std::uint16_t port = 0;         // of the listener
-  std::vector<std::string> names; // further names: "name" (any port) or "name:port"
+  bool secured = false;           // it speaks TLS: who names no port means 443
+  std::vector<std::string> names; // further names: "name" (any port), "name:port" or "*.name"
 };
 
 /// Host may be a name in the rules; localhost, a name under .localhost or a loopback address with

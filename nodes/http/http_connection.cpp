@@ -3,8 +3,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
-#include <array>
-
 namespace skein {
 
 namespace asio = boost::asio;
@@ -18,20 +16,22 @@ constexpr std::size_t worth_keeping = 4'096;
 } // namespace
 
 http_connection::http_connection(std::shared_ptr<http_core> core, asio::ip::tcp::socket socket,
-                                 const peer_key& peer, admitted as)
-  : core_{std::move(core)}, socket_{std::move(socket)}, peer_{peer}, admitted_{as},
-    started_{clock::now()} {}
+                                 const peer_key& peer, admitted as, std::string from)
+  : core_{std::move(core)}, socket_{std::move(socket), core_->identity.context}, peer_{peer},
+    admitted_{as}, from_{std::move(from)}, started_{clock::now()} {}
 
 void http_connection::start() {
   error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
+  socket_.raw().set_option(asio::ip::tcp::no_delay{true}, ignored);
   if (core_->settings.send_buffer > 0)
-    socket_.set_option(asio::socket_base::send_buffer_size{core_->settings.send_buffer}, ignored);
-  if (admitted_ == admitted::no)
-    fail_request({errc::no_capacity, "The server has as many connections as it may."});
-  else
+    socket_.raw().set_option(asio::socket_base::send_buffer_size{core_->settings.send_buffer},
+                             ignored);
+  if (admitted_ != admitted::no)
     pump();
+  else if (socket_.is_secured())
+    close(); // a handshake costs more than a word is worth
+  else
+    fail_request({errc::no_capacity, "The server has as many connections as it may."});
 }
 
 void http_connection::append_metrics(std::string& page) const {
@@ -60,6 +60,8 @@ void http_connection::pump() {
 
 bool http_connection::step() {
   switch (phase_) {
+    case phase::shaking:
+      return step_shaking();
     case phase::reading:
       return step_reading();
     case phase::writing:
@@ -111,12 +113,11 @@ void http_connection::wait_readable() {
   if (waits_read_)
     return;
   waits_read_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_read,
-                     [self = shared_from_this()](const error_code& problem) {
-                       self->waits_read_ = false;
-                       if (!problem && self->phase_ != phase::closed)
-                         self->on_readable();
-                     });
+  socket_.wait_read([self = shared_from_this()](const error_code& problem) {
+    self->waits_read_ = false;
+    if (!problem && self->phase_ != phase::closed)
+      self->on_readable();
+  });
 }
 
 void http_connection::on_readable() {
@@ -152,10 +153,16 @@ void http_connection::on_input_end() {
 }
 
 void http_connection::make_plan() {
-  const plan_context context{core_->hosts, core_->draining, admitted_ == admitted::reserved,
+  const plan_context context{core_->hosts,
+                             {core_->api.tokens(), core_->hosts.loopback, core_->api.now()},
+                             core_->draining,
+                             admitted_ == admitted::reserved,
                              core_->api.event_bounds().event_bytes,
                              core_->settings.batch_bytes_max};
   plan_ = plan_request(reader_.head(), context);
+  plan_.request.by.from = from_;
+  if (plan_.refusal)
+    note_refused_access();
   const request_head& head = reader_.head();
   const bool unwanted = plan_.refusal && (head.expects_continue || plan_.refusal->close ||
                                           head.content_length > plan_.body_limit);
@@ -167,11 +174,31 @@ void http_connection::make_plan() {
     offer_continue();
 }
 
+/// What was shown is in no line: it may be somebody's token with a letter too many.
+void http_connection::note_refused_access() {
+  const bool forbidden = plan_.refused_role && plan_.refusal->status == status_of(errc::forbidden);
+  if (!forbidden && plan_.refusal->status != status_of(errc::unauthorized))
+    return;
+  ++(forbidden ? core_->counters.forbidden : core_->counters.unauthorized);
+  log_pace& pace = forbidden ? core_->forbidden_pace : core_->unauthorized_pace;
+  const auto more = pace.next(boot_time{clock::now().time_since_epoch()});
+  if (!more)
+    return;
+#ifdef SKEIN_BUG_TOKEN_IN_THE_LOG
+  const std::string shown{reader_.head().field("authorization")};
+#else
+  const std::string shown;
+#endif
+  core_->log(http_log_level::warning, forbidden ? "http-forbidden" : "http-unauthorized",
+             "A request from " + from_ + " was refused for want of a " +
+                 (forbidden ? "role that allows it" : "valid token") + shown + *more + ".");
+}
+
 void http_connection::offer_continue() {
   constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
   error_code problem;
   // Nothing else is being written, so there is room for a line; a socket without is not served.
-  if (socket_.write_some(asio::buffer(text.data(), text.size()), problem) != text.size())
+  if (socket_.write_some(text, {}, problem) != text.size())
     close();
 }
 
@@ -277,11 +304,10 @@ bool http_connection::flush() {
   while (out_sent_ < total) {
     const std::size_t of_head = std::min(out_sent_, out_head_.size());
     const std::size_t of_body = out_sent_ - of_head;
-    const std::array<asio::const_buffer, 2> parts{
-        asio::buffer(out_head_.data() + of_head, out_head_.size() - of_head),
-        asio::buffer(out_body_.data() + of_body, out_body_.size() - of_body)};
     error_code problem;
-    const std::size_t size = socket_.write_some(parts, problem);
+    const std::size_t size =
+        socket_.write_some(std::string_view{out_head_}.substr(of_head),
+                           std::string_view{out_body_}.substr(of_body), problem);
     if (problem == asio::error::would_block) {
       wait_writable();
       return false;
@@ -306,12 +332,11 @@ void http_connection::wait_writable() {
   if (waits_write_)
     return;
   waits_write_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_write,
-                     [self = shared_from_this()](const error_code& problem) {
-                       self->waits_write_ = false;
-                       if (!problem)
-                         self->pump();
-                     });
+  socket_.wait_write([self = shared_from_this()](const error_code& problem) {
+    self->waits_write_ = false;
+    if (!problem)
+      self->pump();
+  });
 }
 
 void http_connection::finish_response() {
@@ -332,8 +357,7 @@ void http_connection::finish_response() {
 void http_connection::linger() {
   if (core_->stopping)
     return close();
-  error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.end_writing();
   started_ = clock::now();
   phase_ = phase::lingering;
 }
@@ -353,8 +377,7 @@ void http_connection::close() {
     --core_->turned_away;
   else
     core_->doors.leave(peer_, admitted_);
-  error_code ignored;
-  socket_.close(ignored);
+  socket_.close();
   core_->connections.erase(shared_from_this());
 }
 

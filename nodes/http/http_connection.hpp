@@ -1,5 +1,6 @@
 // One connection: requests one after the other, each answered before the next is read.
 //
+//   shaking --(TLS is there, or none is wanted)--> reading
 //   reading --(whole request)--> handling --(respond)--> writing --+--> reading (kept)
 //      |                            \--(open_stream)--> streaming  +--> lingering --> closed
 //      +--(malformed, late, too large)--> writing ...
@@ -9,11 +10,10 @@
 #pragma once
 
 #include "nodes/http/http_core.hpp"
+#include "nodes/http/http_socket.hpp"
 #include "nodes/http/request_plan.hpp"
 #include "nodes/http/request_reader.hpp"
 #include "nodes/http/sse.hpp"
-
-#include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
 
@@ -25,7 +25,7 @@ class http_connection final : public exchange,
   using clock = std::chrono::steady_clock;
 
   http_connection(std::shared_ptr<http_core> core, boost::asio::ip::tcp::socket socket,
-                  const peer_key& peer, admitted as);
+                  const peer_key& peer, admitted as, std::string from);
 
   /// Serves it. One that was not admitted is told so and closed.
   void start();
@@ -47,7 +47,15 @@ class http_connection final : public exchange,
   void open_stream(stream_filter filter) override;
 
  private:
-  enum class phase : std::uint8_t { reading, handling, writing, streaming, lingering, closed };
+  enum class phase : std::uint8_t {
+    shaking,
+    reading,
+    handling,
+    writing,
+    streaming,
+    lingering,
+    closed
+  };
 
   std::function<void(task)> courier() override;
 
@@ -58,11 +66,16 @@ class http_connection final : public exchange,
   bool step_writing();
   bool step_streaming();
 
+  // TLS (http_handshake.cpp).
+  bool step_shaking();
+  bool on_bad_handshake();
+
   // Reading.
   void wait_readable();
   void on_readable();
   void on_input_end();
   void make_plan();
+  void note_refused_access();
   void offer_continue();
   void dispatch();
   void release_body();
@@ -90,10 +103,11 @@ class http_connection final : public exchange,
   void check_stream(clock::time_point now);
 
   std::shared_ptr<http_core> core_;
-  boost::asio::ip::tcp::socket socket_;
+  http_socket socket_;
   const peer_key peer_;
   const admitted admitted_;
-  phase phase_ = phase::reading;
+  const std::string from_; // its address
+  phase phase_ = phase::shaking;
   bool pumping_ = false;
   bool waits_read_ = false;
   bool waits_write_ = false;

@@ -5,10 +5,12 @@
 #include <utility> // Boost 1.74 needs it first
 
 #include "actors/api.hpp"
+#include "actors/log_pace.hpp"
 #include "nodes/http/admission.hpp"
 #include "nodes/http/host_check.hpp"
 #include "nodes/http/http_metrics.hpp"
 #include "nodes/http/http_settings.hpp"
+#include "nodes/tls/server_identity.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -34,6 +36,7 @@ struct http_core {
   boost::asio::steady_timer ticker{io};
   bool ticking = false;
 
+  server_identity identity; // empty: no TLS
   host_rules hosts;
   std::atomic<bool> draining{false};
   bool stopping = false;
@@ -43,6 +46,9 @@ struct http_core {
   std::size_t body_memory = 0;
   std::size_t response_memory = 0;
   std::size_t streams = 0;
+  log_pace handshake_pace; // of log lines
+  log_pace unauthorized_pace;
+  log_pace forbidden_pace;
   std::unordered_set<std::shared_ptr<http_connection>> connections;
   /// What a socket is read into; kept by a connection only as far as it cannot be used at once.
   std::array<char, 64 << 10> scratch;

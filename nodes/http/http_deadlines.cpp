@@ -6,6 +6,12 @@ namespace skein {
 
 void http_connection::check_time(clock::time_point now) {
   switch (phase_) {
+    case phase::shaking:
+      if (now - started_ < (admitted_ == admitted::reserved ? core_->settings.reserved_timeout
+                                                            : core_->settings.handshake_timeout))
+        return;
+      ++core_->counters.bad_handshakes;
+      return close();
     case phase::reading:
       return check_reading(now);
     case phase::writing:

@@ -49,6 +49,12 @@ void append_http_metrics(std::string& out, const http_counters& counters,
   append_one(out, "skein_http_lagging_streams_total", "counter",
              "Event streams ended because the reader was too far behind.",
              counters.lagging_streams);
+  append_one(out, "skein_http_unauthorized_total", "counter",
+             "Requests refused for want of a valid token.", counters.unauthorized);
+  append_one(out, "skein_http_forbidden_total", "counter",
+             "Requests refused because the token's role does not allow them.", counters.forbidden);
+  append_one(out, "skein_http_bad_handshakes_total", "counter",
+             "TLS handshakes that failed or took too long.", counters.bad_handshakes);
 }
 
 } // namespace skein

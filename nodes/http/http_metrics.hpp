@@ -18,6 +18,9 @@ struct http_counters {
   std::uint64_t timed_out = 0;    // requests that did not arrive in time
   std::uint64_t slow_readers = 0; // connections closed because nobody took the response
   std::uint64_t lagging_streams = 0;
+  std::uint64_t unauthorized = 0;   // requests without a valid token
+  std::uint64_t forbidden = 0;      // with one of a role that does not allow it
+  std::uint64_t bad_handshakes = 0; // of TLS, those that took too long too
 };
 
 struct http_gauges {

@@ -16,6 +16,7 @@ constexpr std::array phrases{
     phrase{201, "Created"},
     phrase{202, "Accepted"},
     phrase{400, "Bad Request"},
+    phrase{401, "Unauthorized"},
     phrase{403, "Forbidden"},
     phrase{404, "Not Found"},
     phrase{405, "Method Not Allowed"},
@@ -56,6 +57,8 @@ std::string write_head(const http_response& response, const head_options& option
     append_field(out, "Retry-After", std::to_string(response.retry_after.count()));
   if (!response.allow.empty())
     append_field(out, "Allow", response.allow);
+  if (!response.authenticate.empty())
+    append_field(out, "WWW-Authenticate", response.authenticate);
   append_field(out, "Cache-Control", "no-store");
   append_field(out, "X-Content-Type-Options", "nosniff");
   out.append("\r\n");

@@ -24,6 +24,7 @@ struct http_response {
   std::string body;
   std::chrono::seconds retry_after{0}; // 0 = no such header
   std::string allow;                   // empty = no such header
+  std::string_view authenticate{};     // likewise; a literal
   bool close = false;                  // whatever the request asked for
 };
 

@@ -23,6 +23,8 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr std::chrono::hours certificate_ends_soon{14 * 24};
+
 peer_key key_of(const asio::ip::address& address) {
   peer_key key{};
   if (address.is_v4()) {
@@ -89,6 +91,7 @@ class http_server::impl {
 
  private:
   void run();
+  void warn_of_certificate() const;
 
   // On the server's thread.
   void accept();
@@ -118,17 +121,40 @@ result<void> http_server::impl::start() {
   accept();
   thread_ = start_thread([this] { run(); });
   core_->log(http_log_level::info, "http-listening",
-             "http://" + to_string(http_address{core_->settings.address, port()}));
+             (core_->hosts.secured ? "https://" : "http://") +
+                 to_string(http_address{core_->settings.address, port()}));
+  warn_of_certificate();
   return {};
 }
 
+/// Its clients will not trust it any more, and nobody may have thought of it.
+void http_server::impl::warn_of_certificate() const {
+  const instant ends = core_->identity.not_after;
+  const instant now = core_->api.now();
+  if (!core_->settings.tls.given() || ends > now + certificate_ends_soon)
+    return;
+  core_->log(http_log_level::warning, "certificate-ends",
+             "The certificate " + core_->settings.tls.certificate +
+                 (ends > now ? " is valid until " : " was valid until ") + format_rfc3339(ends) +
+                 ": put a new one there and start again.");
+}
+
 result<void> http_server::impl::listen() {
+  if (core_->settings.tls.given()) {
+    auto identity = load_identity(core_->settings.tls);
+    if (!identity)
+      return identity.error();
+    core_->identity = *std::move(identity);
+  }
   if (auto opened = open(acceptor_, core_->settings); !opened)
     return opened;
   error_code problem;
   const tcp::endpoint here = acceptor_.local_endpoint(problem);
   core_->hosts.loopback = here.address().is_loopback();
+  core_->hosts.secured = core_->settings.tls.given();
   core_->hosts.names = core_->settings.names;
+  core_->hosts.names.insert(core_->hosts.names.end(), core_->identity.names.begin(),
+                            core_->identity.names.end());
   core_->hosts.port = here.port();
   return problem ? result<void>{cannot_listen(core_->settings, problem)} : result<void>{};
 }
@@ -185,7 +211,8 @@ void http_server::impl::serve(tcp::socket socket) {
       return; // not even room to say so
     ++core_->turned_away;
   }
-  auto connection = std::make_shared<http_connection>(core_, std::move(socket), peer, as);
+  auto connection = std::make_shared<http_connection>(core_, std::move(socket), peer, as,
+                                                      from.address().to_string());
   core_->connections.insert(connection);
   connection->start();
   tick();
@@ -273,6 +300,9 @@ http_server::http_server(http_settings settings, node_api& api)
 http_server::~http_server() { stop(); }
 
 result<void> http_server::try_to_listen(const http_settings& settings) {
+  if (settings.tls.given())
+    if (auto identity = load_identity(settings.tls); !identity)
+      return identity.error();
   asio::io_context io;
   tcp::acceptor acceptor{io};
   return open(acceptor, settings);

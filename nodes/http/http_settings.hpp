@@ -2,6 +2,7 @@
 // small.
 #pragma once
 
+#include "nodes/tls/server_identity.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/time.hpp"
 
@@ -21,11 +22,14 @@ using http_log = std::function<void(http_log_level, std::string_view, const std:
 struct http_settings {
   std::string address = "127.0.0.1"; // a literal IPv4 or IPv6 address
   std::uint16_t port = 7411;         // 0 = the system chooses
-  /// What Host may say besides the loopback names: "name" (any port) or "name:port".
+  /// What Host may say besides the loopback names: "name" (any port), "name:port" or "*.name".
+  /// Those of the certificate come to them.
   std::vector<std::string> names;
+  tls_files tls; // empty: no TLS
 
-  duration header_timeout = limits::http_header_timeout;   // first byte to the end of the head
-  duration request_timeout = limits::http_request_timeout; // first byte to the end of the body
+  duration handshake_timeout = limits::http_handshake_timeout; // of TLS
+  duration header_timeout = limits::http_header_timeout;       // first byte to the end of the head
+  duration request_timeout = limits::http_request_timeout;     // first byte to the end of the body
   duration idle_timeout = limits::http_idle_timeout; // between requests; a write without progress
   duration rate_grace = limits::http_rate_grace;
   std::size_t body_rate_min = limits::http_body_rate_min; // bytes a second, both ways

@@ -47,15 +47,19 @@ void look_up(exchange& ex) {
   if (request.at->body == body_kind::command && !is_empty_object(request.body))
     return ex.refuse({errc::invalid_argument,
                       "This command takes no arguments: send no body, or an empty JSON object."});
-  ex.api().ask(std::string{request.at->operation}, arguments_of(request),
-               ex.back<api_answer>([](exchange& self, api_answer answer) {
-                 if (answer.code != errc::none)
-                   return self.refuse({answer.code, std::move(answer.body)},
-                                      {.instance = path_of(self.request().head->target)});
-                 http_response response;
-                 response.body = std::move(answer.body);
-                 self.respond(std::move(response));
-               }));
+  auto answered = ex.back<api_answer>([](exchange& self, api_answer answer) {
+    if (answer.code != errc::none)
+      return self.refuse({answer.code, std::move(answer.body)},
+                         {.instance = path_of(self.request().head->target)});
+    http_response response;
+    response.body = std::move(answer.body);
+    self.respond(std::move(response));
+  });
+  if (request.at->body == body_kind::command) // changes something
+    ex.api().act(request.by, std::string{request.at->operation}, arguments_of(request),
+                 std::move(answered));
+  else
+    ex.api().ask(std::string{request.at->operation}, arguments_of(request), std::move(answered));
 }
 
 void look_up_event(exchange& ex) {

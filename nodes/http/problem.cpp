@@ -40,6 +40,10 @@ constexpr std::array rules{
     problem_rule{errc::request_timeout, 408, 0, "Send the whole request without pauses."},
     problem_rule{errc::too_many_hops, 400, 0,
                  "Look for agents that answer each other in a circle."},
+    problem_rule{errc::unauthorized, 401, 0,
+                 "Show a valid token: Authorization: Bearer TOKEN; an admin makes one with skein "
+                 "token create."},
+    problem_rule{errc::forbidden, 403, 0, "Use a token of a role that may do it."},
     problem_rule{errc::draining, 503, 5, later},
     problem_rule{errc::overloaded, 429, 1, later},
     problem_rule{errc::disk_full, 503, 30, later},

@@ -21,6 +21,16 @@ http_response refuse_path(const request_head& head, const route_match& match) {
   return response;
 }
 
+constexpr std::string_view wants_token = R"(Bearer realm="skein")";
+constexpr std::string_view wants_valid_token = R"(Bearer realm="skein", error="invalid_token")";
+
+http_response refuse_access(const error& why, bool shown) {
+  http_response response = make_problem(why);
+  if (why.code == errc::unauthorized)
+    response.authenticate = shown ? wants_valid_token : wants_token;
+  return response;
+}
+
 /// Whether the connection and the node are in a state to take it.
 std::optional<http_response> check_state(const route& at, const plan_context& context) {
   if (context.reserved_only && at.audience != route_class::reserved)
@@ -73,10 +83,17 @@ std::optional<http_response> make_plan(const request_head& head, const plan_cont
                                        request_plan& plan) {
   if (auto host = check_host(head, context.hosts); !host)
     return make_problem(host.error());
+  auto who = identify(head, context.access);
+  if (!who)
+    return refuse_access(who.error(), true);
   const route_match match = match_route(head.method, path_of(head.target));
   if (match.found == nullptr)
     return context.reserved_only ? closing(refuse_path(head, match)) : refuse_path(head, match);
   plan.request.at = match.found;
+  if (auto may = check_role(*who, match.found->needs); !may) {
+    plan.refused_role = true;
+    return refuse_access(may.error(), false);
+  }
   if (auto refusal = check_state(*match.found, context))
     return refusal;
   if (match.found->body == body_kind::none && head.has_body())
@@ -89,6 +106,7 @@ std::optional<http_response> make_plan(const request_head& head, const plan_cont
   if (!request)
     return make_problem(request.error(), {.instance = path_of(head.target)});
   plan.request = std::move(*request);
+  plan.request.by.who = std::move(who->name);
   return std::nullopt;
 }
 

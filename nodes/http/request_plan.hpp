@@ -1,6 +1,7 @@
 // What is done with a request, decided from its head alone, before a byte of its body is taken.
 #pragma once
 
+#include "nodes/http/access_check.hpp"
 #include "nodes/http/host_check.hpp"
 #include "nodes/http/routes.hpp"
 
@@ -11,6 +12,7 @@ namespace skein {
 
 struct plan_context {
   const host_rules& hosts;
+  access_rules access;
   bool draining = false;
   bool reserved_only = false; // a connection beyond the caps
   std::size_t event_bytes_max = limits::event_bytes_max;
@@ -21,6 +23,7 @@ struct request_plan {
   http_request request; // with a refusal: only the route, if one was found
   std::size_t body_limit = 0;
   std::optional<http_response> refusal; // instead of running the handler
+  bool refused_role = false;            // that is why
 };
 
 /// `head` must outlive the plan's request. A refusal whose body is small may still read that body

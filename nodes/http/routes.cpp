@@ -15,6 +15,7 @@ namespace skein {
 namespace {
 
 using enum argument_kind;
+using enum role;
 constexpr auto reserved = route_class::reserved;
 constexpr auto normal = route_class::normal;
 constexpr auto bare = body_kind::none;
@@ -36,6 +37,7 @@ constexpr std::array stream_query{argument_rule{"key", text}, argument_rule{"typ
                                   argument_rule{"after", cursor}};
 
 constexpr std::array limit_query{argument_rule{"limit", count}};
+constexpr std::array history_query{argument_rule{"limit", count}, argument_rule{"after", text}};
 constexpr std::array at_query{argument_rule{"at", text}};
 
 constexpr std::array create_members{argument_rule{"job", text}, argument_rule{"definition", object},
@@ -48,45 +50,60 @@ constexpr std::array by_members{argument_rule{"by", text}};
 constexpr std::array backfill_members{argument_rule{"from", text}, argument_rule{"to", text},
                                       argument_rule{"by", text}};
 
+constexpr std::array allow_members{argument_rule{"peer", text}, argument_rule{"key", text},
+                                   argument_rule{"role", text}, argument_rule{"dry_run", flag}};
+constexpr std::array revoke_members{argument_rule{"dry_run", flag}};
+constexpr std::array token_members{argument_rule{"role", role_name}, argument_rule{"name", text},
+                                   argument_rule{"expires_in", life}};
+constexpr std::array audit_query{argument_rule{"since", time}, argument_rule{"until", time},
+                                 argument_rule{"by", text}, argument_rule{"limit", count},
+                                 argument_rule{"after", text}};
+
 constexpr argument_rule no_parameter{};
 constexpr argument_rule the_event{"event", event};
 constexpr argument_rule the_agent{"agent", text};
 constexpr argument_rule the_key{"key", text};
 constexpr argument_rule the_job{"job", text};
+constexpr argument_rule the_peer{"peer", text};
+constexpr argument_rule the_token{"name", text};
 
 constexpr route job_question(std::string_view pattern, std::string_view operation,
                              std::span<const argument_rule> query = {}) {
-  return {"GET", pattern, look_up, normal, bare, operation, the_job, query};
+  return {"GET", pattern, role::read, look_up, normal, bare, operation, the_job, query};
 }
 constexpr route job_command(std::string_view pattern, std::string_view operation,
                             std::span<const argument_rule> members) {
-  return {"POST",    pattern, run_command, reserved, body_kind::command,
-          operation, the_job, {},          members};
+  return {"POST",    pattern, admin, run_command, reserved, body_kind::command,
+          operation, the_job, {},    members};
 }
 
 constexpr std::array table{
-    route{"POST", "/v1/events", post_events, normal, body_kind::events, "", no_parameter,
+    route{"POST", "/v1/events", producer, post_events, normal, body_kind::events, "", no_parameter,
           wait_query},
-    route{"GET", "/v1/events", look_up, normal, bare, "event.list", no_parameter, events_query},
-    route{"GET", "/v1/events/{event}", look_up_event, normal, bare, "event.describe", the_event,
-          wait_query},
+    route{"GET", "/v1/events", read, look_up, normal, bare, "event.list", no_parameter,
+          events_query},
+    route{"GET", "/v1/events/{event}", read, look_up_event, normal, bare, "event.describe",
+          the_event, wait_query},
     route{"POST",
           "/v1/events/{event}/cancel",
+          admin,
           look_up,
           reserved,
           body_kind::command,
           "event.cancel",
           the_event,
           {}},
-    route{"GET", "/v1/dead", look_up, normal, bare, "dead.list", no_parameter, dead_query},
-    route{"GET", "/v1/dead/{event}", look_up, normal, bare, "dead.show", the_event, {}},
-    route{"GET", "/v1/agents", look_up, reserved, bare, "agent.list", no_parameter, {}},
-    route{"GET", "/v1/agents/{name}", look_up, reserved, bare, "agent.describe", the_agent, {}},
-    route{"GET", "/v1/keys/{key}", look_up, normal, bare, "key.describe", the_key, {}},
-    route{"GET", "/v1/lanes", look_up, normal, bare, "lane.list", no_parameter, lanes_query},
-    route{"GET", "/v1/jobs", look_up, normal, bare, "job.list", no_parameter, {}},
+    route{"GET", "/v1/dead", read, look_up, normal, bare, "dead.list", no_parameter, dead_query},
+    route{"GET", "/v1/dead/{event}", read, look_up, normal, bare, "dead.show", the_event, {}},
+    route{"GET", "/v1/agents", read, look_up, reserved, bare, "agent.list", no_parameter, {}},
+    route{
+        "GET", "/v1/agents/{name}", read, look_up, reserved, bare, "agent.describe", the_agent, {}},
+    route{"GET", "/v1/keys/{key}", read, look_up, normal, bare, "key.describe", the_key, {}},
+    route{"GET", "/v1/lanes", read, look_up, normal, bare, "lane.list", no_parameter, lanes_query},
+    route{"GET", "/v1/jobs", read, look_up, normal, bare, "job.list", no_parameter, {}},
     route{"POST",
           "/v1/jobs",
+          admin,
           run_command,
           normal,
           body_kind::document,
@@ -94,13 +111,14 @@ constexpr std::array table{
           no_parameter,
           {},
           create_members},
-    route{"GET", "/v1/job-graph", look_up, normal, bare, "job.graph", no_parameter, {}},
+    route{"GET", "/v1/job-graph", read, look_up, normal, bare, "job.graph", no_parameter, {}},
     job_question("/v1/jobs/{name}", "job.describe"),
     job_question("/v1/jobs/{name}/next", "job.next", limit_query),
-    job_question("/v1/jobs/{name}/history", "job.history", limit_query),
+    job_question("/v1/jobs/{name}/history", "job.history", history_query),
     job_question("/v1/jobs/{name}/explain", "job.explain", at_query),
     route{"POST",
           "/v1/jobs/{name}/edit",
+          admin,
           run_command,
           normal,
           body_kind::document,
@@ -113,12 +131,55 @@ constexpr std::array table{
     job_command("/v1/jobs/{name}/resume", "job.resume", by_members),
     job_command("/v1/jobs/{name}/trigger", "job.trigger", by_members),
     job_command("/v1/jobs/{name}/backfill", "job.backfill", backfill_members),
-    route{"GET", "/v1/loops", look_up, reserved, bare, "loop.list", no_parameter, {}},
-    route{"GET", "/v1/status", look_up, reserved, bare, "status", no_parameter, {}},
-    route{"GET", "/v1/stream", open_stream, normal, bare, "", no_parameter, stream_query},
-    route{"GET", "/healthz", show_health, reserved, bare, "", no_parameter, {}},
-    route{"GET", "/readyz", show_ready, reserved, bare, "", no_parameter, {}},
-    route{"GET", "/metrics", show_metrics, reserved, bare, "", no_parameter, {}},
+    route{"GET", "/v1/tokens", admin, look_up, reserved, bare, "token.list", no_parameter, {}},
+    route{"POST",
+          "/v1/tokens",
+          admin,
+          create_token,
+          reserved,
+          body_kind::command,
+          "token.create",
+          no_parameter,
+          {},
+          token_members},
+    route{"POST",
+          "/v1/tokens/{name}/revoke",
+          admin,
+          look_up,
+          reserved,
+          body_kind::command,
+          "token.revoke",
+          the_token,
+          {}},
+    route{"GET", "/v1/audit", admin, look_up, reserved, bare, "audit.list", no_parameter,
+          audit_query},
+    route{"GET", "/v1/loops", read, look_up, reserved, bare, "loop.list", no_parameter, {}},
+    route{"GET", "/v1/peers", admin, look_up, reserved, bare, "peer.list", no_parameter, {}},
+    route{"POST",
+          "/v1/peers",
+          admin,
+          run_command,
+          reserved,
+          body_kind::command,
+          "peer.allow",
+          no_parameter,
+          {},
+          allow_members},
+    route{"POST",
+          "/v1/peers/{name}/revoke",
+          admin,
+          run_command,
+          reserved,
+          body_kind::command,
+          "peer.revoke",
+          the_peer,
+          {},
+          revoke_members},
+    route{"GET", "/v1/status", read, look_up, reserved, bare, "status", no_parameter, {}},
+    route{"GET", "/v1/stream", read, open_stream, normal, bare, "", no_parameter, stream_query},
+    route{"GET", "/healthz", none, show_health, reserved, bare, "", no_parameter, {}},
+    route{"GET", "/readyz", read, show_ready, reserved, bare, "", no_parameter, {}},
+    route{"GET", "/metrics", read, show_metrics, reserved, bare, "", no_parameter, {}},
 };
 
 std::string_view take_segment(std::string_view& path) noexcept {
@@ -200,6 +261,14 @@ std::string expectation(argument_kind kind, std::string_view value) {
       return is_number(value, read) ? "" : "must be a whole number";
     case flag:
       return value == "true" || value == "false" ? "" : "must be true or false";
+    case role_name:
+      return parse_role(value) ? "" : "must be one of read, producer, worker, admin";
+    case life:
+      wait_time = parse_duration(value);
+      return wait_time && *wait_time > duration{0} && *wait_time <= limits::token_life_max
+                 ? ""
+                 : "must be a duration such as 90d, at most " +
+                       format_duration(limits::token_life_max);
     case object:
       return value.starts_with('{') ? "" : "must be a JSON object";
   }

@@ -1,7 +1,9 @@
 // Every path the server knows, in one table: it drives matching, 405 and Allow, the check of query
-// parameters, the class of a connection that may ask for it, and the test of docs/http-api.md.
+// parameters, the role that a token must have, the class of a connection that may ask for it, and
+// the test of docs/http-api.md.
 #pragma once
 
+#include "actors/access/token.hpp"
 #include "nodes/http/exchange.hpp"
 
 #include <cstdint>
@@ -29,6 +31,8 @@ enum class argument_kind : std::uint8_t {
   number, // a member of a body: 0 or above
   flag,   // a member of a body: true or false
   object, // a member of a body: a JSON object
+  role_name,
+  life, // how long a token is valid: a duration of at most limits::token_life_max
 };
 
 struct argument_rule {
@@ -39,6 +43,7 @@ struct argument_rule {
 struct route {
   std::string_view method;
   std::string_view pattern; // "/v1/events/{event}": {name} stands for one segment
+  role needs;
   void (*handle)(exchange&);
   route_class audience = route_class::normal;
   body_kind body = body_kind::none;

@@ -259,6 +259,43 @@ void put_broker(page& out, const broker::counters& broker) {
       .value(number(broker.impostors), {{"reason", "impostor"}});
 }
 
+/// Peers are few: as many as there are nodes, and those that are allowed.
+void put_mesh(page& out, const mesh_facts& mesh) {
+  const auto each = [&](auto pick) {
+    for (const peer_facts& peer : mesh.peers)
+      out.value(pick(peer), {{"peer", peer.name}});
+  };
+  out.gauge("skein_peer_up", "1 while another node answers and frames go to it.");
+  each([](const peer_facts& of) { return of.up ? 1.0 : 0.0; });
+  out.gauge("skein_peer_round_trip_seconds", "Time between the last hello and its welcome.");
+  each([](const peer_facts& of) { return page::seconds(of.rtt); });
+  out.counter("skein_peer_sent_frames_total", "Frames given to the connection to another node.");
+  each([](const peer_facts& of) { return number(of.counted.frames_out); });
+  out.counter("skein_peer_sent_bytes_total", "Their bytes.");
+  each([](const peer_facts& of) { return number(of.counted.bytes_out); });
+  out.counter("skein_peer_received_frames_total", "Frames taken from another node.");
+  each([](const peer_facts& of) { return number(of.counted.frames_in); });
+  out.counter("skein_peer_received_bytes_total", "Their bytes.");
+  each([](const peer_facts& of) { return number(of.counted.bytes_in); });
+  out.counter("skein_peer_not_sent_frames_total",
+              "Frames for another node that was down, or whose connection was full.");
+  each([](const peer_facts& of) { return number(of.counted.not_sent); });
+  out.counter("skein_peer_refused_total",
+              "What came from other nodes, or from strangers, and was not taken.");
+  for (std::size_t i = 0; i < refusals; ++i)
+    out.value(number(mesh.refused[i]),
+              {{"reason", std::string{to_string(static_cast<refusal>(i))}}});
+  out.counter("skein_peer_handshake_failures_total",
+              "Connections to the broker that ended without a handshake, or with an unknown key.")
+      .value(number(mesh.refused[static_cast<std::size_t>(refusal::handshake)] +
+                    mesh.refused[static_cast<std::size_t>(refusal::unknown_key)]));
+  out.counter("skein_peer_accepted_connections_total", "Connections to the broker.")
+      .value(number(mesh.accepted));
+  out.counter("skein_peer_cut_connections_total",
+              "Connections that ended: the peer left, sent too much, or what is no ZMTP.")
+      .value(number(mesh.cut));
+}
+
 } // namespace
 
 std::string render_metrics(const metrics_sources& from) {
@@ -280,6 +317,7 @@ std::string render_metrics(const metrics_sources& from) {
   put_agents(out, from);
   put_waiting(out, from);
   put_broker(out, from.frames);
+  put_mesh(out, from.mesh);
   out.gauge("skein_stream_readers", "Readers of the event stream.")
       .value(number(from.parts.stream_readers));
   return out.text();

@@ -17,6 +17,7 @@ struct metrics_sources {
   std::vector<std::string> agents; // all that the store knows, by number
   bool ready = false;
   broker::counters frames;
+  mesh_facts mesh;
   std::optional<store_facts> store; // absent until the store first answered
   std::string version;
   double uptime_s = 0;

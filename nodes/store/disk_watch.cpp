@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <sys/statvfs.h>
 #include <utility>
 
@@ -14,6 +15,14 @@ std::string size_text(std::uint64_t bytes) {
   if (bytes >= kib * kib)
     return fmt::format("{} MiB", bytes / (kib * kib));
   return fmt::format("{} KiB", bytes / kib);
+}
+
+std::uint64_t free_mark_of(const std::string& directory, const disk_settings& settings) {
+  struct statvfs found {};
+  const auto parent = std::filesystem::absolute(directory).parent_path();
+  if (::statvfs(directory.c_str(), &found) != 0 && ::statvfs(parent.c_str(), &found) != 0)
+    return 0;
+  return marks_for(settings, std::uint64_t{found.f_blocks} * found.f_frsize).mark;
 }
 
 disk_watch::disk_watch(std::string directory, disk_settings settings, listener tell)

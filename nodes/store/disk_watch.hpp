@@ -22,6 +22,10 @@ enum class disk_news : std::uint8_t {
 /// "1 GiB", "37 MiB", "12 KiB": for people, rounded down.
 std::string size_text(std::uint64_t bytes);
 
+/// The mark of free space on the disk of this folder, or of the one that it will be made in; 0 if
+/// the disk cannot be asked.
+std::uint64_t free_mark_of(const std::string& directory, const disk_settings& settings);
+
 class disk_watch {
  public:
   using listener = std::function<void(disk_news, const disk_facts&, const error& why)>;

@@ -274,7 +274,7 @@ result<store_facts> store_threads::look_at_facts() {
                     done_,   engine_.last_commit(), engine_.retention()};
   if (disk_ != nullptr)
     found.disk = disk_->facts();
-  found.writer.unreadable = unreadable_;
+  found.writer.unreadable = unreadable_ + found.io.unreadable;
   const std::lock_guard lock{write_mutex_};
   found.writer.queued_operations = queued_operations_;
   return found;

@@ -39,7 +39,12 @@ result<journal::event_page> watched_reader::list_dead(const journal::dead_filter
 
 result<std::vector<journal::pending_delivery>>
 watched_reader::pending(std::span<const std::uint64_t> sequences) {
-  return seen(reader_->pending(sequences));
+  auto rows = seen(reader_->pending(sequences));
+  if (rows)
+    for (const journal::pending_delivery& each : *rows)
+      if (each.damage.code != errc::none)
+        static_cast<void>(seen(result<void>{each.damage}));
+  return rows;
 }
 
 result<journal::timer_page> watched_reader::timers(const journal::timer_query& which) {

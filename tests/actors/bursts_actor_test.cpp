@@ -86,6 +86,7 @@ TEST_CASE("a loop submits what waits for it at once, up to what keeps the journa
   auto parts = std::make_shared<scheduler_parts>();
   scheduler_settings settings;
   settings.self = loop_at;
+  settings.shards = hash_settings{}.shards;
   settings.epoch = epoch_no{1};
   parts->core = std::make_unique<scheduler_core>(settings);
   parts->clock = &on.clock;

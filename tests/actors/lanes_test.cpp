@@ -20,7 +20,7 @@ constexpr instant at(std::int64_t ms) {
 
 /// Lanes of a plain agent (0) and of a pure one (1).
 struct lane_world {
-  lane_set set{{{false}, {true}}};
+  lane_set set{{{false}, {true}}, 1};
   std::uint64_t last = 0;
 
   std::uint32_t add(std::string_view key, agent_no agent = bot,

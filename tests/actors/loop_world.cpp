@@ -41,6 +41,8 @@ std::string text(journal::op_status status) {
       return "fenced";
     case journal::op_status::emit_conflict:
       return "emit conflict";
+    case journal::op_status::emit_fenced:
+      return "emit fenced";
     case journal::op_status::dedupe_full:
       return "dedupe full";
     case journal::op_status::expired:
@@ -67,6 +69,7 @@ void loop_world::open() {
   scheduler_settings loop;
   loop.self = loop_at;
   loop.loops = settings_.loops;
+  loop.shards = settings_.shards;
   loop.epoch = static_cast<epoch_no>(engine_->identity().boot);
   loop.unclean = !engine_->identity().clean;
   loop.window = settings_.window;
@@ -453,6 +456,16 @@ loop_world::rows_of(const std::vector<std::uint64_t>& sequences) {
   for (journal::pending_delivery& each : *rows)
     if (!settings_.bodies_in_rows)
       each.body = {};
+  for (journal::pending_delivery& each : *rows)
+    if (unreadable.contains(each.delivery.event.sequence)) {
+      journal::pending_delivery damaged;
+      damaged.delivery = each.delivery;
+      damaged.agent = each.agent;
+      damaged.siblings = each.siblings;
+      damaged.sibling_states = each.sibling_states;
+      damaged.damage = {errc::store_corrupt, "its row is damaged"};
+      each = std::move(damaged);
+    }
   return rows;
 }
 
@@ -467,7 +480,7 @@ void loop_world::give_rows() {
       inputs_.push_back(std::move(*early));
     } else {
       const auto& timers = std::get<read_timers_effect>(each);
-      timers_in got{timers.past, errc::io_error};
+      timers_in got{timers.tenure, timers.past, errc::io_error};
       if (!fail_reads)
         got.page = reader_->timers(timers.which);
       inputs_.push_back(std::move(got));

@@ -84,6 +84,11 @@ class loop_world {
   std::size_t rows_held() const { return rows_.size(); }
 
   void wait(duration time);
+  /// Shards that come and go; who gets them reads the store. `epoch` is granted by the store.
+  void adopt(const std::vector<shard_id>& shards, epoch_no epoch, bool unclean = false);
+  void leave(const std::vector<shard_id>& shards) { step(leave_in{shards}); }
+  void stay(const std::vector<shard_id>& shards) { step(stay_in{shards}); }
+  void lose(const std::vector<shard_id>& shards) { step(lose_in{shards}); }
   void stop_starting();
   void watch_progress();
   /// The process ends here and starts again on what is on disk.
@@ -106,7 +111,8 @@ class loop_world {
   bool grants = true;  // false: the broker says nothing
   errc fail_commits{}; // instead of committing
   bool fail_reads = false;
-  bool hold_rows = false;   // rows and timers; see give_rows()
+  std::set<std::uint64_t> unreadable; // events whose rows come with their damage
+  bool hold_rows = false;             // rows and timers; see give_rows()
   bool reads_early = false; // rows are read when they are asked for, not when they are given
   std::size_t largest_submit = 0;
   std::size_t rows_asked = 0;   // in all
@@ -149,6 +155,8 @@ class loop_world {
   void perform(ask_retry_effect& effect);
   void perform(arm_retry_effect& effect);
   void perform(wake_effect& effect) { wakes_.insert(effect.at); }
+  void perform(gave_up_effect& effect);
+  void perform(fenced_effect& effect);
   void perform(progress_effect& effect);
   void perform(log_effect& effect);
   void took(const frame_header& header, const message& body);

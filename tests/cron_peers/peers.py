@@ -1,9 +1,10 @@
 """Skein's cron expressions against others': peers.py CRON_LINES [COUNT [SEED]]
 
 Generated expressions and zones, half of them near a change of the clocks, go to Skein and to croniter, croner and
-cron-parser. A difference must have an explanation that is checked: it goes away in UTC and a change of the clocks is near, or when both fields of days are not written together (then it is about how the two are joined), or the peer does
-not read the expression. Anything else fails. Who is right is not judged here: see due_times_test.cpp. docs/cron.md has the
-table. Exit code 77 without the peers (apt: python3-croniter, nodejs, npm).
+cron-parser. A difference must have an explanation that is checked: it goes away in UTC and a change of the clocks is near,
+or when both fields of days are not written together (then it is about how the two are joined), or without the days that
+February lacks, or the peer does not read the expression. Anything else fails. Who is right is not judged here: see due_times_test.cpp. The table is in
+docs/decisions/0019-cron.md. Exit code 77 without the peers (apt: python3-croniter, nodejs, npm).
 """
 import collections
 import datetime
@@ -14,10 +15,13 @@ import subprocess
 import sys
 import tempfile
 
+SYSTEMS = "/usr/bin/python3"  # which the system's packages are for, where another one comes first
 try:
     import croniter
     import zoneinfo
 except ImportError:
+    if os.path.realpath(sys.executable) != os.path.realpath(SYSTEMS) and os.path.exists(SYSTEMS):
+        os.execv(SYSTEMS, [SYSTEMS, *sys.argv])
     print("needs python3-croniter")
     sys.exit(77)
 
@@ -72,6 +76,15 @@ class Expression:
         other.__dict__.update(self.__dict__, weekday="*")
         return other
 
+    def within_february(self):
+        """A step of days as the list that it stands for, without those that February lacks."""
+        other = Expression.__new__(Expression)
+        day = self.day
+        if day.startswith("*/"):
+            day = ",".join(str(each) for each in range(1, 29, int(day[2:])))
+        other.__dict__.update(self.__dict__, day=day)
+        return other
+
     def without_day(self):
         other = Expression.__new__(Expression)
         other.__dict__.update(self.__dict__, day="*")
@@ -95,11 +108,11 @@ def field(dice, low, high, names=None):
 
 
 def changes_of(zone):
-    """The changes of its clocks in 2015 to 2034, to the hour."""
+    """The changes of its clocks in 2015 to 2036, to the hour."""
     rules, found = zoneinfo.ZoneInfo(zone), []
     at = datetime.datetime(2015, 1, 1, tzinfo=datetime.timezone.utc)
     last = at.astimezone(rules).utcoffset()
-    while at.year < 2035:
+    while at.year < 2037:
         at += datetime.timedelta(hours=6)
         now = at.astimezone(rules).utcoffset()
         if now != last:
@@ -178,12 +191,15 @@ def explain(name, peer, own, cases, answers, changes):
 
     in_utc = agree([[("UTC", after, each)] for (zone, after, each), _, _ in read])
     apart = agree([[("UTC", after, each.without_day()), ("UTC", after, each.without_weekday())] for (_, after, each), _, _ in read])
-    for (case, mine, theirs), utc, parts in zip(read, in_utc, apart):
+    short = agree([[(zone, after, each.within_february())] for (zone, after, each), _, _ in read])
+    for (case, mine, theirs), utc, parts, in_february in zip(read, in_utc, apart, short):
         until = max(last_of(mine), last_of(theirs)) + 2 * 86400
         if utc and any(case[1] - 2 * 86400 <= change <= until for change in changes[case[0]]):
             counts["only where the clocks change"] += 1
         elif parts and case[2].has_both_days():
             counts["both fields of days, one with a star and a step"] += 1
+        elif in_february and case[2].day.startswith("*/"):
+            counts["only with days that February lacks"] += 1
         else:
             left.append((case[0], case[1], case[2].text(), mine, theirs))
     return counts, left

@@ -22,8 +22,9 @@ struct seen {
 };
 
 void decide(const request_head& head) {
-  const host_rules hosts{true, 7411, {"a"}};
-  const request_plan plan = plan_request(head, {.hosts = hosts});
+  const host_rules hosts{true, 7411, false, {"a"}};
+  const token_book nobody;
+  const request_plan plan = plan_request(head, {.hosts = hosts, .access = {.tokens = nobody}});
   if (!plan.refusal)
     SKEIN_CHECK(plan.request.at != nullptr && plan.request.head == &head);
   else

@@ -65,6 +65,7 @@ void check_instants(const job_definition& job, instant from) {
   if (!all)
     return;
   SKEIN_CHECK(all->first == schedule.next(from) && all->last == at && all->count == count);
+  SKEIN_CHECK(schedule.newest_until(at) == at);
   const misfire_settings how{job.misfire, job.catch_up, job.catch_up_max, false};
   instant through = from;
   std::uint64_t decided = 0;

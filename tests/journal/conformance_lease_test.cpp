@@ -17,7 +17,7 @@ struct two_nodes {
     b = must(place->open_leases(who("b")));
   }
   static member_info who(const std::string& name) {
-    return {.node = name, .boot = "n1", .address = name + ":7", .weight = 2.5, .zone = "z"};
+    return {.node = name, .boot = "n1", .address = name + ":7", .weight = 3, .zone = "z"};
   }
   std::unique_ptr<shared_place> place;
   std::unique_ptr<engine> maker;
@@ -85,25 +85,42 @@ TEST_CASE("what is released may be taken at once, and is not renewed") {
 TEST_CASE("members are those that were heard of in time") {
   FOR_EACH_SHARED_ENGINE;
   two_nodes nodes{kind};
-  must(nodes.a->heartbeat(10s));
-  const auto both = must(nodes.b->heartbeat(4s));
+  must(nodes.a->heartbeat(10s, false));
+  const auto both = must(nodes.b->heartbeat(4s, false));
   REQUIRE(both.members.size() == 2);
   CHECK(both.members[0].who == two_nodes::who("a"));
   CHECK(both.members[1].who == two_nodes::who("b"));
   CHECK(both.members[0].until > both.at);
   nodes.place->pass(5s);
-  const auto one = must(nodes.a->heartbeat(10s));
+  const auto one = must(nodes.a->heartbeat(10s, false));
   REQUIRE(one.members.size() == 1);
   CHECK(one.members[0].who.node == "a");
   must(nodes.a->leave());
-  CHECK(must(nodes.b->heartbeat(4s)).members.size() == 1);
+  CHECK(must(nodes.b->heartbeat(4s, false)).members.size() == 1);
+}
+
+TEST_CASE("a member that leaves says so with its next heartbeat, and is there until it has left") {
+  FOR_EACH_SHARED_ENGINE;
+  two_nodes nodes{kind};
+  const auto leaves = [&] {
+    const auto seen = must(nodes.b->heartbeat(10s, false));
+    REQUIRE(seen.members.size() == 2);
+    CHECK_FALSE(seen.members[1].leaving);
+    return seen.members[0].leaving;
+  };
+  must(nodes.a->heartbeat(10s, false));
+  CHECK_FALSE(leaves());
+  must(nodes.a->heartbeat(10s, true));
+  CHECK(leaves());
+  must(nodes.a->heartbeat(10s, false)); // the drain was called off
+  CHECK_FALSE(leaves());
 }
 
 TEST_CASE("a view tells every shard's lease, and the store's time between the calls") {
   FOR_EACH_SHARED_ENGINE;
   two_nodes nodes{kind};
   must(nodes.a->take(shards(1, 2), 10s));
-  const auto first = must(nodes.b->heartbeat(10s));
+  const auto first = must(nodes.b->heartbeat(10s, false));
   REQUIRE(first.leases.size() == 256);
   CHECK(first.leases[0].epoch == epoch_no{0});
   CHECK(first.leases[0].until == no_instant);
@@ -112,5 +129,5 @@ TEST_CASE("a view tells every shard's lease, and the store's time between the ca
   CHECK(first.leases[1].epoch == epoch_no{1});
   CHECK(first.leases[1].until > first.at);
   CHECK(first.leases[1].until <= first.at + 10s);
-  CHECK(must(nodes.a->heartbeat(10s)).at >= first.at);
+  CHECK(must(nodes.a->heartbeat(10s, false)).at >= first.at);
 }

@@ -76,15 +76,24 @@ TEST_CASE("of a batch whose shards are another's in part the others are written,
   place->pass(lease_over);
   b.take(std::vector{lost.shard});
   finish_op with_emit = a.finish(first_of(kept));
-  with_emit.emits = {a.accept({.id = "e", .key = "lost"})};
-  const auto results =
-      a.commit({a.accept({.id = "2", .key = here}), with_emit, a.finish(first_of(lost)),
-                a.accept({.id = "3", .key = "lost"}), a.accept({.id = "4", .key = here})});
+  with_emit.emits = {a.accept({.id = "d", .key = here}), a.accept({.id = "e", .key = "lost"})};
+  keep_op with_states{a.epoch_of(kept.shard), kept.shard, {}, {}};
+  with_states.states = {{must(a->agent_number("bot")), {.key = here, .value = slice{"v"}}}};
+  with_states.emits = {a.accept({.id = "e", .key = "lost"})};
+  const auto results = a.commit({a.accept({.id = "2", .key = here}), with_emit,
+                                 a.finish(first_of(lost)), a.accept({.id = "3", .key = "lost"}),
+                                 a.accept({.id = "4", .key = here}), with_states});
   CHECK(results[0].status == op_status::applied);
-  CHECK(results[1].status == op_status::fenced);
+  CHECK(results[1].status == op_status::emit_fenced);
+  CHECK(results[1].emit == 1);
+  CHECK(results[1].emits.empty());
   CHECK(results[2].status == op_status::fenced);
   CHECK(results[3].status == op_status::fenced);
   CHECK(results[4].status == op_status::applied);
+  CHECK(results[5].status == op_status::emit_fenced);
+  CHECK(results[5].emit == 0);
+  CHECK_FALSE(must(a.reader().state_of(must(a->agent_number("bot")), here)));
+  CHECK(a.one(a.accept({.id = "d", .key = here})).status == op_status::applied); // nothing of it
   CHECK(must(a.reader().find(results[0].event)));
   CHECK(must(a.reader().find(kept))->state() == delivery_state::pending);
   CHECK(b.one(b.finish(first_of(lost))).status == op_status::applied);

@@ -187,6 +187,8 @@ void damaged_files::check(const file_map& files) {
   CHECK((after == before));
   options.apply = true;
   const auto done = repair_sqlite(options);
+  INFO((told ? std::string{} : "told: " + to_string(told.error())));
+  INFO((done ? std::string{} : "done: " + to_string(done.error())));
   REQUIRE(told.ok() == done.ok());
   if (!done) {
     INFO(to_string(done.error()));
@@ -235,6 +237,10 @@ void damaged_files::check_loss(const repair_report& report) {
     lost_ends.insert(row_of(each.delivery));
   for (const delivery_id& each : report.outcomes_uncertain)
     lost_ends.insert(row_of(each));
+  for (const delivery_id& each : report.dead_without_error) {
+    lost_ends.insert(row_of(each));
+    CHECK(now.outcomes.contains(row_of(each)));
+  }
   std::set<std::pair<std::int64_t, std::int64_t>> lost_attempts;
   for (const auto& [delivery, number] : report.attempts_lost)
     lost_attempts.emplace(row_of(delivery), number);

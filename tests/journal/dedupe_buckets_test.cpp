@@ -72,6 +72,8 @@ struct world {
   bool at_once = true;
   std::size_t entries_max = 1'000'000;
   std::size_t memory_max = 6 * bucket;
+  std::uint64_t reserve = 1'000'000;
+  std::optional<std::uint64_t> free; // on the disk; empty: not known
   std::unique_ptr<dedupe_buckets> ids;
   instant now = start;
 
@@ -93,7 +95,9 @@ struct world {
                                        jobs.push_back(std::move(job));
                                        if (at_once)
                                          run_jobs();
-                                     }},
+                                     },
+                                 .reserve = reserve,
+                                 .free = [this] { return free; }},
         log);
     return ids->load(now, log.next()).ok();
   }
@@ -360,6 +364,35 @@ TEST_CASE("a full disk puts a file off: the bucket answers from memory until the
   CHECK(one.ids->counted().buckets == 1);
   for (std::uint64_t i = 1; i <= 11; ++i)
     CHECK(one.find(i) == i);
+}
+
+TEST_CASE("a file that finds no room leaves the room that there was") {
+  world one;
+  const std::string file = "/d/dedupe/0000000000000001.ids";
+  one.disk.fail(2, sim_disk::fault::disk_full, sim_disk::on::write); // the header's
+  one.add(1, 10);
+  CHECK(one.ids->counted().buckets == 0);
+  CHECK_FALSE(one.disk.has(file));
+  must(one.ids->upkeep(one.now));
+  CHECK(one.disk.has(file));
+  CHECK(one.ids->counted().buckets == 1);
+}
+
+TEST_CASE("no file is begun that would take what is kept free for commits") {
+  world one;
+  const std::uint64_t needed = one.reserve + bucket_bytes(bucket, bucket);
+  one.free = needed - 1;
+  const std::uint64_t before = one.disk.calls();
+  one.add(1, 10);
+  must(one.ids->upkeep(one.now));
+  CHECK(one.disk.calls() == before);
+  CHECK(one.find(3) == 3);
+  one.free = needed;
+  one.add(11, 1);
+  CHECK(one.disk.calls() == before); // looked for once a second
+  must(one.ids->upkeep(one.now));
+  CHECK(one.ids->counted().buckets == 1);
+  CHECK(one.find(3) == 3);
 }
 
 TEST_CASE("a disk that fails otherwise is told") {

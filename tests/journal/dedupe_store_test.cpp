@@ -3,6 +3,7 @@
 #include "tests/support/temp_dir.hpp"
 
 #include <filesystem>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <thread>
 
@@ -87,6 +88,24 @@ TEST_CASE("a store whose folder of identities is gone makes it anew") {
   check_known(store, "a", 30);
   store.reopen(false);
   CHECK(store->counters().dedupe_remade == 0);
+  check_known(store, "a", 30);
+}
+
+TEST_CASE("a damaged time of a commit does not make the window shorter") {
+  folder of;
+  {
+    test_store store{of.kind()};
+    add(store, "a", 30);
+    must(store->close());
+  }
+  // The first that a search by halves looks at, and others.
+  const std::string number = GENERATE(as<std::string>{}, "16", "8", "12", "31");
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open((of.path + "/journal.db").c_str(), &db) == SQLITE_OK);
+  const std::string sql = "UPDATE commits SET at = 5 WHERE first_event = " + number;
+  CHECK(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  test_store store{of.kind()};
   check_known(store, "a", 30);
 }
 

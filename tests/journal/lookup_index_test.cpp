@@ -1,6 +1,7 @@
 // The index of look-ups on disk: when it is built, what becomes of it at a restart, what is done
 // about damage, and that events whose hashes collide are told apart.
 #include "journal/lookup_index.hpp"
+#include "tests/journal/chained_store.hpp"
 #include "tests/journal/indexed_store.hpp"
 
 #include <catch2/catch.hpp>
@@ -240,17 +241,109 @@ TEST_CASE("a range's index is dropped in steps, and the others stay") {
     sqlite_writer writer{std::move(db), guard, limits::journal_wal_bytes};
     must(writer.prepare_transactions());
     lookup_index index{writer, hash, lookup_layout{range_events}, 51};
-    int steps = 1;
-    while (must(index.drop(1)))
-      ++steps;
-    CHECK(steps <= 2);
+    index.leave_out_below(2);
     while (must(index.step()))
       ;
   }
-  CHECK(store.indexed() == 2); // not built again
-  CHECK(store.number("SELECT count(*) FROM lookup") == 4);
-  CHECK(store.number("SELECT count(*) FROM lookup WHERE no BETWEEN 2 AND 3") == 0);
+  CHECK(store.indexed() == 1); // not built again
+  CHECK(store.number("SELECT count(*) FROM lookup") == 2);
+  CHECK(store.number("SELECT count(*) FROM lookup WHERE no < 4") == 0);
   CHECK(store.problems().empty());
+}
+
+TEST_CASE("ranges that were swept before a start lose what is left of their index, and get none") {
+  indexed_store store;
+  store.add_many(16 * 36);
+  store.keep_up();
+  REQUIRE(store.number("SELECT count(*) FROM lookup_group") == 2);
+  must(store.store->close());
+  const hash_settings hash = store.store->identity().hash;
+  store.view.reset();
+  store.store.reset();
+  store.number("DELETE FROM lookup_range WHERE no = 0"); // the process ended in the middle of it
+  guarded_vfs guard{""};
+  auto db = must(database::open(store.path + "/journal.db", {.write = true, .vfs = guard.name()}));
+  sqlite_writer writer{std::move(db), guard, limits::journal_wal_bytes};
+  must(writer.prepare_transactions());
+  lookup_index index{writer, hash, lookup_layout{range_events}, 16 * 36 + 1, 16 * 20 + 3};
+  while (must(index.step()))
+    ;
+  CHECK_FALSE(index.take_trouble());
+  CHECK(store.number("SELECT min(no) FROM lookup_range") == 20);
+  CHECK(store.number("SELECT min(no) FROM lookup") == 40);
+  CHECK(store.number("SELECT count(*) FROM lookup_group") == 1);
+  CHECK(store.number("SELECT min(no) FROM lookup_summary") > 0);
+}
+
+TEST_CASE("a damaged index stops no step that drops what is old, and is told") {
+  indexed_store store;
+  store.add_many(300);
+  store.keep_up();
+  must(store.store->close());
+  const hash_settings hash = store.store->identity().hash;
+  store.view.reset();
+  store.store.reset();
+  const std::string table =
+      GENERATE(as<std::string>{}, "lookup", "lookup_range", "lookup_group", "lookup_summary");
+  INFO(table);
+  const auto page = store.number("SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'");
+  {
+    std::fstream file{store.path + "/journal.db", std::ios::in | std::ios::out | std::ios::binary};
+    file.seekp(static_cast<std::streamoff>(page - 1) *
+               static_cast<std::streamoff>(limits::journal_page_bytes));
+    file.write("damaged!", 8);
+  }
+  guarded_vfs guard{""};
+  auto db = must(database::open(store.path + "/journal.db", {.write = true, .vfs = guard.name()}));
+  sqlite_writer writer{std::move(db), guard, limits::journal_wal_bytes};
+  must(writer.prepare_transactions());
+  lookup_index index{writer, hash, lookup_layout{range_events}, 301};
+  std::optional<error> trouble;
+  for (const std::uint64_t below : {2u, 17u}) {
+    index.leave_out_below(below);
+    while (must(index.step()))
+      ;
+    if (auto met = index.take_trouble())
+      trouble = met;
+  }
+  REQUIRE(trouble);
+  CHECK(trouble->code == errc::store_corrupt);
+  CHECK_FALSE(writer.stopped());
+}
+
+TEST_CASE("an index that a disk does not give for a while is gone on with later") {
+  chained_store chained;
+  chained.options.range_events = 16;
+  must(chained.open());
+  chained.commit_some(60);
+  while (must(chained.store->upkeep(chained.now)))
+    ;
+  chained.close();
+  std::size_t at = 0;
+  {
+    auto db = must(database::open(chained.file(), {.write = true, .vfs = chained.disk.name()}));
+    at = (static_cast<std::size_t>(
+              must(db.number("SELECT rootpage FROM sqlite_schema WHERE name = 'lookup_range'"))) -
+          1) *
+         limits::journal_page_bytes;
+  }
+  must(chained.open());
+  chained.disk.make_unreadable(chained.file(), at, at + 1);
+  must(chained.store->upkeep(chained.now));
+  const auto notes = chained.store->take_notes();
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].find("the index of look-ups") != std::string::npos);
+  CHECK(chained.store->counters().unreadable > 0);
+  chained.disk.make_unreadable({}, 0, 0);
+  chained.commit_some(60);
+  while (must(chained.store->upkeep(chained.now)))
+    ;
+  CHECK(chained.store->take_notes().empty());
+  chained.close();
+  CHECK(must(verify_sqlite(chained.path, chained.disk.name())).problems.empty());
+  auto db = must(database::open(chained.file(), {.write = true, .vfs = chained.disk.name()}));
+  CHECK(must(db.number("SELECT count(*) FROM lookup_range")) ==
+        must(db.number("SELECT max(no) / 16 FROM event")));
 }
 
 TEST_CASE("look-ups beside a writer miss nothing that was committed before them") {

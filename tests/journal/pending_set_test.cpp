@@ -59,8 +59,8 @@ class modelled_set {
     REQUIRE(set.contains(delivery) == live);
     if (known == model.end()) {
       const auto mask = static_cast<pending_set::mask>(random_() % 0xffff + 1);
-      const std::uint16_t tag =
-          pending_mark::tag_of(static_cast<route_code>(random_() % 3), random_() % 9 == 0);
+      const std::uint16_t tag = pending_mark::tag_of(static_cast<route_code>(random_() % 3),
+                                                     random_() % 9 == 0, random_() % 7 == 0);
       set.add(event, mask, tag);
       model[sequence] = {mask, static_cast<std::uint16_t>(raw(event.shard)), tag};
     } else if (live) {

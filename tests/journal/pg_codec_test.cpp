@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("accepted events are read back, and bytes that were cut are not") {
   std::string bytes;
-  accepted_entry entry{{{1, 2}, 3}, shard_id{300}, {}, true};
+  accepted_entry entry{{{1, 2}, 3}, shard_id{300}, {}, true, false};
   entry.deliveries.add(agent_no{7});
   entry.deliveries.add(agent_no{65'535});
   append_accepted(bytes, entry);
@@ -27,6 +27,7 @@ TEST_CASE("accepted events are read back, and bytes that were cut are not") {
   CHECK(read->shard == shard_id{300});
   CHECK(read->deliveries == entry.deliveries);
   CHECK(read->delayed);
+  CHECK_FALSE(read->expires);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     std::string_view part = std::string_view{bytes}.substr(0, size);
     CHECK_FALSE(take_accepted(part));
@@ -40,16 +41,19 @@ TEST_CASE("the pending events of a shard are read back with the codes of another
   two.add(agent_no{1});
   two.add(agent_no{2});
   theirs.code_of(two);
-  placed_marks marks{{3, {1, 9, pending_mark::tag_of(mine.code_of(one), false)}},
-                     {700, {3, 9, pending_mark::tag_of(mine.code_of(two), true)}},
-                     {701, {1, 9, pending_mark::tag_of(0, false)}}};
+  placed_marks marks{{3, {1, 9, pending_mark::tag_of(mine.code_of(one), false, true)}},
+                     {700, {3, 9, pending_mark::tag_of(mine.code_of(two), true, false)}},
+                     {701, {1, 9, pending_mark::tag_of(0, false, false)}}};
   const std::string bytes = pack_shard_marks(marks, mine);
   const auto read = unpack_shard_marks(bytes, 262'144, theirs);
   REQUIRE(read);
   REQUIRE(read->size() == 3);
   CHECK(*theirs.find((*read)[0].mark.route()) == one);
   CHECK(*theirs.find((*read)[1].mark.route()) == two);
+  CHECK((*read)[0].mark.expires());
+  CHECK_FALSE((*read)[0].mark.delayed());
   CHECK((*read)[1].mark.delayed());
+  CHECK_FALSE((*read)[1].mark.expires());
   CHECK((*read)[1].mark.live == 3);
   CHECK((*read)[2].mark.route() == 0);
   CHECK_FALSE(unpack_shard_marks(std::string_view{bytes}.substr(1), 262'144, theirs));

@@ -1,5 +1,7 @@
 // The saved pending set of the SQLite engine: a start knows what is pending from it and the commits
 // after it; what is damaged of it is made anew and told; damage of the small tables is refused.
+#include "journal/pending_codec.hpp"
+#include "journal/saved_marks.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "tests/journal/chained_store.hpp"
 
@@ -134,6 +136,39 @@ TEST_CASE("what is damaged of the times of pending events is made anew from the 
     CHECK(std::find(timers.begin(), timers.end(), each) != timers.end());
   store.chained.close();
   CHECK(store.start().notes.empty());
+}
+
+TEST_CASE("a saved set that has a delivery too many does not fit, though its events do") {
+  ranged_store store;
+  must(store.chained.open());
+  store.work(60);
+  store.chained.close();
+  const started whole = store.start();
+  store.chained.close();
+  {
+    auto db = must(
+        database::open(store.chained.file(), {.write = true, .vfs = store.chained.disk.name()}));
+    auto row = must(db.prepare("SELECT " SKEIN_PENDING_RANGE_COLUMNS " FROM pending_range"));
+    bool changed = false;
+    while (!changed && row.step() == SQLITE_ROW) {
+      auto marks = *marks_at(row, 64);
+      for (placed_mark& each : marks)
+        if (!changed && (each.mark.live & 3) == 1) {
+          each.mark.live |= 2; // a delivery that is over, or never was
+          changed = true;
+        }
+      const std::string packed = pack_marks(marks);
+      auto put = must(db.prepare("UPDATE pending_range SET marks = ?1, crc = ?2 WHERE no = ?3"));
+      put.bind_blob(1, packed).bind(3, row.natural(0));
+      put.bind(2, crc_of_range(row.natural(0), commit_no{row.natural(1)}, marks.size(), packed));
+      CHECK(put.run() == SQLITE_DONE);
+    }
+    REQUIRE(changed);
+  }
+  const started mended = store.start();
+  CHECK(mended.pending == whole.pending);
+  REQUIRE(mended.notes.size() == 1);
+  CHECK(mended.notes[0].find("does not fit the commits") != std::string::npos);
 }
 
 TEST_CASE("ranges of another size are made anew without a word") {

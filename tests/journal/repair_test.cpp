@@ -1,6 +1,13 @@
 // Repair: whatever is damaged, what can be read is kept, and what is lost is named; checked against
-// the store as it was. The cases tagged "[.long]" go over every page and every place.
+// the store as it was. The case tagged "[.long]" goes over every page and every kind of place.
+//
+// What it skips, and why nothing is lost by it: a byte of the log damages its frame, wherever in
+// the frame it is, and which frame that is matters most. So each frame of the log is damaged in
+// each field of its header and of its page's, and in a few places of its page, others in each
+// frame; and it is cut before, in the header of, and in each frame. A page of the file that is cut
+// reads as zeros from there on: each is cut in two places.
 #include "journal/high_water.hpp"
+#include "journal/sqlite_db.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "journal/store_lock.hpp"
 #include "journal/store_swap.hpp"
@@ -130,6 +137,25 @@ TEST_CASE("a byte that changes anywhere is repaired") {
   CHECK(store.repaired() > 0);
 }
 
+TEST_CASE("a byte that changes anywhere is repaired where retention has dropped something too") {
+  damaged_files store{60, false, true};
+  change_bytes(store, "journal.db", 4'999 * coarser);
+  CHECK(store.repaired() > 0);
+}
+
+TEST_CASE("where no commit can be read, what is kept begins with its first event") {
+  damaged_files store{60, false, true}; // the clock of a repair in these tests is before all of it
+  auto files = store.whole();
+  temp_dir folder;
+  lay_files(folder.path() + "/store", files);
+  auto db = must(database::open(folder.path() + "/store/journal.db", {}));
+  const auto root = must(db.number("SELECT rootpage FROM sqlite_master WHERE name = 'commits'"));
+  const auto at = static_cast<std::size_t>(root - 1) * page;
+  files["journal.db"].replace(at, page, std::string(page, '\0'));
+  store.check(files);
+  CHECK(store.repaired() == 1);
+}
+
 TEST_CASE("one damaged frame of the log takes nothing of what follows it") {
   damaged_files store{40, true};
   const std::string& log = store.whole().at("journal.db-wal");
@@ -217,13 +243,79 @@ TEST_CASE("a lost end that was marked is stated by its commits") {
   CHECK(std::filesystem::exists(report.aside + "/repair-report.json"));
 }
 
+namespace {
+
+constexpr std::size_t log_header = 32;
+constexpr std::size_t frame_header = 24;
+constexpr std::size_t frame = frame_header + page;
+
+/// Fields of a log's header, of a frame's, and of a page's with its first cells' places.
+constexpr std::size_t log_fields[] = {0, 4, 8, 12, 16, 20, 24, 28};
+constexpr std::size_t frame_fields[] = {0, 3, 7, 8, 12, 16, 20};
+constexpr std::size_t page_fields[] = {0, 2, 4, 6, 7, 10, 13};
+constexpr std::size_t places_in_page = 4;
+
+void change(damaged_files& store, const std::string& name, std::size_t at) {
+  INFO(name << " changed at " << at);
+  auto files = store.whole();
+  files[name][at] = static_cast<char>(files[name][at] ^ 0x20);
+  store.check(files);
+}
+
+void cut_at(damaged_files& store, const std::string& name, std::size_t size) {
+  INFO(name << " cut at " << size);
+  auto files = store.whole();
+  files[name].resize(size);
+  store.check(files);
+}
+
+void change_frames(damaged_files& store) {
+  const std::string log = "journal.db-wal";
+  const std::size_t size = store.whole().at(log).size();
+  std::mt19937_64 random{3};
+  for (const std::size_t each : log_fields)
+    change(store, log, each);
+  for (std::size_t at = log_header; at + frame <= size; at += frame) {
+    for (const std::size_t each : frame_fields)
+      change(store, log, at + each);
+    for (const std::size_t each : page_fields)
+      change(store, log, at + frame_header + each);
+    for (std::size_t i = 0; i < places_in_page; ++i)
+      change(store, log, at + frame_header + (i * page + random() % page) / places_in_page);
+  }
+}
+
+void cut_frames(damaged_files& store) {
+  const std::string log = "journal.db-wal";
+  const std::size_t size = store.whole().at(log).size();
+  cut_at(store, log, 0);
+  cut_at(store, log, log_header / 2);
+  for (std::size_t at = log_header; at + frame <= size; at += frame)
+    for (const std::size_t more : {std::size_t{0}, frame_header / 2, frame_header + page / 2})
+      cut_at(store, log, at + more);
+}
+
+void cut_pages(damaged_files& store) {
+  const std::size_t size = store.whole().at("journal.db").size();
+  for (std::size_t at = 0; at < size; at += page)
+    for (const std::size_t more : {std::size_t{50}, page / 2})
+      cut_at(store, "journal.db", at + more);
+}
+
+} // namespace
+
 TEST_CASE("any page, any end, any byte", "[.long]") {
-  damaged_files closed{60, false};
-  lose_pages(closed, 1);
+  for (const bool dropping : {false, true}) {
+    damaged_files closed{60, false, dropping};
+    lose_pages(closed, 1);
+    change_bytes(closed, "journal.db", 251);
+  }
   damaged_files killed{60, true};
   lose_pages(killed, 1);
-  for (const char* name : {"journal.db", "journal.db-wal", "high-water"}) {
-    cut(killed, name, 509);
-    change_bytes(killed, name, 251);
-  }
+  cut_pages(killed);
+  change_bytes(killed, "journal.db", 251);
+  cut_frames(killed);
+  change_frames(killed);
+  cut(killed, "high-water", 509);
+  change_bytes(killed, "high-water", 251);
 }

@@ -5,6 +5,9 @@
 #include "tests/journal/store_fixture.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <array>
+#include <fstream>
+
 using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
@@ -158,16 +161,93 @@ TEST_CASE("a step waits at an event that goes soon, so that it need not come bac
   one.check_whole();
 }
 
-TEST_CASE("a commit is not refused for a step that meets damage; the next upkeep tells of it") {
+TEST_CASE("what is damaged stays when its time is over, is told, and holds up nothing") {
   stepping_store one;
   const auto old = one.add_old(10);
+  const event_id dead = one.store.add({.id = "dead"});
+  one.store.one(one.store.finish(first_of(dead), delivery_state::dead));
+  const event_id bad = GENERATE(true, false) ? old[3] : dead;
+  const std::string damage =
+      "CREATE TEMP TABLE bad AS SELECT " + std::to_string(bad.sequence * 16) + " AS id;" +
+      GENERATE(as<std::string>{},
+               "UPDATE outcome SET state = 9 - state WHERE id = (SELECT id FROM bad)",
+               "UPDATE outcome SET at = at + 1 WHERE id = (SELECT id FROM bad)",
+               "INSERT INTO dead SELECT id + 1 FROM bad");
   one.let_it_age();
-  must(one.open_file(true).run("UPDATE outcome SET state = 1"));
-  const auto receipt = one.store.commit(one.accepts("new", 100));
-  CHECK(one.is_there(receipt.results.front().event));
+  must(one.open_file(true).run(damage));
+  INFO(damage);
+  const bool along = GENERATE(true, false);
+  if (along)
+    one.store.commit(one.accepts("new", 100));
+  else
+    while (must(one.store->upkeep(one.store.now)))
+      one.store.now += 1s;
+  CHECK(must(one.open_file(false).number("SELECT count(*) FROM event WHERE no = " +
+                                         std::to_string(bad.sequence))) == 1);
+  CHECK_FALSE(one.is_there(old.front()));
+  CHECK_FALSE(one.is_there(old.back()));
+  const auto notes = one.store->take_notes();
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].find("event " + std::to_string(bad.sequence)) != std::string::npos);
+  CHECK(one.store->counters().unreadable >= 1);
+  must(one.store->upkeep(one.store.now));
   one.store.commit(one.accepts("newer", 100));
-  const auto kept = one.store->upkeep(one.store.now);
-  REQUIRE_FALSE(kept.ok());
-  CHECK_FALSE(is_refusal(kept.error().code));
-  CHECK(kept.error().detail.find("is damaged") != std::string::npos);
+}
+
+TEST_CASE(
+    "a page that retention cannot read stops neither commits nor the node, and is passed by") {
+  stepping_store one;
+  const auto old = one.add_old(1'000);
+  one.let_it_age();
+  must(one.store->close());
+  const bool open = GENERATE(true, false);
+  {
+    std::fstream file{one.path + "/journal.db", std::ios::in | std::ios::out | std::ios::binary};
+    const std::int64_t page = must(
+        one.open_file(false).number("SELECT rootpage FROM sqlite_schema WHERE name = 'outcome'"));
+    file.seekg((page - 1) * 8192 + 12);
+    std::array<unsigned char, 4> pointer{}; // of the first cell of an inner page: its left child
+    unsigned char place[2];
+    file.read(reinterpret_cast<char*>(place), 2);
+    file.seekg((page - 1) * 8192 + place[0] * 256 + place[1]);
+    file.read(reinterpret_cast<char*>(pointer.data()), 4);
+    const std::int64_t child =
+        (pointer[0] << 24) + (pointer[1] << 16) + (pointer[2] << 8) + pointer[3];
+    file.seekp((child - 1) * 8192);
+    file.write("damaged!", 8);
+  }
+  one.store.reopen_raw([](const pending_event&) {});
+  if (open)
+    one.store.commit(one.accepts("new", 100));
+  for (int i = 0; i < 200; ++i)
+    must(one.store->upkeep(one.store.now += 30s));
+  const auto notes = one.store->take_notes();
+  REQUIRE_FALSE(notes.empty());
+  CHECK(notes[0].find("out of the retention time cannot be read") != std::string::npos);
+  CHECK_FALSE(one.is_there(old.back()));
+  one.store.commit(one.accepts("newer", 100));
+}
+
+TEST_CASE("commits go stride by stride, with a look at the clock between them") {
+  stepping_store one;
+  const delivery_id only = first_of(one.store.add({.id = "only"}));
+  std::uint32_t number = 0;
+  for (int i = 0; i < 60; ++i) { // of 12 KiB each, and no event
+    std::vector<operation> attempts;
+    for (int j = 0; j < 1'000; ++j)
+      attempts.emplace_back(one.store.attempt(only, ++number));
+    one.store.commit(std::move(attempts));
+  }
+  one.store.one(one.store.finish(only));
+  one.let_it_age();
+  const auto first = [&] {
+    return must(one.open_file(false).number("SELECT min(no) FROM commits"));
+  };
+  REQUIRE(first() == 1);
+  *one.tick = limits::retention_step_time;
+  must(one.store->upkeep(one.store.now));
+  CHECK(first() > 1);
+  CHECK(first() < 30);
+  *one.tick = duration{};
+  one.check_whole();
 }

@@ -1,6 +1,7 @@
 // The engine on a disk that fails: what is known after each failure, and that nothing is tried
 // again after a failed sync.
 #include "journal/sqlite_audit.hpp"
+#include "journal/sqlite_db.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/sim_vfs.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -21,6 +22,7 @@ struct broken_store {
   std::vector<operation> batch;
 
   std::size_t wal_bytes;
+  int large_ = 0;
 
   explicit broken_store(std::size_t checkpoint_each = 64 << 10) : wal_bytes{checkpoint_each} {
     open();
@@ -40,6 +42,22 @@ struct broken_store {
     if (receipt)
       work.committed(batch, *receipt);
     return receipt;
+  }
+  /// About a hundred pages.
+  result<commit_receipt> commit_large() {
+    event value;
+    value.id = "large-" + std::to_string(++large_);
+    value.source = "/s";
+    value.type = "t";
+    value.kind = data_kind::text;
+    value.datacontenttype = "text/plain";
+    value.data = std::string(100 * limits::journal_page_bytes, 'x');
+    accept_op op;
+    op.event = must(offer(value, store->identity().hash, {}, now));
+    op.deliveries.add(must(store->agent_number(workload_agents().front())));
+    std::vector<operation> made{op};
+    set_epoch(made, epoch_no{store->identity().boot});
+    return store->commit(made, now);
   }
   void commit_some(int count) {
     for (int i = 0; i < count; ++i)
@@ -67,6 +85,32 @@ TEST_CASE("after a failed sync the outcome is unknown and nothing reaches the di
   CHECK_FALSE(broken.store->close().ok());
   broken.store.reset();
   CHECK(broken.disk.calls_after_failed_sync() == 0);
+}
+
+TEST_CASE("a full disk that stops the index of the log is a definite no, while a reader holds it") {
+  broken_store broken;
+  broken.commit_some(3);
+  auto view = must(
+      database::open(broken.path + "/journal.db", {.write = false, .vfs = broken.disk.name()}));
+  must(view.run("BEGIN; SELECT count(*) FROM event"));
+  broken.disk.set_shared_memory_is_full(true);
+  const auto refused = [&]() -> errc {
+    for (int i = 0; i < 2'000; ++i) // the index of the log grows at frame 4,063
+      if (const auto done = broken.commit_large(); !done)
+        return done.error().code;
+    return errc::none;
+  }();
+  CHECK(refused == errc::disk_full);
+  const std::string before = broken.shown();
+  CHECK(broken.commit_large().error().code == errc::disk_full);
+  broken.disk.set_shared_memory_is_full(false);
+  CHECK(broken.shown() == before);
+  must(broken.commit_large());
+  must(view.run("COMMIT"));
+  must(broken.commit_large());
+  broken.store.reset();
+  broken.open();
+  broken.check_audit();
 }
 
 TEST_CASE("a store whose sync failed comes back with the batch or without it, never with half") {

@@ -150,6 +150,41 @@ TEST_CASE("another version is refused as such, whatever follows it") {
   CHECK(peek_frame(bytes).error().code == errc::unsupported_version);
 }
 
+TEST_CASE("a version older than those that are spoken is refused as such") {
+  std::string bytes = bytes_of(hello{1});
+  bytes[1] = protocol_version_min - 1;
+  CHECK(code_of(bytes) == errc::unsupported_version);
+}
+
+TEST_CASE("every message can be written for a peer of the version before, and read from it") {
+  for (const sample& each : golden_frames()) {
+    CAPTURE(each.name);
+    const slice bytes = encode_frame(each.content.header, each.content.body, protocol_version_min);
+    CHECK(peek_frame(bytes.view())->version == protocol_version_min);
+    const auto read = decode_frame(bytes);
+    REQUIRE(read.ok());
+    CHECK(read->header == each.content.header);
+    CHECK(read->body.index() == each.content.body.index());
+    CHECK(*in_version(encoded(each.content), protocol_version_min) == bytes);
+  }
+}
+
+TEST_CASE("who says no versions speaks the one in which it says so") {
+  const slice old = encode_frame({}, hello{7, 2, 3}, 2);
+  CHECK(old.view() == std::string_view{"\x98\x02\x00\xa0\xa0\xa0\xa0\x00\x07", 9});
+  CHECK(std::get<hello>(decode_frame(old)->body) == hello{7, 2, 2});
+  CHECK(std::get<hello>(decode_frame(encode_frame({}, hello{7, 2, 3}))->body) == hello{7, 2, 3});
+}
+
+TEST_CASE("members that a version does not have are refused in it") {
+  std::string bytes{encode_frame({}, hello{7}, 2).view()};
+  bytes[1] = 3; // but one member of the message
+  CHECK(code_of(bytes) == errc::invalid_frame);
+  bytes = encode_frame({}, hello{7}).view();
+  bytes[1] = 2;
+  CHECK(code_of(bytes) == errc::invalid_frame);
+}
+
 TEST_CASE("an unknown kind of message is refused") {
   std::string bytes = bytes_of(hello{1});
   bytes[2] = static_cast<char>(kinds);

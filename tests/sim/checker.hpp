@@ -11,7 +11,7 @@
 //   lane-overlap  4   one turn at a time in a lane
 //   early         6   no turn before its event is due
 //   schedule      7   each due instant of a job is in one record, with an event if it ran, never
-//                     before its time; at the end up to now (liveness)
+//                     before its time; at the end up to now (liveness); no run waits for nothing
 //   duplicates    8   an identity names one event within the window; other content is a conflict
 //   bounded       9   no more turns of an agent at once than configured
 //   drain         10  nothing is taken in or starts after the signal; code 0 leaves no turn

@@ -15,6 +15,11 @@ std::string label(const std::string& job, const job_record& record) {
 } // namespace
 
 void checker::on(const jobs_kept& what) {
+  for (const auto& [job, paused] : what.paused)
+    paused_[job] = paused;
+  for (const std::string& job : what.idle)
+    if (!paused_[job])
+      break_rule("schedule", "job " + job + ": a run waits while none goes on");
   std::size_t runs = 0;
   for (const auto& [job, record] : what.records) {
     runs += record.has_run() ? 1u : 0u;

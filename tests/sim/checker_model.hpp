@@ -133,6 +133,7 @@ class checker {
   std::map<std::string, std::pair<delivery_id, std::uint32_t>> tokens_; // with the sleeps before
   std::map<std::pair<agent_no, std::string>, std::string> states_;      // committed, of lanes
   std::map<std::string, std::map<instant, job_record>> covered_; // due records, by job and begin
+  std::map<std::string, bool> paused_;                           // jobs
   std::map<std::string, std::set<instant>> told_; // of a job: what those behind it know of
   journal::ledger event_totals_;
   journal::ledger delivery_totals_;

@@ -446,3 +446,16 @@ TEST_CASE("a dead letter without its crashes, and a suspect without a durable st
     not_alone.tell(start_marked{d1, false}).start(d1).tell(crashed{}).tell(booted{true});
   CHECK(breaks(not_alone.finish(d1, delivery_state::dead, errc::agent_crashed, 0), "crash-count"));
 }
+
+TEST_CASE("a job whose runs wait while none goes on is seen, unless it is paused") {
+  const auto keeps = [](std::map<std::string, bool> paused, std::vector<std::string> idle) {
+    jobs_kept made;
+    made.paused = std::move(paused);
+    made.idle = std::move(idle);
+    return made;
+  };
+  CHECK(breaks(story{}.tell(keeps({}, {"j"})), "schedule"));
+  CHECK(good(story{}.tell(keeps({{"j", true}}, {"j"}))));
+  CHECK(breaks(story{}.tell(keeps({{"j", true}}, {})).tell(keeps({{"j", false}}, {"j"})),
+               "schedule"));
+}

@@ -69,6 +69,8 @@ struct teller {
     for (const auto& [job, each] : what.records)
       text += fmt::format("; {} {} {} to {} x{} {}", job, to_text(each.kind),
                           format_rfc3339(each.from), format_rfc3339(each.to), each.count, each.why);
+    for (const std::string& job : what.idle)
+      text += fmt::format("; {} waits", job);
     return text;
   }
   std::string operator()(const job_stands& what) const {

@@ -101,6 +101,8 @@ struct jobs_kept {
   std::vector<std::pair<std::string, job_record>> records; // by job
   std::size_t events = 0;
   instant at = no_instant;
+  std::map<std::string, bool> paused; // of definitions that changed
+  std::vector<std::string> idle;      // runs wait, and none goes on
 };
 /// How a job stands at the end.
 struct job_stands {

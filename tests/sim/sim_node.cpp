@@ -139,15 +139,30 @@ void sim_node::record_jobs(const journal::keep_op& keep, instant at) {
   made.events = keep.emits.size();
   const auto names = journal_.engine().agent_names();
   for (const auto& each : keep.states) {
-    if (names.at(raw(each.agent)) != job_records_agent || each.state.erase)
+    const std::string& agent = names.at(raw(each.agent));
+    if (each.state.erase)
       continue;
+    if (agent != job_records_agent) {
+      record_stand(agent, each.state.key, each.state.value.view(), made);
+      continue;
+    }
     const auto record = read_record(each.state.value.view());
     SKEIN_CHECK(record);
     ++world_.seen["job " + std::string{to_text(record->kind)}];
     made.records.emplace_back(each.state.key.substr(0, each.state.key.find('/')), *record);
   }
-  if (!made.records.empty() || made.events > 0)
+  if (!made.records.empty() || made.events > 0 || !made.paused.empty() || !made.idle.empty())
     note(std::move(made));
+}
+
+/// Whether a job is paused now, or has runs that wait while none goes on.
+void sim_node::record_stand(const std::string& agent, const std::string& job, std::string_view text,
+                            jobs_kept& made) {
+  const auto words = nlohmann::json::parse(text);
+  if (agent == jobs_agent)
+    made.paused[job] = words.contains("paused");
+  else if (agent == job_states_agent && words.contains("queue") && !words.contains("running"))
+    made.idle.push_back(job);
 }
 
 void sim_node::read_jobs() {

@@ -75,6 +75,8 @@ class sim_node {
 
  private:
   void record_jobs(const journal::keep_op& keep, instant at);
+  void record_stand(const std::string& agent, const std::string& job, std::string_view text,
+                    jobs_kept& made);
   engine_setup make_setup();
   void attach_ports();
   void attach_runner(const agent_settings& agent, agent_no number);

@@ -39,7 +39,7 @@ class faulty_journal final : public journal::engine {
     const std::lock_guard lock{mutex_};
     held_ = true;
   }
-  void release() {
+  void let_go() {
     const std::lock_guard lock{mutex_};
     held_ = false;
     changed_.notify_all();

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <random>
@@ -66,10 +67,19 @@ struct sim_calls {
     delete of(raw).file;
     return SQLITE_OK;
   }
+  static bool is_bad(sqlite3_file* raw, std::size_t from, std::size_t size) {
+    const sim_disk& disk = *of(raw).disk;
+    if (from >= disk.bad_.to || from + size <= disk.bad_.from)
+      return false;
+    const auto bad = disk.files_.find(disk.bad_.path);
+    return bad != disk.files_.end() && bad->second.get() == &file_of(raw);
+  }
   static int read(sqlite3_file* raw, void* to, int size, sqlite3_int64 at) {
     if (is_dead(raw))
       return SQLITE_IOERR_READ;
     const std::string& bytes = file_of(raw).bytes;
+    if (is_bad(raw, static_cast<std::size_t>(at), static_cast<std::size_t>(size)))
+      return SQLITE_IOERR_READ;
     const auto begin = std::min(static_cast<std::size_t>(at), bytes.size());
     const auto there = std::min(static_cast<std::size_t>(size), bytes.size() - begin);
     std::memcpy(to, bytes.data() + begin, there);
@@ -160,6 +170,10 @@ struct sim_calls {
   static int shm_map(sqlite3_file* raw, int page, int bytes, int extend, void volatile** out) {
     auto& regions = file_of(raw).shared_memory;
     const auto wanted = static_cast<std::size_t>(page);
+    if (extend != 0 && regions.size() <= wanted && of(raw).disk->shared_memory_is_full_) {
+      errno = ENOSPC;
+      return SQLITE_IOERR_SHMSIZE;
+    }
     while (extend != 0 && regions.size() <= wanted)
       regions.push_back(std::make_unique<char[]>(static_cast<std::size_t>(bytes)));
     *out = wanted < regions.size() ? regions[wanted].get() : nullptr;

@@ -6,6 +6,7 @@
 //   fail(...)     the nth call from now that changes or syncs a file fails: with an I/O error, with
 //                 a full disk, or by the power going in the middle of it (then every later call
 //                 fails too, until crash() is called).
+//   make_unreadable(...)   some bytes of a file cannot be read.
 //   set_sync_is_lie(true)   syncs do nothing and say that all is well: the control.
 //
 // One thread. Shared memory and locks work between connections of the process.
@@ -39,6 +40,12 @@ class sim_disk {
   /// The nth such call from now, counted from 1. `lasting`: and all such calls after it.
   void fail(std::uint64_t nth, fault what, on which = on::any, bool lasting = false);
   void stop_failing() { nth_ = 0; }
+  /// The memory that SQLite's handles share lies in a file too: it finds no room to grow.
+  void set_shared_memory_is_full(bool full) { shared_memory_is_full_ = full; }
+  /// Reads of these bytes of a file fail, as those of a bad sector do; none with an empty range.
+  void make_unreadable(const std::string& path, std::size_t from, std::size_t to) {
+    bad_ = {path, from, to};
+  }
   void set_sync_is_lie(bool lie) { sync_is_lie_ = lie; }
 
   enum class kept { by_chance, none, all };
@@ -78,6 +85,11 @@ class sim_disk {
     bool exclusive = false;
   };
   using file_pointer = std::shared_ptr<file>;
+  struct bad_bytes {
+    std::string path;
+    std::size_t from = 0;
+    std::size_t to = 0;
+  };
 
   /// Counts a call; the fault that hits it, if any, as an SQLite code, else 0.
   int meet_fault(on which);
@@ -97,6 +109,8 @@ class sim_disk {
   bool down_ = false;
   bool sync_failed_ = false;
   bool sync_is_lie_ = false;
+  bool shared_memory_is_full_ = false;
+  bad_bytes bad_;
   std::uint64_t randomness_ = 1;
 };
 

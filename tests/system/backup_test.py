@@ -103,6 +103,31 @@ class Backup(SystemTest):
             publisher.end()
         say(f"{len(publisher.acknowledged)} events were published meanwhile")
 
+    def test_a_finished_export_stays_when_the_next_one_begins(self):
+        data = self.filled(100)
+        out, kept = self.path("out.jsonl"), self.path("kept.jsonl")
+        self.done("journal", "export", "--data", data, "--out", out)
+        os.link(out, out + ".unfinished")  # as after a kill between its last two steps
+        os.rename(out, kept)
+        with open(kept, "rb") as file:
+            before = file.read()
+        self.done("journal", "export", "--data", data, "--out", out)
+        with open(kept, "rb") as file:
+            self.assertEqual(file.read(), before)
+        self.assertFalse(os.path.exists(out + ".unfinished"))
+
+    def test_no_node_starts_in_a_folder_where_a_restore_was_stopped(self):
+        data, file, copy = self.filled(50), self.path("one.skein-backup"), self.path("copy")
+        self.done("backup", "create", "--data", data, "--out", file)
+        os.makedirs(os.path.join(copy, "unfinished"), 0o700)
+        os.chmod(copy, 0o700)
+        refused = skein("dev", "--data", copy, "--port", "0")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("store-unfinished", refused.stderr)
+        self.assertFalse(os.path.exists(os.path.join(copy, "journal.db")))
+        self.done("backup", "restore", file, "--data", copy)
+        self.start_on(copy).terminate()
+
     def test_an_import_finds_duplicates(self):
         data = self.filled(100)
         self.done("journal", "export", "--data", data, "--out", self.path("out.jsonl"))

@@ -240,7 +240,7 @@ class JobsClock(support.SystemTest):
         self.until_fired(2, behind=stood_at + 6)
         self.until_decided()
         self.assertEqual(self.states(later), {"pending"})
-        self.assertEqual(self.http.look_up(asleep)["state"], "pending")
+        self.assertIn(self.http.look_up(asleep)["state"], ("pending", "running"))  # it wakes twice a second
         for job, records in self.check_all().items():
             if job in EVERY_SECOND:
                 ran = [each for each in records if utc(stood_at + 1) <= each["from"] <= utc(stood_at + 5)
@@ -280,7 +280,7 @@ class JobsClock(support.SystemTest):
         self.until_fired(2, behind=stood_at + 4)
         self.assertEqual(self.states(later), {"pending"})
         self.assertEqual(self.turns("asleep"), 1)
-        self.assertEqual(self.http.look_up(asleep)["state"], "pending")
+        self.assertIn(self.http.look_up(asleep)["state"], ("pending", "running"))  # it wakes twice a second
         self.set(HOUR)
         for number in later:
             self.http.ended(number)

@@ -95,7 +95,7 @@ class Jobs(support.SystemTest):
         self.records(node, "a", "fired", least=2)
         answer = json.loads(self.job(node, "backfill", "a", "--from", "2026-01-01", "--to", "2026-01-01T00:00:04",
                                      "--by", "me@here", "-o", "json"))
-        self.assertEqual(answer, {"job": "a", "instants": 5})
+        self.assertEqual(answer, {"job": "a", "instants": 5, "runs": 1, "waits": 4, "left_out": 0, "paused": False})
         filled = self.records(node, "a", "backfilled", least=5)
         self.assertEqual(sorted(each["from"] for each in filled), [f"2026-01-01T00:00:0{i}Z" for i in range(5)])
         what = [each["what"] for each in json.loads(self.job(node, "describe", "a", "-o", "json"))["changes"]]

@@ -6,7 +6,7 @@ import support
 from support import HERE, event, until, worker
 
 PAGE = os.path.join(HERE, "..", "..", "docs", "metrics.md")
-LABELS = {"agent", "le", "loop", "method", "node", "reason", "route", "state", "status", "verdict", "version"}
+LABELS = {"agent", "le", "loop", "method", "node", "peer", "reason", "route", "state", "status", "verdict", "version"}
 AGENTS = """
 [agent.kept]
 kind = "echo"

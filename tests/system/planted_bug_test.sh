@@ -17,6 +17,8 @@ for round in 1 2 3; do
     grep 'LOST: ' "$build/kill-loop-$round.txt"
     echo "caught, in round $round"
     exit 0
+  elif grep -q 'names its event' "$build/kill-loop-$round.txt"; then
+    echo "round $round: 20 kills lost nothing; the early answers only had no number" >&2
   else
     cat "$build/kill-loop-$round.txt" >&2
     echo "the kill loop failed for another reason" >&2

@@ -27,8 +27,9 @@ CREATE TABLE member (
   node    text NOT NULL,
   boot    text NOT NULL,
   address text NOT NULL,
-  weight  double precision NOT NULL,
+  weight  bigint NOT NULL,
   zone    text NOT NULL,
+  leaving boolean NOT NULL, -- takes nothing any more
   until   timestamptz NOT NULL
 );
 

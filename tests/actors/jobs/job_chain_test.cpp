@@ -302,3 +302,18 @@ TEST_CASE("chains: the file and people cannot close a circle, or lose a job befo
   one.end_all();
   CHECK(one.events("b") == lines{"b@2026-11-29T09:00:00Z"});
 }
+
+TEST_CASE("chains: what comes into a circle from outside waits until it is open") {
+  job_world one;
+  one.of_file({{"a", every("1m").dump()}});
+  one.restart();
+  one.create("x", every("1m"));
+  one.create("b", after({"a", "x"}));
+  one.of_file({{"a", after({"b"}).dump()}});
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "b"}})["state"] == "unreadable");
+  one.run_for(40s);
+  one.end_all();
+  one.ask("job.edit", {{"job", "b"}, {"definition", after({"x"})}});
+  CHECK(one.events("b") == lines{"b@2026-11-29T09:00:00Z"});
+}

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace skein;
 using namespace skein::test;
 using namespace std::chrono_literals;
@@ -242,4 +244,179 @@ TEST_CASE("explain knows what was asked for by hand, and jobs without a schedule
   CHECK(says("j", "2026-11-29T09:30",
              "It is paused since 2026-11-29T09:00:10+00:00 by ann: holidays."));
   CHECK(says("j", "2027-03-01T00:00", "in 91d14h"));
+}
+
+TEST_CASE("what waits begins when nothing holds it any more, and not only when a run ends") {
+  job_world one;
+  one.create("j", every("1m", {{"overlap", "queue"}}));
+  one.run_for(100s);
+  REQUIRE(one.running("j").size() == 1);
+  SECTION("an edit lets them run beside one another") {
+    one.ask("job.edit", {{"job", "j"}, {"definition", every("1m", {{"overlap", "allow"}})}});
+    CHECK(one.running("j").size() == 2);
+  }
+  SECTION("an edit mends a job that could not be read") {
+    one.agents_are({});
+    one.restart();
+    one.end_all();
+    CHECK(one.ask("job.describe", {{"job", "j"}})["waiting"] == 1);
+    one.ask("job.edit", {{"job", "j"}, {"definition", {{"every", "1m"}, {"type", "routed"}}}});
+    CHECK(one.running("j") == lines{"j@2026-11-29T09:01:00Z"});
+  }
+}
+
+TEST_CASE("a job that waits behind one that had gone runs again when that one is there") {
+  job_world one;
+  one.of_file({{"a", every("1m", {{"overlap", "allow"}}).dump()}});
+  one.restart();
+  one.create("d", after({"a"}));
+  one.run_for(100s);
+  for (const std::string& id : one.running("a"))
+    one.end(id);
+  CHECK(one.ask("job.describe", {{"job", "d"}})["waiting"] == 1);
+  one.of_file({});
+  one.restart();
+  CHECK(one.ask("job.describe", {{"job", "d"}})["state"] == "unreadable");
+  one.end_all();
+  CHECK(one.running("d").empty());
+  one.create("a", every("1h"));
+  CHECK(one.running("d") == lines{"d@2026-11-29T09:01:00Z"});
+  one.end_all();
+  CHECK(one.ask("job.describe", {{"job", "d"}})["waiting"] == 0);
+}
+
+TEST_CASE("what is backfilled waits as a whole while the job is paused; a trigger does not") {
+  job_world one;
+  one.create("j", every("1m"));
+  one.ask("job.pause", {{"job", "j"}, {"by", "ann"}});
+  const json backfill{{"job", "j"},
+                      {"by", "ann"},
+                      {"from", "2026-11-29T07:00:00Z"},
+                      {"to", "2026-11-29T07:02:00Z"}};
+  SECTION("a backfill") {
+    const json told = one.ask("job.backfill", backfill);
+    CHECK(told["instants"] == 3);
+    CHECK(told["runs"] == 0);
+    CHECK(told["waits"] == 3);
+    CHECK(told["left_out"] == 0);
+    CHECK(told["paused"] == true);
+    CHECK(one.running("j").empty());
+    const json why = one.ask("job.explain", {{"job", "j"}, {"at", "2026-11-29T07:01:00Z"}});
+    CHECK(why["explanation"].dump().find("waits until the job is resumed") != std::string::npos);
+    one.ask("job.resume", {{"job", "j"}, {"by", "ann"}});
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(one.running("j").size() == 1);
+      one.end(one.running("j").front());
+    }
+    CHECK(one.running("j").empty());
+  }
+  SECTION("a trigger") {
+    CHECK(one.ask("job.trigger", {{"job", "j"}})["waits"] == false);
+    CHECK(one.running("j").size() == 1);
+  }
+}
+
+TEST_CASE(
+    "a backfill for which there is no room is refused as a whole, and says how much there is") {
+  job_world one;
+  one.create("j", every("1m"));
+  const json told = one.ask("job.backfill", {{"job", "j"},
+                                             {"by", std::string(250, 'x')},
+                                             {"from", "2026-11-28T16:00:00Z"},
+                                             {"to", "2026-11-29T08:00:00Z"}});
+  CHECK(told["detail"].get<std::string>().starts_with("there is room for 694 instants now"));
+  CHECK(one.records("j").empty());
+  const json some = one.ask("job.backfill", {{"job", "j"},
+                                             {"by", std::string(250, 'x')},
+                                             {"from", "2026-11-29T00:00:00Z"},
+                                             {"to", "2026-11-29T08:00:00Z"}});
+  CHECK(some["instants"] == 481);
+  CHECK(some["runs"] == 1);
+  CHECK(some["waits"] == 480);
+}
+
+TEST_CASE("of a time before an edit the ledger tells, not the schedule of now") {
+  job_world one;
+  one.create("j", every("1m"));
+  one.run_for(60s);
+  one.end_all();
+  one.ask("job.edit", {{"job", "j"},
+                       {"definition", every("7m", {{"anchor", "2026-11-29T09:06:00Z"}})},
+                       {"by", "ann"}});
+  one.run_for(5s);
+  const auto told = [&](const char* at) {
+    return one.ask("job.explain", {{"job", "j"}, {"at", at}});
+  };
+  const json then = told("2026-11-29T09:00:00Z");
+  CHECK(then["explanation"][0] == "It was edited at 2026-11-29T09:00:30+00:00 by ann, and had "
+                                  "another definition until then.");
+  CHECK(then["explanation"][1].get<std::string>().starts_with("It ran for 2026-11-29T09:00:00"));
+  CHECK(then["records"].size() == 1);
+  const json since = told("2026-11-29T09:00:31Z");
+  CHECK(since["explanation"][0].get<std::string>().starts_with("It was not due at"));
+  CHECK(since["explanation"].dump().find("2026-11-29T08:5") == std::string::npos);
+  CHECK(since["explanation"].back().get<std::string>().starts_with("The newest before"));
+  one.run_for(6min);
+  const json now = told("2026-11-29T09:06:00Z");
+  CHECK(now["explanation"][0].get<std::string>().starts_with("It ran for 2026-11-29T09:06:00"));
+}
+
+TEST_CASE("a history goes on where the page before ended") {
+  job_world one;
+  one.create("j", every("1m", {{"overlap", "allow"}}));
+  one.run_for(5min);
+  json seen = json::array();
+  json page = one.ask("job.history", {{"job", "j"}, {"limit", 2}});
+  while (true) {
+    for (const json& each : page["records"])
+      seen.push_back(each["from"]);
+    if (!page.contains("next"))
+      break;
+    page = one.ask("job.history", {{"job", "j"}, {"limit", 2}, {"after", page["next"]}});
+  }
+  CHECK(seen == json{"2026-11-29T09:04:00Z", "2026-11-29T09:03:00Z", "2026-11-29T09:02:00Z",
+                     "2026-11-29T09:01:00Z", "2026-11-29T09:00:00Z"});
+}
+
+TEST_CASE("what people change is in one commit with the record of who did it") {
+  job_world one;
+  one.by = {"boss", "10.0.0.7"};
+  one.holds_commits = true;
+  one.create("j", every("1h"));
+  CHECK(one.audit().empty());
+  one.commit_one();
+  REQUIRE(one.audit().size() == 1);
+  CHECK(one.audit()[0].who == "boss");
+  CHECK(one.audit()[0].from == "10.0.0.7");
+  CHECK(one.audit()[0].what == "job.create");
+  CHECK(one.audit()[0].target == "j");
+  SECTION("what was refused, by the job or by the store, leaves none") {
+    one.holds_commits = false;
+    one.create("j", every("1h"));
+    one.ask("job.delete", {{"job", "nobody"}});
+    one.refuses = errc::disk_full;
+    one.ask("job.pause", {{"job", "j"}});
+    CHECK(one.audit().size() == 1);
+  }
+  SECTION("nor does what changes nothing, is only looked at, or comes by the clock") {
+    one.holds_commits = false;
+    one.ask("job.resume", {{"job", "j"}}); // it is not paused
+    one.ask("job.describe", {{"job", "j"}});
+    one.ask("job.edit", {{"job", "j"}, {"definition", every("2h")}, {"dry_run", true}});
+    one.run_for(3h);
+    CHECK(one.audit().size() == 1);
+  }
+  SECTION("each change has one, the newest first") {
+    one.holds_commits = false;
+    one.ask("job.pause", {{"job", "j"}, {"why", "so"}});
+    one.by.who = "other";
+    one.ask("job.resume", {{"job", "j"}});
+    one.ask("job.delete", {{"job", "j"}});
+    std::vector<std::string> found;
+    for (const audit_record& each : one.audit())
+      found.push_back(each.who + " " + each.what);
+    std::sort(found.begin(), found.end()); // they are of one moment
+    CHECK(found ==
+          lines{"boss job.create", "boss job.pause", "other job.delete", "other job.resume"});
+  }
 }

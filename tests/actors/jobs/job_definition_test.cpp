@@ -60,6 +60,14 @@ TEST_CASE("what is wrong with a definition is told by its key") {
       {with(plain, "catch_up", "0s"), "catch_up: must be a duration"},
       {with(plain, "catch_up_max", 3), "catch_up_max: belongs to misfire = all"},
       {with(plain, "jitter", "1h"), "jitter: must be shorter than the period"},
+      {after({"a"}, {{"jitter", "1m"}}), "jitter: a job that comes after others has no instants"},
+      {after({"a"}, {{"misfire", "once"}}), "misfire: a job that comes after others"},
+      {after({"a"}, {{"catch_up", "1h"}}), "catch_up: a job that comes after others"},
+      {after({"a"}, {{"breaker", "off"}}), "breaker: a job that comes after others"},
+      {after({"a"}, {{"start", "2026-12-02"}}), "start: a job that comes after others"},
+      {after({"a"}, {{"end", "2026-12-02"}}), "end: a job that comes after others"},
+      {with(with(plain, "misfire", "all"), "catch_up_max", 1'001),
+       "catch_up_max: must be a number"},
       {with(plain, "pause_after", -1), "pause_after: must be a number"},
       {with(plain, "timeout", "1ms"), "timeout: must be a duration"},
       {with(with(plain, "start", "2026-12-02"), "end", "2026-12-01"), "end: must be behind start"},
@@ -73,6 +81,24 @@ TEST_CASE("what is wrong with a definition is told by its key") {
   const auto two =
       read_job("j", with(with(plain, "zone", "Nowhere"), "misfire", "never"), job_world::around());
   CHECK(two.problems.size() == 2);
+}
+
+TEST_CASE("the jitter of a cron expression, or of one time, is bounded by a year alone") {
+  for (json definition : {json{{"cron", "* * * * *"}}, json{{"at", "2026-12-24T18:00"}}}) {
+    definition["agent"] = "bot";
+    CHECK(problem_of(with(definition, "jitter", "366d")).empty());
+    CHECK(problem_of(with(definition, "jitter", "367d")).starts_with("jitter: must be a duration"));
+  }
+}
+
+TEST_CASE("a definition that was kept is read although less is legal now") {
+  const json former = after({"a"}, {{"misfire", "once"}, {"jitter", "1m"}, {"breaker", "off"}});
+  CHECK(problem_of(without_former_keys(former)).empty());
+  const json many{{"every", "1m"}, {"agent", "bot"}, {"misfire", "all"}, {"catch_up_max", 10'000}};
+  const auto read = read_job("j", without_former_keys(many), job_world::around());
+  CHECK(read.problems.empty());
+  CHECK(read.job.catch_up_max == 1'000);
+  CHECK(without_former_keys(plain) == plain);
 }
 
 TEST_CASE("names of jobs") {
@@ -186,16 +212,54 @@ TEST_CASE("the instants between two times are those that follow one another") {
     const auto some = schedule.between(from, to, 2);
     CHECK(some->count == std::min<std::size_t>(2, walked.size()));
     CHECK(some->last == walked[some->count - 1]);
+    CHECK(some->newest.empty());
+    const auto three = schedule.between(from, to, 1'000'000, 3);
+    REQUIRE(three->newest.size() == std::min<std::size_t>(3, walked.size()));
+    CHECK(std::equal(three->newest.rbegin(), three->newest.rend(), walked.rbegin()));
+    for (const instant asked : {from, walked.front(), walked.front() + 1ns, to})
+      CHECK(schedule.newest_until(asked).value_or(from) ==
+            (asked < walked.front()
+                 ? schedule.newest_until(from).value_or(from)
+                 : *(std::upper_bound(walked.begin(), walked.end(), asked) - 1)));
   }
 }
 
+TEST_CASE("the newest instant until a time is found however many there are, and however long ago") {
+  const auto newest = [](const char* cron, const char* upto) {
+    const auto read = read_job("j", {{"cron", cron}, {"agent", "bot"}}, job_world::around());
+    REQUIRE(read.problems.empty());
+    const job_schedule schedule{read.job, *job_world::zone("UTC")};
+    const auto found = schedule.newest_until(*parse_rfc3339(upto));
+    return found ? format_rfc3339(*found) : std::string{"none"};
+  };
+  CHECK(newest("* * 1-5 1 1 *", "2026-12-30T00:00:00Z") == "2026-01-01T05:59:59Z");
+  CHECK(newest("0 0 29 2 *", "2027-12-30T00:00:00Z") == "2024-02-29T00:00:00Z");
+  CHECK(newest("0 0 29 2 MON", "1700-01-01T00:00:00Z") != "");
+  CHECK(newest("* * * * *", "2199-12-31T00:00:30Z") == "2199-12-31T00:00:00Z");
+}
+
+TEST_CASE("with misfire = all an instant that is on time runs, however short its catch_up is") {
+  const auto read = read_job("j", {{"every", "1m"}, {"agent", "bot"}}, job_world::around());
+  const job_schedule schedule{read.job, *job_world::zone("UTC")};
+  misfire_settings how;
+  how.rule = misfire_rule::all;
+  how.catch_up = 1s;
+  const instant through = job_world::at("11-29T09:00:30");
+  const auto plan = decide_due(schedule, how, 0s, through, job_world::at("11-29T09:01:05"));
+  REQUIRE(plan.stretches.size() == 1);
+  CHECK(plan.stretches.front().what == verdict::fired);
+}
+
 TEST_CASE("whatever was missed, each instant gets one verdict") {
-  const json definition{{"every", GENERATE("1s", "10s", "1h")}, {"agent", "bot"}};
+  const json definition = GENERATE(
+      json{{"every", "1s"}, {"agent", "bot"}}, json{{"every", "10s"}, {"agent", "bot"}},
+      json{{"every", "1h"}, {"agent", "bot"}}, json{{"cron", "*/5 * * * *"}, {"agent", "bot"}});
   const auto read = read_job("j", definition, job_world::around());
   const job_schedule schedule{read.job, *job_world::zone("UTC")};
   misfire_settings how;
   how.rule = GENERATE(misfire_rule::skip, misfire_rule::once, misfire_rule::all);
   how.catch_up_max = 5;
+  how.room = GENERATE(0u, 3u, 1000u);
   how.nothing_is_caught_up = GENERATE(false, true);
   const instant through = job_world::at("11-29T09:00:00.25");
   for (const duration away : std::vector<duration>{0s, 1s, 9s, 61s, 2h, 26h, 40 * 24h}) {

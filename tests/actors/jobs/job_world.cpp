@@ -44,6 +44,7 @@ job_world::job_world() {
   jobs_ = must(engine_->agent_number(jobs_agent));
   states_ = must(engine_->agent_number(job_states_agent));
   records_ = must(engine_->agent_number(job_records_agent));
+  audit_ = must(engine_->agent_number(audit_agent));
   open();
 }
 job_world::~job_world() = default;
@@ -72,6 +73,8 @@ void job_world::open() {
   settings.jobs_agent = jobs_;
   settings.states_agent = states_;
   settings.records_agent = records_;
+  settings.audit_agent = audit_;
+  settings.node = "n1";
   settings.of_file = of_file_;
   settings.unclean = unclean_;
   core_ = std::make_unique<job_core>(std::move(settings));
@@ -97,6 +100,11 @@ void job_world::stop_starting() {
   std::vector<job_effect> effects;
   core_->step(stop_starting_in{}, now_, effects);
   perform(effects);
+}
+
+std::size_t job_world::timers() const {
+  return static_cast<std::size_t>(
+      std::count_if(wakes_.begin(), wakes_.end(), [this](boot_time at) { return at > now_.boot; }));
 }
 
 std::size_t job_world::looks_in(duration time) {
@@ -142,9 +150,10 @@ std::size_t job_world::stand_still(duration time) {
 void job_world::perform(std::vector<job_effect>& effects) {
   std::vector<job_ended_in> gone; // of runs that the journal does not know when it is looked up
   for (job_effect& each : effects) {
-    if (auto* submit = std::get_if<submit_effect>(&each))
+    if (auto* submit = std::get_if<submit_effect>(&each)) {
+      commits.push_back(std::get<journal::keep_op>(submit->batch.front()).states.size());
       held_.push_back(std::move(submit->batch));
-    else if (auto* told = std::get_if<job_answer_effect>(&each))
+    } else if (auto* told = std::get_if<job_answer_effect>(&each))
       answers_[told->ticket] = std::move(told->answer);
     else if (auto* watch = std::get_if<watch_run_effect>(&each))
       is_there(watch->id)
@@ -155,7 +164,7 @@ void job_world::perform(std::vector<job_effect>& effects) {
     else if (auto* read = std::get_if<read_records_effect>(&each))
       read_records(*read);
     else if (auto* wake = std::get_if<wake_effect>(&each))
-      wake_ = wake->at;
+      wakes_.push_back(*(wake_ = wake->at));
     else if (auto* line = std::get_if<log_effect>(&each))
       log.push_back(std::string{line->id} + ": " + line->text);
   }
@@ -186,9 +195,16 @@ void job_world::commit_one() {
 json job_world::ask(const std::string& operation, json arguments) {
   std::vector<job_effect> effects;
   const std::uint64_t ticket = ++ticket_;
-  core_->step(job_command_in{ticket, operation, arguments.dump()}, now_, effects);
+  core_->step(job_command_in{ticket, operation, arguments.dump(), by}, now_, effects);
   perform(effects);
   return answer_of_last();
+}
+
+std::vector<audit_record> job_world::audit() {
+  std::vector<audit_record> all;
+  for (const auto& [key, value] : states(audit_, "/", ""))
+    all.push_back(*read_audit(value.view()));
+  return all;
 }
 
 json job_world::answer_of_last() const {
@@ -305,7 +321,8 @@ void job_world::read_records(const read_records_effect& effect) {
   job_records_in input;
   input.read = effect.read;
   record_choice wanted = effect.wanted;
-  for (const auto& [key, value] : states(records_, effect.job + "/", effect.job + "0"))
+  for (const auto& [key, value] : states(records_, record_key(effect.job, effect.first - 1),
+                                         record_key(effect.job, effect.last)))
     wanted.offer(*read_record(value.view()));
   std::vector<job_record> all = wanted.take();
   auto reader = must(engine_->new_reader());

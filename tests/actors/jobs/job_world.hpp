@@ -3,6 +3,7 @@
 // is not in the journal.
 #pragma once
 
+#include "actors/access/audit.hpp"
 #include "actors/jobs/job_core.hpp"
 
 #include <nlohmann/json.hpp>
@@ -41,6 +42,8 @@ class job_world {
   /// How often it is woken within so long, of 1,000 at most.
   std::size_t looks_in(duration time);
   void tick();
+  /// Timers that have been set and have not passed.
+  std::size_t timers() const;
   /// The node is on its way to a stop.
   void stop_starting();
 
@@ -73,10 +76,15 @@ class job_world {
   std::vector<std::string> events(const std::string& job);
   event event_of(const std::string& id);
 
+  caller by{}; // who asks; nobody: no record is made of it
+  /// Records of what people changed, newest first.
+  std::vector<audit_record> audit();
+
   bool holds_commits = false; // they wait for commit_one()
   void commit_one();
   errc refuses = errc::none; // the next commits
   std::vector<std::string> cancelled, log;
+  std::vector<std::size_t> commits; // states of each one that was submitted
 
   static const zone_rules* zone(std::string_view name);
   static job_surroundings around();
@@ -91,7 +99,7 @@ class job_world {
 
   std::unique_ptr<journal::engine> engine_;
   std::unique_ptr<job_core> core_;
-  agent_no bot_{}, jobs_{}, states_{}, records_{};
+  agent_no bot_{}, jobs_{}, states_{}, records_{}, audit_{};
   moment now_{at("11-29T08:59:30"), boot_time{std::chrono::hours{1}}};
   std::uint64_t ticket_ = 0;
   std::map<std::uint64_t, api_answer> answers_;
@@ -101,6 +109,7 @@ class job_world {
   std::vector<std::string> agents_{"bot"};
   bool unclean_ = false;
   std::optional<boot_time> wake_;
+  std::vector<boot_time> wakes_; // all of them
 };
 
 } // namespace skein::test

@@ -13,6 +13,7 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <variant>
 
 using namespace skein;
@@ -54,6 +55,22 @@ class inbox {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<frame> frames_;
+};
+
+/// Opens a gate at the latest when a test ends, as well in the middle: who waits there is waited
+/// for.
+class gate_opener {
+ public:
+  explicit gate_opener(std::promise<void>& gate) : gate_{gate} {}
+  ~gate_opener() { open(); }
+  void open() {
+    if (!std::exchange(is_open_, true))
+      gate_.set_value();
+  }
+
+ private:
+  std::promise<void>& gate_;
+  bool is_open_ = false;
 };
 
 frame_sink nowhere() {
@@ -131,6 +148,7 @@ TEST_CASE("what a full pipe does not take is counted, and everybody else goes on
   });
   auto to = node.connect("loop/0", at_loop.sink());
   auto gateway = node.connect("gateway", nowhere());
+  gate_opener opener{open};
   meet(*gateway, "gateway", "loop/0", at_loop);
   meet(*gateway, "gateway", "loop/1", at_blocked_first);
   blocking = true;
@@ -152,7 +170,7 @@ TEST_CASE("what a full pipe does not take is counted, and everybody else goes on
   CHECK(lost < many);
 
   const std::uint64_t before = taken;
-  open.set_value();
+  opener.open();
   while (taken + lost < many && std::chrono::steady_clock::now() < until)
     std::this_thread::yield();
   CHECK(taken + lost >= many); // every frame was either handed over or counted

@@ -137,15 +137,18 @@ TEST_CASE("the splitting knows every option that all commands have") {
   }
 }
 
-TEST_CASE("servers are plain HTTP URLs") {
+TEST_CASE("servers are URLs of http and https") {
   CHECK(parse_server_url("http://127.0.0.1:7411") == server_url{"127.0.0.1", "7411", ""});
   CHECK(parse_server_url("http://localhost") == server_url{"localhost", "80", ""});
   CHECK(parse_server_url("http://[::1]:80/") == server_url{"::1", "80", ""});
   CHECK(parse_server_url("http://a.example/skein/") == server_url{"a.example", "80", "/skein"});
+  CHECK(parse_server_url("https://a.example") == server_url{"a.example", "443", "", true});
+  CHECK(parse_server_url("https://a.example")->authority() == "a.example");
+  CHECK(parse_server_url("https://a.example:80")->authority() == "a.example:80");
   CHECK(parse_server_url("http://[::1]:7411")->authority() == "[::1]:7411");
   CHECK(parse_server_url("http://localhost")->authority() == "localhost");
   for (const char* wrong :
-       {"", "127.0.0.1:7411", "https://127.0.0.1", "http://", "http://:80", "http://a:0",
+       {"", "127.0.0.1:7411", "ftp://127.0.0.1", "https://", "http://", "http://:80", "http://a:0",
         "http://a:65536", "http://a:b", "http://u@a", "http://a?x", "http://a b", "http://[::1",
         "http://a\r\nX: y", "http://a/\r\n"})
     CHECK_FALSE(parse_server_url(wrong));

@@ -58,6 +58,31 @@ TEST_CASE("times of a job may be texts or times of TOML") {
   CHECK(words_of("at = 2030-12-01\nagent = \"bot\"") == R"({"agent":"bot","at":"2030-12-01"})");
 }
 
+TEST_CASE("what is in force where the file says nothing follows from the schedule") {
+  const auto loaded = load_config(bot + R"([job.a]
+every = "1h"
+misfire = "all"
+agent = "bot"
+[job.b]
+after = ["a"]
+agent = "bot"
+)",
+                                  "c.toml", {});
+  REQUIRE(loaded.ok());
+  const auto value = [&](const char* job, const char* key) -> config_value {
+    for (const configured_section& each : loaded.values)
+      if (each.section->name == "job" && each.label == job)
+        return each[key].value;
+    return {};
+  };
+  CHECK(value("a", "overlap") == config_value{std::string{"skip"}});
+  CHECK(value("a", "catch_up_max") == config_value{std::int64_t{100}});
+  CHECK(value("a", "breaker") == config_value{std::string{"on"}});
+  CHECK(value("b", "overlap") == config_value{std::string{"queue"}});
+  for (const char* none : {"misfire", "catch_up_max", "jitter", "breaker"})
+    CHECK(value("b", none) == config_value{});
+}
+
 TEST_CASE("the zone of the cluster and its jobs go to the engine") {
   const auto loaded = load_config("[cluster]\ntimezone = \"Europe/Berlin\"\n" + bot +
                                       "[job.a]\nat = \"2030-12-01T09:00\"\nagent = \"bot\"\n",

@@ -102,7 +102,7 @@ TEST_CASE("a section in another form is refused with the right one") {
 TEST_CASE("a key outside of any section is refused with the list of sections") {
   CHECK(problems_of("shards = 12\n") ==
         "c.toml:1:1: error: key \"shards\" stands outside of any section; the sections are "
-        "[cluster], [[node]], [agent.NAME], [[route]], [job.NAME], [limits], [log]\n");
+        "[cluster], [[node]], [tls], [agent.NAME], [[route]], [job.NAME], [limits], [log]\n");
 }
 
 TEST_CASE("an unknown key that is near to none comes with all that there are") {
@@ -202,23 +202,64 @@ TEST_CASE("names with other characters are refused") {
              Catch::StartsWith("c.toml:1:8: error: [agent.a b]: the agent's name has other"));
 }
 
-TEST_CASE("an address that other machines can reach is refused with the reason") {
-  CHECK(problems_of("[[node]]\nname = \"n1\"\nhttp = \"0.0.0.0:7411\"\n") ==
-        "c.toml:3:8: error: [[node]] http: read \"0.0.0.0:7411\", which other machines can reach; "
-        "that needs tokens and TLS, which this version does not have; legal is a loopback address: "
-        "\"127.0.0.1:PORT\", \"[::1]:PORT\" or \"localhost:PORT\"\n");
+TEST_CASE("an address that other machines can reach is refused without TLS, with what to do") {
+  CHECK(
+      problems_of("[[node]]\nname = \"n1\"\nhttp = \"0.0.0.0:7411\"\n") ==
+      "c.toml:3:8: error: [[node]] http: read \"0.0.0.0:7411\", which other machines can reach; "
+      "that needs TLS and a token; give certificate and key in [tls], and make a token before the "
+      "start: skein token create --role admin --config FILE; or legal is \"127.0.0.1:PORT\"\n");
   CHECK(problems_of("[[node]]\nname = \"n1\"\nhttp = \"7411\"\n") ==
-        "c.toml:3:8: error: [[node]] http: read \"7411\"; legal is a loopback address: "
-        "\"127.0.0.1:PORT\", \"[::1]:PORT\" or \"localhost:PORT\"\n");
+        "c.toml:3:8: error: [[node]] http: read \"7411\"; legal is an address: "
+        "\"127.0.0.1:PORT\", \"[::1]:PORT\", \"localhost:PORT\" or, with [tls], another one of "
+        "this machine\n");
 }
 
-TEST_CASE("links to other nodes and an empty folder are refused") {
+TEST_CASE("a certificate without its key, and files that are none, are told with their line") {
+  CHECK(problems_of("[tls]\ncertificate = \"a.pem\"\n") ==
+        "c.toml:1:2: error: [tls] key: is missing; certificate and key are given together\n");
   CHECK(
-      problems_of("[[node]]\nname = \"n1\"\nbroker = \"tcp://10.0.0.1:7412\"\ndata = \"\"\n") ==
-      "c.toml:3:10: error: [[node]] broker: links between nodes are not in this version; legal is "
-      "\"\"\n"
-      "c.toml:4:8: error: [[node]] data: read \"\"; legal is the path of a folder; for a node that "
+      problems_of("[tls]\nkey = \"a.key\"\n") ==
+      "c.toml:1:2: error: [tls] certificate: is missing; certificate and key are given together\n");
+  CHECK_THAT(problems_of("[tls]\ncertificate = \"/nowhere/a.pem\"\nkey = \"/nowhere/a.key\"\n"),
+             Catch::StartsWith("c.toml:2:15: error: [tls] certificate: The certificate "
+                               "/nowhere/a.pem cannot be used: No such file or directory."));
+}
+
+TEST_CASE("an empty folder is refused") {
+  CHECK(
+      problems_of("[[node]]\nname = \"n1\"\ndata = \"\"\n") ==
+      "c.toml:3:8: error: [[node]] data: read \"\"; legal is the path of a folder; for a node that "
       "keeps nothing say store = \"memory:\" in [cluster]\n");
+}
+
+TEST_CASE("a broker's address that others cannot connect to is refused") {
+  const auto problems_with = [](const std::string& broker) {
+    return problems_of("[[node]]\nname = \"n1\"\nbroker = \"" + broker + "\"\n");
+  };
+  for (const char* const good : {"", "tcp://10.0.0.2:7412", "tcp://[::1]:7412", "tcp://127.0.0.1:0",
+                                 "tcp://localhost:7412", "ipc:///run/skein/n1.sock"})
+    CHECK(problems_with(good).empty());
+  for (const char* const bad :
+       {"10.0.0.2:7412", "tcp://node2:7412", "tcp://10.0.0.2", "tcp://0.0.0.0:7412",
+        "tcp://[::]:7412", "tcp://10.0.0.2:70000", "tcp://*:7412", "ipc://n1.sock", "ipc:///run/",
+        "inproc://n1", "udp://10.0.0.2:7412"})
+    CHECK(problems_with(bad) ==
+          "c.toml:3:10: error: [[node]] broker: read \"" + std::string{bad} +
+              "\"; legal is \"tcp://IP:PORT\" with an address that the other nodes can connect to "
+              "(port 0 lets the system choose), \"ipc:///PATH\", or \"\" for none\n");
+}
+
+TEST_CASE("two nodes may not have the same broker, unless the system chooses its port") {
+  const auto problems_with = [](const std::string& broker) {
+    return problems_of(
+        "[[node]]\nname = \"n1\"\nhttp = \"127.0.0.1:0\"\ndata = \"a\"\nbroker = \"" + broker +
+        "\"\n[[node]]\nname = \"n2\"\nhttp = \"127.0.0.1:0\"\ndata = \"b\"\n"
+        "broker = \"" +
+        broker + "\"\n");
+  };
+  CHECK(problems_with("tcp://10.0.0.2:7412").find("is taken by the node at line 5") !=
+        std::string::npos);
+  CHECK(problems_with("tcp://127.0.0.1:0").find("error") == std::string::npos);
 }
 
 TEST_CASE("two nodes may not share a name, an address or a folder") {

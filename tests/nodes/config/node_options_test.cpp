@@ -136,6 +136,36 @@ TEST_CASE("a node is found by name, and without one if it is the only one") {
   CHECK(options_for(two, "").error().detail == "The file has 2 nodes; name one of n1, n2.");
 }
 
+TEST_CASE(
+    "the other nodes that can be connected to are a node's peers, if it has a broker itself") {
+  const auto config = config_of(R"([[node]]
+name = "n1"
+broker = "tcp://10.0.0.1:7412"
+[[node]]
+name = "n2"
+http = "127.0.0.1:0"
+data = "d2"
+broker = "tcp://[::1]:7412"
+[[node]]
+name = "n3"
+http = "127.0.0.1:0"
+data = "d3"
+broker = "tcp://127.0.0.1:0"
+[[node]]
+name = "n4"
+http = "127.0.0.1:0"
+data = "d4"
+)");
+  using peers = std::map<std::string, std::string>;
+  const auto one = options_for(config, "n1");
+  CHECK(one->broker == "tcp://10.0.0.1:7412");
+  CHECK(one->peers == peers{{"n2", "tcp://[::1]:7412"}});
+  CHECK(options_for(config, "n3")->peers ==
+        peers{{"n1", "tcp://10.0.0.1:7412"}, {"n2", "tcp://[::1]:7412"}});
+  CHECK(options_for(config, "n4")->broker.empty());
+  CHECK(options_for(config, "n4")->peers.empty());
+}
+
 TEST_CASE("loops are one a core unless a number is given") {
   CHECK(resolve_loops(7) == 7);
   CHECK(resolve_loops(0) >= 1);

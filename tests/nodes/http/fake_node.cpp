@@ -164,6 +164,20 @@ void fake_node::ask(std::string operation, std::string arguments_json,
   later([done = std::move(done), answer = std::move(answer)] { done(answer); });
 }
 
+void fake_node::act(caller by, std::string operation, std::string arguments_json,
+                    std::function<void(api_answer)> done) {
+  {
+    const std::lock_guard lock{mutex_};
+    callers_.push_back(std::move(by));
+  }
+  ask(std::move(operation), std::move(arguments_json), std::move(done));
+}
+
+std::vector<caller> fake_node::callers() const {
+  const std::lock_guard lock{mutex_};
+  return callers_;
+}
+
 std::uint64_t fake_node::subscribe(stream_filter filter, stream_sink deliver) {
   std::uint64_t number = 0;
   {

@@ -2,6 +2,7 @@
 // as the real one does, and remembers what it was asked.
 #pragma once
 
+#include "actors/access/token_book.hpp"
 #include "actors/api.hpp"
 
 #include <condition_variable>
@@ -30,10 +31,13 @@ class fake_node final : public node_api {
   std::function<publish_reply(const std::vector<offered_event>&)> on_publish; // empty: all durable
   std::function<api_answer(const std::string&, const std::string&)> on_ask;   // empty: echoes
 
+  token_book book;
+
   // What it saw. Copies: the server's thread goes on.
   std::vector<offered_event> published() const;
   std::size_t publishes() const;
   std::vector<std::pair<std::string, std::string>> asked() const;
+  std::vector<caller> callers() const; // of commands
   std::vector<std::pair<event_id, duration>> waits() const;
   std::vector<stream_filter> filters() const;
 
@@ -55,6 +59,9 @@ class fake_node final : public node_api {
   void await_event(event_id event, duration timeout, std::function<void(bool)> done) override;
   void ask(std::string operation, std::string arguments_json,
            std::function<void(api_answer)> done) override;
+  void act(caller by, std::string operation, std::string arguments_json,
+           std::function<void(api_answer)> done) override;
+  const token_book& tokens() const override { return book; }
   std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override;
   void resume(std::uint64_t subscription) override;
   void unsubscribe(std::uint64_t subscription) override;
@@ -76,6 +83,7 @@ class fake_node final : public node_api {
   std::vector<std::pair<event_id, duration>> waits_;
   std::vector<std::function<void(bool)>> held_waits_;
   std::vector<std::pair<std::string, std::string>> asked_;
+  std::vector<caller> callers_;
   std::vector<stream_filter> filters_;
   std::map<std::uint64_t, stream_sink> sinks_;
   std::uint64_t next_sink_ = 1;

@@ -10,8 +10,8 @@ using namespace skein;
 
 namespace {
 
-const host_rules on_loopback{true, 7411, {}};
-const host_rules on_all{false, 7411, {}};
+const host_rules on_loopback{true, 7411, false, {}};
+const host_rules on_all{false, 7411, false, {}};
 
 request_head head_with(std::string_view host, std::string_view origin = {}) {
   request_head head;
@@ -68,12 +68,12 @@ TEST_CASE("on loopback, Host is a loopback name or address with our port") {
 }
 
 TEST_CASE("a host without a port means port 80") {
-  CHECK(host_allowed("localhost", {true, 80, {}}));
-  CHECK_FALSE(host_allowed("localhost:7411", {true, 80, {}}));
+  CHECK(host_allowed("localhost", {true, 80, false, {}}));
+  CHECK_FALSE(host_allowed("localhost:7411", {true, 80, false, {}}));
 }
 
 TEST_CASE("names in the settings are hosts too, with any port or with theirs") {
-  const host_rules rules{true, 7411, {"skein.lan", "proxy.lan:8080"}};
+  const host_rules rules{true, 7411, false, {"skein.lan", "proxy.lan:8080"}};
   CHECK(host_allowed("skein.lan", rules));
   CHECK(host_allowed("Skein.LAN:443", rules));
   CHECK(host_allowed("proxy.lan:8080", rules));
@@ -160,4 +160,17 @@ TEST_CASE("a command must say that it is JSON, which no form of a page can") {
   CHECK_FALSE(check_command_type(head).ok());
   head.fields = {{"Content-Type", "application/json; charset=utf-8"}};
   CHECK(check_command_type(head).ok());
+}
+
+TEST_CASE("with TLS who names no port means 443, and names of the certificate are the server's") {
+  const host_rules rules{false, 443, true, {"skein.example", "*.skein.example"}};
+  CHECK(host_allowed("localhost", rules));
+  CHECK_FALSE(host_allowed("localhost:80", rules));
+  CHECK(host_allowed("Skein.Example", rules));
+  CHECK(host_allowed("skein.example:8443", rules));
+  CHECK(host_allowed("a.skein.example", rules));
+  CHECK_FALSE(host_allowed("a.b.skein.example", rules));
+  CHECK_FALSE(host_allowed(".skein.example", rules));
+  CHECK_FALSE(host_allowed("evil.example", rules));
+  CHECK_FALSE(host_allowed("skein.example.evil", rules));
 }

@@ -19,6 +19,7 @@ inline http_settings test_settings() {
   settings.port = 0;
   settings.tick = std::chrono::milliseconds{5};
   settings.stop_grace = std::chrono::milliseconds{200};
+  settings.handshake_timeout = std::chrono::seconds{60};
   return settings;
 }
 

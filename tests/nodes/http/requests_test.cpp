@@ -93,6 +93,11 @@ TEST_CASE("each wrong publish has its code") {
   CHECK(code(fixture.post_event("{")) == "400 invalid-json");
   CHECK(code(fixture.post_event("")) == "400 invalid-json");
   CHECK(code(fixture.post_event("{}")) == "400 invalid-event");
+  const std::string of_job =
+      R"({"specversion":"1.0","id":"a@2026","source":"skein/job/a","type":"skein.job"})";
+  CHECK(code(fixture.post_event(of_job)) == "400 invalid-event");
+  CHECK(code(fixture.post_batch("[" + event_json("1") + "," + of_job + "]")) ==
+        "400 invalid-event");
   CHECK(code(fixture.post_event(event_json("1", R"(,"due":"tomorrow")"))) == "400 invalid-time");
   CHECK(code(fixture.post_event(event_json("1", R"(,"data":)" + std::string(40, '[') +
                                                     std::string(40, ']')))) == "400 too-deep");
@@ -215,6 +220,8 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
         asked_pair{"dead.list", R"({"agent":"bot","limit":1})"});
   CHECK(asked("/v1/dead?limit=007") == asked_pair{"dead.list", R"({"limit":7})"});
   CHECK(asked("/v1/dead/3-4") == asked_pair{"dead.show", R"({"event":"3-4"})"});
+  CHECK(asked("/v1/jobs/a/history?limit=2&after=7") ==
+        asked_pair{"job.history", R"({"job":"a","limit":2,"after":"7"})"});
   CHECK(asked("/v1/agents") == asked_pair{"agent.list", "{}"});
   CHECK(asked("/v1/agents/bot") == asked_pair{"agent.describe", R"({"agent":"bot"})"});
   CHECK(asked("/v1/keys/chat%2F1%20%C3%A4+") ==
@@ -230,6 +237,7 @@ TEST_CASE("each look-up asks for its operation with its arguments") {
   CHECK(asked("/v1/jobs/a/explain?at=2026-08-16T09:00%2B02:00") ==
         asked_pair{"job.explain", R"({"job":"a","at":"2026-08-16T09:00+02:00"})"});
   CHECK(asked("/v1/loops") == asked_pair{"loop.list", "{}"});
+  CHECK(asked("/v1/peers") == asked_pair{"peer.list", "{}"});
   CHECK(asked("/v1/status") == asked_pair{"status", "{}"});
 }
 
@@ -256,6 +264,9 @@ TEST_CASE("a command's members reach the engine as they were written") {
   const std::string numbers = R"({"data": [1e400, 0.10 , 12345678901234567890]})";
   CHECK(asked("/v1/jobs/a%20b/edit", R"({ "by" : "me", "definition" : )" + numbers + " }") ==
         asked_pair{"job.edit", R"({"job":"a b","by":"me","definition":)" + numbers + "}"});
+  CHECK(asked("/v1/peers", R"({"peer":"n2","key":"k","dry_run":true})") ==
+        asked_pair{"peer.allow", R"({"peer":"n2","key":"k","dry_run":true})"});
+  CHECK(asked("/v1/peers/n2/revoke", "") == asked_pair{"peer.revoke", R"({"peer":"n2"})"});
   CHECK(asked("/v1/jobs/a/pause", R"({"why":"a \"test\""})") ==
         asked_pair{"job.pause", R"({"job":"a","why":"a \"test\""})"});
   CHECK(asked("/v1/jobs/a/resume", "") == asked_pair{"job.resume", R"({"job":"a"})"});

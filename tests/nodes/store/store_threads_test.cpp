@@ -205,7 +205,7 @@ TEST_CASE("what comes while a commit syncs is gathered into the next one, answer
   world.submit(0, "a", {world.accept(0, "2"), world.accept(0, "3")});
   world.submit(1, "b", {world.accept(1, "4")});
   world.submit(0, "c", {world.accept(0, "5")});
-  world.journal->release();
+  world.journal->let_go();
   CHECK(world.lines(6) == lines{"loop 0 first: 0-1 with 1", "commit 1", "loop 0 a: 0-2 0-3 with 2",
                                 "loop 1 b: 1-4 with 1", "loop 0 c: 0-5 with 1", "commit 2"});
   CHECK(world.journal->commits() == std::vector<std::size_t>{1, 4});
@@ -223,7 +223,7 @@ TEST_CASE("a commit gathers no more than it may have operations") {
       batch.emplace_back(world.accept(0, std::to_string(part) + "." + std::to_string(i)));
     world.submit(0, std::to_string(part), std::move(batch));
   }
-  world.journal->release();
+  world.journal->let_go();
   world.lines(7); // four answers, three commits
   CHECK(world.journal->commits() == std::vector<std::size_t>{1, 2 * half, half});
 }
@@ -240,7 +240,7 @@ TEST_CASE("another loop hears of its new events in commit order, before any late
                {world.finish({shard_id{0}, 1}, {world.accept(1, "e1"), world.accept(2, "e2"),
                                                 world.accept(3, "e3")})});
   world.submit(1, "c", {world.accept(1, "e1"), world.accept(1, "3")});
-  world.journal->release();
+  world.journal->let_go();
   CHECK(world.lines(7) == lines{"loop 1 first: 1-2 with 1", "commit 2", "loop 1 foreign 1-3",
                                 "loop 1 foreign 3-5", "loop 0 b: with 1",
                                 "loop 1 c: 1-3 1-6 with 2", "commit 3"});
@@ -259,7 +259,7 @@ TEST_CASE("events of a submitter that is no loop are told to their owners, in co
        world.keep({world.accept(2, "e3"), world.accept(0, "e1")}), world.accept(1, "alone"),
        world.accept(1, "known")});
   world.submit(1, "c", {world.accept(1, "3")});
-  world.journal->release();
+  world.journal->let_go();
   CHECK(world.lines(9) == lines{"loop 1 first: 1-2 with 1", "commit 2", "loop 0 foreign 0-3",
                                 "loop 0 foreign 2-5", "loop 1 foreign 3-4", "loop 1 foreign 1-6",
                                 "loop 2 b: 1-6 1-1 with 4", "loop 1 c: 1-7 with 1", "commit 3"});
@@ -304,7 +304,7 @@ TEST_CASE("states count among the bytes of a commit, with their keys and what co
                                slice{std::string(commit_bytes_max / 8, 'x')}}});
     world.submit(0, std::to_string(part), {large});
   }
-  world.journal->release();
+  world.journal->let_go();
   world.lines(8); // four answers, four commits
   CHECK(world.journal->commits() == std::vector<std::size_t>{1, 1, 1, 1});
 }
@@ -320,7 +320,7 @@ TEST_CASE("a commit gathers no more bytes than it may have") {
     large.reply = slice{std::string(commit_bytes_max / 2, 'x')};
     world.submit(0, std::to_string(part), {large});
   }
-  world.journal->release();
+  world.journal->let_go();
   world.lines(7); // four answers, three commits
   CHECK(world.journal->commits() == std::vector<std::size_t>{1, 2, 1});
 }
@@ -333,7 +333,7 @@ TEST_CASE("what a full disk refuses together is tried one by one: small submits 
   world.journal->wait_for_commit();
   world.submit(0, "large", {world.accept(0, "2"), world.accept(0, "3")});
   world.submit(1, "small", {world.accept(1, "4")});
-  world.journal->release();
+  world.journal->let_go();
   CHECK(world.lines(5) == lines{"loop 0 first: 0-1 with 1", "commit 1",
                                 "loop 0 large: disk-full with 2", "loop 1 small: 1-2 with 1",
                                 "commit 2"});
@@ -388,7 +388,7 @@ TEST_CASE("a full disk is a definite no for the whole commit, and the next one g
   world.journal->wait_for_commit();
   world.submit(0, "a", {world.accept(0, "2"), world.accept(0, "3")});
   world.submit(1, "b", {world.accept(1, "4")});
-  world.journal->release();
+  world.journal->let_go();
   CHECK(world.lines(4) == lines{"loop 0 first: 0-1 with 1", "commit 1",
                                 "loop 0 a: disk-full with 2", "loop 1 b: disk-full with 1"});
   world.submit(0, "again", {world.accept(0, "2")});
@@ -488,7 +488,7 @@ TEST_CASE("close finishes what is queued, then closes the journal in order") {
   world.store->read([&](journal::reader&) { world.tell("read"); });
   bool in_order = false;
   std::thread closing{[&] { in_order = world.store->close().ok(); }};
-  world.journal->release();
+  world.journal->let_go();
   closing.join();
   CHECK(in_order);
   CHECK(world.lines(24).size() == 24); // 21 answers, two commits, the read
@@ -514,7 +514,7 @@ TEST_CASE("reads do not wait for a commit that syncs") {
   world.journal->wait_for_commit();
   world.store->read([&](journal::reader&) { world.tell("read"); });
   CHECK(world.lines(1) == lines{"read"});
-  world.journal->release();
+  world.journal->let_go();
   world.lines(2);
 }
 

@@ -1,0 +1,100 @@
+#include "actors/interfaces.hpp"
+
+#include "actors/access/access_reading.hpp"
+
+namespace skein {
+
+namespace {
+
+using self_ptr = caf::stateful_actor<access_state>*;
+
+struct performer {
+  self_ptr self;
+  access_parts& parts;
+
+  caf::weak_actor_ptr me() const { return caf::weak_actor_ptr{self->ctrl()}; }
+
+  void operator()(submit_effect& effect) const {
+    parts.store->submit(
+        parts.as, std::move(effect.batch),
+        [to = me()](result<journal::commit_receipt> receipt,
+                    std::vector<journal::operation> batch) {
+          send_input(to, access_input{committed_in{std::move(receipt), std::move(batch)}});
+        });
+  }
+  void operator()(access_answer_effect& effect) const {
+    const auto asked = self->state.asked.extract(effect.ticket);
+    if (!asked.empty())
+      asked.mapped()(std::move(effect.answer));
+  }
+  void operator()(publish_tokens_effect& effect) const { parts.book->write(effect.tokens); }
+  void operator()(read_uses_effect&) const {
+    send_input(me(), access_input{token_uses_in{parts.book->uses()}});
+  }
+  void operator()(find_old_records_effect& effect) const {
+    parts.store->look_up([to = me(), agent = parts.audit_agent,
+                          behind = std::move(effect.behind)](journal::reader& reader) {
+      send_input(to, access_input{find_old_records(reader, agent, behind)});
+    });
+  }
+  void operator()(wake_effect& effect) const {
+    parts.clock->wake_at(effect.at, [to = me()] { send_input(to, access_input{tick_in{}}); });
+  }
+  void operator()(log_effect& effect) const { parts.log("access", effect); }
+};
+
+void perform(self_ptr self) {
+  auto& state = self->state;
+  for (access_effect& effect : state.effects)
+    std::visit(performer{self, *state.parts}, effect);
+  state.effects.clear();
+}
+
+void step(self_ptr self, access_input input) {
+  auto& state = self->state;
+  state.parts->core->step(std::move(input), state.parts->clock->now(), state.effects);
+  perform(self);
+}
+
+void ask(self_ptr self, access_call& call) {
+  auto& state = self->state;
+  if (call.operation == "audit.list")
+    return state.parts->store->look_up(
+        [agent = state.parts->audit_agent, arguments = std::move(call.arguments),
+         now = state.parts->clock->now().wall, answered = std::move(call.answered)](
+            journal::reader& reader) { answered(list_audit(reader, agent, arguments, now)); });
+  state.asked.emplace(++state.last_ticket, std::move(call.answered));
+  step(self, access_command_in{state.last_ticket, std::move(call.by), std::move(call.operation),
+                               std::move(call.arguments)});
+}
+
+} // namespace
+
+void write_down(const caf::actor& keeper, audit_record record, api_answer answer,
+                std::function<void(api_answer)> done) {
+  if (!may_have_changed(answer.code))
+    return done(std::move(answer));
+  if (answer.code != errc::none)
+    record.result = slug(answer.code);
+  auto written = [answer = std::move(answer), done = std::move(done)](const api_answer& how) {
+    done(how.code == errc::none ? answer : how);
+  };
+  caf::anon_send(keeper, make_parcel(audit_call{std::move(record), std::move(written)}));
+}
+
+caf::behavior access_actor(self_ptr self, std::shared_ptr<access_parts> parts) {
+  self->state.parts = std::move(parts);
+  self->state.parts->core->start(self->state.parts->clock->now(), self->state.effects);
+  perform(self);
+  return {
+      [self](const parcel<access_input>& input) { step(self, std::move(*input.value)); },
+      [self](const parcel<access_call>& call) { ask(self, *call.value); },
+      [self](const parcel<audit_call>& call) {
+        auto& state = self->state;
+        state.asked.emplace(++state.last_ticket, std::move(call.value->written));
+        step(self, audit_note_in{state.last_ticket, std::move(call.value->record)});
+      },
+  };
+}
+
+} // namespace skein

@@ -1,0 +1,47 @@
+// What a node offers at its HTTP door: the engine's calls, and what other parts of the node answer.
+#pragma once
+
+#include "actors/engine.hpp"
+
+#include <atomic>
+
+namespace skein {
+
+class peer_office;
+
+class node_door : public node_api {
+ public:
+  /// The engine outlives it.
+  explicit node_door(class engine& engine) : engine_{engine} {}
+  /// From now on until it is called with nullptr; then questions for it are refused.
+  void attach(peer_office* peers) { peers_.store(peers); }
+
+  const hash_settings& hash() const override { return engine_.hash(); }
+  const event_limits& event_bounds() const override { return engine_.event_bounds(); }
+  instant now() const override { return engine_.now(); }
+  void publish(std::vector<offered_event> events,
+               std::function<void(publish_reply)> done) override {
+    engine_.publish(std::move(events), std::move(done));
+  }
+  void await_event(event_id event, duration timeout, std::function<void(bool)> done) override {
+    engine_.await_event(event, timeout, std::move(done));
+  }
+  void ask(std::string operation, std::string arguments_json,
+           std::function<void(api_answer)> done) override;
+  void act(caller by, std::string operation, std::string arguments_json,
+           std::function<void(api_answer)> done) override;
+  const token_book& tokens() const override { return engine_.tokens(); }
+  std::uint64_t subscribe(stream_filter filter, stream_sink deliver) override {
+    return engine_.subscribe(std::move(filter), std::move(deliver));
+  }
+  void resume(std::uint64_t subscription) override { engine_.resume(subscription); }
+  void unsubscribe(std::uint64_t subscription) override { engine_.unsubscribe(subscription); }
+  errc readiness() const override { return engine_.readiness(); }
+  void metrics(std::function<void(std::string)> done) override { engine_.metrics(std::move(done)); }
+
+ private:
+  class engine& engine_;
+  std::atomic<peer_office*> peers_{nullptr};
+};
+
+} // namespace skein

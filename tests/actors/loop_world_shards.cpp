@@ -1,0 +1,51 @@
+// loop_world: shards that come and go.
+#include "tests/actors/loop_world.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+namespace skein::test {
+
+void loop_world::adopt(const std::vector<shard_id>& shards, epoch_no epoch, bool unclean) {
+  adopt_in input{{}, now().wall, unclean, {}, *engine_->agents_with_state()};
+  std::vector<std::pair<lane_place, journal::pending_event>> found;
+  for (const shard_id each : shards) {
+    REQUIRE(engine_->fence(each, epoch).ok());
+    input.shards.push_back({each, epoch});
+  }
+  journal::event_filter pending;
+  pending.state = delivery_state::pending;
+  pending.limit = 1'000;
+  const auto page = reader_->list(pending);
+  REQUIRE(page.ok());
+  for (const journal::event_record& each : page->events) {
+    if (std::find(shards.begin(), shards.end(), each.event.shard) == shards.end())
+      continue;
+    journal::pending_event one{each.event, {}, 0, each.due > input.opened_at};
+    for (std::size_t i = 0; i < each.deliveries.size(); ++i) {
+      one.deliveries.add(each.deliveries[i].agent);
+      if (!is_terminal(each.deliveries[i].state))
+        one.live = static_cast<std::uint16_t>(one.live | 1u << i);
+    }
+    found.push_back({{std::max(each.accepted, each.due), each.event.sequence}, one});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [place, each] : found)
+    input.pending.push_back(each);
+  step(std::move(input));
+}
+
+void loop_world::perform(gave_up_effect& effect) {
+  std::string line = "gave up";
+  for (const shard_id each : effect.shards)
+    line += " " + std::to_string(raw(each));
+  tell(std::move(line));
+}
+
+void loop_world::perform(fenced_effect& effect) {
+  tell("fenced " + std::to_string(raw(effect.shard)));
+}
+
+} // namespace skein::test
