@@ -12,15 +12,8 @@ struct performer {
   self_ptr self;
   access_parts& parts;
 
-  caf::weak_actor_ptr me() const { return caf::weak_actor_ptr{self->ctrl()}; }
-
   void operator()(submit_effect& effect) const {
-    parts.store->submit(
-        parts.as, std::move(effect.batch),
-        [to = me()](result<journal::commit_receipt> receipt,
-                    std::vector<journal::operation> batch) {
-          send_input(to, access_input{committed_in{std::move(receipt), std::move(batch)}});
-        });
+    parts.store->submit(parts.as, std::move(effect.batch), answer_to<access_input>(weak(self)));
   }
   void operator()(access_answer_effect& effect) const {
     const auto asked = self->state.asked.extract(effect.ticket);
@@ -29,16 +22,16 @@ struct performer {
   }
   void operator()(publish_tokens_effect& effect) const { parts.book->write(effect.tokens); }
   void operator()(read_uses_effect&) const {
-    send_input(me(), access_input{token_uses_in{parts.book->uses()}});
+    send_input(weak(self), access_input{token_uses_in{parts.book->uses()}});
   }
   void operator()(find_old_records_effect& effect) const {
-    parts.store->look_up([to = me(), agent = parts.audit_agent,
+    parts.store->look_up([to = weak(self), agent = parts.audit_agent,
                           behind = std::move(effect.behind)](journal::reader& reader) {
       send_input(to, access_input{find_old_records(reader, agent, behind)});
     });
   }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = me()] { send_input(to, access_input{tick_in{}}); });
+    parts.clock->wake_at(effect.at, tick_of<access_input>(weak(self)));
   }
   void operator()(log_effect& effect) const { parts.log("access", effect); }
 };

@@ -14,9 +14,7 @@ struct performer {
   void operator()(start_effect& effect) const { parts.runner->start(std::move(effect.turns)); }
   void operator()(stop_effect& effect) const { parts.runner->stop(effect.turn, effect.stage); }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {
-      send_input(to, agent_input{tick_in{}});
-    });
+    parts.clock->wake_at(effect.at, tick_of<agent_input>(weak(self)));
   }
   void operator()(left_effect& effect) const {
     self->send(parts.shutdown, make_parcel(shutdown_input{left_in{std::move(effect.turns)}}));

@@ -25,9 +25,7 @@ struct performer {
     self->send(parts.shutdown, make_parcel(shutdown_input{gateway_progress_in{effect.events}}));
   }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {
-      send_input(to, gateway_call{tick_in{}, {}, {}});
-    });
+    parts.clock->wake_at(effect.at, tick_of<gateway_call>(weak(self)));
   }
   void operator()(log_effect& effect) const { parts.log("gateway", effect); }
 };

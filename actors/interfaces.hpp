@@ -167,11 +167,32 @@ struct shutdown_state {
 caf::behavior shutdown_actor(caf::stateful_actor<shutdown_state>* self,
                              std::shared_ptr<shutdown_parts> parts);
 
+/// For what outlives the actor, and must not keep it alive.
+template <class Self>
+caf::weak_actor_ptr weak(Self* self) {
+  return caf::weak_actor_ptr{self->ctrl()};
+}
+
 /// To an actor that may be gone by then: nothing happens in that case.
 template <class T>
 void send_input(const caf::weak_actor_ptr& to, T input) {
   if (const auto alive = caf::actor_cast<caf::actor>(to))
     caf::anon_send(alive, make_parcel(std::move(input)));
+}
+
+/// Wakes an actor: its core gets a tick.
+template <class Input>
+std::function<void()> tick_of(caf::weak_actor_ptr to) {
+  return [to = std::move(to)] { send_input(to, Input{tick_in{}}); };
+}
+
+/// Hands an actor's core what became of its batch.
+template <class Input>
+store_port::committed answer_to(caf::weak_actor_ptr to) {
+  return [to = std::move(to)](result<journal::commit_receipt> receipt,
+                              std::vector<journal::operation> batch) {
+    send_input(to, Input{committed_in{std::move(receipt), std::move(batch)}});
+  };
 }
 
 } // namespace skein

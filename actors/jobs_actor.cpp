@@ -74,15 +74,8 @@ struct performer {
   self_ptr self;
   jobs_parts& parts;
 
-  caf::weak_actor_ptr me() const { return caf::weak_actor_ptr{self->ctrl()}; }
-
   void operator()(submit_effect& effect) const {
-    parts.store->submit(
-        parts.as, std::move(effect.batch),
-        [to = me()](result<journal::commit_receipt> receipt,
-                    std::vector<journal::operation> batch) {
-          send_input(to, job_input{committed_in{std::move(receipt), std::move(batch)}});
-        });
+    parts.store->submit(parts.as, std::move(effect.batch), answer_to<job_input>(weak(self)));
   }
   void operator()(job_answer_effect& effect) const {
     const auto asked = self->state.asked.extract(effect.ticket);
@@ -90,7 +83,8 @@ struct performer {
       asked.mapped()(std::move(effect.answer));
   }
   void operator()(watch_run_effect& effect) const {
-    const auto watch = std::make_shared<run_watch>(self->state.parts, me(), std::move(effect));
+    const auto watch =
+        std::make_shared<run_watch>(self->state.parts, weak(self), std::move(effect));
     watch->look();
   }
   void operator()(cancel_run_effect& effect) const {
@@ -103,12 +97,12 @@ struct performer {
   }
   void operator()(read_records_effect& effect) const {
     parts.store->look_up(
-        [to = me(), records = parts.records_agent, effect](journal::reader& reader) {
+        [to = weak(self), records = parts.records_agent, effect](journal::reader& reader) {
           send_input(to, job_input{read_job_records(reader, records, effect)});
         });
   }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = me()] { send_input(to, job_input{tick_in{}}); });
+    parts.clock->wake_at(effect.at, tick_of<job_input>(weak(self)));
   }
   void operator()(log_effect& effect) const { parts.log("jobs", effect); }
 };

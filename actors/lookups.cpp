@@ -1,5 +1,6 @@
 #include "actors/lookups.hpp"
 
+#include "actors/arguments.hpp"
 #include "actors/event_view.hpp"
 #include "protocol/check.hpp"
 #include "protocol/raw_json.hpp"
@@ -21,56 +22,6 @@ void fail(const lookups::reply& done, errc code, std::string detail) {
 }
 void fail(const lookups::reply& done, const error& problem) {
   done({problem.code, problem.detail});
-}
-
-std::optional<std::string> text_of(const json& arguments, const char* name) {
-  const auto found = arguments.find(name);
-  if (found == arguments.end() || !found->is_string() ||
-      found->get_ref<const std::string&>().empty())
-    return std::nullopt;
-  return found->get<std::string>();
-}
-
-/// A number that came as a number or as text (a query parameter); empty if absent, an error if
-/// malformed.
-result<std::optional<std::uint64_t>> number_of(const json& arguments, const char* name) {
-  const auto found = arguments.find(name);
-  if (found == arguments.end())
-    return std::optional<std::uint64_t>{};
-  if (found->is_number_unsigned())
-    return std::optional{found->get<std::uint64_t>()};
-  std::uint64_t value = 0;
-  if (found->is_string()) {
-    const auto& text = found->get_ref<const std::string&>();
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem == std::errc{} && end == text.data() + text.size() && !text.empty())
-      return std::optional{value};
-  }
-  return error{errc::invalid_argument, std::string{name} + " must be a whole number"};
-}
-
-/// A time of an argument; no_instant if it is absent. What was accepted by 1970 is nothing.
-result<instant> time_of(const json& arguments, const char* name, instant now) {
-  const auto text = text_of(arguments, name);
-  if (!text)
-    return no_instant;
-  const auto time = parse_time(*text, now);
-  if (!time)
-    return error{errc::invalid_argument, std::string{name} +
-                                             " must be a time, such as 2026-08-16T09:00:00Z, or "
-                                             "one counted back from now, such as -1h30m"};
-  return std::max(*time, no_instant + duration{1});
-}
-
-result<std::size_t> limit_of(const json& arguments) {
-  auto limit = number_of(arguments, "limit");
-  if (!limit)
-    return limit.error();
-  const std::uint64_t rows = limit->value_or(limits::page_rows_default);
-  if (rows == 0 || rows > limits::page_rows_max)
-    return error{errc::invalid_argument,
-                 "limit must be between 1 and " + std::to_string(limits::page_rows_max)};
-  return static_cast<std::size_t>(rows);
 }
 
 } // namespace

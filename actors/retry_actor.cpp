@@ -17,9 +17,7 @@ struct performer {
     send_input(parts.scheduler, scheduler_input{std::move(effect)});
   }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {
-      send_input(to, retry_input{tick_in{}});
-    });
+    parts.clock->wake_at(effect.at, tick_of<retry_input>(weak(self)));
   }
 };
 

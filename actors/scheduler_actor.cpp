@@ -6,20 +6,14 @@ namespace {
 
 using self_ptr = caf::stateful_actor<scheduler_state>*;
 
-caf::weak_actor_ptr weak(self_ptr self) { return caf::weak_actor_ptr{self->ctrl()}; }
-
 struct performer {
   self_ptr self;
   scheduler_parts& parts;
 
   void operator()(submit_effect& effect) const {
     self->state.submitted.push_back(parts.clock->now().boot);
-    parts.store->submit(
-        parts.loop, std::move(effect.batch),
-        [to = weak(self)](result<journal::commit_receipt> receipt,
-                          std::vector<journal::operation> batch) {
-          send_input(to, scheduler_input{committed_in{std::move(receipt), std::move(batch)}});
-        });
+    parts.store->submit(parts.loop, std::move(effect.batch),
+                        answer_to<scheduler_input>(weak(self)));
   }
   void operator()(send_effect& effect) const { parts.bus->send(std::move(effect.bytes)); }
   void operator()(read_state_effect& effect) const {
@@ -52,8 +46,7 @@ struct performer {
     self->send(parts.retry, make_parcel(retry_input{arm_retry_in{std::move(effect.retries)}}));
   }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at,
-                         [to = weak(self)] { send_input(to, scheduler_input{tick_in{}}); });
+    parts.clock->wake_at(effect.at, tick_of<scheduler_input>(weak(self)));
   }
   void operator()(gave_up_effect& effect) const {
     if (parts.gave_up)

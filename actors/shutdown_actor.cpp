@@ -31,9 +31,7 @@ struct performer {
   }
   void operator()(finish_effect& effect) const { parts.finished(std::move(effect)); }
   void operator()(wake_effect& effect) const {
-    parts.clock->wake_at(effect.at, [to = caf::weak_actor_ptr{self->ctrl()}] {
-      send_input(to, shutdown_input{tick_in{}});
-    });
+    parts.clock->wake_at(effect.at, tick_of<shutdown_input>(weak(self)));
   }
   void operator()(log_effect& effect) const { parts.log("shutdown", effect); }
 };

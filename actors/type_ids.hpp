@@ -34,9 +34,9 @@ struct burst_end {};
 
 /// A gateway input with the caller's callback for its answer.
 struct gateway_call {
-  gateway_input input;
-  std::function<void(publish_reply)> published;
-  std::function<void(std::vector<answer>)> answered;
+  gateway_input input{};
+  std::function<void(publish_reply)> published{};
+  std::function<void(std::vector<answer>)> answered{};
 };
 
 /// A command or a question for the jobs or the tokens, with the caller's callback.

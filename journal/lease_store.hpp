@@ -1,8 +1,7 @@
 // Who is there, and who owns which shard, in a store that several nodes share.
 //
 //   member   a node's process (owner = "node:boot nonce") that was heard of within its time to live
-//   lease    a shard's owner, until when, and the epoch, which grows with each owner. A lease that
-//   is
+//   lease    a shard's owner, until when, and the epoch, which grows with each owner. One that is
 //            over may be taken by anybody; what its owner still commits then is refused, as the
 //            taker's epoch is fenced in before the lease counts as taken
 //
@@ -47,6 +46,11 @@ struct shard_lease {
   instant until = no_instant; // none: given up in order, or never taken
 };
 
+struct taken_shard {
+  held_shard held;
+  bool in_order = false; // its last owner released it, or it had none: nothing of it was running
+};
+
 /// Of one moment.
 struct cluster_view {
   instant at = no_instant;          // the store's time, read while the call ran
@@ -64,7 +68,7 @@ class lease_store {
   /// Takes those of the shards whose leases are over; waits for commits that their owners have
   /// under way. What others hold, or take at this moment, is left out. A shard that this owner
   /// holds already is not taken again.
-  virtual result<std::vector<held_shard>> take(std::span<const shard_id> shards, duration ttl) = 0;
+  virtual result<std::vector<taken_shard>> take(std::span<const shard_id> shards, duration ttl) = 0;
   /// All that this owner holds and nobody has taken, until `ttl` from now: even one whose time was
   /// over. What is not told any more is lost.
   virtual result<std::vector<held_shard>> renew(duration ttl) = 0;

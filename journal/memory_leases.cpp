@@ -29,17 +29,18 @@ class memory_leases final : public lease_store {
     return view;
   }
 
-  result<std::vector<held_shard>> take(std::span<const shard_id> shards, duration ttl) override {
+  result<std::vector<taken_shard>> take(std::span<const shard_id> shards, duration ttl) override {
     const std::scoped_lock hold{store_->mutex};
     const instant now = clock_();
-    std::vector<held_shard> taken;
+    std::vector<taken_shard> taken;
     for (const shard_id each : shards) {
       SKEIN_CHECK(raw(each) < store_->leases.size());
       memory_lease& lease = store_->leases[raw(each)];
       if (lease.until >= now)
         continue;
+      const bool in_order = lease.until == no_instant;
       lease = {epoch_no{raw(lease.epoch) + 1}, owner_, now + ttl};
-      taken.push_back({each, lease.epoch});
+      taken.push_back({{each, lease.epoch}, in_order});
     }
     return taken;
   }

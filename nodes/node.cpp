@@ -18,6 +18,7 @@
 #include "nodes/metrics/metrics.hpp"
 #include "nodes/node_door.hpp"
 #include "nodes/node_mesh.hpp"
+#include "nodes/random_bits.hpp"
 #include "nodes/signals.hpp"
 #include "nodes/store/disk_watch.hpp"
 #include "nodes/store/medium.hpp"
@@ -32,18 +33,12 @@
 #include <map>
 #include <mutex>
 #include <poll.h>
-#include <random>
 #include <sys/resource.h>
 #include <unistd.h>
 
 namespace skein {
 
 namespace {
-
-std::uint64_t random_bits() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) ^ device();
-}
 
 void write_log(std::string_view component, const log_effect& line) {
   static constexpr std::array levels{log_level::debug, log_level::info, log_level::warn,
@@ -246,17 +241,8 @@ result<void> node::impl::open(const node_options& given) {
 }
 
 result<void> node::impl::open_journal() {
-  journal::open_options how;
-  how.shards = options.shards;
-  how.dedupe_window = options.dedupe_window;
-  how.dedupe_entries_max = options.dedupe_identities_max;
-  how.retention = options.retention;
-  how.retention_bytes = options.retention_bytes;
+  journal::open_options how = store_options(options, clock->now().wall, random_bits());
   how.disk_reserve = free_mark_of(options.data_dir, options.disk);
-  how.now = clock->now().wall;
-  how.seed = random_bits();
-  if (!options.trust_clock)
-    how.clock_jump_max = clock_jump_max;
   auto opened = journal::open(options.store_url(), how);
   if (!opened && opened.error().code == errc::disk_full && ballast{options.data_dir}.release()) {
     log(log_level::warn, "store", "ballast-released",

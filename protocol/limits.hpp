@@ -247,6 +247,8 @@ inline constexpr std::size_t tokens_max = 1'000;
 inline constexpr std::chrono::hours token_life_max{10 * 366 * 24};
 inline constexpr std::chrono::minutes token_use_told{1};   // how exactly its last use is kept
 inline constexpr std::size_t audit_text_bytes_max = 1'024; // of one argument in a record
+inline constexpr std::size_t access_commands_max = 1'000;  // of tokens, that wait for a commit
+inline constexpr std::size_t audit_notes_max = 10'000;     // that wait for the store; then logged
 inline constexpr std::size_t audit_records_a_step = 1'000; // dropped in one commit
 
 // The operator's side

@@ -1,5 +1,6 @@
 #include "actors/access/access_core.hpp"
 
+#include "actors/arguments.hpp"
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -13,11 +14,6 @@ namespace {
 constexpr std::chrono::seconds again_after{1};
 constexpr std::chrono::hours drop_every{1};
 constexpr std::size_t notes_a_commit = 1'000;
-
-std::string said(const json& words, const char* key) {
-  const auto found = words.find(key);
-  return found != words.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 bool is_token_name(std::string_view name) {
   const auto alnum = [](char c) {
@@ -67,10 +63,25 @@ void access_core::on(access_command_in& input) {
     return list(input.ticket);
   if (stopping_)
     return answer(input.ticket, errc::draining, "the node is shutting down");
+  if (commands_.size() >= limits::access_commands_max)
+    return answer(input.ticket, errc::overloaded,
+                  std::to_string(commands_.size()) + " changes of tokens wait already");
   commands_.push_back(std::move(input));
 }
 
-void access_core::on(audit_note_in& input) { notes_.push_back(std::move(input)); }
+/// What is too much for memory is kept in the log, as it is nowhere else.
+void access_core::on(audit_note_in& input) {
+  if (notes_.size() < limits::audit_notes_max)
+    return notes_.push_back(std::move(input));
+  log_effect line;
+  line.severity = log_severity::error;
+  line.id = "audit-record-dropped";
+  line.text = "the store takes no records and too many wait; this one is here alone: " +
+              audit_text(input.record);
+  out_->push_back(std::move(line));
+  answer(input.ticket, errc::overloaded,
+         "it was done, but the record of it is in the log alone: the store takes none");
+}
 
 void access_core::on(token_uses_in& input) {
   for (const auto& [name, at] : input.uses)

@@ -1,5 +1,6 @@
 #include "actors/access/access_reading.hpp"
 
+#include "actors/arguments.hpp"
 #include "actors/jobs/job_reading.hpp"
 
 #include <nlohmann/json.hpp>
@@ -24,15 +25,21 @@ result<audit_query> read_query(std::string_view arguments, instant now) {
   const json words = json::parse(arguments, nullptr, false);
   if (!words.is_object())
     return error{errc::invalid_argument, "the arguments are no JSON object"};
+  const auto limit = limit_of(words);
+  const auto since = time_of(words, "since", now);
+  const auto until = time_of(words, "until", now);
+  for (const error* wrong : {limit ? nullptr : &limit.error(), since ? nullptr : &since.error(),
+                             until ? nullptr : &until.error()})
+    if (wrong != nullptr)
+      return *wrong;
   audit_query query;
-  const auto text = [&](const char* key) { return words.value(key, std::string{}); };
-  query.by = text("by");
-  query.limit = words.value("limit", query.limit);
-  if (const auto until = parse_time(text("until"), now))
+  query.limit = *limit;
+  query.by = said(words, "by");
+  if (*until != no_instant)
     query.behind = audit_key_of(*until) + "~"; // behind all of that moment
-  if (const std::string after = text("after"); after > query.behind)
+  if (const std::string after = said(words, "after"); after > query.behind)
     query.behind = after;
-  if (const auto since = parse_time(text("since"), now))
+  if (*since != no_instant)
     query.before = audit_key_of(*since) + "~";
   return query;
 }

@@ -1,5 +1,6 @@
 #include "actors/access/audit.hpp"
 
+#include "actors/arguments.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/raw_json.hpp"
 
@@ -41,11 +42,6 @@ json shown(std::string_view key, const json& value) {
 
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-std::string said(const json& words, const char* key) {
-  const auto found = words.find(key);
-  return found != words.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
 } // namespace

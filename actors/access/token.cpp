@@ -1,5 +1,6 @@
 #include "actors/access/token.hpp"
 
+#include "actors/arguments.hpp"
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -81,25 +82,21 @@ std::optional<access_token> read_token(const std::string& name, std::string_view
   const json words = json::parse(text, nullptr, false);
   if (!words.is_object())
     return std::nullopt;
-  const auto said = [&](const char* key) {
-    const auto found = words.find(key);
-    return found != words.end() && found->is_string() ? found->get<std::string>() : std::string{};
-  };
   const auto time = [&](const char* key) {
     const auto found = words.find(key);
     return found != words.end() && found->is_number_integer() ? from_ns(found->get<std::int64_t>())
                                                               : no_instant;
   };
-  const auto may = parse_role(said("role"));
-  const auto digest = parse_digest(said("digest"));
+  const auto may = parse_role(said(words, "role"));
+  const auto digest = parse_digest(said(words, "digest"));
   if (!may || !digest)
     return std::nullopt;
   return access_token{name,
                       *may,
                       *digest,
-                      said("prefix"),
+                      said(words, "prefix"),
                       time("created"),
-                      said("by"),
+                      said(words, "by"),
                       time("expires"),
                       time("last_used")};
 }

@@ -63,8 +63,16 @@ void lease_core::on(beat_in& input) {
   view_ = *std::move(input.view);
   hold_against(*input.held); // first: what is lost is not to be worked on a moment longer
   extend(input.asked);
-  tell_owners();
-  rebalance();
+  settle();
+}
+
+/// Tells whose each shard is, and takes and gives what is to move.
+void lease_core::settle() {
+  if (!view_)
+    return;
+  placement now = placement_now();
+  rebalance(now);
+  tell_owners(std::move(now));
 }
 
 /// Counted from before the question: the store may have read its clock at once.
@@ -79,15 +87,15 @@ void lease_core::extend(boot_time asked) {
 /// What the store renewed is ours, and nothing else is.
 void lease_core::hold_against(const std::vector<journal::held_shard>& renewed) {
   std::vector<bool> ours(shards_.size());
-  std::vector<journal::held_shard> found;
+  std::vector<journal::taken_shard> found;
   std::vector<shard_id> gone;
   for (const journal::held_shard& each : renewed) {
     if (raw(each.shard) >= shards_.size())
       continue;
     shard_state& known = shards_[raw(each.shard)];
     ours[raw(each.shard)] = true;
-    if (known.at == stage::others) // an answer was lost
-      found.push_back(each);
+    if (known.at == stage::others) // an answer was lost, and how it was taken with it
+      found.push_back({each, false});
     else if (is_mine(known) && known.epoch != each.epoch)
       gone.push_back(each.shard); // and taken anew since: the next beat finds it
   }
@@ -95,7 +103,7 @@ void lease_core::hold_against(const std::vector<journal::held_shard>& renewed) {
     if (is_mine(shards_[shard]) && !ours[shard] && shards_[shard].at != stage::releasing)
       gone.push_back(static_cast<shard_id>(shard));
   lost(std::move(gone));
-  adopt(std::move(found));
+  adopt(found);
 }
 
 void lease_core::on(taken_in& input) {
@@ -106,15 +114,15 @@ void lease_core::on(taken_in& input) {
     log(log_severity::warning, "shards-not-taken", to_string(input.taken.error()));
     return;
   }
-  std::vector<journal::held_shard> taken;
-  for (const journal::held_shard& each : *input.taken)
-    if (shards_[raw(each.shard)].at == stage::others)
+  std::vector<journal::taken_shard> taken;
+  for (const journal::taken_shard& each : *input.taken)
+    if (shards_[raw(each.held.shard)].at == stage::others)
       taken.push_back(each);
   counted_.taken += taken.size();
   // Of a store without a beat so far the time is known by this; else the beat's is the shorter.
   if (until_ == boot_time{})
     extend(input.asked);
-  adopt(std::move(taken));
+  adopt(taken);
 }
 
 void lease_core::on(fenced_in& input) {
@@ -137,17 +145,12 @@ void lease_core::take(std::vector<shard_id> shards) {
 }
 
 /// Those that their last owner gave up in order need no suspicion.
-void lease_core::adopt(std::vector<journal::held_shard> shards) {
+void lease_core::adopt(const std::vector<journal::taken_shard>& shards) {
   adopt_effect clean{{}, true};
   adopt_effect unclean{{}, false};
-  for (const journal::held_shard& each : shards) {
-    shards_[raw(each.shard)] = {.at = stage::adopting, .epoch = each.epoch};
-    bool in_order = raw(each.epoch) == 1; // nobody had it
-    if (view_ && raw(each.shard) < view_->leases.size()) {
-      const journal::shard_lease& before = view_->leases[raw(each.shard)];
-      in_order |= before.until == no_instant && raw(before.epoch) + 1 == raw(each.epoch);
-    }
-    (in_order ? clean : unclean).shards.push_back(each);
+  for (const auto& [held, in_order] : shards) {
+    shards_[raw(held.shard)] = {.at = stage::adopting, .epoch = held.epoch};
+    (in_order ? clean : unclean).shards.push_back(held);
   }
   for (adopt_effect* each : {&clean, &unclean})
     if (!each->shards.empty())
@@ -173,7 +176,8 @@ void lease_core::on(adopted_in& input) {
     log(log_severity::error, "shards-not-adopted",
         std::to_string(input.shards.size()) +
             " shards were taken but could not be read: " + to_string(input.done.error()));
-  tell_owners();
+  if (view_)
+    tell_owners(placement_now());
 }
 
 void lease_core::on(hint_in& input) { take(std::move(input.shards)); }
@@ -199,7 +203,8 @@ void lease_core::lost(std::vector<shard_id> shards) {
   }
   if (!told.empty())
     out_->push_back(lose_shards_effect{std::move(told)});
-  tell_owners();
+  if (view_)
+    tell_owners(placement_now());
 }
 
 void lease_core::on(gave_up_in& input) {
@@ -246,17 +251,14 @@ void lease_core::on(released_in& input) {
   }
   for (auto& [node, shards] : for_whom)
     out_->push_back(hint_effect{node, std::move(shards)});
-  tell_owners();
-  if (view_)
-    rebalance(); // there is room for others to go
+  settle(); // there is room for others to go
 }
 
 void lease_core::on(empty_in& input) {
   leaving_ = input.leaving;
   emptied_ = false;
   beat_at_.reset(); // the others are to know at once
-  if (view_)
-    rebalance();
+  settle();
 }
 
 // ---- who is to have what ----------------------------------------------------------------------
@@ -286,8 +288,7 @@ placement lease_core::placement_now() const {
   return now;
 }
 
-void lease_core::rebalance() {
-  const placement now = placement_now();
+void lease_core::rebalance(const placement& now) {
   const auto self = std::find_if(now.members.begin(), now.members.end(), [&](const auto& each) {
     return each.name == settings_.self.owner();
   });
@@ -355,14 +356,11 @@ void lease_core::lose_patience() {
     out_->push_back(std::move(stop));
 }
 
-void lease_core::tell_owners() {
-  if (!view_)
-    return;
+void lease_core::tell_owners(placement now) {
   shard_owners all;
-  const placement now = placement_now();
   for (const placement_member& each : now.members)
     all.nodes.push_back(node_of(each.name));
-  all.owners = now.owners;
+  all.owners = std::move(now.owners);
   if (all == owners_)
     return;
   owners_ = all;

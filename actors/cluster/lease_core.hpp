@@ -38,7 +38,7 @@ struct beat_in {
 struct taken_in {
   boot_time asked;
   std::vector<shard_id> wanted;
-  result<std::vector<journal::held_shard>> taken = errc::internal;
+  result<std::vector<journal::taken_shard>> taken = errc::internal;
 };
 /// The engine has adopted them and the loops have what is pending of them.
 struct adopted_in {
@@ -184,14 +184,15 @@ class lease_core {
   void on(empty_in& input);
   void on(tick_in&) {}
   void hold_against(const std::vector<journal::held_shard>& renewed);
-  void rebalance();
+  void settle();
+  void rebalance(const placement& now);
   void begin_to_leave(const std::vector<shard_move>& moves, const placement& now);
   void lose_patience();
   void lost(std::vector<shard_id> shards);
   void take(std::vector<shard_id> shards);
-  void adopt(std::vector<journal::held_shard> shards);
+  void adopt(const std::vector<journal::taken_shard>& shards);
   void extend(boot_time asked);
-  void tell_owners();
+  void tell_owners(placement now);
   placement placement_now() const;
   bool is_mine(const shard_state& which) const noexcept;
   void beat_if_due();

@@ -145,16 +145,7 @@ result<made_token> make_stored_token(const node_options& options, const token_wi
   if (options.config_file.empty() && !std::filesystem::exists(options.data_dir, ignored))
     return error{errc::not_found, "there is no folder " + options.data_dir +
                                       "; with --config one is made as the node would make it"};
-  journal::open_options how;
-  how.shards = options.shards;
-  how.dedupe_window = options.dedupe_window;
-  how.dedupe_entries_max = options.dedupe_identities_max;
-  how.retention = options.retention;
-  how.retention_bytes = options.retention_bytes;
-  how.now = now;
-  how.seed = seed;
-  how.clock_jump_max = options.trust_clock ? duration{0} : clock_jump_max;
-  auto store = journal::open(options.store_url(), how);
+  auto store = journal::open(options.store_url(), store_options(options, now, seed));
   if (!store)
     return store.error();
   if (!(**store).identity().clean)

@@ -3,10 +3,10 @@
 #include "nodes/broker/curve_socket.hpp"
 #include "nodes/broker/routing_id.hpp"
 #include "nodes/broker/zap.hpp"
+#include "nodes/random_bits.hpp"
 
 #include <algorithm>
 #include <cstring>
-#include <random>
 #include <utility>
 
 namespace skein {
@@ -16,11 +16,6 @@ namespace {
 constexpr int messages_a_round = 256; // of one socket before the others are looked at again
 constexpr const char* zap_endpoint = "inproc://zeromq.zap.01";
 constexpr const char* monitor_endpoint = "inproc://skein-door";
-
-std::uint64_t random_bits() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) ^ device();
-}
 
 std::string property_of(zmq::message_t& message, const char* name) {
   const char* value = zmq_msg_gets(message.handle(), name);

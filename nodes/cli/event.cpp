@@ -86,10 +86,7 @@ cancel_end foresee_cancel(context& at, const std::string& id, text_table& table)
 }
 
 cancel_end cancel(context& at, const std::string& id, text_table& table) {
-  const auto answer = call(at, {"POST",
-                                "/v1/events/" + percent_encode(id) + "/cancel",
-                                {{"Content-Type", "application/json"}},
-                                "{}"});
+  const auto answer = post(at, "/v1/events/" + percent_encode(id) + "/cancel", json::object());
   if (!answer)
     return {answer.exit, answer.status != 0};
   if (at.global.output == output_format::table)

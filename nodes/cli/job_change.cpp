@@ -50,10 +50,6 @@ std::string path_of(const std::string& name, std::string_view verb) {
   return fmt::format("/v1/jobs/{}{}", percent_encode(name), verb);
 }
 
-remote_answer post(context& at, const std::string& target, const json& body) {
-  return call(at, {"POST", target, {{"Content-Type", "application/json"}}, write_json(body)});
-}
-
 std::string told_of(std::string_view what, const std::string& name) {
   return fmt::format("{}; see it with: skein job describe {}", what, shell_quoted(name));
 }
@@ -69,8 +65,7 @@ int put_definition(context& at, const definition_change& which, const std::strin
   if (!answer)
     return answer.exit;
   print_job(at, answer.body);
-  for (const json& each : answer.body.value("warnings", json::array()))
-    say(at, fmt::format("warning: {}", each.get<std::string>()));
+  say_warnings(at, answer.body);
   say(at, at.global.dry_run ? "nothing was changed" : told_of(done, which.name));
   return exit_code::done;
 }

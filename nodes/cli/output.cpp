@@ -219,6 +219,12 @@ void print_json(context& at, const json& value) {
   at.world.out << write_json(value, indent) << '\n';
 }
 
+void say_warnings(context& at, const json& body) {
+  if (const auto found = body.find("warnings"); found != body.end())
+    for (const json& each : *found)
+      say(at, "warning: " + cell_of(each));
+}
+
 std::string shell_quoted(std::string_view text) {
   const auto plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

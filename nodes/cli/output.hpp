@@ -73,6 +73,9 @@ void print_rows(context& at, const json& rows, std::span<const column> columns);
 /// json: indented; jsonl: one line.
 void print_json(context& at, const json& value);
 
+/// The "warnings" of an answer.
+void say_warnings(context& at, const json& body);
+
 /// As one word for a shell to copy.
 std::string shell_quoted(std::string_view text);
 

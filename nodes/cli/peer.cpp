@@ -85,10 +85,10 @@ remote_answer from_folder(context& at, const std::string& what, const result<std
   return out;
 }
 
-remote_answer post(context& at, const std::string& target, json body) {
+remote_answer change(context& at, const std::string& target, json body) {
   if (at.global.dry_run)
     body["dry_run"] = true;
-  return call(at, {"POST", target, {{"Content-Type", "application/json"}}, write_json(body)});
+  return post(at, target, body);
 }
 
 peer_command command_of(const context& at, const peer_options& options) {
@@ -126,8 +126,8 @@ int allow(context& at, const peer_options& options) {
   const auto answer =
       options.folder
           ? from_folder(at, fmt::format("{} was not allowed", command.peer), allow_peer_in(command))
-          : post(at, "/v1/peers",
-                 {{"peer", command.peer}, {"key", command.key}, {"role", command.role}});
+          : change(at, "/v1/peers",
+                   {{"peer", command.peer}, {"key", command.key}, {"role", command.role}});
   if (!answer)
     return answer.exit;
   print_change(at, answer.body);
@@ -143,8 +143,8 @@ int revoke(context& at, const peer_options& options) {
   const auto answer =
       options.folder ? from_folder(at, fmt::format("{} was not revoked", command.peer),
                                    revoke_peer_in(command))
-                     : post(at, fmt::format("/v1/peers/{}/revoke", percent_encode(command.peer)),
-                            json::object());
+                     : change(at, fmt::format("/v1/peers/{}/revoke", percent_encode(command.peer)),
+                              json::object());
   if (!answer)
     return answer.exit;
   print_change(at, answer.body);

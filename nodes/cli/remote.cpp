@@ -122,6 +122,10 @@ remote_answer call(context& at, http_request request) {
   return out;
 }
 
+remote_answer post(context& at, const std::string& target, const json& body) {
+  return call(at, {"POST", target, {{"Content-Type", "application/json"}}, write_json(body)});
+}
+
 remote_answer look_up(context& at, const std::string& target) {
   return call(at, {"GET", target, {}, {}});
 }

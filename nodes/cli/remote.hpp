@@ -30,6 +30,9 @@ send_request(context& at, http_request request, duration patience, int& exit);
 /// send_request, and JSON of a 2xx answer; every other end is told.
 remote_answer call(context& at, http_request request);
 
+/// POST, JSON
+remote_answer post(context& at, const std::string& target, const json& body);
+
 /// GET
 remote_answer look_up(context& at, const std::string& target);
 

@@ -6,6 +6,7 @@
 #include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
+#include "nodes/random_bits.hpp"
 #include "protocol/limits.hpp"
 
 #include <fmt/format.h>
@@ -13,7 +14,6 @@
 #include <array>
 #include <memory>
 #include <ostream>
-#include <random>
 
 namespace skein::cli {
 
@@ -59,9 +59,7 @@ int create_offline(context& at, const create_options& options) {
   wish.may = *parse_role(*options.role);
   wish.name = options.name.value_or("");
   wish.life = options.expires ? *parse_duration(*options.expires) : duration{0};
-  std::random_device device;
-  const std::uint64_t seed = (std::uint64_t{device()} << 32) ^ device();
-  const auto made = make_stored_token(*of, wish, wall_now(), seed);
+  const auto made = make_stored_token(*of, wish, wall_now(), random_bits());
   if (!made)
     return complain_of_store(
         at, "the token cannot be made", made.error(),
@@ -87,8 +85,7 @@ int create(context& at, const create_options& options) {
     body["name"] = *options.name;
   if (options.expires)
     body["expires_in"] = *options.expires;
-  const auto answer =
-      call(at, {"POST", "/v1/tokens", {{"Content-Type", "application/json"}}, body.dump()});
+  const auto answer = post(at, "/v1/tokens", body);
   if (!answer)
     return answer.exit;
   json page = answer.body;
@@ -110,20 +107,15 @@ int revoke(context& at, const std::string& name) {
     say(at, fmt::format("would revoke token {}", name));
     return exit_code::done;
   }
-  const auto answer = call(at, {"POST",
-                                fmt::format("/v1/tokens/{}/revoke", percent_encode(name)),
-                                {{"Content-Type", "application/json"}},
-                                "{}"});
+  const auto answer =
+      post(at, fmt::format("/v1/tokens/{}/revoke", percent_encode(name)), json::object());
   if (!answer)
     return answer.exit;
   if (at.global.output != output_format::table)
     print_json(at, answer.body);
   else
     say(at, fmt::format("token {} is worthless from now on", name));
-  if (const auto found = answer.body.find("warnings");
-      found != answer.body.end() && at.global.output == output_format::table)
-    for (const json& each : *found)
-      say(at, "warning: " + cell_of(each));
+  say_warnings(at, answer.body);
   return exit_code::done;
 }
 

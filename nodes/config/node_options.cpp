@@ -1,5 +1,6 @@
 #include "nodes/config/node_options.hpp"
 
+#include "nodes/clock/engine_time.hpp"
 #include "nodes/config/broker_address.hpp"
 #include "nodes/config/nearest.hpp"
 
@@ -34,6 +35,19 @@ std::uint32_t resolve_loops(std::uint32_t loops) {
   if (loops != 0)
     return loops;
   return std::clamp(std::thread::hardware_concurrency(), 1u, loops_max);
+}
+
+journal::open_options store_options(const node_options& options, instant now, std::uint64_t seed) {
+  journal::open_options how;
+  how.shards = options.shards;
+  how.dedupe_window = options.dedupe_window;
+  how.dedupe_entries_max = options.dedupe_identities_max;
+  how.retention = options.retention;
+  how.retention_bytes = options.retention_bytes;
+  how.now = now;
+  how.seed = seed;
+  how.clock_jump_max = options.trust_clock ? duration{0} : clock_jump_max;
+  return how;
 }
 
 void make_ephemeral(node_options& options) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/settings.hpp"
+#include "journal/journal.hpp"
 #include "nodes/config/cluster_config.hpp"
 #include "nodes/logging/log.hpp"
 #include "protocol/result.hpp"
@@ -47,6 +48,9 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
 
 /// `skein dev` without a file: an echo agent that gets every event.
 node_options dev_options();
+
+/// What the store is opened with, but for the disk that is to stay free.
+journal::open_options store_options(const node_options& options, instant now, std::uint64_t seed);
 
 /// The store is kept in memory only.
 void make_ephemeral(node_options& options);

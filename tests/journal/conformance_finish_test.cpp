@@ -229,7 +229,7 @@ TEST_CASE("emits that do not fit the window, or into a fenced shard, take their 
   CHECK(full.emit == 2);
   op.emits.pop_back();
   op.emits[1].epoch = epoch_no{0};
-  CHECK(store.one(op).status == op_status::fenced);
+  CHECK(store.one(op).status == op_status::emit_fenced);
   CHECK(store.events().accepted == 1);
   op.emits[1].epoch = store.epoch();
   CHECK(store.one(op).status == op_status::applied);

@@ -105,7 +105,7 @@ TEST_CASE("a keep of an old epoch is fenced, with an emit for a fenced shard too
   newer.emits.push_back(store.accept({.id = "e2"}));
   newer.emits[1].epoch = epoch_no{0};
   const op_result judged = store.one(newer);
-  CHECK(judged.status == op_status::fenced);
+  CHECK(judged.status == op_status::emit_fenced);
   CHECK(judged.emit == 1);
   CHECK(states(store).empty());
   CHECK(store.events() == ledger{});

@@ -43,7 +43,12 @@ class shared_memory_place final : public store_place {
     const auto leases = open_memory_leases(store_, who_, [this] { return now_; });
     const auto taken =
         leases->take(every_shard(opened.identity().hash.shards), std::chrono::hours{1});
-    return taken ? opened.adopt(*taken, each) : taken.error();
+    if (!taken)
+      return taken.error();
+    std::vector<held_shard> held;
+    for (const taken_shard& one : *taken)
+      held.push_back(one.held);
+    return opened.adopt(held, each);
   }
 
  private:

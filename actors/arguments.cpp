@@ -1,0 +1,65 @@
+#include "actors/arguments.hpp"
+
+#include "protocol/limits.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace skein {
+
+using nlohmann::json;
+
+std::optional<std::string> text_of(const json& arguments, const char* name) {
+  const auto found = arguments.find(name);
+  if (found == arguments.end() || !found->is_string() ||
+      found->get_ref<const std::string&>().empty())
+    return std::nullopt;
+  return found->get<std::string>();
+}
+
+std::string said(const json& arguments, const char* name) {
+  return text_of(arguments, name).value_or("");
+}
+
+result<std::optional<std::uint64_t>> number_of(const json& arguments, const char* name) {
+  const auto found = arguments.find(name);
+  if (found == arguments.end())
+    return std::optional<std::uint64_t>{};
+  if (found->is_number_unsigned())
+    return std::optional{found->get<std::uint64_t>()};
+  std::uint64_t value = 0;
+  if (found->is_string()) {
+    const auto& text = found->get_ref<const std::string&>();
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (problem == std::errc{} && end == text.data() + text.size() && !text.empty())
+      return std::optional{value};
+  }
+  return error{errc::invalid_argument, std::string{name} + " must be a whole number"};
+}
+
+result<instant> time_of(const json& arguments, const char* name, instant now) {
+  const auto text = text_of(arguments, name);
+  if (!text)
+    return no_instant;
+  const auto time = parse_time(*text, now);
+  if (!time)
+    return error{errc::invalid_argument, std::string{name} +
+                                             " must be a time, such as 2026-08-16T09:00:00Z, or "
+                                             "one counted back from now, such as -1h30m"};
+  return std::max(*time, no_instant + duration{1});
+}
+
+result<std::size_t> limit_of(const json& arguments) {
+  auto limit = number_of(arguments, "limit");
+  if (!limit)
+    return limit.error();
+  const std::uint64_t rows = limit->value_or(limits::page_rows_default);
+  if (rows == 0 || rows > limits::page_rows_max)
+    return error{errc::invalid_argument,
+                 "limit must be between 1 and " + std::to_string(limits::page_rows_max)};
+  return static_cast<std::size_t>(rows);
+}
+
+} // namespace skein

@@ -1,0 +1,32 @@
+// What look-ups and commands are given, read from their JSON arguments. All of it may come from
+// anybody: what has another type than it should is absent or an error, never a throw.
+#pragma once
+
+#include "protocol/result.hpp"
+#include "protocol/time.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace skein {
+
+/// Empty if it is absent, empty or no text.
+std::optional<std::string> text_of(const nlohmann::json& arguments, const char* name);
+
+/// As text_of; empty text if there is none.
+std::string said(const nlohmann::json& arguments, const char* name);
+
+/// A number that came as a number or as text (a query parameter); empty if absent, an error if
+/// malformed.
+result<std::optional<std::uint64_t>> number_of(const nlohmann::json& arguments, const char* name);
+
+/// A time of an argument; no_instant if it is absent. What was accepted by 1970 is nothing.
+result<instant> time_of(const nlohmann::json& arguments, const char* name, instant now);
+
+/// The rows of a page, from 1 to limits::page_rows_max.
+result<std::size_t> limit_of(const nlohmann::json& arguments);
+
+} // namespace skein
