@@ -5,6 +5,7 @@ find_package(msgpack CONFIG REQUIRED) # target msgpackc-cxx
 find_package(simdjson CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(PostgreSQL REQUIRED) # libpq; the server is for tests alone
 find_package(spdlog REQUIRED)
 find_package(cppzmq REQUIRED)
 find_package(tomlplusplus REQUIRED)

@@ -6,6 +6,7 @@
 #include "journal/checked_rows.hpp"
 #include "journal/event_walk.hpp"
 #include "journal/saved_marks.hpp"
+#include "journal/unread_pending.hpp"
 
 #include <map>
 #include <optional>
@@ -35,10 +36,8 @@ class pending_view {
   /// The newest event below that may be pending; 0 if there is none.
   result<std::uint64_t> newest_below(std::uint64_t below);
   result<bool> may_be(std::uint64_t sequence);
-  /// Of an event that was accepted, without its row: which of its deliveries are pending, none if
-  /// it is over. Empty if that is not saved yet, or damaged.
+  /// As saved_pending's.
   result<std::optional<pending_mark>> mark_of(std::uint64_t sequence);
-  /// All deliveries that a mark's event has; empty if that is damaged, or in the event's row alone.
   result<std::optional<delivery_list>> deliveries_of(const pending_mark& mark);
 
  private:
@@ -76,6 +75,24 @@ class pending_walk final : public event_walk {
   statement& find_;
   reset_at_end end_;
   event_bounds left_;
+};
+
+/// A view as what was saved for events that cannot be read.
+class saved_in_view final : public saved_pending {
+ public:
+  saved_in_view(pending_view& view, const unchecked_rows& old) : view_{view}, old_{old} {}
+
+  result<bool> open() override { return view_.open(old_); }
+  result<std::optional<pending_mark>> mark_of(std::uint64_t sequence) override {
+    return view_.mark_of(sequence);
+  }
+  result<std::optional<delivery_list>> deliveries_of(const pending_mark& mark) override {
+    return view_.deliveries_of(mark);
+  }
+
+ private:
+  pending_view& view_;
+  const unchecked_rows& old_;
 };
 
 } // namespace skein::journal

@@ -285,7 +285,8 @@ sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
   if (found->unread.empty())
     return std::move(found->rows);
   pending_view view{pending_marks_, lookups_.layout.range_events, std::nullopt};
-  if (auto told = unread_.resolve(found->unread, view, old_, found->rows); !told)
+  saved_in_view saved{view, old_};
+  if (auto told = unread_.resolve(found->unread, saved, found->rows); !told)
     return told.error();
   return std::move(found->rows);
 }

@@ -314,6 +314,7 @@ result<op_result> store_state::judge(const keep_op& op) {
     return accepted.error();
   if (!*accepted)
     return judged;
+  staged_.kept.push_back(op.shard);
   for (const keep_op::kept& each : op.states) {
     SKEIN_CHECK(raw(each.agent) < agents_);
     staged_.states.push_back({each.agent, &each.state});
@@ -344,6 +345,7 @@ void store_state::forget_batch() {
   staged_.ends.clear();
   staged_.late.clear();
   staged_.states.clear();
+  staged_.kept.clear();
   attempts_.clear();
   starts_before_.clear();
   tags_before_.clear();

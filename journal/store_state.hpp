@@ -55,6 +55,7 @@ struct staged_batch {
     const state_change* change = nullptr;
   };
   std::vector<new_state> states;
+  std::vector<shard_id> kept; // shards of keep_op
 
   bool empty() const {
     return events.empty() && outcomes.empty() && attempts.empty() && starts.empty() &&

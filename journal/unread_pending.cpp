@@ -6,8 +6,7 @@
 
 namespace skein::journal {
 
-result<void> unread_pending::resolve(const std::vector<unread_event>& unread, pending_view& view,
-                                     const unchecked_rows& old,
+result<void> unread_pending::resolve(const std::vector<unread_event>& unread, saved_pending& saved,
                                      std::vector<pending_delivery>& into) {
   std::optional<error> again;
   for (const unread_event& each : unread)
@@ -15,12 +14,12 @@ result<void> unread_pending::resolve(const std::vector<unread_event>& unread, pe
       again = each.why;
   if (again)
     return *again;
-  const auto is_known = view.open(old);
+  const auto is_known = saved.open();
   if (!is_known || !*is_known)
     return is_known ? unread.front().why : is_known.error();
   for (const unread_event& each : unread) {
     tries_.erase(each.sequence);
-    if (auto added = add(each, view, into); !added)
+    if (auto added = add(each, saved, into); !added)
       return added;
   }
   std::stable_sort(into.begin(), into.end(), [](const auto& a, const auto& b) {
@@ -29,14 +28,14 @@ result<void> unread_pending::resolve(const std::vector<unread_event>& unread, pe
   return {};
 }
 
-result<void> unread_pending::add(const unread_event& event, pending_view& view,
+result<void> unread_pending::add(const unread_event& event, saved_pending& saved,
                                  std::vector<pending_delivery>& into) {
-  const auto mark = view.mark_of(event.sequence);
+  const auto mark = saved.mark_of(event.sequence);
   if (!mark || !*mark)
     return mark ? event.why : mark.error();
   if ((*mark)->live == 0)
     return {};
-  const auto deliveries = view.deliveries_of(**mark);
+  const auto deliveries = saved.deliveries_of(**mark);
   if (!deliveries || !*deliveries)
     return deliveries ? event.why : deliveries.error();
   pending_delivery found;

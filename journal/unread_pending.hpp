@@ -3,10 +3,11 @@
 #pragma once
 
 #include "journal/journal.hpp"
-#include "journal/pending_view.hpp"
+#include "journal/pending_set.hpp"
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace skein::journal {
@@ -16,16 +17,29 @@ struct unread_event {
   error why;
 };
 
+/// What a store has saved of its pending set, at a reader's moment.
+class saved_pending {
+ public:
+  virtual ~saved_pending() = default;
+  /// False if nothing usable was saved: then nothing is known.
+  virtual result<bool> open() = 0;
+  /// Of an event that was accepted, without its row: which of its deliveries are pending, none if
+  /// it is over. Empty if that is not saved yet, or damaged.
+  virtual result<std::optional<pending_mark>> mark_of(std::uint64_t sequence) = 0;
+  /// All deliveries that a mark's event has; empty if that is damaged, or in the event's row alone.
+  virtual result<std::optional<delivery_list>> deliveries_of(const pending_mark& mark) = 0;
+};
+
 class unread_pending {
  public:
   /// Adds the deliveries of those that are pending to `into`, with their damage, and puts all in
   /// order. An error if one is to be asked for again: the disk may give its row yet, or what it has
   /// is not saved.
-  result<void> resolve(const std::vector<unread_event>& unread, pending_view& view,
-                       const unchecked_rows& old, std::vector<pending_delivery>& into);
+  result<void> resolve(const std::vector<unread_event>& unread, saved_pending& saved,
+                       std::vector<pending_delivery>& into);
 
  private:
-  result<void> add(const unread_event& event, pending_view& view,
+  result<void> add(const unread_event& event, saved_pending& saved,
                    std::vector<pending_delivery>& into);
 
   std::map<std::uint64_t, std::size_t> tries_; // of rows that the disk did not give

@@ -4,7 +4,7 @@
 skein_packages=(
   g++ cmake ninja-build pkg-config ca-certificates python3
   libcaf-dev libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libspdlog-dev libfmt-dev catch2 libtomlplusplus-dev
-  libcli11-dev libsqlite3-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libssl-dev
+  libcli11-dev libsqlite3-dev libpq-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libssl-dev
   libhowardhinnant-date-dev tzdata
 )
 # These make builds faster; where they are absent, CMake does without.
@@ -144,6 +144,7 @@ disk_packages() {
 test_packages() {
   command -v curl >/dev/null || echo curl
   command -v clang-format >/dev/null || echo clang-format
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
   python3 -c 'import zmq' 2>/dev/null || echo python3-zmq
   python3 -c 'import msgpack' 2>/dev/null || echo python3-msgpack
   disk_packages

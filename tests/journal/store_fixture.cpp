@@ -2,6 +2,8 @@
 
 #include "journal/memory_journal.hpp"
 #include "journal/memory_leases.hpp"
+#include "journal/postgres/postgres_options.hpp"
+#include "tests/support/postgres_server.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <algorithm>
@@ -9,14 +11,14 @@
 
 namespace skein::test {
 
-namespace {
-
 std::vector<shard_id> every_shard(std::uint32_t count) {
   std::vector<shard_id> all;
   for (std::uint32_t shard = 0; shard < count; ++shard)
     all.push_back(shard_id{shard});
   return all;
 }
+
+namespace {
 
 class memory_place final : public store_place {
  public:
@@ -70,6 +72,48 @@ class sqlite_place final : public store_place {
   std::size_t bucket_;
 };
 
+/// A schema of the tests' server.
+class postgres_place final : public store_place {
+ public:
+  explicit postgres_place(std::size_t bucket) {
+    options_.url = postgres_server::shared().url();
+    options_.schema = postgres_server::shared().new_schema();
+    options_.who.node = "node";
+    options_.single = true;
+    options_.idle_in_transaction = std::chrono::minutes{2}; // no machine is too slow
+    options_.answer_within = std::chrono::minutes{2};
+    options_.dedupe_bucket = bucket;
+    options_.run = run_at_once;
+  }
+  ~postgres_place() override {
+    postgres_server::shared().try_run("SET client_min_messages TO error; DROP SCHEMA " +
+                                      options_.schema + " CASCADE");
+  }
+  result<std::unique_ptr<engine>> open(const open_options& options) override {
+    options_.store = options;
+    options_.who.boot = std::to_string(++opened_);
+    return open_postgres(options_);
+  }
+  /// The leases of the opening before are over.
+  result<void> begin(engine& opened,
+                     const std::function<void(const pending_event&)>& each) override {
+    auto leases = open_postgres_leases(options_);
+    if (!leases)
+      return leases.error();
+    const auto all = every_shard(opened.identity().hash.shards);
+    if (auto over = before_ ? before_->release(all) : result<void>{}; !over)
+      return over;
+    const auto taken = (*leases)->take(all, std::chrono::hours{1});
+    before_ = std::move(*leases);
+    return taken ? opened.adopt(*taken, each) : taken.error();
+  }
+
+ private:
+  postgres_options options_;
+  int opened_ = 0;
+  std::unique_ptr<lease_store> before_;
+};
+
 std::string show(instant at) { return std::to_string(to_ns(at)); }
 
 std::string show(const ledger& totals) {
@@ -104,9 +148,23 @@ engine_kind sqlite_engine_kind() {
 engine_kind sqlite_of_small_buckets() {
   return {"sqlite, small buckets", [] { return std::make_unique<sqlite_place>(4); }};
 }
+engine_kind postgres_engine_kind() {
+  return {"postgres", [] { return std::make_unique<postgres_place>(16'384); }, true};
+}
+engine_kind postgres_of_small_buckets() {
+  return {"postgres, small buckets", [] { return std::make_unique<postgres_place>(4); }, true,
+          false};
+}
 std::vector<engine_kind> all_engines() {
-  return {memory_engine_kind(), shared_memory_engine_kind(), sqlite_engine_kind(),
-          sqlite_of_small_buckets()};
+  return engines_beside({memory_engine_kind(), shared_memory_engine_kind(), sqlite_engine_kind(),
+                         sqlite_of_small_buckets()});
+}
+std::vector<engine_kind> engines_beside(std::vector<engine_kind> these) {
+  if (postgres_server::is_installed()) {
+    these.push_back(postgres_engine_kind());
+    these.push_back(postgres_of_small_buckets());
+  }
+  return these;
 }
 
 std::vector<engine_kind> engines_of_one_process() {
@@ -310,8 +368,7 @@ void describe_states(std::ostream& out, engine& store, reader& view) {
 
 std::string describe(engine& store, reader& view) {
   std::ostringstream out;
-  out << "last commit " << raw(store.last_commit()) << "\nevents "
-      << show(must(store.events_ledger())) << "\ndeliveries "
+  out << "events " << show(must(store.events_ledger())) << "\ndeliveries "
       << show(must(store.deliveries_ledger())) << "\nagents";
   for (const std::string& name : store.agent_names())
     out << ' ' << name;
@@ -331,8 +388,9 @@ std::string describe(engine& store, reader& view) {
     out << "dead " << show(page.events) << "next " << page.next << '\n';
     dead.before = page.next;
   } while (dead.before != 0);
+  int number = 0;
   for (const feed_commit& each : must(view.commits_after(commit_no{}, 10'000)).commits) {
-    out << "commit " << raw(each.commit) << " at " << show(each.at);
+    out << "commit " << ++number << " at " << show(each.at);
     for (const feed_item& item : each.items)
       out << (item.kind == feed_item::what::accepted ? " +" : " -")
           << to_string(item.delivery.event) << '.' << int{item.delivery.index};

@@ -37,11 +37,16 @@ struct engine_kind {
   /// Of several nodes: numbers go on after a gap when shards change hands, and the epoch of a shard
   /// comes with its lease.
   bool shared = false;
+  /// The dedupe window's budget counts what is within the window, to the last identity. Else it
+  /// counts some that are out of it already.
+  bool exact_budget = true;
 };
 std::ostream& operator<<(std::ostream& out, const engine_kind& kind);
 
 /// Every engine; a new one joins the conformance suite by joining this list.
 std::vector<engine_kind> all_engines();
+/// These, and PostgreSQL's where there is a server.
+std::vector<engine_kind> engines_beside(std::vector<engine_kind> these);
 /// Those that own their store alone: a process says itself which epoch a shard is at.
 std::vector<engine_kind> engines_of_one_process();
 engine_kind memory_engine_kind();
@@ -49,6 +54,9 @@ engine_kind shared_memory_engine_kind();
 engine_kind sqlite_engine_kind();
 /// The same, with a file for every 4 identities.
 engine_kind sqlite_of_small_buckets();
+
+engine_kind postgres_engine_kind();
+engine_kind postgres_of_small_buckets();
 
 /// Shorthand for an event to accept.
 struct event_words {
@@ -111,13 +119,16 @@ class test_store {
   std::unique_ptr<skein::journal::reader> reader_;
 };
 
+std::vector<shard_id> every_shard(std::uint32_t count);
+
 /// The first delivery of an event.
 inline delivery_id first_of(event_id event) { return {event, 0}; }
 
 /// What is pending in a store that was just opened, in order of number.
 std::vector<pending_delivery> recover_all(engine& store, reader& view);
 
-/// All that a store shows, as text: equal stores give equal texts.
+/// All that a store shows, as text: equal stores give equal texts. Commits are counted, whatever
+/// their numbers are.
 std::string describe(engine& store, reader& view);
 std::string describe(const pending_delivery& delivery);
 std::string describe(const op_result& judged);

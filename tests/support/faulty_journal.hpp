@@ -97,6 +97,11 @@ class faulty_journal final : public journal::engine {
   result<std::vector<agent_no>> agents_with_state() override {
     return behind_->agents_with_state();
   }
+  result<void> adopt(std::span<const journal::held_shard> shards,
+                     const std::function<void(const journal::pending_event&)>& each) override {
+    return behind_->adopt(shards, each);
+  }
+  void release(std::span<const shard_id> shards) override { behind_->release(shards); }
   result<void> fence(shard_id shard, epoch_no epoch) override {
     return behind_->fence(shard, epoch);
   }

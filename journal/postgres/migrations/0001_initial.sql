@@ -27,8 +27,9 @@ CREATE TABLE member (
   node    text NOT NULL,
   boot    text NOT NULL,
   address text NOT NULL,
-  weight  double precision NOT NULL,
+  weight  bigint NOT NULL,
   zone    text NOT NULL,
+  leaving boolean NOT NULL, -- takes nothing any more
   until   timestamptz NOT NULL
 );
 
@@ -74,6 +75,8 @@ CREATE INDEX event_parts ON event USING brin (
   key bytea_bloom_ops (n_distinct_per_range = 2000, false_positive_rate = 0.01),
   id bytea_bloom_ops (n_distinct_per_range = 4000, false_positive_rate = 0.01)
 ) WITH (pages_per_range = 128);
+-- A part that is summed up costs each event that comes into it ten times as much: that is done when it is full.
+SELECT brin_desummarize_range('event_parts', 0);
 
 -- The end of a delivery. Inserted once, never changed.
 CREATE TABLE outcome (
@@ -212,13 +215,14 @@ CREATE TABLE survivor (
   no    bigint NOT NULL,
   PRIMARY KEY (shard, no)
 );
--- One row. upto: the last commit that is gone; dropped: events that are.
+-- One row. upto: the last commit that is gone; dropped: events that are; summed: pages of `event` whose parts are summed up.
 CREATE TABLE kept (
   id      integer PRIMARY KEY,
   upto    xid8 NOT NULL,
-  dropped bigint NOT NULL
+  dropped bigint NOT NULL,
+  summed  bigint NOT NULL
 );
-INSERT INTO kept VALUES (1, '0', 0);
+INSERT INTO kept VALUES (1, '0', 0, 0);
 
 CREATE SEQUENCE owner_no;
 -- Blocks of event numbers, given to owners one by one.
