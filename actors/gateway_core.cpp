@@ -18,13 +18,6 @@ constexpr std::chrono::seconds closed_pause{30};
 constexpr std::size_t answers_kept = 512;
 constexpr std::chrono::milliseconds held_again_after{50};
 
-std::size_t bytes_of(const std::vector<offered_event>& events) {
-  std::size_t bytes = 0;
-  for (const offered_event& each : events)
-    bytes += each.body.size();
-  return bytes;
-}
-
 duration pause_after(errc code) {
   if (code == errc::draining)
     return drain_pause;
@@ -85,6 +78,13 @@ address gateway_core::loop_at(std::size_t loop) const {
 }
 
 // ---- publishing -------------------------------------------------------------------------------
+
+std::size_t gateway_core::bytes_of(const std::vector<offered_event>& events) {
+  std::size_t bytes = 0;
+  for (const offered_event& each : events)
+    bytes += each.body.size();
+  return bytes;
+}
 
 /// Why nothing new is taken now; nullptr: it is.
 const error* gateway_core::refusal_now(std::size_t events, std::size_t bytes) {

@@ -147,6 +147,7 @@ class gateway_core {
   void on_publish_ack(const address& from, const publish_ack& body);
   void on_answer(const address& from, const answer& body);
   void on_peer_publish(const frame_header& header, publish& body);
+  static std::size_t bytes_of(const std::vector<offered_event>& events);
   const error* refusal_now(std::size_t events, std::size_t bytes);
   void open_request(std::uint64_t ticket, std::vector<offered_event> events, std::size_t bytes,
                     std::optional<frame_header> asked);

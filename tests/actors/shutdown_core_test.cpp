@@ -14,7 +14,8 @@ constexpr moment at(std::int64_t ms) {
 }
 
 struct drain {
-  explicit drain(std::size_t loops = 1, duration deadline = 25s) : core{{loops, deadline}} {}
+  explicit drain(std::size_t loops = 1, duration deadline = 25s, bool shared = false)
+    : core{{loops, shared, deadline}} {}
 
   std::vector<shutdown_effect> step(shutdown_input input, std::int64_t ms) {
     std::vector<shutdown_effect> out;
@@ -165,4 +166,37 @@ TEST_CASE("a short deadline keeps half of its time for running turns") {
   CHECK(count<hasten_effect>(it.step(tick_in{}, 1'500)) == 1);
   CHECK(count<finish_effect>(it.step(tick_in{}, 2'999)) == 0);
   CHECK(finish_of(it.step(tick_in{}, 3'000)).code == exit_overrun);
+}
+
+TEST_CASE("a node that shares its store gives its shards up first, and takes events meanwhile") {
+  drain world{1, 25s, true};
+  const auto begun = world.step(signal_in{}, 0);
+  CHECK(count<give_up_effect>(begun) == 1);
+  CHECK(count<refuse_effect>(begun) == 0);
+  world.step(gateway_progress_in{0}, 1);
+  CHECK(count<finish_effect>(world.progress(0, {0, 0, 3}, 2)) == 0); // quiet, but shards are here
+  const auto empty = world.step(emptied_in{}, 100);
+  CHECK(count<refuse_effect>(empty) == 1);
+  CHECK(count<stop_starting_effect>(empty) == 1);
+  CHECK(finish_of(world.progress(0, {0, 0, 0}, 101)).code == 0);
+}
+
+TEST_CASE("shards that cannot be given up in time do not hold the drain up") {
+  drain world{1, 25s, true};
+  world.step(signal_in{}, 0);
+  SECTION("what runs is stopped, and they go with it") {
+    const auto hastened = world.step(tick_in{}, 15'000);
+    CHECK(count<refuse_effect>(hastened) == 1);
+    CHECK(count<hasten_effect>(hastened) == 1);
+    world.step(gateway_progress_in{0}, 15'001);
+    world.progress(0, {0, 0, 0}, 15'002);
+    CHECK(finish_of(world.step(emptied_in{}, 15'003)).code == exit_overrun);
+  }
+  SECTION("or the time is over") {
+    world.step(tick_in{}, 15'000);
+    CHECK(finish_of(world.step(tick_in{}, 25'000)).code == exit_overrun);
+  }
+  SECTION("or somebody is in a hurry") {
+    CHECK(count<hasten_effect>(world.step(signal_in{}, 1'000)) == 1);
+  }
 }
