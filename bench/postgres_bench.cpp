@@ -158,7 +158,7 @@ class load {
     std::vector<shard_id> all;
     for (std::uint32_t shard = 0; shard < 256; ++shard)
       all.push_back(shard_id{shard});
-    const auto held = must(leases_->take(all, std::chrono::hours{1}));
+    const auto held = journal::held_of(must(leases_->take(all, std::chrono::hours{1})));
     epoch_ = held.at(0).epoch;
     if (auto done = engine_->adopt(held, [](const journal::pending_event&) {}); !done)
       die(to_string(done.error()));

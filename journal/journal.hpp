@@ -581,7 +581,11 @@ struct open_options {
   std::uint64_t disk_reserve = 0;
 };
 
-/// "memory:" or a directory (created 0700 if absent) that holds the SQLite store.
+/// Whether a store's URL names a PostgreSQL server, as libpq takes it.
+bool is_postgres_url(std::string_view url) noexcept;
+
+/// "memory:" or a directory (created 0700 if absent) that holds the SQLite store. One on PostgreSQL
+/// is opened with open_postgres(): invalid_argument.
 result<std::unique_ptr<engine>> open(const std::string& url, const open_options& options);
 
 } // namespace skein::journal

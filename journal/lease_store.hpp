@@ -51,6 +51,14 @@ struct taken_shard {
   bool in_order = false; // its last owner released it, or it had none: nothing of it was running
 };
 
+/// For engine::adopt().
+inline std::vector<held_shard> held_of(std::span<const taken_shard> taken) {
+  std::vector<held_shard> all;
+  for (const taken_shard& each : taken)
+    all.push_back(each.held);
+  return all;
+}
+
 /// Of one moment.
 struct cluster_view {
   instant at = no_instant;          // the store's time, read while the call ran

@@ -32,12 +32,12 @@ const pg_statement tell_time{"tell_time",
 
 // What somebody else takes or renews at this moment is not waited for.
 const pg_statement take_leases{
-    "take_leases",
-    "UPDATE lease l SET epoch = l.epoch + 1, owner = $2, "
-    "until = clock_timestamp() + $3 * interval '1 microsecond' "
-    "FROM (SELECT shard FROM lease WHERE shard = ANY($1) AND until < clock_timestamp() "
-    "ORDER BY shard FOR UPDATE SKIP LOCKED) AS free "
-    "WHERE l.shard = free.shard RETURNING l.shard, l.epoch"};
+    "take_leases", "UPDATE lease l SET epoch = l.epoch + 1, owner = $2, "
+                   "until = clock_timestamp() + $3 * interval '1 microsecond' "
+                   "FROM (SELECT shard, until = '-infinity' AS in_order FROM lease "
+                   "WHERE shard = ANY($1) AND until < clock_timestamp() "
+                   "ORDER BY shard FOR UPDATE SKIP LOCKED) AS free "
+                   "WHERE l.shard = free.shard RETURNING l.shard, l.epoch, free.in_order"};
 // Waits for commits that the owner before has under way: the rows are locked in order of shard.
 const pg_statement wait_for_fences{
     "wait_for_fences",
@@ -66,12 +66,25 @@ instant time_of(const pg_rows& rows, int row, int column) {
   return from_ns(rows.integer(row, column) * 1'000);
 }
 
+held_shard held_at(const pg_rows& rows, int row) {
+  return {shard_id{static_cast<std::uint32_t>(rows.integer(row, 0))},
+          epoch_no{rows.natural(row, 1)}};
+}
+
 std::vector<held_shard> shards_of(const pg_rows& rows) {
   std::vector<held_shard> all;
   for (int row = 0; row < rows.size(); ++row)
-    all.push_back({shard_id{static_cast<std::uint32_t>(rows.integer(row, 0))},
-                   epoch_no{rows.natural(row, 1)}});
+    all.push_back(held_at(rows, row));
   std::sort(all.begin(), all.end());
+  return all;
+}
+
+std::vector<taken_shard> taken_of(const pg_rows& rows) {
+  std::vector<taken_shard> all;
+  for (int row = 0; row < rows.size(); ++row)
+    all.push_back({held_at(rows, row), rows.boolean(row, 2)});
+  std::sort(all.begin(), all.end(),
+            [](const taken_shard& a, const taken_shard& b) { return a.held < b.held; });
   return all;
 }
 
@@ -125,10 +138,10 @@ class pg_leases final : public lease_store {
     return view;
   }
 
-  result<std::vector<held_shard>> take(std::span<const shard_id> shards, duration ttl) override {
+  result<std::vector<taken_shard>> take(std::span<const shard_id> shards, duration ttl) override {
     if (auto ready = connect(); !ready)
       return ready.error();
-    std::vector<held_shard> taken;
+    std::vector<taken_shard> taken;
     const auto done = db_.transact([&]() -> result<void> {
       pg_array asked = numbers_of(shards);
       pg_params params;
@@ -136,7 +149,7 @@ class pg_leases final : public lease_store {
       const auto rows = db_.execute(take_leases, params);
       if (!rows)
         return rows.error();
-      taken = shards_of(*rows);
+      taken = taken_of(*rows);
       return raise(taken);
     });
     if (!done)
@@ -169,14 +182,14 @@ class pg_leases final : public lease_store {
   }
 
  private:
-  result<void> raise(const std::vector<held_shard>& taken) {
+  result<void> raise(const std::vector<taken_shard>& taken) {
     if (taken.empty())
       return {};
     pg_array shards{pg_type::int4};
     pg_array epochs{pg_type::int8};
-    for (const held_shard& each : taken) {
-      shards.add_int4(raw(each.shard));
-      epochs.add_int8(raw(each.epoch));
+    for (const taken_shard& each : taken) {
+      shards.add_int4(raw(each.held.shard));
+      epochs.add_int8(raw(each.held.epoch));
     }
     pg_params wait;
     wait.array(shards);

@@ -28,9 +28,26 @@ job_runner runner_of(postgres_parts& parts) {
       [thread = parts.background.get()](std::function<void()> job) { thread->run(std::move(job)); };
 }
 
+/// What only SQLite does is refused where it is asked for, rather than left undone in silence.
+result<void> check_asked_for(const open_options& store) {
+  if (store.retention_bytes != limits::retention_bytes)
+    return error{
+        errc::invalid_argument,
+        "retention by size is of SQLite: on PostgreSQL events are kept by their age alone, "
+        "as the server's disk is not this store's. Leave retention_bytes away, set "
+        "retention"};
+  if (store.disk_reserve != 0)
+    return error{
+        errc::invalid_argument,
+        "a reserve of free space is of SQLite: a client does not see how much its server's "
+        "disk has left. Leave it away, and watch the disk where the server runs"};
+  return {};
+}
+
 result<void> check_postgres_options(const postgres_options& options) {
-  if (auto valid = check_options(options.store); !valid)
-    return valid;
+  for (const auto check : {check_options, check_asked_for})
+    if (auto valid = check(options.store); !valid)
+      return valid;
   const std::uint64_t numbers = options.store.numbers_at_once;
   if ((numbers & (numbers - 1)) != 0)
     return error{errc::invalid_argument, "an owner takes a power of two of numbers at once"};

@@ -6,7 +6,6 @@
 #include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
-#include "nodes/config/node_options.hpp"
 
 #include <fmt/format.h>
 
@@ -93,9 +92,10 @@ handler define_backup_create(CLI::App& app) {
   add_text(app, "--data", *folder, "DIR", "folder of the store (default ./skein-data)");
   add_text(app, "--out", *file, "FILE",
            "the backup; a folder gets a file named by store and commit (default .)");
-  return [folder, file](context& at) {
-    return create(at, folder->value_or(node_options{}.data_dir), file->value_or("."));
-  };
+  return on_folder(folder, "copy the server with pg_basebackup",
+                   [file](context& at, const std::string& named) {
+                     return create(at, named, file->value_or("."));
+                   });
 }
 
 handler define_backup_restore(CLI::App& app) {
@@ -104,9 +104,10 @@ handler define_backup_restore(CLI::App& app) {
   add_argument(app, "FILE", *file, "the backup");
   add_text(app, "--data", *folder, "DIR",
            "folder of the new store, absent or empty (default ./skein-data)");
-  return [folder, file](context& at) {
-    return restore(at, *file, folder->value_or(node_options{}.data_dir));
-  };
+  return on_folder(
+      folder,
+      "a backup of SQLite goes into a folder; a server is restored from its own base backup",
+      [file](context& at, const std::string& named) { return restore(at, *file, named); });
 }
 
 } // namespace skein::cli

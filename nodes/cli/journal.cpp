@@ -6,7 +6,6 @@
 #include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
-#include "nodes/config/node_options.hpp"
 
 #include <fmt/format.h>
 
@@ -101,7 +100,8 @@ int verify(context& at, const std::string& folder) {
 handler define_journal_verify(CLI::App& app) {
   auto folder = std::make_shared<std::optional<std::string>>();
   add_text(app, "--data", *folder, "DIR", "folder of the store (default ./skein-data)");
-  return [folder](context& at) { return verify(at, folder->value_or(node_options{}.data_dir)); };
+  return on_folder(folder, "check the server with pg_amcheck; each row is checked when it is read",
+                   verify);
 }
 
 } // namespace skein::cli

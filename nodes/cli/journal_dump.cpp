@@ -5,7 +5,6 @@
 #include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
-#include "nodes/config/node_options.hpp"
 
 #include <fmt/format.h>
 
@@ -72,8 +71,8 @@ bool is_of_other(const journal::dump_record& record, const std::string& event) {
   });
 }
 
-int dump(context& at, const dump_flags& flags) {
-  journal::dump_options options{.directory = flags.data.value_or(node_options{}.data_dir)};
+int dump(context& at, const dump_flags& flags, const std::string& folder) {
+  journal::dump_options options{.directory = folder};
   options.payload = flags.payload;
   options.key = flags.key;
   for (const auto& [text, into] :
@@ -143,7 +142,10 @@ handler define_journal_dump(CLI::App& app) {
   add_text(app, "--event", flags->event, "EVENT", "only this event and what came of it");
   add_text(app, "--key", flags->key, "KEY", "only the events and states of this key");
   add_flag(app, "--payload", flags->payload, "with bodies, replies and states; else their sizes");
-  return [flags](context& at) { return dump(at, *flags); };
+  return on_folder(
+      folder_option{flags, &flags->data},
+      "read the tables of its schema with psql, or its view 'delivery'",
+      [flags](context& at, const std::string& named) { return dump(at, *flags, named); });
 }
 
 } // namespace skein::cli

@@ -6,7 +6,6 @@
 #include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
-#include "nodes/config/node_options.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/unique_fd.hpp"
 
@@ -167,10 +166,10 @@ handler define_journal_export(CLI::App& app) {
   auto out = std::make_shared<std::optional<std::string>>();
   add_text(app, "--data", *folder, "DIR", "folder of the store (default ./skein-data)");
   add_text(app, "--out", *out, "FILE", "a new file; - is standard output (default)");
-  return [folder, out](context& at) {
-    return export_store(at, folder->value_or(node_options{}.data_dir),
-                        out->value_or(std::string{standard}));
-  };
+  return on_folder(folder, "read the view 'delivery' of its schema with psql, or use pg_dump",
+                   [out](context& at, const std::string& named) {
+                     return export_store(at, named, out->value_or(std::string{standard}));
+                   });
 }
 
 handler define_journal_import(CLI::App& app) {
@@ -182,9 +181,10 @@ handler define_journal_import(CLI::App& app) {
            "folder of the new store, absent or empty (default ./skein-data)");
   add_number(app, "--shards", *shards, 1, limits::shards_max,
              "another count of shards: the events get other numbers (17-42 becomes 3-42)");
-  return [file, folder, shards](context& at) {
-    return import_store(at, *file, folder->value_or(node_options{}.data_dir), shards->value_or(0));
-  };
+  return on_folder(folder, "an export goes into a folder; send its events to the cluster anew",
+                   [file, shards](context& at, const std::string& named) {
+                     return import_store(at, *file, named, shards->value_or(0));
+                   });
 }
 
 } // namespace skein::cli

@@ -6,7 +6,6 @@
 #include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
-#include "nodes/config/node_options.hpp"
 
 #include <fmt/format.h>
 
@@ -229,7 +228,8 @@ int repair(context& at, const std::string& folder) {
 handler define_journal_repair(CLI::App& app) {
   auto folder = std::make_shared<std::optional<std::string>>();
   add_text(app, "--data", *folder, "DIR", "folder of the store (default ./skein-data)");
-  return [folder](context& at) { return repair(at, folder->value_or(node_options{}.data_dir)); };
+  return on_folder(folder, "restore the server from its base backup, or go over to its standby",
+                   repair);
 }
 
 } // namespace skein::cli

@@ -1,6 +1,8 @@
 #include "nodes/cli/offline.hpp"
 
+#include "journal/journal.hpp"
 #include "nodes/cli/exit_codes.hpp"
+#include "nodes/config/node_options.hpp"
 
 #include <fmt/format.h>
 
@@ -39,6 +41,19 @@ int complain_of_store(context& at, const std::string& what, const error& problem
       {what, fmt::format("{} {}", sentence(problem.code), problem.detail),
        problem.code == errc::disk_full ? "free some space there, or use another place" : todo,
        std::string{slug(problem.code)}});
+}
+
+handler on_folder(folder_option folder, std::string instead,
+                  std::function<int(context&, const std::string& folder)> work) {
+  return [=](context& at) {
+    const std::string named = folder->value_or(node_options{}.data_dir);
+    if (journal::is_postgres_url(named)) // never repeated: it may hold a password
+      return complain(at, exit_code::usage,
+                      {"this command does not work on PostgreSQL",
+                       "it works on the files of a SQLite store, and --data names a server",
+                       instead, std::string{slug(errc::invalid_argument)}});
+    return work(at, named);
+  };
 }
 
 progress_line::progress_line(context& at, std::string doing)

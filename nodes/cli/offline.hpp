@@ -1,12 +1,16 @@
 // What the commands that work on the files of a store have in common.
 #pragma once
 
+#include "nodes/cli/command.hpp"
 #include "nodes/cli/context.hpp"
 #include "protocol/error.hpp"
 #include "protocol/time.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 namespace skein::cli {
@@ -17,6 +21,13 @@ instant wall_now();
 /// if there is none, 4 if the files may not be touched, else 1.
 int complain_of_store(context& at, const std::string& what, const error& problem,
                       const std::string& todo);
+
+/// Folder of a store, as --data names it.
+using folder_option = std::shared_ptr<std::optional<std::string>>;
+/// Work on it, or on ./skein-data if none is named. These commands read and write the files of
+/// SQLite: on a store on PostgreSQL they say `instead`, what to do there.
+handler on_folder(folder_option folder, std::string instead,
+                  std::function<int(context&, const std::string& folder)> work);
 
 /// How far a long work is, on standard error: a line a second, and only if there is a terminal.
 class progress_line {

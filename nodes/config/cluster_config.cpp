@@ -1,5 +1,6 @@
 #include "nodes/config/cluster_config.hpp"
 
+#include "journal/journal.hpp"
 #include "nodes/clock/time_zones.hpp"
 #include "nodes/config/config_rules.hpp"
 
@@ -24,7 +25,7 @@ void check_store(rule_context& context) {
   if (store.empty() || store == "memory:")
     return;
   const std::string legal = R"(legal is "" (the node's data folder) or "memory:")";
-  if (store.starts_with("postgresql:") || store.starts_with("postgres:"))
+  if (journal::is_postgres_url(store))
     return context.error("store", "a PostgreSQL store is not in this version", legal);
   context.error("store", "read a store that is not known", legal);
 }

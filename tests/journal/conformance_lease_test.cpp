@@ -47,13 +47,13 @@ std::vector<held_shard> at_epoch(const std::vector<shard_id>& which, std::uint64
 TEST_CASE("a lease is one node's until it is over, then anybody's at a higher epoch") {
   FOR_EACH_SHARED_ENGINE;
   two_nodes nodes{kind};
-  CHECK(must(nodes.a->take(shards(0, 4), 10s)) == at_epoch(shards(0, 4), 1));
-  CHECK(must(nodes.b->take(shards(2, 6), 10s)) == at_epoch(shards(4, 6), 1));
+  CHECK(held_of(must(nodes.a->take(shards(0, 4), 10s))) == at_epoch(shards(0, 4), 1));
+  CHECK(held_of(must(nodes.b->take(shards(2, 6), 10s))) == at_epoch(shards(4, 6), 1));
   CHECK(must(nodes.a->take(shards(0, 2), 10s)).empty());
   nodes.place->pass(9s);
   CHECK(must(nodes.b->take(shards(0, 4), 10s)).empty());
   nodes.place->pass(2s);
-  CHECK(must(nodes.b->take(shards(0, 3), 10s)) == at_epoch(shards(0, 3), 2));
+  CHECK(held_of(must(nodes.b->take(shards(0, 3), 10s))) == at_epoch(shards(0, 3), 2));
   CHECK(must(nodes.a->renew(10s)) == at_epoch(shards(3, 4), 1)); // nobody took it meanwhile
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("who renews keeps its leases, and is told which it has lost") {
     CHECK(must(nodes.b->take(shards(0, 3), 10s)).empty());
   }
   nodes.place->pass(11s);
-  CHECK(must(nodes.b->take(shards(1, 2), 10s)) == at_epoch(shards(1, 2), 2));
+  CHECK(held_of(must(nodes.b->take(shards(1, 2), 10s))) == at_epoch(shards(1, 2), 2));
   CHECK(must(nodes.a->renew(10s)) ==
         std::vector<held_shard>{{shard_id{0}, epoch_no{1}}, {shard_id{2}, epoch_no{1}}});
 }
@@ -79,7 +79,22 @@ TEST_CASE("what is released may be taken at once, and is not renewed") {
   must(nodes.b->release(shards(0, 3))); // not its own
   must(nodes.a->release(shards(0, 2)));
   CHECK(must(nodes.a->renew(10s)) == at_epoch(shards(2, 3), 1));
-  CHECK(must(nodes.b->take(shards(0, 3), 10s)) == at_epoch(shards(0, 2), 2));
+  CHECK(held_of(must(nodes.b->take(shards(0, 3), 10s))) == at_epoch(shards(0, 2), 2));
+}
+
+TEST_CASE("who takes a shard is told whether its last owner gave it up in order") {
+  FOR_EACH_SHARED_ENGINE;
+  two_nodes nodes{kind};
+  const auto in_order = [](const std::vector<taken_shard>& taken) {
+    std::vector<bool> all;
+    for (const taken_shard& each : taken)
+      all.push_back(each.in_order);
+    return all;
+  };
+  CHECK(in_order(must(nodes.a->take(shards(0, 3), 10s))) == std::vector{true, true, true}); // new
+  must(nodes.a->release(shards(1, 2)));
+  nodes.place->pass(11s);
+  CHECK(in_order(must(nodes.b->take(shards(0, 3), 10s))) == std::vector{false, true, false});
 }
 
 TEST_CASE("members are those that were heard of in time") {

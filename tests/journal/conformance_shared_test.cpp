@@ -107,7 +107,7 @@ TEST_CASE("a shard whose lease was lost before it was adopted is not adopted") {
   shared_node a{*place, "a"};
   shared_node b{*place, "b"};
   const std::vector one{shard_of("k", a->identity().hash)};
-  const auto taken = must(a.leases().take(one, lease_time));
+  const auto taken = held_of(must(a.leases().take(one, lease_time)));
   place->pass(lease_over);
   b.take(one);
   b.add({.id = "1"});

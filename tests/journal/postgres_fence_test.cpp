@@ -48,10 +48,10 @@ class contender {
     while (!ending) {
       const accept_op& model = models_[random_() % models_.size()];
       const auto taken = node_.leases().take(std::vector{model.event.shard}, 30ms);
-      if (!taken || taken->empty() || !node_->adopt(*taken, [](const pending_event&) {}))
+      if (!taken || taken->empty() || !node_->adopt(held_of(*taken), [](const pending_event&) {}))
         continue;
       for (int turn = 0; turn < 3 && !ending; ++turn) {
-        const std::vector<operation> batch{next(model, (*taken)[0].epoch)};
+        const std::vector<operation> batch{next(model, (*taken)[0].held.epoch)};
         const auto receipt = node_->commit(batch, node_.now);
         if (!receipt)
           return;

@@ -110,6 +110,24 @@ TEST_CASE("a store of another cluster, of other shards or of a newer program is 
   CHECK(refused(options).code == errc::store_version);
 }
 
+TEST_CASE("what only SQLite does is refused when PostgreSQL is asked for it") {
+  postgres_options options; // refused before a server is asked
+  options.who = {.node = "a", .boot = "1", .address = {}, .zone = {}};
+  SECTION("retention by size") {
+    options.store.retention_bytes = 1'000'000;
+    CHECK(refused(options).detail.find("retention_bytes") != std::string::npos);
+  }
+  SECTION("a reserve of free space") { options.store.disk_reserve = 1; }
+  CHECK(refused(options).code == errc::invalid_argument);
+  for (const std::string url : {"postgresql://u:hunter2@h/x", "postgres:"}) {
+    const auto opened = journal::open(url, {});
+    REQUIRE_FALSE(opened.ok());
+    CHECK(opened.error().code == errc::invalid_argument);
+    CHECK(opened.error().detail.find("PostgreSQL") != std::string::npos);
+    CHECK(opened.error().detail.find("hunter2") == std::string::npos);
+  }
+}
+
 TEST_CASE("no error tells a password, or anything of a URL that is not one") {
   SKEIN_NEEDS_POSTGRES;
   const postgres_schema schema;

@@ -76,7 +76,7 @@ TEST_CASE("what was saved and is damaged is told, never used") {
   schema.run("UPDATE pending_range SET marks = '\\x00'");
   end_leases(schema);
   shared_node b{nodes, "b"};
-  const auto taken = must(b.leases().take(every_shard(256), 10s));
+  const auto taken = held_of(must(b.leases().take(every_shard(256), 10s)));
   const auto adopted = b->adopt(taken, [](const pending_event&) {});
   REQUIRE_FALSE(adopted.ok());
   CHECK(adopted.error().code == errc::store_corrupt);

@@ -75,6 +75,10 @@ std::vector<shared_kind> all_shared_engines() {
   std::vector<shared_kind> all{{"memory", [] { return std::make_unique<shared_memory>(); }}};
   if (postgres_server::is_installed())
     all.push_back({"postgres", [] { return std::make_unique<shared_postgres>(); }});
+  const shared_kind first = all.at(0);
+  std::erase_if(all, [](const shared_kind& each) { return !is_wanted(each.name); });
+  if (all.empty())
+    all.push_back(first);
   return all;
 }
 
@@ -88,7 +92,7 @@ shared_node::shared_node(shared_place& place, const std::string& name, open_opti
 }
 
 std::vector<pending_event> shared_node::take(std::span<const shard_id> shards) {
-  const auto taken = must(leases_->take(shards, lease_time));
+  const auto taken = held_of(must(leases_->take(shards, lease_time)));
   std::vector<pending_event> found;
   must(engine_->adopt(taken, [&](const pending_event& each) { found.push_back(each); }));
   for (const held_shard& each : taken)

@@ -7,6 +7,7 @@
 #include "tests/support/temp_dir.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 namespace skein::test {
@@ -43,12 +44,7 @@ class shared_memory_place final : public store_place {
     const auto leases = open_memory_leases(store_, who_, [this] { return now_; });
     const auto taken =
         leases->take(every_shard(opened.identity().hash.shards), std::chrono::hours{1});
-    if (!taken)
-      return taken.error();
-    std::vector<held_shard> held;
-    for (const taken_shard& one : *taken)
-      held.push_back(one.held);
-    return opened.adopt(held, each);
+    return taken ? opened.adopt(held_of(*taken), each) : taken.error();
   }
 
  private:
@@ -105,7 +101,7 @@ class postgres_place final : public store_place {
       return over;
     const auto taken = (*leases)->take(all, std::chrono::hours{1});
     before_ = std::move(*leases);
-    return taken ? opened.adopt(*taken, each) : taken.error();
+    return taken ? opened.adopt(held_of(*taken), each) : taken.error();
   }
 
  private:
@@ -155,6 +151,18 @@ engine_kind postgres_of_small_buckets() {
   return {"postgres, small buckets", [] { return std::make_unique<postgres_place>(4); }, true,
           false};
 }
+bool is_wanted(std::string_view engine) {
+  const char* which = std::getenv("SKEIN_TEST_ENGINES");
+  return which == nullptr ||
+         engine.starts_with("postgres") == (std::string_view{which} == "postgres");
+}
+
+unsigned seeds_of(const engine_kind& kind, unsigned all) {
+  const char* which = std::getenv("SKEIN_TEST_SEEDS");
+  const bool is_all = which != nullptr && std::string_view{which} == "all";
+  return is_all || !kind.name.starts_with("postgres") ? all : std::min(all, 1u);
+}
+
 std::vector<engine_kind> all_engines() {
   return engines_beside({memory_engine_kind(), shared_memory_engine_kind(), sqlite_engine_kind(),
                          sqlite_of_small_buckets()});
@@ -164,12 +172,18 @@ std::vector<engine_kind> engines_beside(std::vector<engine_kind> these) {
     these.push_back(postgres_engine_kind());
     these.push_back(postgres_of_small_buckets());
   }
+  const engine_kind first = these.at(0);
+  std::erase_if(these, [](const engine_kind& each) { return !is_wanted(each.name); });
+  if (these.empty())
+    these.push_back(first);
   return these;
 }
 
 std::vector<engine_kind> engines_of_one_process() {
   auto all = all_engines();
   std::erase_if(all, [](const engine_kind& each) { return each.shared; });
+  if (all.empty())
+    all.push_back(memory_engine_kind());
   return all;
 }
 

@@ -43,8 +43,12 @@ struct engine_kind {
 };
 std::ostream& operator<<(std::ostream& out, const engine_kind& kind);
 
-/// Every engine; a new one joins the conformance suite by joining this list.
+/// Every engine; a new one joins the conformance suite by joining this list. ctest runs the suite
+/// twice: SKEIN_TEST_ENGINES=local leaves those of a server out, =postgres the others (never all:
+/// then one stands for a test that has no engine).
 std::vector<engine_kind> all_engines();
+/// Whether this run is about an engine of that name.
+bool is_wanted(std::string_view engine);
 /// These, and PostgreSQL's where there is a server.
 std::vector<engine_kind> engines_beside(std::vector<engine_kind> these);
 /// Those that own their store alone: a process says itself which epoch a shard is at.
@@ -57,6 +61,10 @@ engine_kind sqlite_of_small_buckets();
 
 engine_kind postgres_engine_kind();
 engine_kind postgres_of_small_buckets();
+
+/// How many seeds a random test has: an engine behind a server, where each step is a round trip,
+/// takes the first, and all with SKEIN_TEST_SEEDS=all.
+unsigned seeds_of(const engine_kind& kind, unsigned all);
 
 /// Shorthand for an event to accept.
 struct event_words {
