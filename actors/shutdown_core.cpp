@@ -79,6 +79,8 @@ void shutdown_core::begin(moment now, std::vector<shutdown_effect>& out) {
 
 void shutdown_core::refuse(std::vector<shutdown_effect>& out) {
   phase_ = phase::finishing;
+  gateway_events_.reset(); // told anew once nothing more comes in
+  loops_.assign(loops_.size(), std::nullopt);
   out.push_back(refuse_effect{});
   out.push_back(stop_starting_effect{});
 }
