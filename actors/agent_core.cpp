@@ -35,7 +35,9 @@ std::string text_beside(errc code, const error& problem) {
 
 agent_core::agent_core(agent_core_settings settings)
   : settings_{std::move(settings)}, courier_{{settings_.node, "agent/" + settings_.agent.name}},
-    broker_at_{settings_.node, "broker"}, opened_total_{turn_slots(settings_.agent)} {}
+    broker_at_{settings_.node, "broker"}, serves_until_{settings_.shared ? boot_time::min()
+                                                                         : boot_time::max()},
+    opened_total_{turn_slots(settings_.agent)} {}
 
 void agent_core::start(moment now, std::vector<agent_effect>& out) {
   now_ = now;
@@ -123,6 +125,10 @@ void agent_core::on(frame_in& input) {
 
 void agent_core::on_dispatch(const frame_header& header, dispatch& body) {
   counted_.turns += body.turns.size();
+#ifndef SKEIN_BUG_STARTS_AFTER_THE_LEASE
+  if (now_.boot >= serves_until_)
+    return give_back(header.from, body);
+#endif
   if (settings_.agent.kind != agent_kind::exec) {
     answer_at_once(header.from, body);
     return;
@@ -133,6 +139,22 @@ void agent_core::on_dispatch(const frame_header& header, dispatch& body) {
     run(header.from, turn, starts);
   if (!starts.empty())
     out_->push_back(start_effect{std::move(starts)});
+}
+
+void agent_core::on(lease_until_in& input) { serves_until_ = std::max(serves_until_, input.until); }
+
+/// They came late, as after a process stood still.
+void agent_core::give_back(const address& loop, const dispatch& body) {
+  for (const dispatched_turn& turn : body.turns) {
+    turn_outcome outcome;
+    outcome.turn = turn.turn;
+    outcome.epoch = turn.epoch;
+    outcome.verdict = turn_verdict::returned;
+    outcome.started = outcome.finished = now_.wall;
+    outcomes_[loop].push_back(std::move(outcome));
+  }
+  counted_.returned += body.turns.size();
+  opened_total_ += body.turns.size();
 }
 
 void agent_core::answer_at_once(const address& loop, dispatch& body) {

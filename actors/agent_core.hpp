@@ -32,7 +32,7 @@ struct news_in {
 };
 /// Drain: stop what runs and give it back.
 struct hasten_in {};
-using agent_input = std::variant<frame_in, news_in, hasten_in, tick_in>;
+using agent_input = std::variant<frame_in, news_in, hasten_in, lease_until_in, tick_in>;
 
 struct start_effect {
   std::vector<turn_start> turns;
@@ -56,6 +56,7 @@ struct agent_core_settings {
   event_limits events;
   bool replies_are_events = false; // some route names reply_event_type
   bool serves_alone_slot = false;  // one agent of the node opens the slot for accused deliveries
+  bool shared = false;             // the store is: no turn begins before lease_until_in, or later
 };
 
 class agent_core {
@@ -100,7 +101,9 @@ class agent_core {
   void begun(const turn_id& turn);
   void ended(turn_report& report);
   void on(hasten_in& input);
+  void on(lease_until_in& input);
   void on(tick_in& input);
+  void give_back(const address& loop, const dispatch& body);
   void on_dispatch(const frame_header& header, dispatch& body);
   void answer_at_once(const address& loop, dispatch& body);
   void run(const address& loop, dispatched_turn& turn, std::vector<turn_start>& starts);
@@ -118,6 +121,7 @@ class agent_core {
   std::unordered_map<turn_id, running_turn, hash_of_id> running_;
   timer_queue<boot_time, turn_id> timers_;
   std::map<address, std::vector<turn_outcome>> outcomes_; // since the last finish, by loop
+  boot_time serves_until_ = boot_time::max(); // behind it the shards may be another node's
   std::uint64_t opened_total_ = 0;
   std::uint64_t told_total_ = 0;
   boot_time told_at_{};

@@ -287,6 +287,8 @@ void engine::impl::spawn_membership(shutdown_parts& drain) {
   parts->bus = bus("gateway");
   for (const auto& each : schedulers)
     parts->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  for (const auto& [name, each] : agents)
+    parts->agents.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
   parts->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
   parts->shutdown = caf::actor_cast<caf::weak_actor_ptr>(shutdown);
   parts->log = setup.log;
@@ -335,9 +337,9 @@ void engine::impl::spawn_agents() {
   for (std::size_t i = 0; i < setup.settings.agents.size(); ++i) {
     const agent_settings& agent = setup.settings.agents[i];
     auto parts = std::make_shared<agent_parts>();
-    parts->core = std::make_unique<agent_core>(
-        agent_core_settings{agent, setup.settings.node, setup.store.store_id, setup.store.hash,
-                            setup.settings.events, routes_replies(setup.settings.routes), i == 0});
+    parts->core = std::make_unique<agent_core>(agent_core_settings{
+        agent, setup.settings.node, setup.store.store_id, setup.store.hash, setup.settings.events,
+        routes_replies(setup.settings.routes), i == 0, is_shared()});
     parts->component = "agent/" + agent.name;
     parts->clock = setup.clock;
     parts->bus = bus("agents");

@@ -155,6 +155,7 @@ struct membership_parts {
   lease_port* leases = nullptr;
   bus_port* bus = nullptr;
   std::vector<caf::weak_actor_ptr> schedulers;
+  std::vector<caf::weak_actor_ptr> agents;
   caf::weak_actor_ptr gateway;
   caf::weak_actor_ptr shutdown;
   log_sink log;

@@ -62,9 +62,11 @@ struct performer {
       send_lease_input(to, forgotten_in{shards});
     });
   }
-  /// The store first: what a loop submits after it has heard of it is not refused.
+  /// The loops last: what they submit and dispatch after they have heard of it is not refused.
   void operator()(lease_until_effect& effect) const {
     parts.store->commit_until(effect.until);
+    for (const caf::weak_actor_ptr& each : parts.agents)
+      send_input(each, agent_input{lease_until_in{effect.until}});
     to_loops(lease_until_in{effect.until});
   }
 

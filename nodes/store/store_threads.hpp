@@ -20,7 +20,7 @@
 
 #include "actors/ports.hpp"
 #include "nodes/store/disk_watch.hpp"
-#include "nodes/store/reading_thread.hpp"
+#include "nodes/store/owner_thread.hpp"
 #include "protocol/limits.hpp"
 
 #include <atomic>
@@ -116,8 +116,8 @@ class store_threads final : public store_port {
   const clock_port& clock_;
   calls call_;
   std::atomic<std::uint64_t> unreadable_ = 0; // reads that failed
-  reading_thread turns_;
-  reading_thread look_ups_;
+  owner_thread<journal::reader> turns_;
+  owner_thread<journal::reader> look_ups_;
   std::uint32_t loops_;
   disk_watch* disk_;
 
