@@ -11,13 +11,6 @@
 
 namespace skein::journal {
 
-namespace {
-
-/// How far ahead of the judgement an operation's places in memory are asked for.
-constexpr std::size_t prefetch_ahead = 8;
-
-} // namespace
-
 sqlite_journal::sqlite_journal(sqlite_parts parts)
   : parts_{std::move(parts)}, lookups_{*parts_.writer,
                                        parts_.identity.hash,
@@ -78,19 +71,9 @@ result<void> sqlite_journal::recover_if_needed() {
 }
 
 result<void> sqlite_journal::judge(batches all, std::vector<op_result>& results) {
-  results.reserve(count_operations(all));
   if (auto ready = parts_.state->look_ahead(all); !ready)
     return ready;
-  for (const auto& batch : all)
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (i + prefetch_ahead < batch.size())
-        parts_.state->prefetch(batch[i + prefetch_ahead]);
-      auto judged = parts_.state->judge(batch[i], *this);
-      if (!judged)
-        return judged.error();
-      results.push_back(std::move(*judged));
-    }
-  return {};
+  return parts_.state->judge(all, *this, results);
 }
 
 result<commit_receipt> sqlite_journal::commit(batches all, instant now) {

@@ -1,6 +1,7 @@
 #include "journal/sqlite_reader.hpp"
 
 #include "journal/checked_rows.hpp"
+#include "journal/event_match.hpp"
 #include "journal/event_time.hpp"
 #include "journal/lookup_search.hpp"
 #include "journal/payload_bytes.hpp"
@@ -46,26 +47,6 @@ template <class Filter>
 bool may_match(const Filter& filter, statement& row) {
   return (!filter.key || row.text(3) == *filter.key) &&
          (!is_head_needed(filter) || head_matches(filter, read_head(row.blob(8))));
-}
-
-bool matches(const event_filter& filter, const event_record& record) {
-  if (record.accepted < filter.since ||
-      (filter.until != no_instant && record.accepted >= filter.until))
-    return false;
-  if (filter.agent && std::none_of(record.deliveries.begin(), record.deliveries.end(),
-                                   [&](const auto& each) { return each.agent == *filter.agent; }))
-    return false;
-  if (!filter.state)
-    return true;
-  const delivery_state state = record.state();
-  return state == *filter.state ||
-         (*filter.state == delivery_state::running && state == delivery_state::pending);
-}
-
-bool matches(const dead_filter& filter, const event_record& record) {
-  return std::any_of(record.deliveries.begin(), record.deliveries.end(), [&](const auto& each) {
-    return each.state == delivery_state::dead && (!filter.agent || each.agent == *filter.agent);
-  });
 }
 
 class sqlite_reader final : public reader {

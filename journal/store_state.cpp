@@ -10,6 +10,8 @@ namespace {
 
 /// How many old records an accepted event sweeps out: more than one, so that the window shrinks.
 constexpr std::size_t sweep_per_event = 4;
+/// How far ahead of the judgement an operation's places in memory are asked for.
+constexpr std::size_t prefetch_ahead = 8;
 
 op_result refused(op_status status) {
   op_result judged;
@@ -73,6 +75,21 @@ result<op_result> store_state::judge(const operation& op, past& disk) {
   return judge(std::get<start_op>(op), disk);
 }
 
+result<void> store_state::judge(batches all, past& disk, std::vector<op_result>& results) {
+  results.clear();
+  results.reserve(count_operations(all));
+  for (const auto& batch : all)
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (i + prefetch_ahead < batch.size())
+        prefetch(batch[i + prefetch_ahead]);
+      auto judged = judge(batch[i], disk);
+      if (!judged)
+        return judged.error();
+      results.push_back(std::move(*judged));
+    }
+  return {};
+}
+
 void store_state::hold(const held_shard& which) {
   SKEIN_CHECK(raw(which.shard) < epochs_.size());
   epochs_[raw(which.shard)] = which.epoch;
@@ -106,6 +123,7 @@ result<void> store_state::look_ahead(batches all) {
   return window_->look_ahead(ahead_);
 }
 
+/// Asks the memory for what judge() will look at next.
 void store_state::prefetch(const operation& op) const noexcept {
   if (const auto* accepted = std::get_if<accept_op>(&op))
     window_->prefetch({accepted->event.shard, accepted->event.identity});

@@ -89,10 +89,10 @@ class store_state {
   // One batch: begin, judge each, then keep or undo.
   void begin(instant at, std::size_t agents);
   result<op_result> judge(const operation& op, past& disk);
+  /// All of them, in order; after an error undo() is to follow.
+  result<void> judge(batches all, past& disk, std::vector<op_result>& results);
   /// These will be judged: lets memory and disk begin with what that looks at.
   result<void> look_ahead(batches all);
-  /// Asks the memory for what judge() will look at next.
-  void prefetch(const operation& op) const noexcept;
   const staged_batch& staged() const noexcept { return staged_; }
   void keep();
   void undo();
@@ -106,6 +106,7 @@ class store_state {
   std::uint64_t low_water() const { return pending_.lowest(next_); }
 
  private:
+  void prefetch(const operation& op) const noexcept;
   result<op_result> judge(const accept_op& op, bool is_emit);
   result<op_result> judge(const finish_op& op, past& disk);
   result<op_result> judge(const attempt_op& op, past& disk);

@@ -1,5 +1,6 @@
 #include "journal/postgres/pg_reader.hpp"
 
+#include "journal/event_match.hpp"
 #include "journal/payload_bytes.hpp"
 #include "journal/postgres/pg_commit_codec.hpp"
 #include "journal/postgres/pg_records.hpp"
@@ -82,25 +83,6 @@ bool head_matches(const dead_filter& filter, const event_record& record) {
     return true;
   const event_head head = read_head(record.body.view());
   return (!filter.type || head.type == *filter.type) && (!filter.key || head.key == *filter.key);
-}
-
-bool matches(const event_filter& filter, const event_record& record) {
-  if (record.accepted < filter.since ||
-      (filter.until != no_instant && record.accepted >= filter.until))
-    return false;
-  if (filter.agent && std::none_of(record.deliveries.begin(), record.deliveries.end(),
-                                   [&](const auto& each) { return each.agent == *filter.agent; }))
-    return false;
-  if (!filter.state)
-    return true;
-  const delivery_state state = record.state();
-  return state == *filter.state ||
-         (*filter.state == delivery_state::running && state == delivery_state::pending);
-}
-bool matches(const dead_filter& filter, const event_record& record) {
-  return std::any_of(record.deliveries.begin(), record.deliveries.end(), [&](const auto& each) {
-    return each.state == delivery_state::dead && (!filter.agent || each.agent == *filter.agent);
-  });
 }
 
 class postgres_reader final : public reader {

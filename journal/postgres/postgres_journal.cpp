@@ -11,8 +11,6 @@ namespace skein::journal {
 
 namespace {
 
-/// How far ahead of the judgement an operation's places in memory are asked for.
-constexpr std::size_t prefetch_ahead = 8;
 /// A conflict that the server has ended by undoing one side.
 constexpr int conflict_tries = 5;
 constexpr std::chrono::milliseconds reconnect_pause{50};
@@ -121,19 +119,8 @@ result<void> postgres_journal::look_up(batches all) {
 }
 
 result<void> postgres_journal::judge(batches all, std::vector<op_result>& results) {
-  results.clear();
-  results.reserve(count_operations(all));
   parts_.state->begin(parts_.last_at, parts_.agents.size());
-  for (const auto& batch : all)
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (i + prefetch_ahead < batch.size())
-        parts_.state->prefetch(batch[i + prefetch_ahead]);
-      auto judged = parts_.state->judge(batch[i], *this);
-      if (!judged)
-        return judged.error();
-      results.push_back(std::move(*judged));
-    }
-  return {};
+  return parts_.state->judge(all, *this, results);
 }
 
 result<commit_receipt> postgres_journal::commit(batches all, instant now) {

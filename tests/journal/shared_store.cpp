@@ -106,16 +106,8 @@ void shared_node::give_up(std::span<const shard_id> shards) {
 }
 
 accept_op shared_node::accept(const event_words& words) {
-  event value;
-  value.id = words.id;
-  value.source = words.source;
-  value.type = words.type;
-  value.kind = data_kind::text;
-  value.datacontenttype = "text/plain";
-  value.data = words.data;
-  value.set_extension(std::string{attribute::partitionkey}, words.key);
   accept_op op;
-  op.event = must(offer(value, engine_->identity().hash, {}, now));
+  op.event = must(offer(event_of(words), engine_->identity().hash, {}, now));
   op.epoch = epochs_.contains(op.event.shard) ? epoch_of(op.event.shard) : epoch_no{1};
   for (const std::string& name : words.agents)
     op.deliveries.add(must(engine_->agent_number(name)));

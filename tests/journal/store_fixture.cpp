@@ -237,7 +237,7 @@ void test_store::open_again() {
   opened(place_->open(options_));
 }
 
-accept_op test_store::accept(const event_words& words) {
+event event_of(const event_words& words) {
   event value;
   value.id = words.id;
   value.source = words.source;
@@ -250,9 +250,13 @@ accept_op test_store::accept(const event_words& words) {
     value.set_extension(std::string{attribute::due}, words.due);
   if (!words.expires.empty())
     value.set_extension(std::string{attribute::expires}, words.expires);
+  return value;
+}
+
+accept_op test_store::accept(const event_words& words) {
   accept_op op;
   op.epoch = epoch();
-  op.event = must(offer(value, engine_->identity().hash, {}, now));
+  op.event = must(offer(event_of(words), engine_->identity().hash, {}, now));
   for (const std::string& name : words.agents)
     op.deliveries.add(agent(name));
   return op;

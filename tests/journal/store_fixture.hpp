@@ -78,6 +78,8 @@ struct event_words {
   std::string expires{};
 };
 
+event event_of(const event_words& words);
+
 class test_store {
  public:
   explicit test_store(const engine_kind& kind, open_options options = {});
