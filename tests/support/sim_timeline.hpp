@@ -8,20 +8,23 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace skein::test {
 
 class sim_timeline {
  public:
-  boot_time now() const noexcept { return now_; }
+  virtual ~sim_timeline() = default;
+  virtual boot_time now() const noexcept { return now_; }
   void advance(boot_time to) {
     if (to > now_)
       now_ = to;
   }
 
-  void at(boot_time when, std::function<void()> what) {
+  virtual void at(boot_time when, std::function<void()> what) {
     events_.emplace(std::pair{when < now_ ? now_ : when, ++count_}, std::move(what));
   }
   void after(duration wait, std::function<void()> what) { at(now_ + wait, std::move(what)); }
@@ -36,12 +39,43 @@ class sim_timeline {
     advance(first.key().first);
     first.mapped()();
   }
-  void clear() { events_.clear(); }
 
  private:
   boot_time now_{std::chrono::hours{1}};
   std::uint64_t count_ = 0;
   std::map<std::pair<boot_time, std::uint64_t>, std::function<void()>> events_;
+};
+
+/// What one process does of what happens: while it is frozen its events wait, and come together
+/// when it is thawed, as after SIGSTOP and SIGCONT.
+class gated_timeline final : public sim_timeline {
+ public:
+  explicit gated_timeline(sim_timeline& all) : all_{all} {}
+
+  boot_time now() const noexcept override { return all_.now(); }
+  void at(boot_time when, std::function<void()> what) override {
+    all_.at(when, [state = state_, what = std::move(what)]() mutable {
+      if (state->frozen)
+        state->late.push_back(std::move(what));
+      else
+        what();
+    });
+  }
+  void freeze() { state_->frozen = true; }
+  void thaw() {
+    state_->frozen = false;
+    for (auto& each : std::exchange(state_->late, {}))
+      all_.after(duration{0}, std::move(each));
+  }
+  bool is_frozen() const { return state_->frozen; }
+
+ private:
+  struct gate {
+    bool frozen = false;
+    std::vector<std::function<void()>> late;
+  };
+  sim_timeline& all_;
+  std::shared_ptr<gate> state_ = std::make_shared<gate>();
 };
 
 } // namespace skein::test

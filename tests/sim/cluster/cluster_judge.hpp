@@ -1,0 +1,61 @@
+// Judges a cluster while it runs, and what it left in the store: what the nodes promise together.
+// What one node promises alone the other checker judges (tests/sim/checker.hpp).
+//
+//   stale-start   no turn begins for a shard that is not the node's by the store's word
+//   stale-commit  nothing is applied of an operation whose epoch is not the newest
+//   effects-once  one end a delivery
+//   lane-order    the deliveries of a lane end in the order in which their events came
+//   durable-ack   what was answered "durable" is in the store at the end
+//   certain-no    what was refused for certain is not there, unless another offer of it is
+//   invention     what is there was offered
+//   terminal      every event reaches an end once the faults are over
+#pragma once
+
+#include "journal/memory_store.hpp"
+#include "protocol/messages.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skein::test {
+
+class cluster_judge {
+ public:
+  explicit cluster_judge(std::shared_ptr<journal::memory_store> store)
+    : store_{std::move(store)} {}
+
+  void offered(std::uint64_t request, std::vector<hash128> identities);
+  void answered(std::uint64_t request, const std::vector<publish_result>& said);
+  void started(const std::string& owner, const turn_id& turn, instant store_now);
+  void committed(const std::vector<journal::operation>& batch,
+                 const journal::commit_receipt& receipt);
+  void at_rest();
+
+  const std::map<std::string, std::string>& broken() const { return broken_; }
+  std::map<std::string, std::uint64_t> seen; // rare things, counted
+
+ private:
+  void break_rule(const std::string& rule, const std::string& text) { broken_.emplace(rule, text); }
+  void ended(const journal::finish_op& op);
+
+  std::shared_ptr<journal::memory_store> store_;
+  std::map<std::uint64_t, std::vector<hash128>> requests_;
+  struct known_identity {
+    bool durable = false;
+    bool certainly_not = true; // of each offer that was answered
+    std::size_t open = 0;      // offers without an answer
+    std::optional<event_id> event{};
+  };
+  std::map<hash128, known_identity> identities_;
+  std::map<shard_id, epoch_no> epochs_; // the newest that was seen
+  std::map<event_id, std::string> keys_;
+  std::map<delivery_id, delivery_state> ends_;
+  std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> lane_end_; // key, agent: number
+  std::map<std::string, std::string> broken_;
+};
+
+} // namespace skein::test

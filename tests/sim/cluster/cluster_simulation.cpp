@@ -1,0 +1,238 @@
+#include "tests/sim/cluster/cluster_simulation.hpp"
+
+#include "tests/sim/cluster/cluster_node.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace skein::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr duration rest_max = 5min; // of virtual time, to come to rest
+
+cluster_options draw(sim_random& dice) {
+  cluster_options drawn;
+  const auto maybe = [&dice](double part, double most) {
+    return dice.chance(part) ? most * static_cast<double>(1 + dice.below(100)) / 100.0 : 0.0;
+  };
+  const auto count = [&dice](double part, std::uint64_t most) {
+    return dice.chance(part) ? static_cast<std::uint32_t>(1 + dice.below(most)) : 0u;
+  };
+  drawn.nodes = static_cast<std::uint32_t>(2 + dice.below(3));
+  drawn.loops = static_cast<std::uint32_t>(1 + dice.below(2));
+  drawn.shards = std::uint32_t{4} << dice.below(4);
+  drawn.keys = static_cast<std::uint32_t>(1 + dice.below(12));
+  drawn.requests = static_cast<std::uint32_t>(30 + dice.below(120));
+  drawn.work_time = dice.between(10s, 40s);
+  drawn.hurry = maybe(0.3, 0.2);
+  drawn.kills = count(0.6, 5);
+  drawn.freezes = count(0.6, 5);
+  drawn.cuts = count(0.4, 4);
+  drawn.store_cuts = count(0.4, 4);
+  drawn.drains = count(0.5, 4);
+  drawn.network = {maybe(0.3, 0.1), maybe(0.3, 0.2), true, dice.between(100us, 20ms)};
+  drawn.store.sync_max = dice.between(1ms, 50ms);
+  drawn.store.answer_max = dice.between(1ms, 20ms);
+  drawn.agent.fail = maybe(0.4, 0.3);
+  drawn.agent.turn_max = dice.chance(0.3) ? dice.between(500ms, 4s) : dice.between(1ms, 200ms);
+  for (const auto& [name, kind] : {std::pair{"one", agent_kind::exec},
+                                   std::pair{"two", agent_kind::exec},
+                                   std::pair{"echo", agent_kind::echo}}) {
+    agent_settings agent;
+    agent.name = name;
+    agent.kind = kind;
+    agent.pure = kind == agent_kind::echo;
+    agent.concurrency = static_cast<std::uint32_t>(1 + dice.below(6));
+    agent.retry.attempts = 20;
+    agent.retry.initial = 50ms;
+    agent.retry.max = 2s;
+    drawn.agents.push_back(std::move(agent));
+  }
+  drawn.routes = {{"work.*", "", "", "one"}, {"*.both", "", "", "one"}, {"*.both", "", "", "two"},
+                  {"leaf.*", "", "", "two"}, {"echo.*", "", "", "echo"}};
+  return drawn;
+}
+
+class cluster_simulation {
+ public:
+  cluster_simulation(std::uint64_t seed, bool verbose) : dice_{seed}, world_{draw(dice_), dice_} {
+    world_.verbose = verbose;
+  }
+  cluster_verdict run();
+
+ private:
+  void plan();
+  void publish();
+  void later(std::uint32_t times, const std::function<void(cluster_node&)>& what);
+  void boot_later(cluster_node& which);
+  void step();
+  void run_until(boot_time end);
+  bool at_rest() const;
+  void heal();
+
+  sim_random dice_;
+  cluster_world world_;
+  std::vector<std::unique_ptr<cluster_node>> nodes_;
+  std::uint64_t requests_ = 0;
+  std::uint64_t ids_ = 0;
+  bool healed_ = false;
+};
+
+void cluster_simulation::publish() {
+  cluster_node& at = *nodes_[dice_.below(nodes_.size())];
+  if (!at.takes())
+    return;
+  static constexpr std::array types{"work.item", "work.both", "leaf.item", "leaf.both",
+                                    "echo.item"};
+  std::vector<offered_event> members;
+  std::vector<hash128> identities;
+  for (std::uint64_t count = 1 + dice_.below(5); count > 0; --count) {
+    event made;
+    made.id = "e" + std::to_string(dice_.chance(0.1) ? dice_.below(ids_ + 1) : ++ids_);
+    made.source = "client";
+    made.type = types[dice_.below(types.size())];
+    made.set_extension(std::string{attribute::partitionkey},
+                       "k" + std::to_string(dice_.below(world_.options.keys)));
+    // The same under the same name, or it would be a conflict.
+    made.type = types[std::hash<std::string>{}(made.id) % types.size()];
+    made.set_extension(
+        std::string{attribute::partitionkey},
+        "k" + std::to_string(std::hash<std::string>{}(made.id) / 7 % world_.options.keys));
+    made.kind = data_kind::text;
+    made.data = "say " + made.id;
+    auto checked = offer(made, at.api().hash(), at.api().event_bounds(), at.api().now());
+    SKEIN_CHECK(checked.ok());
+    identities.push_back(checked->identity);
+    members.push_back(*std::move(checked));
+  }
+  const std::uint64_t request = ++requests_;
+  world_.judge.offered(request, std::move(identities));
+  at.api().publish(std::move(members),
+                   [this, request, &at, life = at.life()](const publish_reply& reply) {
+                     if (at.up() && at.life() == life)
+                       world_.judge.answered(request, reply.members);
+                   });
+}
+
+void cluster_simulation::later(std::uint32_t times,
+                               const std::function<void(cluster_node&)>& what) {
+  for (std::uint32_t i = 0; i < times; ++i)
+    world_.timeline.after(dice_.between(2s, world_.options.work_time), [this, what] {
+      cluster_node& which = *nodes_[dice_.below(nodes_.size())];
+      if (which.up() && !healed_)
+        what(which);
+    });
+}
+
+void cluster_simulation::plan() {
+  const cluster_options& how = world_.options;
+  for (std::uint32_t i = 0; i < how.requests; ++i)
+    world_.timeline.after(dice_.between(duration{0}, how.work_time), [this] { publish(); });
+  later(how.kills, [this](cluster_node& which) {
+    which.kill();
+    boot_later(which);
+  });
+  later(how.freezes, [this](cluster_node& which) {
+    which.freeze();
+    world_.timeline.after(dice_.skewed(100ms, 6s), [&which, life = which.life()] {
+      if (which.up() && which.life() == life)
+        which.thaw();
+    });
+  });
+  later(how.store_cuts, [this](cluster_node& which) {
+    ++world_.judge.seen["store cut"];
+    which.cut_store(true);
+    world_.timeline.after(dice_.skewed(100ms, 6s), [&which] { which.cut_store(false); });
+  });
+  later(how.drains, [](cluster_node& which) { which.signal(); });
+  later(how.cuts, [this](cluster_node& which) {
+    ++world_.judge.seen["network cut"];
+    const bool both = dice_.chance(0.5);
+    for (const auto& other : nodes_)
+      if (other.get() != &which && dice_.chance(0.6)) {
+        world_.network.cut(which.name(), other->name());
+        if (both)
+          world_.network.cut(other->name(), which.name());
+      }
+    world_.timeline.after(dice_.skewed(100ms, 6s), [this] { world_.network.heal(); });
+  });
+}
+
+void cluster_simulation::boot_later(cluster_node& which) {
+  world_.timeline.after(dice_.skewed(10ms, 4s), [&which] {
+    if (!which.up())
+      which.boot();
+  });
+}
+
+void cluster_simulation::step() {
+  std::vector<cluster_node*> busy;
+  for (const auto& each : nodes_)
+    if (each->has_job())
+      busy.push_back(each.get());
+  if (busy.empty() || (dice_.chance(world_.options.hurry) && world_.timeline.next()))
+    world_.timeline.run_next();
+  else
+    busy[dice_.below(busy.size())]->run_job();
+  for (const auto& each : nodes_)
+    if (each->end_if_due())
+      boot_later(*each);
+}
+
+void cluster_simulation::run_until(boot_time end) {
+  world_.timeline.at(end, [] {});
+  while (world_.timeline.now() < end ||
+         std::any_of(nodes_.begin(), nodes_.end(), [](const auto& each) { return each->has_job(); }))
+    step();
+}
+
+bool cluster_simulation::at_rest() const {
+  const std::scoped_lock hold{world_.store->mutex};
+  return std::none_of(world_.store->events.begin(), world_.store->events.end(),
+                      [](const auto& each) { return !each.gone && each.pending(); });
+}
+
+void cluster_simulation::heal() {
+  healed_ = true;
+  world_.network.heal();
+  world_.options.network = {0, 0, false, 1ms};
+  world_.options.agent = {};
+  world_.options.hurry = 0;
+  for (const auto& each : nodes_) {
+    each->cut_store(false);
+    if (each->up())
+      each->thaw();
+  }
+}
+
+cluster_verdict cluster_simulation::run() {
+  for (std::uint32_t i = 0; i < world_.options.nodes; ++i) {
+    nodes_.push_back(std::make_unique<cluster_node>("n" + std::to_string(i + 1), world_,
+                                                    dice_.fork()));
+    nodes_.back()->boot();
+  }
+  plan();
+  run_until(world_.timeline.now() + world_.options.work_time + 1s);
+  heal();
+  run_until(world_.timeline.now() + 35s); // what nobody answers is unknown by then
+  const boot_time patience = world_.timeline.now() + rest_max;
+  while (!at_rest() && world_.timeline.now() < patience)
+    run_until(world_.timeline.now() + 2s);
+  world_.judge.at_rest();
+  world_.judge.seen["frames between nodes"] = world_.network.between_nodes;
+  return {world_.judge.broken(), world_.judge.seen,
+          std::to_string(world_.options.nodes) + " nodes, " +
+              std::to_string(world_.options.shards) + " shards"};
+}
+
+} // namespace
+
+cluster_verdict simulate_cluster(std::uint64_t seed, bool verbose) {
+  return cluster_simulation{seed, verbose}.run();
+}
+
+} // namespace skein::test
