@@ -263,8 +263,10 @@ void engine::impl::spawn_all() {
   gateway = system.spawn(gateway_actor, front);
   spawn_loops();
   spawn_agents();
-  spawn_jobs();
-  spawn_access();
+  if (!is_shared()) { // of a shared store they are one node's
+    spawn_jobs();
+    spawn_access();
+  }
   drain->jobs = caf::actor_cast<caf::weak_actor_ptr>(jobs);
   drain->access = caf::actor_cast<caf::weak_actor_ptr>(keeper);
   drain->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
@@ -528,10 +530,9 @@ void engine::stop() {
     each = nullptr;
   };
   end(impl_->gateway);
-  end(impl_->jobs);
-  end(impl_->keeper);
-  if (impl_->membership)
-    end(impl_->membership);
+  for (caf::actor* each : {&impl_->jobs, &impl_->keeper, &impl_->membership})
+    if (*each)
+      end(*each);
   end(impl_->shutdown);
   for (auto* group : {&impl_->schedulers, &impl_->retries}) {
     for (caf::actor& each : *group)
@@ -586,6 +587,11 @@ void engine::act(caller by, std::string operation, std::string arguments_json,
   const auto look = impl_->look;
   if (!impl_->serving.load() || !look)
     return done({errc::not_ready, "the node is not started"});
+  const bool is_for_keeper =
+      operation.starts_with("job.") || operation.starts_with("token.") ||
+      operation.starts_with("audit.");
+  if (is_for_keeper && impl_->is_shared())
+    return done({errc::not_ready, "this node keeps no jobs, tokens and records"});
   if (operation.starts_with("job."))
     return caf::anon_send(impl_->jobs,
                           make_parcel(job_call{std::move(by), std::move(operation),
@@ -594,7 +600,7 @@ void engine::act(caller by, std::string operation, std::string arguments_json,
     return caf::anon_send(impl_->keeper,
                           make_parcel(access_call{std::move(by), std::move(operation),
                                                   std::move(arguments_json), std::move(done)}));
-  if (by.who.empty())
+  if (by.who.empty() || impl_->is_shared())
     return look->ask(operation, arguments_json, std::move(done));
   look->ask(operation, arguments_json, recorded(by, operation, arguments_json, std::move(done)));
 }

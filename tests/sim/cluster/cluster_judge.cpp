@@ -78,7 +78,10 @@ void cluster_judge::at_rest() {
     const auto found = store_->identities.find(identity);
     const bool is_there = found != store_->identities.end();
     if (known.durable && !is_there)
-      break_rule("durable-ack", to_string(*known.event) + " is lost");
+      break_rule("durable-ack",
+                 to_string(*known.event) + " is lost; " +
+                     (store_->at(*known.event) != nullptr ? "that number is another event's"
+                                                          : "nothing has that number"));
     if (is_there && known.open == 0 && known.certainly_not)
       break_rule("certain-no", to_string(found->second.event) + " was refused, and is there");
   }

@@ -15,6 +15,8 @@ void cluster_network::join(const std::string& node, const std::vector<std::strin
 
 void cluster_network::send(const std::string& node, const std::string& link, slice frame) {
   member& from = nodes_.at(node);
+  if (!from.alive)
+    return;
   hop(*from.own, from, [this, node, link, frame = std::move(frame)] {
     const auto peek = peek_frame(frame.view());
     SKEIN_CHECK(peek);
@@ -27,7 +29,7 @@ void cluster_network::send(const std::string& node, const std::string& link, sli
 
 void cluster_network::to_node(const std::string& from, const std::string& to, slice frame) {
   const auto found = nodes_.find(to);
-  if (found == nodes_.end() || cuts_.contains({from, to}))
+  if (found == nodes_.end() || !found->second.alive || cuts_.contains({from, to}))
     return; // nobody hears it
   hop(*found->second.own, found->second, [this, to, frame = std::move(frame)] {
     member& there = nodes_.at(to);

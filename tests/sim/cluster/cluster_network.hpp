@@ -26,6 +26,8 @@ class cluster_network {
   /// A process of that node begins: what is under way to an earlier one is lost.
   void join(const std::string& node, const std::vector<std::string>& links, sim_timeline& own,
             std::function<void(const slice&)> sink);
+  /// It says and hears nothing any more; its links stay until leave().
+  void silence(const std::string& node) { nodes_.at(node).alive.reset(); }
   void leave(const std::string& node) { nodes_.erase(node); }
   bus_port& link(const std::string& node, const std::string& name) {
     return *nodes_.at(node).links.at(name);

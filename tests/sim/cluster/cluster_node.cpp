@@ -1,6 +1,5 @@
 #include "tests/sim/cluster/cluster_node.hpp"
 
-#include "journal/memory_journal.hpp"
 #include "journal/memory_leases.hpp"
 
 #include <caf/actor_system.hpp>
@@ -59,7 +58,7 @@ class cluster_node::sim_leases final : public lease_port {
       if (!alive.lock())
         return;
       if (is_cut_ && dice_.chance(0.3))
-        what(); // it got there, and the answer is lost
+        static_cast<void>(what()); // it got there, and the answer is lost
       T said = is_cut_ ? failed : what();
       const duration back = is_cut_ ? store_silence : dice_.skewed(200us, 5ms);
       last_answer_ = std::max(last_answer_, timeline_.now() + back);
@@ -224,7 +223,7 @@ bool cluster_node::end_if_due() {
 }
 
 void cluster_node::end_process(bool orderly) {
-  world_.network.leave(name_);
+  world_.network.silence(name_);
   for (auto& [agent, runner] : runners_)
     runner->cut();
   engine_->stop();
@@ -232,6 +231,7 @@ void cluster_node::end_process(bool orderly) {
   if (orderly)
     store_->finish();
   engine_.reset();
+  world_.network.leave(name_);
   store_.reset();
   leases_.reset();
   runners_.clear();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/engine.hpp"
+#include "journal/memory_journal.hpp"
 #include "tests/sim/cluster/cluster_judge.hpp"
 #include "tests/sim/cluster/cluster_network.hpp"
 #include "tests/support/sim_clock.hpp"
