@@ -125,10 +125,8 @@ void agent_core::on(frame_in& input) {
 
 void agent_core::on_dispatch(const frame_header& header, dispatch& body) {
   counted_.turns += body.turns.size();
-#ifndef SKEIN_BUG_STARTS_AFTER_THE_LEASE
-  if (now_.boot >= serves_until_)
-    return give_back(header.from, body);
-#endif
+  if (settings_.shared)
+    give_back_late(header.from, body);
   if (settings_.agent.kind != agent_kind::exec) {
     answer_at_once(header.from, body);
     return;
@@ -143,18 +141,36 @@ void agent_core::on_dispatch(const frame_header& header, dispatch& body) {
 
 void agent_core::on(lease_until_in& input) { serves_until_ = std::max(serves_until_, input.until); }
 
-/// They came late, as after a process stood still.
-void agent_core::give_back(const address& loop, const dispatch& body) {
-  for (const dispatched_turn& turn : body.turns) {
+void agent_core::on(lose_in& input) {
+  for (const journal::held_shard& each : input.shards)
+    lost_[each.shard] = std::max(lost_[each.shard], each.epoch);
+}
+
+/// It was on its way when its shard went, or longer than the leases last: as after the process
+/// stood still.
+bool agent_core::is_late(const dispatched_turn& turn) const {
+#ifdef SKEIN_BUG_STARTS_AFTER_THE_LEASE
+  return false;
+#else
+  const auto lost = lost_.find(turn.turn.delivery.event.shard);
+  return now_.boot >= serves_until_ || (lost != lost_.end() && turn.epoch <= lost->second);
+#endif
+}
+
+void agent_core::give_back_late(const address& loop, dispatch& body) {
+  std::erase_if(body.turns, [&](const dispatched_turn& turn) {
+    if (!is_late(turn))
+      return false;
     turn_outcome outcome;
     outcome.turn = turn.turn;
     outcome.epoch = turn.epoch;
     outcome.verdict = turn_verdict::returned;
     outcome.started = outcome.finished = now_.wall;
     outcomes_[loop].push_back(std::move(outcome));
-  }
-  counted_.returned += body.turns.size();
-  opened_total_ += body.turns.size();
+    ++counted_.returned;
+    ++opened_total_;
+    return true;
+  });
 }
 
 void agent_core::answer_at_once(const address& loop, dispatch& body) {

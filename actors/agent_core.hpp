@@ -32,7 +32,7 @@ struct news_in {
 };
 /// Drain: stop what runs and give it back.
 struct hasten_in {};
-using agent_input = std::variant<frame_in, news_in, hasten_in, lease_until_in, tick_in>;
+using agent_input = std::variant<frame_in, news_in, hasten_in, lease_until_in, lose_in, tick_in>;
 
 struct start_effect {
   std::vector<turn_start> turns;
@@ -102,8 +102,10 @@ class agent_core {
   void ended(turn_report& report);
   void on(hasten_in& input);
   void on(lease_until_in& input);
+  void on(lose_in& input);
+  bool is_late(const dispatched_turn& turn) const;
   void on(tick_in& input);
-  void give_back(const address& loop, const dispatch& body);
+  void give_back_late(const address& loop, dispatch& body);
   void on_dispatch(const frame_header& header, dispatch& body);
   void answer_at_once(const address& loop, dispatch& body);
   void run(const address& loop, dispatched_turn& turn, std::vector<turn_start>& starts);
@@ -122,6 +124,7 @@ class agent_core {
   timer_queue<boot_time, turn_id> timers_;
   std::map<address, std::vector<turn_outcome>> outcomes_; // since the last finish, by loop
   boot_time serves_until_ = boot_time::max(); // behind it the shards may be another node's
+  std::map<shard_id, epoch_no> lost_;         // the newest epochs that are over
   std::uint64_t opened_total_ = 0;
   std::uint64_t told_total_ = 0;
   boot_time told_at_{};

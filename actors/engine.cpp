@@ -587,9 +587,8 @@ void engine::act(caller by, std::string operation, std::string arguments_json,
   const auto look = impl_->look;
   if (!impl_->serving.load() || !look)
     return done({errc::not_ready, "the node is not started"});
-  const bool is_for_keeper =
-      operation.starts_with("job.") || operation.starts_with("token.") ||
-      operation.starts_with("audit.");
+  const bool is_for_keeper = operation.starts_with("job.") || operation.starts_with("token.") ||
+                             operation.starts_with("audit.");
   if (is_for_keeper && impl_->is_shared())
     return done({errc::not_ready, "this node keeps no jobs, tokens and records"});
   if (operation.starts_with("job."))

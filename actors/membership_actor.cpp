@@ -55,7 +55,11 @@ struct performer {
   }
   void operator()(leave_shards_effect& effect) const { to_loops(leave_in{effect.shards}); }
   void operator()(stay_shards_effect& effect) const { to_loops(stay_in{effect.shards}); }
-  void operator()(lose_shards_effect& effect) const { to_loops(lose_in{effect.shards}); }
+  void operator()(lose_shards_effect& effect) const {
+    for (const caf::weak_actor_ptr& each : parts.agents)
+      send_input(each, agent_input{lose_in{effect.shards}});
+    to_loops(lose_in{effect.shards});
+  }
   void operator()(forget_shards_effect& effect) const {
     to_loops(forgot_in{effect.shards});
     parts.store->release(effect.shards, [to = weak(self), shards = effect.shards] {

@@ -78,9 +78,10 @@ struct leave_in {
 struct stay_in {
   std::vector<shard_id> shards;
 };
-/// They are another's already: what runs is stopped and counts for nothing; gave_up follows.
+/// They are another's already, by epochs behind these: what runs is stopped and counts for nothing;
+/// gave_up follows.
 struct lose_in {
-  std::vector<shard_id> shards;
+  std::vector<journal::held_shard> shards;
 };
 /// Drain: start nothing more.
 struct stop_starting_in {};

@@ -89,7 +89,13 @@ void scheduler_core::on(stay_in& input) {
   lanes_.freeze(set_of(staying), false);
 }
 
-void scheduler_core::on(lose_in& input) { lose(input.shards); }
+void scheduler_core::on(lose_in& input) {
+  std::vector<shard_id> lost;
+  for (const journal::held_shard& each : input.shards)
+    if (is_here(each.shard) && epoch_of(each.shard) == each.epoch)
+      lost.push_back(each.shard);
+  lose(lost);
+}
 
 /// What the store said of an operation with an epoch that is not the newest any more.
 void scheduler_core::is_fenced(shard_id shard, epoch_no epoch) {

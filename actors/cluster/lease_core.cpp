@@ -168,7 +168,7 @@ void lease_core::on(adopted_in& input) {
     else if (known.at == stage::lost && !input.done)
       known = {}; // it was lost while it was read, and nothing came of that
     else if (known.at == stage::lost)
-      again.shards.push_back(each.shard); // the loops have it only now
+      again.shards.push_back(each); // the loops have it only now
   }
   if (!again.shards.empty())
     out_->push_back(std::move(again));
@@ -191,7 +191,7 @@ void lease_core::lost(std::vector<shard_id> shards) {
   counted_.lost += shards.size();
   log(log_severity::warning, "shards-lost",
       std::to_string(shards.size()) + " shards were taken over by another node");
-  std::vector<shard_id> told;
+  lose_shards_effect told;
   for (const shard_id each : shards) {
     shard_state& known = shards_[raw(each)];
     if (known.at == stage::forgetting || known.at == stage::releasing) {
@@ -199,10 +199,10 @@ void lease_core::lost(std::vector<shard_id> shards) {
       continue;
     }
     known.at = stage::lost;
-    told.push_back(each);
+    told.shards.push_back({each, known.epoch});
   }
-  if (!told.empty())
-    out_->push_back(lose_shards_effect{std::move(told)});
+  if (!told.shards.empty())
+    out_->push_back(std::move(told));
   if (view_)
     tell_owners(placement_now());
 }
@@ -351,7 +351,7 @@ void lease_core::lose_patience() {
       stay.shards.push_back(static_cast<shard_id>(i));
     } else if (each.tries == settings_.tries) {
       ++each.tries; // once
-      stop.shards.push_back(static_cast<shard_id>(i));
+      stop.shards.push_back({static_cast<shard_id>(i), each.epoch});
     }
   }
   if (!stay.shards.empty())

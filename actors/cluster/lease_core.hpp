@@ -92,8 +92,9 @@ struct leave_shards_effect {
 struct stay_shards_effect {
   std::vector<shard_id> shards;
 };
+/// With the epochs that are over.
 struct lose_shards_effect {
-  std::vector<shard_id> shards;
+  std::vector<journal::held_shard> shards;
 };
 struct forget_shards_effect {
   std::vector<shard_id> shards;

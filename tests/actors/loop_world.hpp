@@ -88,7 +88,7 @@ class loop_world {
   void adopt(const std::vector<shard_id>& shards, epoch_no epoch, bool unclean = false);
   void leave(const std::vector<shard_id>& shards) { step(leave_in{shards}); }
   void stay(const std::vector<shard_id>& shards) { step(stay_in{shards}); }
-  void lose(const std::vector<shard_id>& shards) { step(lose_in{shards}); }
+  void lose(const std::vector<shard_id>& shards);
   void stop_starting();
   void watch_progress();
   /// The process ends here and starts again on what is on disk.
@@ -169,6 +169,7 @@ class loop_world {
 
   world_settings settings_;
   std::shared_ptr<journal::memory_store> disk_;
+  std::map<shard_id, epoch_no> adopted_; // the epochs of shards that came later
   std::unique_ptr<journal::engine> engine_;
   std::unique_ptr<journal::reader> reader_;
   std::unique_ptr<scheduler_core> core_;

@@ -13,6 +13,7 @@ void loop_world::adopt(const std::vector<shard_id>& shards, epoch_no epoch, bool
   for (const shard_id each : shards) {
     REQUIRE(engine_->fence(each, epoch).ok());
     input.shards.push_back({each, epoch});
+    adopted_[each] = epoch;
   }
   journal::event_filter pending;
   pending.state = delivery_state::pending;
@@ -34,6 +35,16 @@ void loop_world::adopt(const std::vector<shard_id>& shards, epoch_no epoch, bool
             [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [place, each] : found)
     input.pending.push_back(each);
+  step(std::move(input));
+}
+
+void loop_world::lose(const std::vector<shard_id>& shards) {
+  lose_in input;
+  for (const shard_id each : shards) {
+    const auto later = adopted_.find(each);
+    input.shards.push_back(
+        {each, later != adopted_.end() ? later->second : epoch_no{engine_->identity().boot}});
+  }
   step(std::move(input));
 }
 

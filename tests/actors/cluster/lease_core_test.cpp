@@ -203,9 +203,9 @@ class cluster_world {
       stayed += of.leaving.erase(each);
   }
   void perform(node& of, lose_shards_effect& effect) { // stops at once, is gone a little later
-    for (const shard_id each : effect.shards)
+    for (const auto& [each, epoch] : effect.shards)
       if (of.loops.erase(each) > 0)
-        run_at(of, now_ + 1ms, [this, &of, each] { step(of, gave_up_in{{each}}); });
+        run_at(of, now_ + 1ms, [this, &of, shard = each] { step(of, gave_up_in{{shard}}); });
   }
   void perform(node& of, forget_shards_effect& effect) {
     run_at(of, now_ + 1ms, [this, &of, shards = effect.shards] { step(of, forgotten_in{shards}); });

@@ -22,8 +22,8 @@ void cluster_judge::answered(std::uint64_t request, const std::vector<publish_re
     if (said[i].code == errc::none || said[i].code == errc::unknown_outcome)
       of.certainly_not = false;
     ++seen["answer " + (said[i].code == errc::none ? (said[i].duplicate ? std::string{"duplicate"}
-                                                                         : std::string{"durable"})
-                                                    : std::string{slug(said[i].code)})];
+                                                                        : std::string{"durable"})
+                                                   : std::string{slug(said[i].code)})];
   }
 }
 

@@ -25,8 +25,7 @@ namespace skein::test {
 
 class cluster_judge {
  public:
-  explicit cluster_judge(std::shared_ptr<journal::memory_store> store)
-    : store_{std::move(store)} {}
+  explicit cluster_judge(std::shared_ptr<journal::memory_store> store) : store_{std::move(store)} {}
 
   void offered(std::uint64_t request, std::vector<hash128> identities);
   void answered(std::uint64_t request, const std::vector<publish_result>& said);

@@ -5,7 +5,8 @@ namespace skein::test {
 void cluster_network::join(const std::string& node, const std::vector<std::string>& links,
                            sim_timeline& own, std::function<void(const slice&)> sink) {
   nodes_.erase(node);
-  member& made = nodes_.emplace(node, member{broker_core{node}, &own, {}, std::move(sink)}).first->second;
+  member& made =
+      nodes_.emplace(node, member{broker_core{node}, &own, {}, std::move(sink)}).first->second;
   for (const std::string& name : links) {
     made.links.emplace(name, std::make_unique<port>(*this, node, name));
     made.broker.on_frame("link-" + name,

@@ -178,13 +178,12 @@ void cluster_node::attach_runner(const agent_settings& agent) {
       engine_->report(name, {{}, {std::move(report)}, {}});
   };
   call.process_dies = [] {};
-  runners_[agent.name] = std::make_unique<sim_runner>(*gate_, dice_.fork(), world_.options.agent,
-                                                      std::move(call));
+  runners_[agent.name] =
+      std::make_unique<sim_runner>(*gate_, dice_.fork(), world_.options.agent, std::move(call));
   engine_->attach_runner(agent.name, *runners_[agent.name]);
 }
 
-result<journal::commit_receipt>
-cluster_node::commit(const std::vector<journal::operation>& batch) {
+result<journal::commit_receipt> cluster_node::commit(const std::vector<journal::operation>& batch) {
   if (store_is_cut_)
     return error{errc::store_unreachable, "cut"};
   auto receipt = journal_->commit(batch, clock_->now().wall);
@@ -242,9 +241,7 @@ void cluster_node::end_process(bool orderly) {
   gate_.reset();
 }
 
-bool cluster_node::has_job() const {
-  return engine_ && !gate_->is_frozen() && jobs().has_job();
-}
+bool cluster_node::has_job() const { return engine_ && !gate_->is_frozen() && jobs().has_job(); }
 
 void cluster_node::run_job() {
   auto& queue = jobs().jobs;

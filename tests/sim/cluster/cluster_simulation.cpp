@@ -39,9 +39,9 @@ cluster_options draw(sim_random& dice) {
   drawn.store.answer_max = dice.between(1ms, 20ms);
   drawn.agent.fail = maybe(0.4, 0.3);
   drawn.agent.turn_max = dice.chance(0.3) ? dice.between(500ms, 4s) : dice.between(1ms, 200ms);
-  for (const auto& [name, kind] : {std::pair{"one", agent_kind::exec},
-                                   std::pair{"two", agent_kind::exec},
-                                   std::pair{"echo", agent_kind::echo}}) {
+  for (const auto& [name, kind] :
+       {std::pair{"one", agent_kind::exec}, std::pair{"two", agent_kind::exec},
+        std::pair{"echo", agent_kind::echo}}) {
     agent_settings agent;
     agent.name = name;
     agent.kind = kind;
@@ -52,8 +52,11 @@ cluster_options draw(sim_random& dice) {
     agent.retry.max = 2s;
     drawn.agents.push_back(std::move(agent));
   }
-  drawn.routes = {{"work.*", "", "", "one"}, {"*.both", "", "", "one"}, {"*.both", "", "", "two"},
-                  {"leaf.*", "", "", "two"}, {"echo.*", "", "", "echo"}};
+  drawn.routes = {{"work.*", "", "", "one"},
+                  {"*.both", "", "", "one"},
+                  {"*.both", "", "", "two"},
+                  {"leaf.*", "", "", "two"},
+                  {"echo.*", "", "", "echo"}};
   return drawn;
 }
 
@@ -185,8 +188,9 @@ void cluster_simulation::step() {
 
 void cluster_simulation::run_until(boot_time end) {
   world_.timeline.at(end, [] {});
-  while (world_.timeline.now() < end ||
-         std::any_of(nodes_.begin(), nodes_.end(), [](const auto& each) { return each->has_job(); }))
+  while (
+      world_.timeline.now() < end ||
+      std::any_of(nodes_.begin(), nodes_.end(), [](const auto& each) { return each->has_job(); }))
     step();
 }
 
@@ -211,8 +215,8 @@ void cluster_simulation::heal() {
 
 cluster_verdict cluster_simulation::run() {
   for (std::uint32_t i = 0; i < world_.options.nodes; ++i) {
-    nodes_.push_back(std::make_unique<cluster_node>("n" + std::to_string(i + 1), world_,
-                                                    dice_.fork()));
+    nodes_.push_back(
+        std::make_unique<cluster_node>("n" + std::to_string(i + 1), world_, dice_.fork()));
     nodes_.back()->boot();
   }
   plan();

@@ -32,8 +32,7 @@ int main(int argc, char** argv) {
     if (verdict.ok())
       continue;
     ++failed;
-    std::printf("seed %llu (%s)\n", static_cast<unsigned long long>(seed),
-                verdict.options.c_str());
+    std::printf("seed %llu (%s)\n", static_cast<unsigned long long>(seed), verdict.options.c_str());
     for (const auto& [rule, text] : verdict.broken)
       std::printf("  %s: %s\n", rule.c_str(), text.c_str());
   }
