@@ -273,6 +273,7 @@ sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
   auto found = pending_.read(sequences, old_);
   if (!found)
     return found.error();
+  unread_.were_read(sequences, found->unread);
   if (found->unread.empty())
     return std::move(found->rows);
   const auto end =
