@@ -277,7 +277,8 @@ struct pending_delivery {
   std::array<delivery_state, limits::deliveries_per_event_max> sibling_states{};
   slice body; // empty if it is a large one, or damaged: bodies() tells
   /// Why its rows cannot be read; siblings that are over are told as dead. store_corrupt: they are
-  /// damaged, it is to be ended. io_error: their page, it waits; with `accepted` its event is known.
+  /// damaged, it is to be ended. io_error: their page, it waits; with `accepted` its event is
+  /// known.
   error damage;
 };
 

@@ -137,8 +137,10 @@ result<void> pending_rows::try_run(run_of_events run, const unchecked_rows& old,
   auto wanted = run.begin();
   const auto is_missing = [&](std::uint64_t below) {
     for (; wanted != run.end() && *wanted < below; ++wanted)
-      into.unread.push_back(
-          {*wanted, damaged_store("event " + std::to_string(*wanted) + " is not there"), false, {}});
+      into.unread.push_back({*wanted,
+                             damaged_store("event " + std::to_string(*wanted) + " is not there"),
+                             false,
+                             {}});
   };
   int code = SQLITE_OK;
   while ((code = events_.step()) == SQLITE_ROW) {

@@ -18,10 +18,9 @@ result<void> unread_pending::resolve(const std::vector<unread_event>& unread, pe
   const auto is_known = view.open(old);
   if (!is_known || !*is_known)
     return is_known ? unread.front().why : is_known.error();
-  for (const unread_event& each : unread) {
+  for (const unread_event& each : unread)
     if (auto added = add(each, view, into); !added)
       return added;
-  }
   std::stable_sort(into.begin(), into.end(), [](const auto& a, const auto& b) {
     return a.delivery.event.sequence < b.delivery.event.sequence;
   });
