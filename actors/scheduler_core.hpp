@@ -229,7 +229,8 @@ class scheduler_core {
   void enter_row(journal::pending_delivery& row);
   void end_crashed();
   void leave_out_foreign(const rows_asked& asked, rows_read& read) const;
-  void take_unreadable(rows_read& read);
+  void take_unreadable(bool is_wanted, rows_read& read);
+  bool end_damaged(journal::pending_delivery& row);
   void end_unreadable();
   std::uint32_t bring_in(journal::pending_delivery& row);
   void want(std::uint64_t sequence);
@@ -452,6 +453,7 @@ class scheduler_core {
   std::set<std::uint32_t> long_lanes_; // those that have an away list
   std::vector<delivery_id> crashed_;   // too often, found since the last rows
   std::vector<std::pair<delivery_id, std::string>> unreadable_; // likewise, and why
+  std::size_t damage_ends_ = 0;                                 // such that ended dead
   std::map<std::uint64_t, rows_asked> rows_asked_;              // by the number of the read
   std::set<std::uint64_t> wanted_;                   // events to be read since the last finish
   std::vector<rows_asked> asked_in_vain_;            // of sleepers and wanted: the reading failed

@@ -27,6 +27,9 @@ namespace {
 
 constexpr std::uint32_t crashes_max = 3; // alone; then the delivery is dead
 
+/// A turn that is due then is not due in the life of this process.
+constexpr duration till_next_opening = std::chrono::hours{24 * 365 * 50};
+
 using rows = std::vector<journal::pending_delivery>;
 
 /// Those of one event; `all` is in order of events.
@@ -338,7 +341,7 @@ void scheduler_core::on(rows_in& input) {
   SKEIN_CHECK(!found.empty());
   rows_asked& asked = found.mapped();
   leave_out_foreign(asked, input.rows);
-  take_unreadable(input.rows);
+  take_unreadable(asked.why == rows_asked::purpose::wanted, input.rows);
   if (asked.why == rows_asked::purpose::sleepers)
     take_sleepers(asked, input.rows);
   else if (asked.why == rows_asked::purpose::wanted)
@@ -368,29 +371,6 @@ void scheduler_core::leave_out_foreign(const rows_asked& asked, rows_read& read)
     return !is_here(shard) ||
            (asked.why != rows_asked::purpose::wanted && tenure_no_of(shard) != asked.owner.tenure);
   });
-}
-
-/// What the store cannot read is here only to end. Its time and mostly its key are lost, so that it
-/// stands in no lane.
-void scheduler_core::take_unreadable(rows_read& read) {
-  if (!read)
-    return;
-  for (journal::pending_delivery& row : *read)
-    if (row.damage.code != errc::none && !is_taken_out(row.delivery)) {
-      bring_in(row);
-      unreadable_.emplace_back(row.delivery, row.damage.detail);
-    }
-  std::erase_if(*read, [](const auto& row) { return row.damage.code != errc::none; });
-}
-
-void scheduler_core::end_unreadable() {
-#ifdef SKEIN_BUG_UNREADABLE_ROW_FORGOTTEN
-  unreadable_.clear();
-#endif
-  for (auto& [which, why] : std::exchange(unreadable_, {}))
-    if (const std::uint32_t slot = lanes_.find_delivery(which);
-        slot != no_slot && lanes_.deliveries[slot].at != stage::closing)
-      finish_without_turn(slot, delivery_state::dead, errc::store_corrupt, std::move(why));
 }
 
 away_list* scheduler_core::list_of(const list_owner& owner) {
@@ -434,7 +414,8 @@ void scheduler_core::enter_row(journal::pending_delivery& row) {
   const bool is_first = entering.previous == no_slot; // what is closing stands behind it
   const tenure& of = tenure_of(row.delivery.event.shard);
   const bool slept = entering.asleep && entering.next_due > of.opened_at;
-  if (of.unclean && is_first && !slept && entering.suspected == suspicion::none &&
+  const bool runs = row.damage.code == errc::none;
+  if (of.unclean && runs && is_first && !slept && entering.suspected == suspicion::none &&
       row.delivery.event.sequence <= of.recovered_to && !lanes_.pure(row.agent))
 #ifndef SKEIN_BUG_SUSPECT_FROM_DISK_FORGOTTEN
     entering.suspected = suspicion::suspect;
@@ -486,7 +467,9 @@ std::uint32_t scheduler_core::bring_in(journal::pending_delivery& row) {
 #endif
   added.ready_at = std::max(row.accepted, row.due);
   const tenure& of = tenure_of(id.shard);
-  if (!of.unclean)
+  if (row.damage.code != errc::none)
+    added.next_due = now_.wall + till_next_opening;
+  if (!of.unclean || row.damage.code != errc::none)
     return slot;
   if (row.mark != journal::start_mark::none)
     added.suspected = suspicion::accused;
@@ -570,7 +553,7 @@ void scheduler_core::take_wanted(rows_asked& asked, rows_read& read) {
         slot = bring_in(*row);
 #ifndef SKEIN_BUG_LANE_PASSES_END_FROM_DISK
         // Its end is not durable yet: till then it stands before what its list brings in.
-        if (row->due <= now_.wall)
+        if (row->due <= now_.wall && row->accepted != no_instant)
           enter_lane(slot, row->key, lanes_.deliveries[slot].ready_at, true);
 #endif
       }

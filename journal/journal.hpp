@@ -276,8 +276,9 @@ struct pending_delivery {
   delivery_list siblings;
   std::array<delivery_state, limits::deliveries_per_event_max> sibling_states{};
   slice body; // empty if it is a large one, or damaged: bodies() tells
-  /// Why its rows, or those of a sibling, cannot be read: then only delivery, agent, siblings and
-  /// which of them are over (as dead) are known, and it is to be ended.
+  /// Why its rows cannot be read; siblings that are over are told as dead. store_corrupt: they are
+  /// damaged, it is to be ended. io_error: their page, it waits; with `accepted` its event is
+  /// known.
   error damage;
 };
 

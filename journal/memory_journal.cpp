@@ -91,7 +91,7 @@ class memory_engine final : public engine {
   void release(std::span<const shard_id> shards) override {
     const std::scoped_lock hold{store_->mutex};
     for (const shard_id each : shards)
-      if (held_.erase(each) > 0)
+      if (const auto held = held_.extract(each); held && is_of_owner({each, held.mapped()}))
         store_->clear_marks([each](shard_id of) { return of == each; });
   }
 
@@ -171,7 +171,7 @@ class memory_engine final : public engine {
 
   result<void> close() override {
     const std::scoped_lock hold{store_->mutex};
-    store_->clear_marks([this](shard_id shard) { return !is_shared() || held_.contains(shard); });
+    store_->clear_marks([this](shard_id shard) { return !is_shared() || holds(shard); });
     held_.clear();
     store_->identity.clean = true;
     closed_ = true;
@@ -205,6 +205,11 @@ class memory_engine final : public engine {
     const memory_lease& lease = store_->leases.at(raw(which.shard));
     return lease.owner == owner_ && lease.epoch == which.epoch;
   }
+  /// Nobody has taken it meanwhile.
+  bool holds(shard_id shard) const {
+    const auto held = held_.find(shard);
+    return held != held_.end() && is_of_owner({shard, held->second});
+  }
   bool is_mine(const memory_event& event) const {
     return !is_shared() || held_.contains(event.record.event.shard);
   }
@@ -222,12 +227,8 @@ class memory_engine final : public engine {
 
   /// Nobody's if the engine does not hold the shard, or has lost it.
   epoch_no epoch_of(shard_id shard) const {
-    if (is_shared()) {
-      const auto held = held_.find(shard);
-      return held != held_.end() && is_of_owner({shard, held->second})
-                 ? held->second
-                 : epoch_no{std::numeric_limits<std::uint64_t>::max()};
-    }
+    if (is_shared())
+      return holds(shard) ? held_.at(shard) : epoch_no{std::numeric_limits<std::uint64_t>::max()};
     const auto found = store_->epochs.find(shard);
     const epoch_no floor{identity_.boot};
     return found == store_->epochs.end() ? floor : std::max(floor, found->second);

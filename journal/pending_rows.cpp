@@ -113,7 +113,7 @@ result<void> pending_rows::read_run(run_of_events run, const unchecked_rows& old
   into.rows.resize(rows);
   into.unread.resize(unread);
   if (run.size() == 1) {
-    into.unread.push_back({run.front(), done.error()});
+    into.unread.push_back({run.front(), done.error(), true, read_alone(run.front(), old)});
     return {};
   }
   for (const run_of_events half : {run.first(run.size() / 2), run.subspan(run.size() / 2)})
@@ -137,8 +137,10 @@ result<void> pending_rows::try_run(run_of_events run, const unchecked_rows& old,
   auto wanted = run.begin();
   const auto is_missing = [&](std::uint64_t below) {
     for (; wanted != run.end() && *wanted < below; ++wanted)
-      into.unread.push_back(
-          {*wanted, damaged_store("event " + std::to_string(*wanted) + " is not there")});
+      into.unread.push_back({*wanted,
+                             damaged_store("event " + std::to_string(*wanted) + " is not there"),
+                             false,
+                             {}});
   };
   int code = SQLITE_OK;
   while ((code = events_.step()) == SQLITE_ROW) {
@@ -148,7 +150,7 @@ result<void> pending_rows::try_run(run_of_events run, const unchecked_rows& old,
     const std::size_t before = into.rows.size();
     if (auto added = add_event(at, old, into); !added) {
       into.rows.resize(before);
-      into.unread.push_back({*wanted, added.error()});
+      into.unread.push_back({*wanted, added.error(), false, {}});
     }
     ++wanted;
   }
@@ -159,6 +161,16 @@ result<void> pending_rows::try_run(run_of_events run, const unchecked_rows& old,
     if (auto whole = rows->check(); !whole)
       return whole;
   return {};
+}
+
+/// What the event's row says, if that can be read.
+std::optional<pending_delivery> pending_rows::read_alone(std::uint64_t sequence,
+                                                         const unchecked_rows& old) {
+  const reset_at_end end{events_};
+  if (events_.bind(1, sequence).bind(2, sequence).step() != SQLITE_ROW)
+    return std::nullopt;
+  auto event = read_event(events_, old);
+  return event ? std::optional{std::move(*event)} : std::nullopt;
 }
 
 /// The deliveries that are pending of the event that the cursors are at.

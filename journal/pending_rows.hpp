@@ -7,6 +7,7 @@
 #include "journal/unread_pending.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,6 +28,8 @@ class pending_rows {
   using run_of_events = std::span<const std::uint64_t>;
   result<void> read_run(run_of_events run, const unchecked_rows& old, found& into);
   result<void> try_run(run_of_events run, const unchecked_rows& old, found& into);
+
+  std::optional<pending_delivery> read_alone(std::uint64_t sequence, const unchecked_rows& old);
 
   struct cursors;
   static result<void> add_event(cursors& at, const unchecked_rows& old, found& into);

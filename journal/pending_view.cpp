@@ -35,6 +35,7 @@ result<bool> pending_view::open(const unchecked_rows& old) {
   if (code != SQLITE_ROW && code != SQLITE_DONE)
     return failed(use_.saved, code);
   const auto saved = code == SQLITE_ROW ? position_at(use_.saved) : std::nullopt;
+  met_damage_ = code == SQLITE_ROW && !saved;
   if (!saved || saved->range_events != range_events_)
     return false;
   return read_commits(saved->upto, old);
@@ -105,8 +106,10 @@ result<std::optional<pending_mark>> pending_view::mark_of(std::uint64_t sequence
   if (auto loaded = load(sequence / range_events_); !loaded)
     return loaded.error();
   const bool has_row = range_ == sequence / range_events_;
-  if (has_row && !marks_)
+  if (has_row && !marks_) {
+    met_damage_ = true;
     return std::optional<pending_mark>{};
+  }
   const std::uint64_t slot = sequence % range_events_;
   if (const auto at = has_row ? first_from(slot) : placed_marks::const_iterator{};
       has_row && at != marks_->end() && at->slot == slot) {
@@ -122,7 +125,9 @@ result<std::optional<delivery_list>> pending_view::deliveries_of(const pending_m
   const int code = use_.route.bind(1, std::int64_t{mark.route()}).step();
   if (code != SQLITE_ROW && code != SQLITE_DONE)
     return failed(use_.route, code);
-  return code == SQLITE_ROW ? route_at(use_.route) : std::nullopt;
+  auto list = code == SQLITE_ROW ? route_at(use_.route) : std::nullopt;
+  met_damage_ = met_damage_ || (!list && mark.route() != 0);
+  return list;
 }
 
 /// Of the marks that are loaded.

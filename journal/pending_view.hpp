@@ -39,6 +39,8 @@ class pending_view {
   /// As saved_pending's.
   result<std::optional<pending_mark>> mark_of(std::uint64_t sequence);
   result<std::optional<delivery_list>> deliveries_of(const pending_mark& mark);
+  /// Of what was saved something that these were asked for is damaged, and is to be saved anew.
+  bool met_damage() const noexcept { return met_damage_; }
 
  private:
   result<bool> read_commits(commit_no saved, const unchecked_rows& old);
@@ -56,6 +58,7 @@ class pending_view {
   std::optional<agent_no> agent_;
   std::uint64_t accepted_from_ = 0;  // events that were accepted after what was saved
   std::vector<std::uint64_t> ended_; // deliveries that were pending or accepted then, in order
+  bool met_damage_ = false;
   bool is_loaded_ = false;
   std::uint64_t asked_ = 0;            // the range that was asked for,
   std::optional<std::uint64_t> range_; // the newest one up to it that has marks

@@ -22,7 +22,7 @@ result<void> run_once(database& db, statement& which) {
 
 result<void> saved_ranges::save(store_state& state, commit_no last, std::size_t bytes_max) {
   pending_set& pending = state.pending();
-  std::vector<std::uint64_t> changed = pending.changed_ranges();
+  std::vector<std::uint64_t> changed = must_clear_ ? pending.ranges() : pending.changed_ranges();
   if (changed.empty() && upto_ == last && !must_clear_)
     return {};
   const auto upto_of = [this](std::uint64_t range) {

@@ -155,15 +155,17 @@ result<bool> sqlite_journal::mend_tables() {
   const auto has_late = is_readable(db, late_table);
   if (!has_timers || !has_late)
     return !has_timers ? has_timers : has_late;
+  const store_state& state = *parts_.state;
+  const std::uint64_t first_staged = state.next_sequence() - state.staged().events.size();
   if (!*has_timers)
-    if (auto made = make_timers_anew(); !made)
+    if (auto made = make_timers_anew(first_staged); !made)
       return made.error();
   if (!*has_late)
     if (auto made = make_late_anew(); !made)
       return made.error();
   // The pending set has what the commit brings, which may be refused: once more when that is known.
   if (!*has_timers)
-    timer_trouble_->store(errc::store_corrupt);
+    trouble_->timers = errc::store_corrupt;
   return !*has_timers || !*has_late;
 }
 
@@ -198,6 +200,8 @@ result<void> sqlite_journal::write_and_drop(const step_budget& most, bool& along
   for (const finish_op* each : parts_.state->staged().outcomes)
     if (each->delivery.event.sequence >= from)
       how.events_below = std::min(how.events_below, each->delivery.event.sequence);
+    else
+      how.ending.insert(each->delivery.event.sequence);
   const auto due = retention.has_work(how);
   if (!due || !*due) {
     along_failed = !due;
@@ -295,7 +299,7 @@ result<ledger> sqlite_journal::deliveries_ledger() {
 result<std::unique_ptr<reader>> sqlite_journal::new_reader() {
   return open_sqlite_reader(
       journal_file(parts_.options.directory), parts_.options.vfs,
-      {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()}, timer_trouble_);
+      {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()}, trouble_);
 }
 
 result<void> sqlite_journal::close() {

@@ -10,6 +10,7 @@
 #include "journal/saved_ranges.hpp"
 #include "journal/sqlite_identities.hpp"
 #include "journal/sqlite_options.hpp"
+#include "journal/sqlite_reader.hpp"
 #include "journal/sqlite_retention.hpp"
 #include "journal/sqlite_writer.hpp"
 #include "journal/store_lock.hpp"
@@ -106,7 +107,7 @@ class sqlite_journal final : public engine, private past {
   result<bool> drop_step();
   result<bool> rest_from_dropping(const error& why);
   result<bool> keep_timers();
-  result<void> make_timers_anew();
+  result<void> make_timers_anew(std::uint64_t below);
   result<void> make_late_anew();
   void tell_unreadable(const std::string& what, const error& why);
   void tell_dropped(std::uint64_t from);
@@ -127,9 +128,7 @@ class sqlite_journal final : public engine, private past {
   bool is_too_large_ = false;        // at the last upkeep
   instant drops_again_ = no_instant; // retention met trouble: no step before
   std::set<std::string> told_;       // kinds of trouble with reading
-  /// What a reader met of the table of times: damage, or a failed read.
-  std::shared_ptr<std::atomic<errc>> timer_trouble_ =
-      std::make_shared<std::atomic<errc>>(errc::none);
+  std::shared_ptr<reader_trouble> trouble_ = std::make_shared<reader_trouble>();
   std::size_t agents_saved_;
   bool recovered_ = false;
   bool closed_ = false;

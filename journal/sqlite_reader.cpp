@@ -51,8 +51,8 @@ bool may_match(const Filter& filter, statement& row) {
 
 class sqlite_reader final : public reader {
  public:
-  sqlite_reader(database db, lookup_view lookups, std::shared_ptr<std::atomic<errc>> timer_trouble)
-    : db_{std::move(db)}, lookups_{std::move(lookups)}, timer_trouble_{std::move(timer_trouble)} {}
+  sqlite_reader(database db, lookup_view lookups, std::shared_ptr<reader_trouble> trouble)
+    : db_{std::move(db)}, lookups_{std::move(lookups)}, trouble_{std::move(trouble)} {}
 
   result<void> prepare();
 
@@ -100,7 +100,7 @@ class sqlite_reader final : public reader {
   unread_pending unread_;
   pending_statements pending_marks_;
   timer_reader timers_;
-  std::shared_ptr<std::atomic<errc>> timer_trouble_; // null: nobody makes them anew
+  std::shared_ptr<reader_trouble> trouble_; // null: nobody makes anything anew
   unchecked_rows old_;
 };
 
@@ -254,6 +254,7 @@ sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
   auto found = pending_.read(sequences, old_);
   if (!found)
     return found.error();
+  unread_.were_read(sequences, found->unread);
   if (found->unread.empty())
     return std::move(found->rows);
   const auto end =
@@ -267,7 +268,10 @@ sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
     return std::move(found->rows);
   pending_view view{pending_marks_, lookups_.layout.range_events, std::nullopt};
   saved_in_view saved{view, old_};
-  if (auto told = unread_.resolve(found->unread, saved, found->rows); !told)
+  auto told = unread_.resolve(found->unread, saved, found->rows);
+  if (trouble_ && view.met_damage())
+    trouble_->pending = true;
+  if (!told)
     return told.error();
   return std::move(found->rows);
 }
@@ -277,8 +281,8 @@ result<timer_page> sqlite_reader::timers(const timer_query& which) {
     return begun.error();
   const end_of_read last{commit_};
   auto found = timers_.read(which);
-  if (!found && timer_trouble_ && is_unreadable(found.error().code))
-    timer_trouble_->store(found.error().code);
+  if (!found && trouble_ && is_unreadable(found.error().code))
+    trouble_->timers = found.error().code;
   return found;
 }
 
@@ -495,14 +499,14 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
 
 } // namespace
 
-result<std::unique_ptr<reader>>
-open_sqlite_reader(const std::string& file, const std::string& vfs, lookup_view lookups,
-                   std::shared_ptr<std::atomic<errc>> timer_trouble) {
+result<std::unique_ptr<reader>> open_sqlite_reader(const std::string& file, const std::string& vfs,
+                                                   lookup_view lookups,
+                                                   std::shared_ptr<reader_trouble> trouble) {
   auto db = database::open(file, {.write = false, .vfs = vfs});
   if (!db)
     return db.error();
   auto made =
-      std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups), std::move(timer_trouble));
+      std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups), std::move(trouble));
   if (auto ready = made->prepare(); !ready)
     return ready.error();
   return std::unique_ptr<reader>{std::move(made)};

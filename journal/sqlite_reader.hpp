@@ -11,11 +11,16 @@
 
 namespace skein::journal {
 
+/// What readers met of tables that the writer can make anew.
+struct reader_trouble {
+  std::atomic<errc> timers = errc::none; // of the table of times: damage, or a failed read
+  std::atomic<bool> pending = false;     // damage to the saved pending set
+};
+
 /// `file` is journal.db; it must be open for writing in this process, or closed in order. Without a
-/// tail, what no index on disk has is read row by row. `timer_trouble` gets the code of an error
-/// with which times could not be read.
+/// tail, what no index on disk has is read row by row.
 result<std::unique_ptr<reader>>
 open_sqlite_reader(const std::string& file, const std::string& vfs, lookup_view lookups,
-                   std::shared_ptr<std::atomic<errc>> timer_trouble = nullptr);
+                   std::shared_ptr<reader_trouble> trouble = nullptr);
 
 } // namespace skein::journal

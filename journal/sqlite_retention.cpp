@@ -13,6 +13,9 @@ namespace skein::journal {
 
 namespace {
 
+/// Of a stride that the disk does not give, each of them minutes after the one before.
+constexpr int tries_max = 3;
+
 result<void> run(statement& which) {
   const int code = which.run();
   return code == SQLITE_DONE ? result<void>{}
@@ -343,6 +346,8 @@ class sqlite_retention::dropping {
   }
 
   result<void> drop_one_late(instant ended, std::uint64_t sequence) {
+    if (how_.ending.contains(sequence))
+      return {};
     if (auto dropped = run(of_.drop_late_.bind(1, ended).bind(2, sequence)); !dropped)
       return dropped;
     outcome_cursor outcomes{of_.outcomes_, sequence, sequence + 1};
@@ -354,6 +359,8 @@ class sqlite_retention::dropping {
       return whole;
     if (pending_.at(sequence).live != 0 || is_damaged(*end) || end->dead)
       return {};
+    if (end->at >= done.oldest) // what was remembered was another end of it
+      return run(of_.add_late_.bind(1, end->at).bind(2, sequence));
     count(*end);
     return drop(sequence, sequence + 1);
   }
@@ -432,8 +439,13 @@ result<bool> sqlite_retention::step(const rule& how, const pending_set& pending,
   auto done = writer_.try_transact([&] { return drop_along(how, pending, most); });
   if (done)
     return keep();
-  // What a disk does not give now it may give later; damage stays.
-  passes_by_ = done.error().code == errc::store_corrupt && under_way_.from < under_way_.to;
+  // What a disk does not give now it may give later, for a while; damage stays.
+  tries_ = tried_ == under_way_.from ? tries_ + 1 : 1;
+  tried_ = under_way_.from;
+  const errc code = done.error().code;
+  const bool is_lost =
+      code == errc::store_corrupt || (code == errc::io_error && tries_ >= tries_max);
+  passes_by_ = is_lost && under_way_.from < under_way_.to;
   if (passes_by_)
     passed_by_.push_back(under_way_);
   return done.error();
@@ -448,6 +460,20 @@ result<void> sqlite_retention::drop_along(const rule& how, const pending_set& pe
     return done;
   along_ = std::move(one.done);
   return {};
+}
+
+result<void> sqlite_retention::remember_late(const pending_set& pending) {
+  auto ends = writer_.db().prepare("SELECT max(at), id / 16 FROM outcome WHERE id < ? "
+                                   "GROUP BY id / 16");
+  if (!ends)
+    return ends.error();
+  ends->bind(1, kept_.swept_to * 16);
+  int code = SQLITE_OK;
+  while ((code = ends->step()) == SQLITE_ROW)
+    if (!pending.holds(ends->natural(1)))
+      if (auto added = run(add_late_.bind(1, ends->time(0)).bind(2, ends->natural(1))); !added)
+        return added;
+  return code == SQLITE_DONE ? result<void>{} : failed(*ends, code);
 }
 
 bool sqlite_retention::keep() {

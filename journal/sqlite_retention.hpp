@@ -18,6 +18,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,8 @@ class sqlite_retention {
     /// Events from here on stay for now, although they may be over: the ends that a commit under
     /// way brings are in the pending set already, but in no row yet.
     std::uint64_t events_below = std::numeric_limits<std::uint64_t>::max();
+    /// The same of events that the sweep has passed.
+    std::set<std::uint64_t> ending{};
   };
   /// Whether a step would drop anything.
   result<bool> has_work(const rule& how);
@@ -51,7 +54,12 @@ class sqlite_retention {
   /// True if there may be more.
   bool keep();
 
-  /// The last step failed for damage that the next one will pass by.
+  /// Fills the table of events that ended late, which is empty, from the outcomes of those that the
+  /// sweep has passed. What is pending may end much later.
+  result<void> remember_late(const pending_set& pending);
+
+  /// The last step failed for what the next one will pass by: damage, or what the disk has not
+  /// given several times.
   bool passes_by() const noexcept { return passes_by_; }
   /// What was found damaged, and stays, since this was asked last.
   std::vector<error> take_damage() { return std::exchange(damage_, {}); }
@@ -100,6 +108,8 @@ class sqlite_retention {
   stride under_way_;              // of the sweep
   std::vector<stride> passed_by_; // what SQLite cannot read of it
   bool passes_by_ = false;
+  std::uint64_t tried_ = 0; // where the last step that failed was
+  int tries_ = 0;           // of it, one after another
   std::vector<error> damage_;
   std::uint64_t rows_ = 0;
   duration longest_{};

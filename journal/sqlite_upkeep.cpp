@@ -68,6 +68,11 @@ result<void> sqlite_journal::save_ranges(instant now, bool is_idle) {
   if (!recovered_ || parts_.writer->stopped() || !is_due)
     return {};
   saved_at_ = now;
+  if (trouble_->pending.exchange(false)) {
+    parts_.ranges->forget();
+    tell_unreadable("what was saved of the pending events is damaged, and is saved anew",
+                    damaged_store("a reader found it"));
+  }
   const auto save = [&] {
     return parts_.ranges->save(*parts_.state, parts_.last_commit, parts_.options.range_save_bytes);
   };
@@ -133,7 +138,7 @@ result<bool> sqlite_journal::drop_step() {
 result<bool> sqlite_journal::rest_from_dropping(const error& why) {
   drops_again_ = parts_.last_at + limits::retention_again_after;
   tell_unreadable("what is out of the retention time cannot be read, and stays as long", why);
-  if (why.code == errc::store_corrupt && parts_.retention->passes_by())
+  if (parts_.retention->passes_by())
     drops_again_ = no_instant;
   const auto has_late = is_readable(parts_.writer->db(), late_table);
   if (!has_late || *has_late)
@@ -153,10 +158,7 @@ result<void> sqlite_journal::make_late_anew() {
     return readable.error();
   auto made = parts_.writer->try_transact([&]() -> result<void> {
     auto emptied = empty(db, late_table, *readable);
-    return emptied ? db.run("INSERT INTO late SELECT max(at), id / 16 FROM outcome WHERE id < " +
-                            std::to_string(parts_.retention->kept().swept_to * 16) +
-                            " GROUP BY id / 16")
-                   : emptied;
+    return emptied ? parts_.retention->remember_late(parts_.state->pending()) : emptied;
   });
   if (made)
     parts_.notes.push_back("what was saved of events that ended late is damaged; it was made anew "
@@ -167,7 +169,7 @@ result<void> sqlite_journal::make_late_anew() {
 /// Damage to the table of times stops nothing: it is made anew. What the disk does not give now is
 /// tried again.
 result<bool> sqlite_journal::keep_timers() {
-  errc trouble = timer_trouble_->exchange(errc::none);
+  errc trouble = trouble_->timers.exchange(errc::none);
   if (trouble == errc::none) {
     const auto more = timers_.step(*parts_.writer, parts_.state->pending(), parts_.last_at);
     if (more || parts_.writer->stopped() || !is_unreadable(more.error().code))
@@ -178,7 +180,7 @@ result<bool> sqlite_journal::keep_timers() {
   const auto readable = is_readable(parts_.writer->db(), timer_table);
   if (!readable || (*readable && trouble != errc::store_corrupt))
     return readable ? result<bool>{false} : readable;
-  const auto made = make_timers_anew();
+  const auto made = make_timers_anew(parts_.state->next_sequence());
   if (made)
     return true;
   if (parts_.writer->stopped() || !is_unreadable(made.error().code))
@@ -188,8 +190,8 @@ result<bool> sqlite_journal::keep_timers() {
 }
 
 /// A time that nobody knows any more is one that loops have not come to.
-result<void> sqlite_journal::make_timers_anew() {
-  auto made = remake_timers(parts_, parts_.last_at + times_ahead);
+result<void> sqlite_journal::make_timers_anew(std::uint64_t below) {
+  auto made = remake_timers(parts_, parts_.last_at + times_ahead, below);
   if (made)
     parts_.notes.push_back("what was saved of the times of pending events is damaged; it was made "
                            "anew from their rows");

@@ -280,9 +280,9 @@ result<void> sqlite_writer::write(const sealed_commit& sealed,
   met_unreadable_ = false;
   if (auto begun = begin(); !begun)
     return begun;
-  if (auto before = along ? along() : result<void>{}; !before)
-    return roll_back(before.error());
   const std::uint64_t failed = guard_.failed_writes();
+  if (auto before = along ? along() : result<void>{}; !before)
+    return guard_.failed_writes() == failed ? roll_back(before.error()) : undo(before.error());
   if (auto rows = insert(sealed); !rows) {
     met_unreadable_ = is_unreadable(rows.error().code) && guard_.failed_writes() == failed;
     return met_unreadable_ ? roll_back(rows.error()) : undo(rows.error());

@@ -44,7 +44,8 @@ class sqlite_writer {
   /// read (is_unreadable), it is rolled back and the writer goes on. A write that fails stops it.
   result<void> try_transact(const std::function<result<void>()>& body);
   /// `along` comes before the commit's rows, in its transaction; it may be empty. Whatever it fails
-  /// with is a definite no to the whole, and the writer goes on: the rows alone may do well.
+  /// with is a definite no to the whole, and the writer goes on, as the rows alone may do well; but
+  /// a write that fails stops it.
   result<void> write(const sealed_commit& commit, const std::function<result<void>()>& along = {});
   /// Whether the last write() was rolled back for rows that cannot be read. If they are of a table
   /// that can be made anew, it may be tried again; else the caller stops the writer.

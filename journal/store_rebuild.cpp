@@ -148,10 +148,24 @@ class rebuilding {
         kept_.first_commit = commit_no{static_cast<std::uint64_t>(oldest)};
         kept_.before = first_digest(identity_.store_id);
         kept_.first_event = kept_.swept_to = static_cast<std::uint64_t>(row->first_event);
+      } else if (const std::uint64_t event = first_event(); event > 1) {
+        report_.beginning_unknown = true;
+        kept_.first_commit =
+            commit_no{static_cast<std::uint64_t>(std::max<std::int64_t>(oldest, 2))};
+        kept_.before = first_digest(identity_.store_id);
+        kept_.first_event = kept_.swept_to = event;
       }
     }
     begin_asking();
     last_event_ = std::max(last_event_, static_cast<std::int64_t>(kept_.first_event) - 1);
+  }
+
+  /// That can be read; 0 if there is none.
+  std::uint64_t first_event() {
+    for (std::int64_t each = 1; each <= last_event_; ++each)
+      if (found_.event(each))
+        return static_cast<std::uint64_t>(each);
+    return 0;
   }
 
   /// Whether retention has dropped it, or may have: then nobody misses it.

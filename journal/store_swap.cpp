@@ -61,6 +61,7 @@ class swap {
       go_on_{go_on} {}
 
   result<void> run() {
+    step([&] { return make_aside(); });
     // What lies in its place is the old one for as long as the new one has not been moved.
     if (exists(made_ + "/journal.db"))
       for (const char* const name :
@@ -80,6 +81,13 @@ class swap {
   }
 
  private:
+  /// It is gone if somebody has removed it since the swap was begun: what is moved needs a place.
+  result<void> make_aside() {
+    if (::mkdir(aside_.c_str(), 0700) != 0 && errno != EEXIST)
+      return system_error(errno, "making " + aside_);
+    return {};
+  }
+
   template <class Step>
   void step(const Step& take) {
     if (!outcome_)

@@ -28,7 +28,7 @@ class timer_load {
     if (!due || !*due) {
       parts_.notes.push_back("what was saved of the times of pending events is damaged; it was "
                              "made anew from their rows");
-      if (auto made = remake_timers(parts_, parts_.last_at); !made)
+      if (auto made = remake_timers(parts_, parts_.last_at, parts_.state->next_sequence()); !made)
         return made.error();
       due = scan(all);
       if (!due || !*due)

@@ -14,8 +14,8 @@ namespace {
 
 class remake {
  public:
-  remake(sqlite_parts& parts, instant of_unreadable)
-    : parts_{parts}, db_{parts.writer->db()}, of_unreadable_{of_unreadable} {}
+  remake(sqlite_parts& parts, instant of_unreadable, std::uint64_t below)
+    : parts_{parts}, db_{parts.writer->db()}, of_unreadable_{of_unreadable}, below_{below} {}
 
   /// What is read is read first: a transaction that met damage could not be ended.
   result<void> run() {
@@ -45,24 +45,32 @@ class remake {
   }
 
   result<void> add_times(std::uint64_t sequence, const pending_mark& mark) {
-    if (!mark.delayed() && !mark.expires())
+    if ((!mark.delayed() && !mark.expires()) || sequence >= below_)
       return {};
     const reset_at_end end{read_};
     const int code = read_.bind(1, sequence).step();
-    if (code == SQLITE_DONE) { // lost, or of the commit that is being written
-      if (mark.delayed())
-        add(sequence, 0, of_unreadable_, mark);
-      return {};
-    }
+    if (code == SQLITE_DONE)
+      return add_unreadable(sequence, mark);
     const auto event = code == SQLITE_ROW
                            ? small_event_at(read_, parts_.old)
                            : sqlite_error(db_.raw(), code, "reading what is pending");
     if (!event && !is_unreadable(event.error().code))
       return event.error();
+    if (!event)
+      return add_unreadable(sequence, mark);
     if (mark.delayed())
-      add(sequence, 0, event ? event->due : of_unreadable_, mark);
-    if (mark.expires() && event)
+      add(sequence, 0, event->due, mark);
+    if (mark.expires())
       add(sequence, 1, event->expires, mark);
+    return {};
+  }
+
+  /// It has as many times as its mark says: a start counts them.
+  result<void> add_unreadable(std::uint64_t sequence, const pending_mark& mark) {
+    if (mark.delayed())
+      add(sequence, 0, of_unreadable_, mark);
+    if (mark.expires())
+      add(sequence, 1, of_unreadable_, mark);
     return {};
   }
 
@@ -86,14 +94,15 @@ class remake {
   sqlite_parts& parts_;
   database& db_;
   instant of_unreadable_;
+  std::uint64_t below_;
   statement read_;
   std::vector<timer_row> times_;
 };
 
 } // namespace
 
-result<void> remake_timers(sqlite_parts& parts, instant of_unreadable) {
-  return remake{parts, of_unreadable}.run();
+result<void> remake_timers(sqlite_parts& parts, instant of_unreadable, std::uint64_t below) {
+  return remake{parts, of_unreadable, below}.run();
 }
 
 } // namespace skein::journal

@@ -17,15 +17,26 @@ result<void> unread_pending::resolve(const std::vector<unread_event>& unread, sa
   const auto is_known = saved.open();
   if (!is_known || !*is_known)
     return is_known ? unread.front().why : is_known.error();
-  for (const unread_event& each : unread) {
-    tries_.erase(each.sequence);
+  for (const unread_event& each : unread)
     if (auto added = add(each, saved, into); !added)
       return added;
-  }
   std::stable_sort(into.begin(), into.end(), [](const auto& a, const auto& b) {
     return a.delivery.event.sequence < b.delivery.event.sequence;
   });
   return {};
+}
+
+void unread_pending::were_read(std::span<const std::uint64_t> asked,
+                               const std::vector<unread_event>& unread) {
+  if (tries_.empty())
+    return;
+  auto bad = unread.begin();
+  for (const std::uint64_t each : asked) {
+    while (bad != unread.end() && bad->sequence < each)
+      ++bad;
+    if (bad == unread.end() || bad->sequence != each)
+      tries_.erase(each);
+  }
 }
 
 result<void> unread_pending::add(const unread_event& event, saved_pending& saved,
@@ -35,13 +46,17 @@ result<void> unread_pending::add(const unread_event& event, saved_pending& saved
     return mark ? event.why : mark.error();
   if ((*mark)->live == 0)
     return {};
-  const auto deliveries = saved.deliveries_of(**mark);
-  if (!deliveries || !*deliveries)
-    return deliveries ? event.why : deliveries.error();
   pending_delivery found;
-  found.delivery.event = {shard_id{(*mark)->shard}, event.sequence};
-  found.siblings = **deliveries;
-  found.damage = event.why;
+  if (event.known) {
+    found = *event.known;
+  } else {
+    const auto deliveries = saved.deliveries_of(**mark);
+    if (!deliveries || !*deliveries)
+      return deliveries ? event.why : deliveries.error();
+    found.delivery.event = {shard_id{(*mark)->shard}, event.sequence};
+    found.siblings = **deliveries;
+  }
+  found.damage = {event.is_page ? errc::io_error : errc::store_corrupt, event.why.detail};
   const auto is_live = [&](std::size_t index) { return ((*mark)->live >> index & 1) != 0; };
   for (std::size_t i = 0; i < found.siblings.size(); ++i)
     found.sibling_states[i] = is_live(i) ? delivery_state::pending : delivery_state::dead;

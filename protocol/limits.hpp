@@ -126,7 +126,7 @@ inline constexpr std::size_t agent_window_min = 1'024;          // of them, for 
 inline constexpr std::size_t lane_window_max = 4'096;           // of one lane
 inline constexpr std::size_t window_fetch_rows = 2'048;         // read into it in one request
 inline constexpr std::chrono::seconds timers_ahead{2};          // known before they are due
-/// A row that the disk does not give is asked for so often, a second apart; then it counts as lost.
+/// A row that the disk does not give is asked for so often, a second apart; then its event waits.
 inline constexpr std::size_t unread_tries = 10;
 inline constexpr std::size_t pipeline_depth = 64; // turns in flight a lane of a pure agent
 inline constexpr std::size_t commit_operations_max = 8'192; // of one transaction

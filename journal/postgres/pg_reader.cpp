@@ -205,6 +205,7 @@ postgres_reader::pending(std::span<const std::uint64_t> sequences) {
     found = read_each(sequences);
   if (!found)
     return found.error();
+  unread_.were_read(sequences, found->unread);
   if (found->unread.empty())
     return std::move(found->rows);
   return in_one_state([&]() -> result<std::vector<pending_delivery>> {
@@ -225,7 +226,7 @@ result<read_rows> postgres_reader::read_each(std::span<const std::uint64_t> sequ
       all.rows.insert(all.rows.end(), one->rows.begin(), one->rows.end());
       all.unread.insert(all.unread.end(), one->unread.begin(), one->unread.end());
     } else if (is_row_trouble(db_)) {
-      all.unread.push_back({sequence, {errc::io_error, one.error().detail}});
+      all.unread.push_back({sequence, {errc::io_error, one.error().detail}, true});
     } else {
       return one.error();
     }

@@ -465,6 +465,11 @@ loop_world::rows_of(const std::vector<std::uint64_t>& sequences) {
       damaged.sibling_states = each.sibling_states;
       damaged.damage = {errc::store_corrupt, "its row is damaged"};
       each = std::move(damaged);
+    } else if (const auto page = on_bad_page.find(each.delivery.event.sequence);
+               page != on_bad_page.end()) {
+      if (!page->second)
+        each.accepted = each.due = each.expires = no_instant, each.key.clear();
+      each.damage = {errc::io_error, "its page cannot be read"};
     }
   return rows;
 }

@@ -111,8 +111,9 @@ class loop_world {
   bool grants = true;  // false: the broker says nothing
   errc fail_commits{}; // instead of committing
   bool fail_reads = false;
-  std::set<std::uint64_t> unreadable; // events whose rows come with their damage
-  bool hold_rows = false;             // rows and timers; see give_rows()
+  std::set<std::uint64_t> unreadable;        // events whose rows come with their damage
+  std::map<std::uint64_t, bool> on_bad_page; // and whether the event's own row is known
+  bool hold_rows = false;                    // rows and timers; see give_rows()
   bool reads_early = false; // rows are read when they are asked for, not when they are given
   std::size_t largest_submit = 0;
   std::size_t rows_asked = 0;   // in all

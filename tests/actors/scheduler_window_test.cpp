@@ -543,29 +543,4 @@ TEST_CASE(
   CHECK(world.store().events_ledger()->done == 9);
 }
 
-TEST_CASE("what the store cannot read of a backlog ends dead, and the others run") {
-  loop_world world{narrow(100, 10)};
-  std::vector<event_words> all;
-  for (int i = 1; i <= 4; ++i)
-    all.push_back({.id = std::to_string(i), .key = std::to_string(i)});
-  world.publish_all(all);
-  world.unreadable = {2};
-  world.restart(true);
-  CHECK(world.running() == names{"0-1.bot/1", "0-3.bot/1", "0-4.bot/1"});
-  CHECK(world.core().pending_events() == 3);
-}
-
-TEST_CASE("a sleeper that the store cannot read ends dead, and those behind it come in time") {
-  loop_world world{narrow(100, 10)};
-  world.publish({.id = "1", .key = "a", .due = "+1h"});
-  world.publish({.id = "2", .key = "b", .due = "+1h"});
-  world.wait(59min);
-  world.unreadable = {1};
-  world.wait(1min);
-  CHECK(world.running() == names{"0-2.bot/1"});
-  CHECK(world.core().pending_events() == 1);
-  world.publish({.id = "3", .key = "c"});
-  CHECK(world.running() == names{"0-2.bot/1", "0-3.bot/1"});
-}
-
 } // namespace skein::test

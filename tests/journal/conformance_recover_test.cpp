@@ -1,4 +1,5 @@
 // What every engine says of what is pending: at a start, by number, and by time.
+#include "tests/journal/lockstep_workload.hpp"
 #include "tests/journal/store_fixture.hpp"
 
 namespace skein::test {
@@ -234,6 +235,58 @@ TEST_CASE("upkeep over days loses no timer of an event that waits") {
       return std::find(expected.begin(), expected.end(), each) == expected.end();
     });
     REQUIRE((found == expected));
+  }
+}
+
+TEST_CASE("who has lost its shards takes no start from who has them now") {
+  const auto all = all_engines();
+  const bool closes = GENERATE(true, false);
+  for (const engine_kind& kind : all) {
+    if (!kind.shared)
+      continue;
+    INFO(kind.name);
+    const auto place = kind.make();
+    const instant now = from_ns(1'700'000'000'000'000'000);
+    const auto nothing = [](const pending_event&) {};
+    const auto open = [&] {
+      auto opened = must(place->open({.now = now, .seed = 1}));
+      must(place->begin(*opened, nothing));
+      return opened;
+    };
+    const auto commit = [&](engine& by, operation op) {
+      std::vector<operation> batch{std::move(op)};
+      set_epoch(batch, epoch_no{by.identity().boot});
+      const op_result judged = must(by.commit(batch, now)).results.at(0);
+      REQUIRE(judged.status == op_status::applied);
+      return judged.event;
+    };
+    const auto first = open();
+    event value;
+    value.id = "1";
+    value.source = "/s";
+    value.type = "t";
+    accept_op op;
+    op.event = must(offer(value, first->identity().hash, {}, now));
+    op.deliveries.add(must(first->agent_number("bot")));
+    const event_id made = commit(*first, op);
+    auto second = open();
+    start_op alone;
+    alone.delivery = first_of(made);
+    alone.alone = true;
+    commit(*second, alone);
+    std::vector<shard_id> shards;
+    for (std::uint32_t shard = 0; shard < first->identity().hash.shards; ++shard)
+      shards.push_back(shard_id{shard});
+    if (closes)
+      must(first->close());
+    else
+      first->release(shards);
+    second.reset(); // it died in that turn
+    const auto third = open();
+    const std::vector<std::uint64_t> numbers{made.sequence};
+    const auto told = must(must(third->new_reader())->pending(numbers));
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].crashes == 1);
   }
 }
 

@@ -187,3 +187,100 @@ TEST_CASE("times of before their checksums are taken as they are") {
   CHECK(store.chained.store->take_notes().empty());
   CHECK(store.timers() == timers);
 }
+
+namespace {
+
+/// Pending events in three ranges, saved; open, with nothing of the file read.
+class three_ranges {
+ public:
+  chained_store chained;
+  int added = 0;
+
+  three_ranges() {
+    chained.options.range_events = 16;
+    must(chained.open());
+    for (int i = 0; i < 40; ++i)
+      add();
+    chained.close();
+    reopen();
+  }
+  std::uint64_t add(const std::string& due = {}) {
+    event value;
+    value.id = "id-" + std::to_string(++added);
+    value.source = "/s";
+    value.type = "t";
+    if (!due.empty())
+      value.set_extension(std::string{attribute::due}, due);
+    accept_op op;
+    op.event = must(offer(value, chained.store->identity().hash, {}, chained.now));
+    op.deliveries.add(agent_no{0});
+    return chained.commit({op}).results.at(0).event.sequence;
+  }
+  std::size_t reopen() {
+    must(chained.open());
+    std::size_t told = 0;
+    must(chained.store->recover([&](const pending_event&) { ++told; }));
+    return told;
+  }
+  void tear(const std::string& table) {
+    std::size_t at = 0;
+    {
+      auto db = must(database::open(chained.file(), {.write = true, .vfs = chained.disk.name()}));
+      at = static_cast<std::size_t>(
+          must(db.number("SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'")) - 1);
+    }
+    chained.disk.bytes(chained.file()).replace(at * limits::journal_page_bytes, 8, "damaged!");
+    chained.sql("UPDATE commits SET no = no WHERE no = 1"); // what was read is read anew
+  }
+  std::size_t listed() {
+    event_filter filter;
+    filter.state = delivery_state::pending;
+    filter.limit = 100;
+    return must(must(chained.store->new_reader())->list(filter)).events.size();
+  }
+};
+
+} // namespace
+
+TEST_CASE("a pending set that is saved anew has the ranges that did not change since, too") {
+  three_ranges store;
+  store.tear("pending_range");
+  store.add();
+  must(store.chained.store->upkeep(store.chained.now += 2s));
+  CHECK(store.chained.store->take_notes().size() == 1);
+  CHECK(store.listed() == 41);
+  store.chained.close();
+  CHECK(store.reopen() == 41);
+  CHECK(store.chained.store->take_notes().empty());
+  CHECK(store.listed() == 41);
+}
+
+TEST_CASE("a saved range that a reader finds damaged is saved anew, whether it changed or not") {
+  three_ranges store;
+  store.chained.sql("UPDATE pending_range SET crc = crc + 1 WHERE no = 0");
+  store.chained.sql("UPDATE event SET key = 'other' WHERE no = 3");
+  store.add(); // a range that changes
+  auto view = must(store.chained.store->new_reader());
+  const std::vector<std::uint64_t> some{2, 3, 4};
+  CHECK_FALSE(view->pending(some).ok());
+  must(store.chained.store->upkeep(store.chained.now += 2s));
+  const auto told = must(view->pending(some));
+  REQUIRE(told.size() == 3);
+  CHECK(told[1].damage.code == errc::store_corrupt);
+  CHECK(store.chained.store->take_notes().size() == 1);
+}
+
+TEST_CASE("times that are made anew by a commit have none of what it brings") {
+  three_ranges store;
+  const std::uint64_t before = store.add("+1h");
+  store.chained.close();
+  store.reopen();
+  store.tear("timer");
+  const std::uint64_t brought = store.add("+10s"); // as loops have not come to yet
+  timer_query all;
+  all.until = instant::max();
+  const auto times = must(must(store.chained.store->new_reader())->timers(all)).timers;
+  REQUIRE(times.size() == 2);
+  CHECK(times[0].event.sequence == brought);
+  CHECK(times[1].event.sequence == before);
+}

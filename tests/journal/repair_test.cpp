@@ -156,6 +156,54 @@ TEST_CASE("where no commit can be read, what is kept begins with its first event
   CHECK(store.repaired() == 1);
 }
 
+TEST_CASE("where neither the commits nor where they begin can be read, what was dropped stays so") {
+  damaged_files store{60, false, true};
+  auto files = store.whole();
+  temp_dir folder;
+  const std::string path = folder.path() + "/store";
+  lay_files(path, files);
+  const auto first = [&] {
+    auto db = must(database::open(path + "/journal.db", {}));
+    for (const std::string table : {"commits", "kept"}) {
+      const auto root =
+          must(db.number("SELECT rootpage FROM sqlite_master WHERE name = '" + table + "'"));
+      const auto at = static_cast<std::size_t>(root - 1) * page;
+      files["journal.db"].replace(at, page, std::string(page, '\0'));
+    }
+    return must(db.number("SELECT min(no) FROM event"));
+  }();
+  REQUIRE(first > 1);
+  std::filesystem::remove_all(path);
+  lay_files(path, files);
+  const auto report = must(repair_sqlite(options_for(path, true)));
+  CHECK(report.beginning_unknown);
+  CHECK(report.repaired);
+  auto db = must(database::open(path + "/journal.db", {}));
+  CHECK(must(db.number("SELECT min(no) FROM event")) == first);
+  CHECK(must(verify_sqlite(path)).problems == std::vector<std::string>{});
+}
+
+TEST_CASE("a repair that goes on keeps the damaged files, though the folder for them is gone") {
+  broken_folder broken;
+  const auto damaged = read_files(broken.path).at("journal.db");
+  auto options = options_for(broken.path, true);
+  options.may_go_on = [&] { return !is_swap_begun(broken.path); };
+  REQUIRE_FALSE(repair_sqlite(options).ok());
+  REQUIRE(is_swap_begun(broken.path));
+  const auto aside = [&]() -> std::string {
+    for (const auto& each : std::filesystem::directory_iterator{broken.path})
+      if (each.path().filename().string().starts_with("damaged-"))
+        return each.path().string();
+    return {};
+  }();
+  REQUIRE_FALSE(aside.empty());
+  std::filesystem::remove_all(aside);
+  must(finish_swap(broken.path, {}));
+  REQUIRE(std::filesystem::exists(aside + "/journal.db"));
+  CHECK(std::filesystem::file_size(aside + "/journal.db") == damaged.size());
+  CHECK(must(verify_sqlite(broken.path)).problems == std::vector<std::string>{});
+}
+
 TEST_CASE("one damaged frame of the log takes nothing of what follows it") {
   damaged_files store{40, true};
   const std::string& log = store.whole().at("journal.db-wal");

@@ -2,6 +2,7 @@
 // event whose end is under way, and never to the harm of the commit.
 #include "journal/sqlite_db.hpp"
 #include "journal/sqlite_verify.hpp"
+#include "tests/journal/chained_store.hpp"
 #include "tests/journal/store_fixture.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -250,4 +251,104 @@ TEST_CASE("commits go stride by stride, with a look at the clock between them") 
   CHECK(first() < 30);
   *one.tick = duration{};
   one.check_whole();
+}
+
+TEST_CASE("an event that waits is not one that ended late, when those are found anew") {
+  stepping_store one;
+  const event_id half = one.store.add({.id = "half", .agents = {"bot", "cat"}});
+  one.store.one(one.store.finish({half, 0}));
+  one.add_old(10);
+  one.let_it_age();
+  for (int i = 0; i < 5; ++i)
+    must(one.store->upkeep(one.store.now += 1s));
+  REQUIRE(one.is_there(half));
+  must(one.store->close());
+  {
+    const std::int64_t page =
+        must(one.open_file(false).number("SELECT rootpage FROM sqlite_schema WHERE name = 'late'"));
+    std::fstream file{one.path + "/journal.db", std::ios::in | std::ios::out | std::ios::binary};
+    file.seekp((page - 1) * 8192);
+    file.write("damaged!", 8);
+  }
+  one.store.reopen_raw([](const pending_event&) {});
+  for (int i = 0; i < 5; ++i)
+    must(one.store->upkeep(one.store.now += 1s));
+  if (GENERATE(true, false))
+    CHECK(one.rows_of_late() == 0);
+  else // as an earlier process may have left it
+    must(one.open_file(true).run("INSERT OR IGNORE INTO late SELECT max(at), id / 16 FROM outcome "
+                                 "WHERE id / 16 = " +
+                                 std::to_string(half.sequence)));
+  one.store.add({.id = "more"}); // a step goes along with the next
+  must(one.store->upkeep(one.store.now += 1s));
+  one.store.now += 100s;
+  std::vector<operation> batch = one.accepts("new", 100);
+  batch.emplace_back(one.store.finish({half, 1}));
+  one.store.commit(std::move(batch));
+  REQUIRE(one.is_there(half));
+  CHECK(one.store.find(half)->state() == delivery_state::done);
+  CHECK(one.store.events().balanced());
+  one.store.now += 40s; // it goes when its own time is over
+  one.store.add({.id = "later"});
+  for (int i = 0; i < 5; ++i)
+    must(one.store->upkeep(one.store.now += 1s));
+  CHECK(one.is_there(half));
+  one.store.now += 100s;
+  one.store.add({.id = "latest"});
+  for (int i = 0; i < 5; ++i)
+    must(one.store->upkeep(one.store.now += 1s));
+  CHECK_FALSE(one.is_there(half));
+  CHECK(one.store.events().balanced());
+}
+
+TEST_CASE("a sector that the disk does not give is passed by after some tries") {
+  chained_store chained;
+  chained.options.dedupe_window = 10s;
+  chained.options.retention = 60s;
+  must(chained.open());
+  const auto add = [&](int count, const std::string& name) {
+    std::vector<operation> batch;
+    for (int i = 0; i < count; ++i) {
+      event value;
+      value.id = name + std::to_string(i);
+      value.source = "/s";
+      value.type = "t";
+      accept_op op;
+      op.event = must(offer(value, chained.store->identity().hash, {}, chained.now));
+      op.deliveries.add(agent_no{0});
+      batch.emplace_back(std::move(op));
+    }
+    return chained.commit(std::move(batch)).results;
+  };
+  std::vector<operation> ends;
+  for (const op_result& each : add(1'000, "old")) {
+    finish_op done;
+    done.delivery = first_of(each.event);
+    ends.emplace_back(done);
+  }
+  chained.now += 1s;
+  chained.commit(std::move(ends));
+  chained.now += 1s;
+  add(1, "last");
+  must(chained.store->upkeep(chained.now));
+  chained.close();
+  std::size_t root = 0;
+  {
+    auto db = must(database::open(chained.file(), {.write = true, .vfs = chained.disk.name()}));
+    root = static_cast<std::size_t>(
+        must(db.number("SELECT rootpage FROM sqlite_schema WHERE name = 'outcome'")) - 1);
+  }
+  const std::string& bytes = chained.disk.bytes(chained.file());
+  const auto byte = [&](std::size_t at) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(bytes[root * 8192 + at]));
+  };
+  const std::size_t cell = byte(12) * 256 + byte(13); // the first of an inner page
+  const std::size_t child = (byte(cell + 2) << 8) + byte(cell + 3);
+  must(chained.open());
+  must(chained.store->recover([](const pending_event&) {}));
+  chained.disk.make_unreadable(chained.file(), (child - 1) * 8192, (child - 1) * 8192 + 1);
+  for (int i = 0; i < 100; ++i)
+    must(chained.store->upkeep(chained.now += 11min));
+  CHECK(chained.store->retention().dropped_events > 400);
+  CHECK(chained.store->retention().dropped_events < 1'000);
 }

@@ -2,6 +2,7 @@
 // again after a failed sync.
 #include "journal/sqlite_audit.hpp"
 #include "journal/sqlite_db.hpp"
+#include "journal/sqlite_writer.hpp"
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/sim_vfs.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -225,4 +226,24 @@ TEST_CASE("a checkpoint whose sync fails stops the store; what was committed is 
   broken.open();
   CHECK(broken.shown() == before);
   broken.check_audit();
+}
+
+TEST_CASE("a write that fails in a step along with a commit stops the store") {
+  temp_dir parent;
+  sim_disk disk{"skein-sim"};
+  const std::string file = parent.path() + "/journal.db";
+  guarded_vfs guard{disk.name()};
+  auto db = must(database::open(file, {.write = true, .vfs = guard.name()}));
+  must(db.run("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA cache_size = 2; "
+              "CREATE TABLE large (it BLOB)"));
+  sqlite_writer writer{std::move(db), guard, 64 << 20};
+  must(writer.prepare_transactions());
+  disk.fail(1, sim_disk::fault::io_error, sim_disk::on::write);
+  const auto written = writer.write(sealed_commit{}, [&] {
+    return writer.db().run("INSERT INTO large SELECT zeroblob(1000000)"); // more than is cached
+  });
+  REQUIRE_FALSE(written.ok());
+  CHECK(written.error().code == errc::io_error);
+  CHECK(writer.stopped());
+  CHECK_FALSE(writer.met_unreadable());
 }

@@ -1,5 +1,6 @@
 // Pending events whose rows cannot be read: the others are told all the same, and they themselves
 // as far as the saved pending set knows them, so that they can be ended.
+#include "journal/sqlite_db.hpp"
 #include "journal/sqlite_verify.hpp"
 #include "tests/journal/damaged_store.hpp"
 
@@ -112,6 +113,8 @@ class pending_store {
     value.set_extension(std::string{attribute::partitionkey}, "key");
     if (number == 3)
       value.set_extension(std::string{attribute::due}, "+10s");
+    if (number == 3)
+      value.set_extension(std::string{attribute::expires}, "+9000h");
     accept_op op;
     op.event = must(offer(value, chained.store->identity().hash, {}, chained.now));
     for (std::uint16_t agent = 0; agent < 3; ++agent)
@@ -119,6 +122,13 @@ class pending_store {
     return chained.commit({op}).results.at(0).event;
   }
 };
+
+std::size_t root_of(chained_store& store, const std::string& table) {
+  auto db = must(database::open(store.file(), {.write = true, .vfs = store.disk.name()}));
+  const auto page =
+      must(db.number("SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'"));
+  return static_cast<std::size_t>(page - 1) * limits::journal_page_bytes;
+}
 
 } // namespace
 
@@ -191,7 +201,7 @@ TEST_CASE("what is not saved yet of a pending event is waited for") {
   CHECK(must(store.view->pending(store.numbers())).size() == 16);
 }
 
-TEST_CASE("a row that the disk does not give is asked for again before it counts as lost") {
+TEST_CASE("a row that the disk does not give is asked for again before it is told to wait") {
   pending_store store;
   store.open();
   store.chained.close();
@@ -201,14 +211,57 @@ TEST_CASE("a row that the disk does not give is asked for again before it counts
   store.view = must(store.chained.store->new_reader());
   const std::size_t at = place_of("data-of-2-", store.chained.disk.bytes(store.chained.file()));
   store.chained.disk.make_unreadable(store.chained.file(), at, at + 1);
-  for (std::size_t i = 1; i < limits::unread_tries; ++i) {
-    const auto early = store.view->pending(store.numbers());
-    REQUIRE_FALSE(early.ok());
-    CHECK(early.error().code == errc::io_error);
+  const auto check_early = [&] {
+    for (std::size_t i = 1; i < limits::unread_tries; ++i) {
+      const auto early = store.view->pending(store.numbers());
+      REQUIRE_FALSE(early.ok());
+      CHECK(early.error().code == errc::io_error);
+    }
+  };
+  const auto check_whole = [&] {
+    store.chained.disk.make_unreadable({}, 0, 0);
+    for (const pending_delivery& each : must(store.view->pending(store.numbers())))
+      CHECK(each.damage.code == errc::none);
+  };
+  check_early();
+  check_whole();
+  store.chained.sql("UPDATE commits SET no = no WHERE no = 1"); // what was read is read anew
+  store.chained.disk.make_unreadable(store.chained.file(), at, at + 1);
+  check_early(); // its tries began anew
+  for (const pending_delivery& each : must(store.view->pending(store.numbers()))) {
+    CHECK(each.damage.code == errc::io_error); // they share a page, and wait
+    CHECK(each.accepted == no_instant);        // their events are not known
   }
-  for (const pending_delivery& each : must(store.view->pending(store.numbers())))
-    CHECK(each.damage.code == errc::io_error); // they share a page
-  store.chained.disk.make_unreadable({}, 0, 0);
-  for (const pending_delivery& each : must(store.view->pending(store.numbers())))
-    CHECK(each.damage.code == errc::none);
+  check_whole();
+}
+
+TEST_CASE("no pending delivery is to be ended for a page that cannot be read") {
+  pending_store store;
+  const std::string table = GENERATE(as<std::string>{}, "event", "outcome", "attempt", "start");
+  const bool is_sector = GENERATE(true, false);
+  INFO(table << (is_sector ? " on a bad sector" : " damaged"));
+  store.open();
+  store.chained.close();
+  const std::size_t at = root_of(store.chained, table);
+  store.view.reset();
+  must(store.chained.open());
+  must(store.chained.store->recover([](const pending_event&) {}));
+  store.view = must(store.chained.store->new_reader());
+  if (is_sector)
+    store.chained.disk.make_unreadable(store.chained.file(), at, at + 1);
+  else
+    store.chained.disk.bytes(store.chained.file()).replace(at, 8, "damaged!");
+  auto told = store.view->pending(store.numbers());
+  for (std::size_t i = 1; is_sector && i < limits::unread_tries; ++i) {
+    REQUIRE_FALSE(told.ok());
+    told = store.view->pending(store.numbers());
+  }
+  CHECK(must(std::move(told)).size() == 17);
+  for (const pending_delivery& each : must(store.view->pending(store.numbers()))) {
+    CHECK(each.damage.code == errc::io_error);
+    CHECK((each.accepted != no_instant) == (table != "event"));
+    CHECK(each.key == (table != "event" ? "key" : ""));
+    CHECK(each.agent == each.siblings[each.delivery.index]);
+    CHECK(each.sibling_states[each.delivery.index] == delivery_state::pending);
+  }
 }
