@@ -102,6 +102,7 @@ struct engine::impl {
   scheduler_settings scheduler_settings_of(std::uint32_t loop) const {
     scheduler_settings of;
     of.self = {setup.settings.node, "loop/" + std::to_string(loop)};
+    of.boot = setup.settings.boot;
     of.loop = static_cast<loop_no>(loop);
     of.loops = setup.settings.loops;
     of.shards = setup.store.hash.shards;
@@ -243,9 +244,7 @@ void engine::impl::spawn_all() {
   // The parts of the drain are completed before its actor gets a first message.
   shutdown = system.spawn(shutdown_actor, drain);
   auto front = std::make_shared<gateway_parts>();
-  gateway_settings door;
-  door.node = setup.settings.node;
-  door.loops = setup.settings.loops;
+  const gateway_settings door{setup.settings.node, setup.settings.boot, setup.settings.loops};
   front->core = std::make_unique<gateway_core>(door);
   front->clock = setup.clock;
   front->bus = bus("gateway");
@@ -300,9 +299,9 @@ void engine::impl::spawn_agents() {
   for (std::size_t i = 0; i < setup.settings.agents.size(); ++i) {
     const agent_settings& agent = setup.settings.agents[i];
     auto parts = std::make_shared<agent_parts>();
-    parts->core = std::make_unique<agent_core>(
-        agent_core_settings{agent, setup.settings.node, setup.store.store_id, setup.store.hash,
-                            setup.settings.events, routes_replies(setup.settings.routes), i == 0});
+    parts->core = std::make_unique<agent_core>(agent_core_settings{
+        agent, setup.settings.node, setup.settings.boot, setup.store.store_id, setup.store.hash,
+        setup.settings.events, routes_replies(setup.settings.routes), i == 0});
     parts->component = "agent/" + agent.name;
     parts->clock = setup.clock;
     parts->bus = bus("agents");

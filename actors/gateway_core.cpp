@@ -30,7 +30,7 @@ errc worst_of(const std::vector<publish_result>& members) {
 } // namespace
 
 gateway_core::gateway_core(gateway_settings settings)
-  : settings_{std::move(settings)}, courier_{{settings_.node, "gateway"}} {}
+  : settings_{std::move(settings)}, courier_{{settings_.node, "gateway"}, settings_.boot} {}
 
 void gateway_core::step(gateway_input input, moment now, std::vector<gateway_effect>& out) {
   now_ = now;

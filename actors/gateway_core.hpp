@@ -56,6 +56,7 @@ using gateway_effect = std::variant<send_effect, published_effect, answered_effe
 
 struct gateway_settings {
   std::string node;
+  std::uint64_t boot = 0; // of its process, in its frames
   std::uint32_t loops = 1;
   std::size_t events_max = limits::gateway_events_max;
   std::size_t bytes_max = limits::gateway_bytes_max;

@@ -225,6 +225,7 @@ result<void> node::impl::open(const node_options& given) {
   options = given;
   if (options.settings.seed == 0)
     options.settings.seed = random_bits();
+  options.settings.boot = random_bits();
   wall_source wall;
   wall.doubted = log_doubted_clock;
   auto opened = real_clock::open(std::move(wall));
@@ -408,6 +409,8 @@ result<void> node::impl::try_mesh() {
   if (!read)
     return read.error();
   mesh = *std::move(read);
+  if (mesh)
+    mesh->boot = options.settings.boot; // what frames say of their process
   return {};
 }
 
