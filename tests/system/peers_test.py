@@ -39,7 +39,7 @@ def frame(kind, sender, target, number, *members, version=VERSION):
 def unframe(bytes_):
     """Version, kind, from node, from name, to node, to name, number, and the message's members."""
     version, *rest = msgpack.unpackb(bytes_)
-    return version, *rest[:6], *rest[8 if version > 2 else 6:]
+    return [version, *rest[:6], *rest[8 if version > 2 else 6:]]
 
 
 class Foreign:
@@ -250,6 +250,7 @@ class Peers(support.SystemTest):
 
     def test_a_broker_on_tcp_without_a_key_does_not_start_and_says_what_to_type(self):
         node = self.unstarted(self.config(("n1", "tcp://127.0.0.1:0")))
+        node.verb = "start"
         ended = skein(*node.command()[1:], folder=node.folder)
         self.assertEqual(ended.returncode, 1, ended)
         self.assertIn(f"try: skein peer create --data {node.data}", ended.stderr)
