@@ -34,7 +34,8 @@ std::string text_beside(errc code, const error& problem) {
 } // namespace
 
 agent_core::agent_core(agent_core_settings settings)
-  : settings_{std::move(settings)}, courier_{{settings_.node, "agent/" + settings_.agent.name}},
+  : settings_{std::move(settings)}, courier_{{settings_.node, "agent/" + settings_.agent.name},
+                                             settings_.boot},
     broker_at_{settings_.node, "broker"}, serves_until_{settings_.shared ? boot_time::min()
                                                                          : boot_time::max()},
     opened_total_{turn_slots(settings_.agent)} {}

@@ -51,7 +51,8 @@ using agent_effect =
 struct agent_core_settings {
   agent_settings agent;
   std::string node;
-  std::string store_id; // part of every token
+  std::uint64_t boot = 0; // of its process, in its frames
+  std::string store_id;   // part of every token
   hash_settings hash;
   event_limits events;
   bool replies_are_events = false; // some route names reply_event_type

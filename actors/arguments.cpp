@@ -39,6 +39,11 @@ result<std::optional<std::uint64_t>> number_of(const json& arguments, const char
   return error{errc::invalid_argument, std::string{name} + " must be a whole number"};
 }
 
+bool flag_of(const json& arguments, const char* name) {
+  const auto found = arguments.find(name);
+  return found != arguments.end() && found->is_boolean() && found->get<bool>();
+}
+
 result<instant> time_of(const json& arguments, const char* name, instant now) {
   const auto text = text_of(arguments, name);
   if (!text)

@@ -23,6 +23,9 @@ std::string said(const nlohmann::json& arguments, const char* name);
 /// malformed.
 result<std::optional<std::uint64_t>> number_of(const nlohmann::json& arguments, const char* name);
 
+/// False if it is absent or no true or false.
+bool flag_of(const nlohmann::json& arguments, const char* name);
+
 /// A time of an argument; no_instant if it is absent. What was accepted by 1970 is nothing.
 result<instant> time_of(const nlohmann::json& arguments, const char* name, instant now);
 

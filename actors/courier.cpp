@@ -4,11 +4,15 @@
 
 namespace skein {
 
+namespace {
+constexpr std::size_t boots_left_max = 4;
+}
+
 std::pair<slice, std::uint64_t> courier::seal_reliable(const address& to, const message& body,
                                                        boot_time now) {
-  peer& with = peers_[to];
+  peer& with = peer_at(to);
   const std::uint64_t number = ++with.last_number;
-  slice bytes = encode_frame({self_, to, number}, body);
+  slice bytes = encode_frame({self_, to, number, boot_}, body);
 #ifdef SKEIN_BUG_DROP_IS_SUCCESS
   static_cast<void>(now);
 #else
@@ -23,7 +27,39 @@ bool courier::acknowledged(const address& by, std::uint64_t number) {
 }
 
 bool courier::first_time(const frame_header& received) {
-  return received.number == 0 || peers_[received.from].seen.first_time(received.number);
+  if (received.number == 0)
+    return true;
+  peer& from = peer_at(received.from);
+#ifndef SKEIN_BUG_BOOT_NOT_LOOKED_AT
+  if (std::find(from.left.begin(), from.left.end(), received.boot) != from.left.end())
+    return false;
+  if (from.boot && *from.boot != received.boot) {
+    from.left.push_back(*from.boot);
+    if (from.left.size() > boots_left_max)
+      from.left.pop_front();
+    from.seen = {};
+  }
+#endif
+  from.boot = received.boot;
+  return from.seen.first_time(received.number);
+}
+
+courier::peer& courier::peer_at(const address& at) {
+  if (const auto found = peers_.find(at); found != peers_.end())
+    return found->second;
+  if (parts_[at.node] >= parts_of_a_node_max)
+    make_room_at(at.node);
+  ++parts_[at.node];
+  return peers_[at];
+}
+
+void courier::make_room_at(const std::string& node) {
+  for (auto at = peers_.lower_bound({node, {}}); at != peers_.end() && at->first.node == node; ++at)
+    if (at->second.sent.size() == 0) {
+      peers_.erase(at);
+      --parts_[node];
+      return;
+    }
 }
 
 std::vector<slice> courier::due(boot_time now) {

@@ -102,6 +102,7 @@ struct engine::impl {
   scheduler_settings scheduler_settings_of(std::uint32_t loop) const {
     scheduler_settings of;
     of.self = {setup.settings.node, "loop/" + std::to_string(loop)};
+    of.boot = setup.settings.boot;
     of.loop = static_cast<loop_no>(loop);
     of.loops = setup.settings.loops;
     of.shards = setup.store.hash.shards;
@@ -252,6 +253,7 @@ void engine::impl::spawn_all() {
   auto front = std::make_shared<gateway_parts>();
   gateway_settings door;
   door.node = setup.settings.node;
+  door.boot = setup.settings.boot;
   door.loops = setup.settings.loops;
   door.shared = is_shared();
   front->core = std::make_unique<gateway_core>(door);
@@ -281,6 +283,7 @@ void engine::impl::spawn_all() {
 void engine::impl::spawn_membership(shutdown_parts& drain) {
   auto parts = std::make_shared<membership_parts>();
   parts->settings.self = setup.member;
+  parts->boot = setup.settings.boot;
   parts->settings.shards = setup.store.hash.shards;
   parts->core = std::make_unique<lease_core>(parts->settings);
   parts->clock = setup.clock;
@@ -340,8 +343,8 @@ void engine::impl::spawn_agents() {
     const agent_settings& agent = setup.settings.agents[i];
     auto parts = std::make_shared<agent_parts>();
     parts->core = std::make_unique<agent_core>(agent_core_settings{
-        agent, setup.settings.node, setup.store.store_id, setup.store.hash, setup.settings.events,
-        routes_replies(setup.settings.routes), i == 0, is_shared()});
+        agent, setup.settings.node, setup.settings.boot, setup.store.store_id, setup.store.hash,
+        setup.settings.events, routes_replies(setup.settings.routes), i == 0, is_shared()});
     parts->component = "agent/" + agent.name;
     parts->clock = setup.clock;
     parts->bus = bus("agents");

@@ -43,7 +43,7 @@ errc worst_of(const std::vector<publish_result>& members) {
 } // namespace
 
 gateway_core::gateway_core(gateway_settings settings)
-  : settings_{std::move(settings)}, courier_{{settings_.node, "gateway"}} {}
+  : settings_{std::move(settings)}, courier_{{settings_.node, "gateway"}, settings_.boot} {}
 
 void gateway_core::step(gateway_input input, moment now, std::vector<gateway_effect>& out) {
   now_ = now;
@@ -245,7 +245,7 @@ void gateway_core::complete(std::uint64_t ticket, request& which) {
     out_->push_back(published_effect{ticket, std::move(reply)});
     return;
   }
-  slice bytes = courier_.seal(asked->from, publish_ack{asked->number, std::move(reply.members)});
+  slice bytes = courier_.seal_answer(*asked, publish_ack{asked->number, std::move(reply.members)});
   answers_.push_back({*asked, bytes});
   if (answers_.size() > answers_kept)
     answers_.pop_front();

@@ -69,6 +69,7 @@ using gateway_effect = std::variant<send_effect, published_effect, answered_effe
 
 struct gateway_settings {
   std::string node;
+  std::uint64_t boot = 0; // of its process, in its frames
   std::uint32_t loops = 1;
   bool shared = false; // shards are other nodes', too: owners_in says whose
   std::size_t events_max = limits::gateway_events_max;

@@ -61,7 +61,7 @@ void gateway_core::on_peer_publish(const frame_header& header, publish& body) {
     return;
   if (!courier_.first_time(header)) {
     for (const remembered_answer& each : answers_)
-      if (each.request.number == header.number && each.request.from == header.from)
+      if (each.request == header)
         out_->push_back(send_effect{each.answer});
     return;
   }

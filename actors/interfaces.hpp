@@ -149,6 +149,7 @@ void write_down(const caf::actor& keeper, audit_record record, api_answer answer
 /// On a node that shares its store with others.
 struct membership_parts {
   std::unique_ptr<lease_core> core;
+  std::uint64_t boot = 0; // of this process, in frames
   lease_settings settings;
   clock_port* clock = nullptr;
   store_port* store = nullptr;

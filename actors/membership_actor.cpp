@@ -82,9 +82,9 @@ struct performer {
     for (const shard_id each : effect.shards)
       shards.push_back(raw(each));
     const nlohmann::json words{{"op", "free"}, {"shards", std::move(shards)}};
-    parts.bus->send(
-        encode_frame({{parts.settings.self.node, "membership"}, {effect.node, "membership"}, 0},
-                     query{0, words.dump()}));
+    parts.bus->send(encode_frame(
+        {{parts.settings.self.node, "membership"}, {effect.node, "membership"}, 0, parts.boot},
+        query{0, words.dump()}));
   }
   void operator()(owners_effect& effect) const {
     send_input(parts.gateway, gateway_call{owners_in{std::move(effect.all)}});

@@ -41,7 +41,7 @@ std::size_t count_sharing(const scheduler_settings& settings) {
 scheduler_core::scheduler_core(scheduler_settings settings)
   : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_),
                                                                       settings_.shards},
-    courier_{settings_.self}, broker_at_{settings_.self.node, "broker"},
+    courier_{settings_.self, settings_.boot}, broker_at_{settings_.self.node, "broker"},
     slots_(settings_.agents.size()), sharing_agents_{count_sharing(settings_)} {
   shards_.resize(settings_.shards);
   if (settings_.shared) {

@@ -62,7 +62,8 @@ struct window_settings {
 };
 
 struct scheduler_settings {
-  address self; // {node, "loop/N"}
+  address self;           // {node, "loop/N"}
+  std::uint64_t boot = 0; // of its process, in its frames
   loop_no loop{};
   std::uint32_t loops = 1;  // a shard belongs to loop (shard mod loops)
   std::uint32_t shards = 1; // of the store
@@ -133,7 +134,7 @@ class scheduler_core {
   /// Who asked for a cancel; answered when the event has ended, one way or the other.
   struct cancel_context {
     event_id event;
-    address asker;
+    frame_header asker;
     std::uint64_t request = 0;
     std::size_t cancelled = 0; // deliveries whose cancellation was first
   };
@@ -329,13 +330,14 @@ class scheduler_core {
 
   // look-ups and commands (scheduler_queries.cpp)
   void on_query(const frame_header& header, const query& body);
-  void answer_question(const address& asker, std::uint64_t request, const nlohmann::json& question);
-  void answer_to(const address& asker, std::uint64_t request, errc code, std::string json);
-  void on_cancel(const address& asker, std::uint64_t request, event_id event);
+  void answer_question(const frame_header& asker, std::uint64_t request,
+                       const nlohmann::json& question);
+  void answer_to(const frame_header& asker, std::uint64_t request, errc code, std::string json);
+  void on_cancel(const frame_header& asker, std::uint64_t request, event_id event);
   void event_ended(event_id event, delivery_state state);
   void resolve_absent(std::uint64_t sequence, event_id but);
   nlohmann::json lanes_view(const nlohmann::json& question) const;
-  void watch(const address& asker, std::uint64_t request, event_id event, duration timeout);
+  void watch(const frame_header& asker, std::uint64_t request, event_id event, duration timeout);
 
   address agent_at(agent_no agent) const;
   void send_reliable(const address& to, const message& body);
@@ -362,7 +364,7 @@ class scheduler_core {
   };
   struct watcher {
     event_id event;
-    address asker;
+    frame_header asker;
     std::uint64_t request = 0;
     boot_time until;
   };

@@ -36,14 +36,14 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
     // A repeat: answered again if its answer is kept. Else it is still with the journal, or so long
     // ago that whoever asked has been told "unknown".
     for (const remembered& each : answers_)
-      if (each.request.number == header.number && each.request.from == header.from)
+      if (each.request == header)
         out_->push_back(send_effect{each.answer});
     return;
   }
 #ifdef SKEIN_BUG_ACK_BEFORE_SYNC
   publish_ack early{header.number, {}};
   early.results.resize(body.events.size());
-  out_->push_back(send_effect{courier_.seal(header.from, early)});
+  out_->push_back(send_effect{courier_.seal_answer(header, early)});
 #endif
   publish_context request{header, body.events.size(), {}};
   for (std::size_t i = 0; i < body.events.size(); ++i) {
@@ -65,7 +65,7 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
   publish_ack answer{header.number, {}}; // nothing of it for the journal
   for (const auto& [member, why] : request.refused)
     answer.results.push_back({why, false, {}});
-  slice bytes = courier_.seal(header.from, answer);
+  slice bytes = courier_.seal_answer(header, answer);
   remember_answer(header, bytes);
   out_->push_back(send_effect{std::move(bytes)});
 }
@@ -123,7 +123,7 @@ void scheduler_core::settle_publish(const publish_context& request, committed_in
                                            input.receipt->results[first], input.receipt->at));
     ++first;
   }
-  slice bytes = courier_.seal(request.request.from, std::move(answer));
+  slice bytes = courier_.seal_answer(request.request, std::move(answer));
   remember_answer(request.request, bytes);
   out_->push_back(send_effect{std::move(bytes)});
 }
@@ -191,7 +191,7 @@ void scheduler_core::settle_failed_submit(committed_in& input,
       if (!definite)
         answer.results.assign(request->members, {});
 #endif
-      slice bytes = courier_.seal(request->request.from, answer);
+      slice bytes = courier_.seal_answer(request->request, answer);
       remember_answer(request->request, bytes);
       out_->push_back(send_effect{std::move(bytes)});
       at += request->operations();

@@ -33,13 +33,13 @@ constexpr std::string_view not_here = "the event's shard is not this loop's";
 
 void scheduler_core::on_query(const frame_header& header, const query& body) {
   try {
-    answer_question(header.from, body.request, json::parse(body.json));
+    answer_question(header, body.request, json::parse(body.json));
   } catch (const json::exception&) { // a member is missing or of another type
-    answer_to(header.from, body.request, errc::invalid_argument, "the question is malformed");
+    answer_to(header, body.request, errc::invalid_argument, "the question is malformed");
   }
 }
 
-void scheduler_core::answer_question(const address& asker, std::uint64_t request,
+void scheduler_core::answer_question(const frame_header& asker, std::uint64_t request,
                                      const json& question) {
   const std::string op = question.value("op", "");
   const auto reply = [&](const json& view) {
@@ -117,12 +117,12 @@ nlohmann::json scheduler_core::lanes_view(const json& question) const {
   return view;
 }
 
-void scheduler_core::answer_to(const address& asker, std::uint64_t request, errc code,
+void scheduler_core::answer_to(const frame_header& asker, std::uint64_t request, errc code,
                                std::string text) {
-  send(asker, answer{request, code, std::move(text)});
+  out_->push_back(send_effect{courier_.seal_answer(asker, answer{request, code, std::move(text)})});
 }
 
-void scheduler_core::watch(const address& asker, std::uint64_t request, event_id event,
+void scheduler_core::watch(const frame_header& asker, std::uint64_t request, event_id event,
                            duration timeout) {
   const std::uint32_t slot = lanes_.find_event(event.sequence);
   if (slot == no_slot ? is_all_here() : lanes_.events[slot].id != event) {
@@ -138,7 +138,7 @@ void scheduler_core::watch(const address& asker, std::uint64_t request, event_id
     want(event.sequence); // it may be over
 }
 
-void scheduler_core::on_cancel(const address& asker, std::uint64_t request, event_id event) {
+void scheduler_core::on_cancel(const frame_header& asker, std::uint64_t request, event_id event) {
   const std::uint32_t slot = lanes_.find_event(event.sequence);
   if (slot == no_slot ? is_all_here() : lanes_.events[slot].id != event) {
     answer_to(asker, request, errc::not_found, std::string{no_such_event});

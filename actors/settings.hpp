@@ -67,8 +67,9 @@ struct engine_settings {
   std::vector<route_settings> routes;
   event_limits events;
   duration drain_deadline = limits::drain_deadline;
-  std::uint64_t seed = 0;                  // for jitter; the composition root draws it
-  std::string timezone = "UTC";            // of jobs that name none
+  std::uint64_t seed = 0;       // for jitter; the composition root draws it
+  std::uint64_t boot = 0;       // of this process, in its frames to other nodes; drawn likewise
+  std::string timezone = "UTC"; // of jobs that name none
   std::map<std::string, std::string> jobs; // of the configuration: by name, the definition as JSON
 };
 

@@ -95,12 +95,18 @@ std::uint64_t descriptors_of_programs(const engine_settings& settings) {
   return 5 * programs;
 }
 
-void fit_to_descriptors(http_settings& http, const engine_settings& settings) {
+/// A socket, its connection and what wakes it, of each peer; and what waits at the door for them.
+std::uint64_t descriptors_of_peers(const node_options& options) {
+  return options.broker.empty() ? 0 : 16 + 8 * options.peers.size();
+}
+
+void fit_to_descriptors(http_settings& http, const node_options& options) {
   const std::uint64_t limit = raise_descriptor_limit();
   const admission::caps wanted{http.connections_max, http.connections_reserved,
                                http.connections_per_ip_max};
-  const admission::caps caps =
-      admission::fit(wanted, limit - std::min(limit, descriptors_of_programs(settings)));
+  const std::uint64_t others =
+      descriptors_of_programs(options.settings) + descriptors_of_peers(options);
+  const admission::caps caps = admission::fit(wanted, limit - std::min(limit, others));
   http.connections_max = caps.total;
   http.connections_per_ip_max = caps.per_peer;
   if (caps.total == wanted.total)
@@ -225,6 +231,7 @@ result<void> node::impl::open(const node_options& given) {
   options = given;
   if (options.settings.seed == 0)
     options.settings.seed = random_bits();
+  options.settings.boot = random_bits();
   wall_source wall;
   wall.doubted = log_doubted_clock;
   auto opened = real_clock::open(std::move(wall));
@@ -361,10 +368,12 @@ result<void> node::impl::open_agents() {
   if (!connected)
     return connected.error();
   bus = *std::move(connected);
-  peers = std::make_unique<peer_office>(
-      peer_office::settings{options.settings.node, options.data_dir, bus.get(),
-                            [this] { return clock->now().wall; }, log});
-  offered->attach(peers.get());
+  if (!options.ephemeral) { // the folder that its options name is another node's
+    peers = std::make_unique<peer_office>(
+        peer_office::settings{options.settings.node, options.data_dir, bus.get(),
+                              [this] { return clock->now().wall; }, log});
+    offered->attach(peers.get());
+  }
   for (const std::string& name : link_names(options.settings)) {
     links[name] = bus->connect(name, [this](const slice& frame) { actors->deliver(frame); });
     actors->attach_bus(name, *links[name]);
@@ -408,6 +417,8 @@ result<void> node::impl::try_mesh() {
   if (!read)
     return read.error();
   mesh = *std::move(read);
+  if (mesh)
+    mesh->boot = options.settings.boot; // what frames say of their process
   return {};
 }
 
@@ -422,8 +433,8 @@ result<void> node::impl::try_door() {
 
 result<void> node::impl::open_door() {
   http_settings settings = door();
-  fit_to_descriptors(settings, options.settings);
-  offered = std::make_unique<node_door>(*actors);
+  fit_to_descriptors(settings, options);
+  offered = std::make_unique<node_door>(*actors, !options.ephemeral);
   http = std::make_unique<http_server>(std::move(settings), *offered);
   return http->listen();
 }
@@ -491,14 +502,14 @@ node_end node::finish() {
   const duration patience = parts.time_left();
   for (auto& [agent, runner] : parts.runners)
     runner->close(patience);
+  const watchdog limit{store_close_max, end_now};
+  parts.offered->attach(nullptr); // before the actors: they keep the record of what it changes
+  parts.peers.reset();
   parts.actors->stop(); // they use runners and links; what these still say goes nowhere
   parts.runners.clear();
   parts.reactor.reset();
   parts.links.clear();
-  parts.offered->attach(nullptr);
-  parts.peers.reset();
   parts.bus.reset();
-  const watchdog limit{store_close_max, end_now};
   const auto closed = parts.threads->close();
   if (!closed)
     log(log_level::error, "store", "store-not-closed", to_string(closed.error()));

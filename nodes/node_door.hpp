@@ -11,8 +11,8 @@ class peer_office;
 
 class node_door : public node_api {
  public:
-  /// The engine outlives it.
-  explicit node_door(class engine& engine) : engine_{engine} {}
+  /// The engine outlives it. A node without a folder keeps no list of peers.
+  node_door(class engine& engine, bool keeps_peers) : engine_{engine}, keeps_peers_{keeps_peers} {}
   /// From now on until it is called with nullptr; then questions for it are refused.
   void attach(peer_office* peers) { peers_.store(peers); }
 
@@ -41,6 +41,7 @@ class node_door : public node_api {
 
  private:
   class engine& engine_;
+  bool keeps_peers_;
   std::atomic<peer_office*> peers_{nullptr};
 };
 

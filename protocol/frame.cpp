@@ -22,8 +22,6 @@ concept closed_enum = requires {
 template <class T>
 concept strong_id = std::is_enum_v<T> && !closed_enum<T> && !std::same_as<T, errc>;
 
-constexpr std::size_t header_members = 7;
-
 // ---- how much a field takes at most -----------------------------------------------------------
 
 std::size_t bound(const std::string& text) { return msgpack_bound::text(text.size()); }
@@ -192,7 +190,8 @@ errc check(const std::vector<Member>& members) {
 // ---- the frame --------------------------------------------------------------------------------
 
 auto header_layout(auto& header) {
-  return std::tuple_cat(layout(header.from), layout(header.to), std::tie(header.number));
+  return std::tuple_cat(layout(header.from), layout(header.to),
+                        std::tie(header.number, header.boot, header.to_boot));
 }
 
 std::size_t frame_bound(const frame_header& header, const message& body) {
@@ -202,19 +201,6 @@ std::size_t frame_bound(const frame_header& header, const message& body) {
          fields;
 }
 
-/// Opens the frame's array, reads up to the message, and gives the array's members.
-std::size_t read_header(frame_reader& from, frame_peek& peek) {
-  const std::size_t members = from.in.array();
-  from.in.require(members >= header_members);
-  const std::uint64_t version = from.in.number();
-  from.in.require(version >= protocol_version_min && version <= protocol_version,
-                  errc::unsupported_version);
-  peek.version = static_cast<std::uint8_t>(version);
-  peek.kind = static_cast<std::uint8_t>(from.in.number(std::variant_size_v<message> - 1));
-  read_all(from, header_layout(peek.header));
-  return members;
-}
-
 /// The first `count` of the fields; the others stay what they are.
 template <class Fields, class Visit>
 void each_of_first(std::size_t count, Fields fields, const Visit& visit) {
@@ -222,11 +208,26 @@ void each_of_first(std::size_t count, Fields fields, const Visit& visit) {
   std::apply([&](auto&... each) { ((at++ < count ? visit(each) : void()), ...); }, fields);
 }
 
+/// Opens the frame's array, reads up to the message, and gives the array's members.
+std::size_t read_header(frame_reader& from, frame_peek& peek) {
+  const std::size_t members = from.in.array();
+  from.in.require(members >= header_members_in(protocol_version_min));
+  const std::uint64_t version = from.in.number();
+  from.in.require(version >= protocol_version_min && version <= protocol_version,
+                  errc::unsupported_version);
+  peek.version = static_cast<std::uint8_t>(version);
+  peek.kind = static_cast<std::uint8_t>(from.in.number(std::variant_size_v<message> - 1));
+  from.in.require(members >= header_members_in(version));
+  each_of_first(header_members_in(version) - 2, header_layout(peek.header),
+                [&from](auto& field) { read(from, field); });
+  return members;
+}
+
 template <std::size_t Kind>
 void read_body(frame_reader& from, std::size_t members, std::uint8_t version, message& body) {
   auto& it = body.emplace<Kind>();
   const std::size_t fields = fields_in<std::remove_reference_t<decltype(it)>>(version);
-  from.in.require(members == header_members + fields);
+  from.in.require(members == header_members_in(version) + fields);
   if constexpr (requires { it.lowest; })
     it.lowest = it.highest = version; // unless it says more
   each_of_first(fields, layout(it), [&from](auto& field) { read(from, field); });
@@ -262,11 +263,12 @@ slice encode_frame(const frame_header& header, const message& body, std::uint8_t
   std::visit(
       [&](const auto& each) {
         const std::size_t fields = fields_in<std::decay_t<decltype(each)>>(version);
-        out.array(header_members + fields);
+        out.array(header_members_in(version) + fields);
         out.number(version);
         out.number(body.index());
-        write_all(out, header_layout(header));
-        each_of_first(fields, layout(each), [&out](const auto& field) { write(out, field); });
+        const auto put = [&out](const auto& field) { write(out, field); };
+        each_of_first(header_members_in(version) - 2, header_layout(header), put);
+        each_of_first(fields, layout(each), put);
       },
       body);
   return slice{memory, {memory.get(), out.written()}};

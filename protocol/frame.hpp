@@ -1,7 +1,8 @@
 // The frame: one message with its addresses, as bytes. protocol/README.md has the layout and worked
 // examples; tests/golden holds the bytes. A change to either is a new protocol version.
 //
-//   msgpack array: [version, kind, from node, from name, to node, to name, number, message...]
+//   msgpack array: [version, kind, from node, from name, to node, to name, number, boot, to boot,
+//                   message...]
 #pragma once
 
 #include "protocol/messages.hpp"
@@ -12,6 +13,10 @@ struct frame_header {
   address from;
   address to;
   std::uint64_t number = 0; // grows per sender; what an ack names
+  /// The sender's process, drawn at its start: numbers count within it. 0: it does not say.
+  std::uint64_t boot = 0;
+  /// The process that it answers: no other is to take it. 0: whichever runs.
+  std::uint64_t to_boot = 0;
 
   friend bool operator==(const frame_header&, const frame_header&) = default;
 };

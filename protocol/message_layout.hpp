@@ -107,6 +107,9 @@ template <class Message>
 inline constexpr std::size_t field_count =
     std::tuple_size_v<decltype(layout(std::declval<Message&>()))>;
 
+/// Version, kind and the members of the header; version 2 knows no boots.
+constexpr std::size_t header_members_in(std::uint64_t version) { return version < 3 ? 7 : 9; }
+
 /// How many of them a frame of that version has: a newer version only adds some at the end.
 template <class Message>
 constexpr std::size_t fields_in(std::uint64_t version) {

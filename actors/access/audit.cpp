@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> targets{"job", "event", "name"};
+constexpr std::array<std::string_view, 4> targets{"job", "event", "name", "peer"};
 
 std::string cut(std::string text) {
   if (text.size() <= limits::audit_text_bytes_max)

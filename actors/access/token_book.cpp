@@ -11,19 +11,25 @@ std::shared_ptr<const token_book::entries> token_book::read() const {
 
 std::optional<token_book::holder> token_book::find(const token_digest& digest, instant now) const {
   const auto all = read();
-  const entry* found = nullptr;
-  for (const entry& each : *all)
-    found = same_digest(each.token.digest, digest) ? &each : found;
-  if (found == nullptr || !found->token.is_valid(now))
+  const entry* const found = find_in(*all, digest, now);
+  if (found == nullptr)
     return std::nullopt;
   found->used->store(to_ns(now), std::memory_order_relaxed);
-  return holder{found->token.name, found->token.may, found->token.expires};
+  return holder{found->token.name, found->token.may, found->token.expires, digest};
 }
 
-bool token_book::has_valid(instant now) const {
+bool token_book::still_allows(const token_digest& digest, role needed, instant now) const {
   const auto all = read();
-  return std::any_of(all->begin(), all->end(),
-                     [&](const entry& each) { return each.token.is_valid(now); });
+  const entry* const found = find_in(*all, digest, now);
+  return found != nullptr && allows(found->token.may, needed);
+}
+
+const token_book::entry* token_book::find_in(const entries& all, const token_digest& digest,
+                                             instant now) {
+  const entry* found = nullptr;
+  for (const entry& each : all)
+    found = same_digest(each.token.digest, digest) ? &each : found;
+  return found != nullptr && found->token.is_valid(now) ? found : nullptr;
 }
 
 void token_book::write(const std::vector<access_token>& tokens) {

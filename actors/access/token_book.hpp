@@ -20,13 +20,14 @@ class token_book {
     std::string name;
     role may = role::none;
     instant expires = no_instant;
+    std::optional<token_digest> digest = std::nullopt; // of the token that was shown
   };
 
   /// Whose token it is; notes that it was used. Every token is looked at in full, so that the time
   /// it takes says nothing about any of them.
   std::optional<holder> find(const token_digest& digest, instant now) const;
-  /// Whether there is one that has not expired.
-  bool has_valid(instant now) const;
+  /// Whether it still lets its holder do that. Notes no use.
+  bool still_allows(const token_digest& digest, role needed, instant now) const;
 
   /// In the place of all that were there.
   void write(const std::vector<access_token>& tokens);
@@ -40,6 +41,7 @@ class token_book {
   };
   using entries = std::vector<entry>;
   std::shared_ptr<const entries> read() const;
+  static const entry* find_in(const entries& all, const token_digest& digest, instant now);
 
   mutable std::mutex mutex_;
   std::shared_ptr<const entries> entries_ = std::make_shared<const entries>();

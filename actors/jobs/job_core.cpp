@@ -1,5 +1,6 @@
 #include "actors/jobs/job_core.hpp"
 
+#include "actors/arguments.hpp"
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
@@ -133,7 +134,7 @@ void job_core::on(job_command_in& input) {
   static const std::set<std::string, std::less<>> changes{
       "job.create", "job.edit",    "job.delete",  "job.pause",
       "job.resume", "job.trigger", "job.backfill"};
-  if (!changes.contains(input.operation) || words.value("dry_run", false)) {
+  if (!changes.contains(input.operation) || flag_of(words, "dry_run")) {
     if (!is_beginning())
       return question(input, words);
     early_questions_.push_back(std::move(input));

@@ -1,3 +1,4 @@
+#include "actors/arguments.hpp"
 #include "actors/jobs/job_core.hpp"
 #include "actors/jobs/job_explanation.hpp"
 #include "protocol/raw_json.hpp"
@@ -35,7 +36,7 @@ void job_core::question(const job_command_in& input, const json& words) {
     return list(input.ticket);
   if (input.operation == "job.graph")
     return draw_graph(input.ticket);
-  if (words.value("dry_run", false))
+  if (flag_of(words, "dry_run"))
     return dry_run(input);
   const kept_job* const which = committed(words.value("job", std::string{}));
   if (which == nullptr)

@@ -11,6 +11,7 @@ namespace skein {
 namespace {
 
 constexpr std::string_view broker_part = "broker";
+constexpr std::size_t part_name_bytes_max = limits::agent_name_bytes_max + 16; // "agent/NAME"
 constexpr int greeting_tries = 20; // within hello_every, while there is no connection yet
 constexpr std::uint64_t newer_tried_every = 8; // hellos to a peer that seems to be older
 
@@ -18,8 +19,8 @@ constexpr std::uint64_t newer_tried_every = 8; // hellos to a peer that seems to
 
 std::string_view to_string(refusal why) {
   static constexpr std::array<std::string_view, refusals> names{
-      "handshake",     "unknown-key",  "revoked",      "wrong-identity", "malformed",  "too-large",
-      "wrong-version", "wrong-sender", "wrong-target", "wrong-kind",     "not-greeted"};
+      "handshake",     "unknown-key",  "revoked",      "wrong-identity", "malformed",   "too-large",
+      "wrong-version", "wrong-sender", "wrong-target", "wrong-kind",     "not-greeted", "stale"};
   return names[static_cast<std::size_t>(why)];
 }
 
@@ -153,6 +154,8 @@ bool peer_core::on_message(const peer_identity& from, const slice& bytes, std::s
   if (!peek || parts != 1)
     return no(refusal::malformed, "it is no frame");
   const frame_header& header = peek->header;
+  if (header.from.name.size() > part_name_bytes_max)
+    return no(refusal::malformed, "its sender's name is too long");
   if (header.from.node != by->name)
     return no(refusal::wrong_sender, "it names another node as its sender");
   if (header.to.node != settings_.node)
@@ -165,6 +168,10 @@ bool peer_core::on_message(const peer_identity& from, const slice& bytes, std::s
     return take_hello(*by, from, bytes, now, out);
   if (by->at->greeted_by != from.routing_id)
     return no(refusal::not_greeted, "another connection greeted last, or none did");
+  if (header.boot != 0 && header.boot != by->boot)
+    return no(refusal::wrong_identity, "it is of another process than its connection");
+  if (header.to_boot != 0 && header.to_boot != settings_.boot)
+    return no(refusal::stale, "it answers a process of this node that has ended");
   ++by->at->counted.frames_in;
   by->at->counted.bytes_in += bytes.size();
   return true;

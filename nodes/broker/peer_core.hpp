@@ -40,8 +40,9 @@ enum class refusal : std::uint8_t {
   wrong_target, // it is for another node
   wrong_kind,   // the peer's role may not send it
   not_greeted,  // the connection is not the one that said hello last
+  stale,        // it answers a process of this node that has ended
 };
-inline constexpr std::size_t refusals = 11;
+inline constexpr std::size_t refusals = 12;
 std::string_view to_string(refusal why); // "unknown-key"
 using refusal_counts = std::array<std::uint64_t, refusals>;
 

@@ -38,75 +38,109 @@ peer_command read_command(const std::string& arguments) {
 } // namespace
 
 peer_office::peer_office(settings given)
-  : settings_{std::move(given)}, stamp_{file_stamp(peers_path(settings_.folder))}, thread_{[this] {
-      run();
-    }} {}
+  : settings_{std::move(given)}, thread_{[this] { run(); }} {}
 
 peer_office::~peer_office() {
+  end();
+  thread_.join();
+}
+
+void peer_office::end() {
   {
     const std::lock_guard lock{mutex_};
     ends_ = true;
   }
   changed_.notify_all();
-  thread_.join();
 }
 
 bool peer_office::answers(std::string_view operation) { return operation.starts_with("peer."); }
 
 void peer_office::ask(std::string operation, std::string arguments,
                       std::function<void(api_answer)> done) {
+  bool ends = false;
   {
     const std::lock_guard lock{mutex_};
-    if (!ends_ && questions_.size() < questions_max) {
+    ends = ends_;
+    if (!ends && questions_.size() < questions_max) {
       questions_.push_back({std::move(operation), std::move(arguments), std::move(done)});
       changed_.notify_all();
       return;
     }
   }
-  done({errc::overloaded, {}});
+  done({ends ? errc::draining : errc::overloaded, {}});
 }
 
+/// The list that the broker began with was read before the store was opened, which may take long:
+/// so it is read again first.
 void peer_office::run() {
   pthread_setname_np(pthread_self(), "skein-peers");
-  std::unique_lock lock{mutex_};
   while (true) {
+    static_cast<void>(read_anew_if_changed()); // it is told in the log, and tried again
+    serve_questions();
+    std::unique_lock lock{mutex_};
     changed_.wait_for(lock, limits::peer_list_looked_at,
                       [this] { return ends_ || !questions_.empty(); });
-    const bool ends = ends_;
-    auto asked = std::exchange(questions_, {});
-    lock.unlock();
-    for (const question& each : asked) {
-      const auto said = answer(each);
-      read_anew_if_changed();
-      each.done(said ? api_answer{errc::none, *said}
-                     : api_answer{said.error().code, said.error().detail});
-    }
-    if (ends)
+    if (ends_ && questions_.empty())
       return;
-    read_anew_if_changed();
-    lock.lock();
   }
 }
 
-/// A list that cannot be read changes nothing: who was allowed stays, and it is said.
-void peer_office::read_anew_if_changed() {
+std::optional<peer_office::question> peer_office::next_question(bool& ends) {
+  const std::lock_guard lock{mutex_};
+  ends = ends_;
+  if (questions_.empty())
+    return std::nullopt;
+  question next = std::move(questions_.front());
+  questions_.pop_front();
+  return next;
+}
+
+/// Once it ends nothing is changed any more. What was changed, but did not reach the broker, is not
+/// told as done: a peer that was revoked could still come in.
+void peer_office::serve_questions() {
+  bool ends = false;
+  while (const auto asked = next_question(ends)) {
+    if (ends) {
+      asked->done({errc::draining, {}});
+      continue;
+    }
+    const auto said = answer(*asked);
+    const auto taken = read_anew_if_changed();
+    if (!said)
+      asked->done({said.error().code, said.error().detail});
+    else if (!taken && asked->operation != "peer.list")
+      asked->done({taken.error().code,
+                   "The list was changed, but it cannot be read and is not in force yet: " +
+                       taken.error().detail});
+    else
+      asked->done({errc::none, *said});
+  }
+}
+
+/// A list that cannot be read changes nothing: who was allowed stays, it is said once, and it is
+/// read again at the next look.
+result<void> peer_office::read_anew_if_changed() {
   std::string stamp = file_stamp(peers_path(settings_.folder));
   if (stamp == stamp_)
-    return;
-  stamp_ = std::move(stamp);
+    return {};
   auto list = load_peers(settings_.folder);
   if (!list) {
-    settings_.log(log_level::error, "broker", "peers-unreadable",
-                  "the list of peers is not what it must be, and the one before stays in force: " +
-                      to_string(list.error()),
-                  {});
-    return;
+    if (std::exchange(unreadable_, stamp) != stamp)
+      settings_.log(
+          log_level::error, "broker", "peers-unreadable",
+          "the list of peers is not what it must be, and the one before stays in force: " +
+              to_string(list.error()),
+          {});
+    return list.error();
   }
-  settings_.log(log_level::info, "broker", "peers-changed",
-                std::to_string(list->size()) + (list->size() == 1 ? " peer is" : " peers are") +
-                    " allowed now",
-                {});
+  unreadable_.clear();
+  if (!std::exchange(stamp_, std::move(stamp)).empty()) // else it has just started
+    settings_.log(log_level::info, "broker", "peers-changed",
+                  std::to_string(list->size()) + (list->size() == 1 ? " peer is" : " peers are") +
+                      " allowed now",
+                  {});
   settings_.bus->set_allowed(*std::move(list));
+  return {};
 }
 
 /// A node without links to others tells who would be let in.
@@ -131,6 +165,8 @@ result<std::string> peer_office::answer(const question& asked) {
   peer_command command = read_command(asked.arguments);
   command.folder = settings_.folder;
   command.now = start_of_second(settings_.now());
+  if (asked.operation == "peer.allow" && command.peer == settings_.node)
+    return error{errc::invalid_argument, "This is " + settings_.node + ": allow other nodes here."};
   return asked.operation == "peer.allow" ? allow_peer_in(command) : revoke_peer_in(command);
 }
 

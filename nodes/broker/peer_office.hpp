@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -27,6 +28,8 @@ class peer_office {
   };
   explicit peer_office(settings given);
   ~peer_office();
+  /// From here on questions are answered with `draining`, those that wait too. Any thread.
+  void end();
   peer_office(const peer_office&) = delete;
   peer_office& operator=(const peer_office&) = delete;
 
@@ -42,12 +45,15 @@ class peer_office {
     std::function<void(api_answer)> done;
   };
   void run();
-  void read_anew_if_changed();
+  void serve_questions();
+  std::optional<question> next_question(bool& ends);
+  result<void> read_anew_if_changed();
   result<std::string> answer(const question& asked);
   result<std::string> list() const;
 
   settings settings_;
-  std::string stamp_; // the thread's own
+  std::string stamp_;      // of the list that is in force; the thread's own, and the next
+  std::string unreadable_; // stamp of one that was told of
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<question> questions_; // guarded by mutex_

@@ -228,9 +228,26 @@ void peer_sockets::run(peer_core::effects effects, boot_time now) {
                each);
 }
 
+/// Empty when there are no descriptors left.
+std::optional<zmq::socket_t> peer_sockets::make_dealer() {
+  try {
+    return zmq::socket_t{context_, zmq::socket_type::dealer};
+  } catch (const zmq::error_t&) { return std::nullopt; }
+}
+
+/// Without a connection the peer is down, and one is made when its time to be renewed has come.
 void peer_sockets::open_connection(const open_peer& to) {
   connections_.erase(to.peer);
-  zmq::socket_t dealer{context_, zmq::socket_type::dealer};
+  auto made = make_dealer();
+  if (!made) {
+    if (const auto more = no_socket_pace_.next(boot_now()); more && settings_.log)
+      settings_.log(log_level::error, "broker", "peer-socket-missing",
+                    "no connection can be made, and it is tried again: " +
+                        std::string{zmq_strerror(zmq_errno())} + *more,
+                    {{"peer", to.peer}});
+    return;
+  }
+  zmq::socket_t& dealer = *made;
   set_up_peer_socket(dealer, to.endpoint);
   set_up_client(dealer, make_routing_id(node_, settings_.boot, random_bits()),
                 to.key.empty() ? std::nullopt : settings_.keys, to.key);

@@ -3,12 +3,14 @@
 // the broker's thread and never waits.
 #pragma once
 
+#include "actors/log_pace.hpp"
 #include "nodes/broker/mesh.hpp"
 #include "nodes/broker/zmq_frames.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +60,7 @@ class peer_sockets {
   bool take_from_door(boot_time now, const std::function<void(const slice&)>& take);
   void take_returned(const std::string& peer, boot_time now);
   void run(peer_core::effects effects, boot_time now);
+  std::optional<zmq::socket_t> make_dealer();
   void open_connection(const open_peer& to);
   void send_now_to(const send_to_peer& what);
   void log_refused(const refused_message& what, boot_time now);
@@ -73,6 +76,7 @@ class peer_sockets {
   std::map<std::string, connection> connections_;
   std::vector<std::string> polled_; // connections in the order of the last add_items
   std::map<std::pair<std::string, refusal>, told> told_;
+  log_pace no_socket_pace_;
   std::uint64_t accepted_ = 0, ended_ = 0, failed_ = 0;
 };
 

@@ -51,9 +51,17 @@ result<void> put_in_place(const std::string& from, const std::string& path, if_t
   const unsigned flags = what == if_there::keep ? RENAME_NOREPLACE : 0;
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), flags) == 0)
     return journal::sync_directory(path.substr(0, path.rfind('/') + 1) + ".");
-  if (errno == EEXIST)
+  int why = errno;
+  if (why == EINVAL && what == if_there::keep) { // a file system without it, such as NFS
+    if (::link(from.c_str(), path.c_str()) == 0) {
+      ::unlink(from.c_str());
+      return journal::sync_directory(path.substr(0, path.rfind('/') + 1) + ".");
+    }
+    why = errno;
+  }
+  if (why == EEXIST)
     return error{errc::state_conflict, path + " is there already."};
-  return journal::system_error(errno, "making " + path);
+  return journal::system_error(why, "making " + path);
 }
 
 } // namespace

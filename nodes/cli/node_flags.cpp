@@ -92,8 +92,10 @@ std::string advice_for(errc code) {
 
 /// A command that the detail of an error ends with.
 std::string command_in(const std::string& detail) {
-  const auto at = detail.find("skein peer ");
-  return at == std::string::npos ? std::string{} : detail.substr(at);
+  for (const char* const command : {"skein peer ", "skein token "})
+    if (const auto at = detail.find(command); at != std::string::npos)
+      return detail.substr(at);
+  return {};
 }
 
 int complain_of_start(context& at, const node_options& options, const error& problem) {
@@ -137,6 +139,8 @@ std::optional<node_options> read_node_options(context& at, const node_flags& fla
   options->dev = dev;
   if (dev) { // for this machine alone, whatever the file says
     options->tls = {};
+    options->broker.clear();
+    options->peers.clear();
     if (!is_loopback(options->http_host))
       options->http_host = node_options{}.http_host;
   }

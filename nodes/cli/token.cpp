@@ -74,6 +74,11 @@ int create(context& at, const create_options& options) {
     return complain(at, exit_code::usage,
                     {"--role is missing", "",
                      "skein token create --role producer|worker|admin|read", "invalid-argument"});
+  if (options.of.node && !options.of.config)
+    return complain(at, exit_code::usage,
+                    {"--node is given without --config",
+                     "it says which node of a file is meant; a running node is asked with --server",
+                     "--node goes with --config", "invalid-argument"});
   if (at.global.dry_run) {
     say(at, fmt::format("would make a token of the role {}", *options.role));
     return exit_code::done;

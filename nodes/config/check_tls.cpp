@@ -12,11 +12,10 @@ void check_tls(rule_context context, cluster_config& out) {
   for (const std::string_view each : {"certificate", "key"})
     if (section.get<std::string>(each).empty())
       return context.error(each, "is missing", "certificate and key are given together");
-  tls_files files = out.tls;
-  for (std::string* each : {&files.certificate, &files.key, &files.client_ca})
+  for (std::string* each : {&out.tls.certificate, &out.tls.key, &out.tls.client_ca})
     if (!each->empty() && each->front() != '/')
       *each = context.around().folder + "/" + *each;
-  const auto identity = load_identity(files);
+  const auto identity = load_identity(out.tls);
   if (!identity)
     return context.error("certificate", identity.error().detail,
                          "a certificate, its key without a pass phrase, and authorities are PEM "

@@ -100,7 +100,8 @@ class http_connection final : public exchange,
   void check_reading(clock::time_point now);
   bool too_slow(std::size_t bytes, clock::duration elapsed) const;
   void check_writing(clock::time_point now);
-  void check_stream(clock::time_point now);
+  void check_streaming(clock::time_point now);
+  bool may_still_read() const;
 
   std::shared_ptr<http_core> core_;
   http_socket socket_;

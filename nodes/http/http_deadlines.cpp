@@ -1,5 +1,6 @@
 // The times of a connection, looked at with each tick: requests must arrive, responses must be
 // taken.
+#include "actors/access/token_book.hpp"
 #include "nodes/http/http_connection.hpp"
 
 namespace skein {
@@ -17,13 +18,7 @@ void http_connection::check_time(clock::time_point now) {
     case phase::writing:
       return check_writing(now);
     case phase::streaming:
-      if (out_sent_ < out_head_.size() + out_body_.size())
-        return check_stream(now);
-      if (now - progress_ >= core_->settings.heartbeat) {
-        write_chunk(sse_heartbeat, false);
-        pump();
-      }
-      return;
+      return check_streaming(now);
     case phase::lingering:
       if (now - started_ >= core_->settings.linger)
         close();
@@ -67,12 +62,29 @@ void http_connection::check_writing(clock::time_point now) {
   close();
 }
 
-/// A stream has no rate to keep: its backlog is what bounds it.
-void http_connection::check_stream(clock::time_point now) {
-  if (now - progress_ < core_->settings.idle_timeout)
+/// A stream has no rate to keep: its backlog is what bounds it. It may be older than the token that
+/// opened it, which is looked at for as long as it is open.
+void http_connection::check_streaming(clock::time_point now) {
+  const bool writes = out_sent_ < out_head_.size() + out_body_.size();
+  if (!may_still_read()) {
+    if (writes)
+      return close();
+    write_chunk({}, true);
+    return pump();
+  }
+  if (writes && now - progress_ >= core_->settings.idle_timeout) {
+    ++core_->counters.slow_readers;
+    return close();
+  }
+  if (writes || now - progress_ < core_->settings.heartbeat)
     return;
-  ++core_->counters.slow_readers;
-  close();
+  write_chunk(sse_heartbeat, false);
+  pump();
+}
+
+bool http_connection::may_still_read() const {
+  return !plan_.token ||
+         core_->api.tokens().still_allows(*plan_.token, plan_.request.at->needs, core_->api.now());
 }
 
 } // namespace skein

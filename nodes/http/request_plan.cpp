@@ -107,6 +107,7 @@ std::optional<http_response> make_plan(const request_head& head, const plan_cont
     return make_problem(request.error(), {.instance = path_of(head.target)});
   plan.request = std::move(*request);
   plan.request.by.who = std::move(who->name);
+  plan.token = who->digest;
   return std::nullopt;
 }
 

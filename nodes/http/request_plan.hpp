@@ -20,7 +20,8 @@ struct plan_context {
 };
 
 struct request_plan {
-  http_request request; // with a refusal: only the route, if one was found
+  http_request request;              // with a refusal: only the route, if one was found
+  std::optional<token_digest> token; // that was shown
   std::size_t body_limit = 0;
   std::optional<http_response> refusal; // instead of running the handler
   bool refused_role = false;            // that is why

@@ -147,3 +147,44 @@ TEST_CASE("a frame without a number is always new") {
   CHECK(to.first_time(header));
   CHECK(to.first_time(header));
 }
+
+TEST_CASE(
+    "a peer that has started again counts anew, and its process before is not heard any more") {
+  courier to{{"n1", "loop/0"}, 7};
+  const address far{"n2", "gateway"};
+  const auto of = [&](std::uint64_t boot, std::uint64_t number) {
+    return frame_header{far, to.self(), number, boot, 0};
+  };
+  CHECK(to.first_time(of(100, 1)));
+  CHECK(to.first_time(of(100, 2)));
+  CHECK_FALSE(to.first_time(of(100, 1)));
+  CHECK(to.first_time(of(200, 1))); // its first: not the answer of the process before
+  CHECK_FALSE(to.first_time(of(200, 1)));
+  CHECK_FALSE(to.first_time(of(100, 3))); // it was late
+  CHECK(to.first_time(of(200, 2)));
+  CHECK(to.first_time({{"n2", "loop/0"}, to.self(), 1, 100, 0})); // each part counts for itself
+}
+
+TEST_CASE("an answer names the process that asked, a frame names its own") {
+  courier from{{"n1", "gateway"}, 7};
+  courier to{{"n2", "loop/0"}, 8};
+  const auto asked = decode_frame(from.seal_reliable(to.self(), query{1, "{}"}, at(0)).first);
+  REQUIRE(asked);
+  CHECK(asked->header == frame_header{from.self(), to.self(), 1, 7, 0});
+  const auto receipt = decode_frame(to.receipt(asked->header));
+  REQUIRE(receipt);
+  CHECK(receipt->header == frame_header{to.self(), from.self(), 0, 8, 7});
+}
+
+TEST_CASE("a node that makes up names of parts takes no memory without end, and nobody else's") {
+  courier to{{"n1", "loop/0"}, 7};
+  const frame_header honest{{"n3", "gateway"}, to.self(), 1, 5, 0};
+  REQUIRE(to.first_time(honest));
+  REQUIRE(to.first_time({{"n1", "agent/bot"}, to.self(), 1, 7, 0}));
+  to.seal_reliable({"n2", "agent/waits"}, ack{1}, at(0));
+  for (std::size_t i = 0; i < courier::parts_of_a_node_max + 100; ++i)
+    to.first_time({{"n2", "agent/" + std::to_string(i)}, to.self(), 1, 6, 0});
+  CHECK(to.peers() == courier::parts_of_a_node_max + 2);
+  CHECK_FALSE(to.first_time(honest));
+  CHECK(to.unacknowledged() == 1);
+}

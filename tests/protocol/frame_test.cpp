@@ -163,7 +163,9 @@ TEST_CASE("every message can be written for a peer of the version before, and re
     CHECK(peek_frame(bytes.view())->version == protocol_version_min);
     const auto read = decode_frame(bytes);
     REQUIRE(read.ok());
-    CHECK(read->header == each.content.header);
+    frame_header plain = each.content.header;
+    plain.boot = plain.to_boot = 0; // which version 2 does not know
+    CHECK(read->header == plain);
     CHECK(read->body.index() == each.content.body.index());
     CHECK(*in_version(encoded(each.content), protocol_version_min) == bytes);
   }

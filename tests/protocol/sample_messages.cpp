@@ -232,16 +232,18 @@ std::vector<sample> golden_frames() {
   const address loop{"n1", "loop/0"};
   const address far_loop{"n2", "loop/0"};
   const address agents{"n1", "agents"};
+  constexpr std::uint64_t boot = 0x0123456789abcdef, far_boot = 0xfedcba9876543210;
   return {
       {"hello", {{gateway, broker, 1}, hello{largest}}},
       {"welcome", {{broker, gateway, 1}, welcome{255}}},
-      {"publish", {{gateway, far_loop, 4711}, publish{{golden_offered(), smallest_offered()}}}},
-      {"publish_ack", {{far_loop, gateway, 300}, golden_publish_ack()}},
+      {"publish",
+       {{gateway, far_loop, 4711, boot, 0}, publish{{golden_offered(), smallest_offered()}}}},
+      {"publish_ack", {{far_loop, gateway, 300, far_boot, boot}, golden_publish_ack()}},
       {"credit", {{agents, broker, 70'000}, credit{"bot", std::uint64_t{1} << 32}}},
       {"demand", {{loop, broker, 0}, demand{"bot", 128, 127}}},
       {"grant", {{broker, loop, largest}, grant{"bot", 65'535}}},
       {"dispatch", {{loop, agents, 4711}, golden_dispatch()}},
-      {"ack", {{agents, loop, 4711}, ack{4711}}},
+      {"ack", {{agents, loop, 4711, 255, 65'536}, ack{4711}}},
       {"outcomes", {{agents, loop, 4711}, golden_outcomes()}},
       {"cancel_turns",
        {{loop, agents, 4711},
@@ -254,6 +256,8 @@ std::vector<sample> golden_frames() {
 frame random_frame(std::mt19937_64& random, std::size_t kind) {
   frame_header header{{any_bytes(random), any_bytes(random)},
                       {any_bytes(random), any_bytes(random)},
+                      any<std::uint64_t>(random),
+                      any<std::uint64_t>(random),
                       any<std::uint64_t>(random)};
   return {std::move(header), any_message(random, kind)};
 }

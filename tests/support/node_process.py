@@ -53,6 +53,7 @@ class Node:
         self.environment = {**os.environ, **(environment or {})}
         self.config = None
         self.arguments = list(arguments)
+        self.verb = "dev"  # or "start": with links to other nodes
         self.process = None
         self.starts = 0
         self.url = None
@@ -66,7 +67,7 @@ class Node:
             file.write(text)
 
     def command(self):
-        command = [self.binary, "dev", "--port", "0"]
+        command = [self.binary, self.verb, "--port", "0"]
         if "--ephemeral" not in self.arguments:
             command += ["--data", self.data]
         if self.config:

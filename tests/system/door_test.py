@@ -262,6 +262,7 @@ class Door(support.SystemTest):
             ("POST", "/v1/jobs/often/pause", {}, None, {"admin"}),
             ("GET", "/v1/tokens", None, None, {"admin"}),
             ("GET", "/v1/audit", None, None, {"admin"}),
+            ("GET", "/v1/peers", None, None, {"admin"}),
         ]
         for method, path, body, fields, may in requests:
             for role, token in tokens.items():

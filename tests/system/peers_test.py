@@ -32,7 +32,14 @@ def free_port():
 
 
 def frame(kind, sender, target, number, *members, version=VERSION):
-    return msgpack.packb([version, kind, *sender, *target, number, *members])
+    boots = [0, 0] if version > 2 else []
+    return msgpack.packb([version, kind, *sender, *target, number, *boots, *members])
+
+
+def unframe(bytes_):
+    """Version, kind, from node, from name, to node, to name, number, and the message's members."""
+    version, *rest = msgpack.unpackb(bytes_)
+    return [version, *rest[:6], *rest[8 if version > 2 else 6:]]
 
 
 class Foreign:
@@ -79,14 +86,14 @@ class Foreign:
             self.hello(dealer, node, version)
             return dealer.poll(200)
         until(tried, 20, "a welcome")
-        return msgpack.unpackb(dealer.recv())
+        return unframe(dealer.recv())
 
     def welcome_one(self, versions=(VERSION,)):
         """Answers a hello that came, if it is of a version that this program speaks."""
         if not self.server.poll(100):
             return
         routing_id, bytes_ = self.server.recv_multipart()
-        version, kind, from_node, from_name, to_node, to_name, number, *members = msgpack.unpackb(bytes_)
+        version, kind, from_node, from_name, to_node, to_name, number, *members = unframe(bytes_)
         self.seen.add(version)
         if kind == HELLO and version in versions:
             said = [self.boot] + ([min(versions), max(versions)] if version > 2 else [])
@@ -102,6 +109,7 @@ class Peers(support.SystemTest):
     def prepared(self, config, name):
         """A node with its keys made, and its public key."""
         node = self.unstarted(config, arguments=["--node", name])
+        node.verb = "start"
         made = skein("peer", "create", "--data", node.data)
         self.assertEqual(made.returncode, 0, made.stderr)
         return node, made.stdout.strip()
@@ -242,6 +250,7 @@ class Peers(support.SystemTest):
 
     def test_a_broker_on_tcp_without_a_key_does_not_start_and_says_what_to_type(self):
         node = self.unstarted(self.config(("n1", "tcp://127.0.0.1:0")))
+        node.verb = "start"
         ended = skein(*node.command()[1:], folder=node.folder)
         self.assertEqual(ended.returncode, 1, ended)
         self.assertIn(f"try: skein peer create --data {node.data}", ended.stderr)

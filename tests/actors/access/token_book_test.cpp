@@ -34,13 +34,16 @@ TEST_CASE("a token is found by its digest alone, while it is in the book and has
   CHECK_FALSE(book.find(made("", 2).digest, now)); // at once
 }
 
-TEST_CASE("a book knows whether anybody could be let in") {
+TEST_CASE("whether a token still allows something is looked at without noting that it was used") {
   token_book book;
-  CHECK_FALSE(book.has_valid(now));
-  book.write({made("a", 1, role::read, now)});
-  CHECK_FALSE(book.has_valid(now));
-  book.write({made("a", 1, role::read, now), made("b", 2)});
-  CHECK(book.has_valid(now));
+  book.write({made("a", 1, role::read, now), made("b", 2, role::read, now + 1h)});
+  CHECK_FALSE(book.still_allows(made("", 1).digest, role::read, now));
+  CHECK(book.still_allows(made("", 2).digest, role::read, now));
+  CHECK_FALSE(book.still_allows(made("", 2).digest, role::admin, now));
+  CHECK_FALSE(book.still_allows(made("", 2).digest, role::read, now + 1h));
+  CHECK(book.uses().empty());
+  book.write({});
+  CHECK_FALSE(book.still_allows(made("", 2).digest, role::read, now));
 }
 
 TEST_CASE("uses are told of those who were let in, also when the book was written anew") {

@@ -166,6 +166,19 @@ TEST_CASE("a peer that is taken out and put back at run time is met again") {
   CHECK(eventually([&] { return nodes.one.is_met("n2"); }));
 }
 
+TEST_CASE("without descriptors a peer has no connection, and is met once there are some") {
+  const key_ring ring{{"n1", "n2"}};
+  mesh_node one{"n1", ring.of("n1"), ring.allowed};
+  mesh_node two{"n2", ring.of("n2"), ring.allowed, {{"n1", one.endpoint()}}};
+  {
+    const no_descriptors now;
+    one.bus->put_peer("n2", two.endpoint());
+    REQUIRE(eventually([&] { return !one.of("n2").endpoint.empty(); }));
+    CHECK_FALSE(one.is_up("n2"));
+  }
+  CHECK(eventually([&] { return one.is_up("n2"); }));
+}
+
 TEST_CASE("brokers of one user meet over ipc without keys, by a socket that is theirs alone") {
   const temp_dir dir;
   const auto open = [&](const std::string& name, post_box& box) {

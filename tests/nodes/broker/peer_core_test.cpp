@@ -359,6 +359,26 @@ TEST_CASE("what a peer may not send is refused by name and counted, and the next
   }
 }
 
+TEST_CASE("a frame is of the process that its connection is of, and answers this one") {
+  peer_world world;
+  world.hello_from_peer();
+  const auto sent = [&](std::uint64_t boot, std::uint64_t to_boot) {
+    return world.message(encode_frame({peer_gateway, loop, 9, boot, to_boot}, publish_ack{9, {}}));
+  };
+  CHECK(sent(peer_boot, own_boot));
+  CHECK(sent(peer_boot, 0));
+  SECTION("another process of the peer") {
+    check_refused(world, refusal::wrong_identity, sent(peer_boot + 1, own_boot));
+  }
+  SECTION("an earlier process of this node") {
+    check_refused(world, refusal::stale, sent(peer_boot, own_boot - 1));
+  }
+  SECTION("a part whose name is longer than any") {
+    check_refused(world, refusal::malformed,
+                  world.message(work({"n2", "agent/" + std::string(100, 'x')})));
+  }
+}
+
 TEST_CASE("who greets anew takes the peer's name over, and the old connection is out") {
   peer_world world;
   world.hello_from_peer();

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 using namespace skein;
 using namespace skein::test;
@@ -122,4 +123,67 @@ TEST_CASE("an office that ends answers what it was asked") {
       world.office.ask("peer.list", "{}", [&](const api_answer&) { ++answers; });
   }
   CHECK(answers == 50);
+}
+
+TEST_CASE("what was revoked before the office was there is in force too") {
+  const temp_dir dir;
+  const key_ring ring{{"n1", "n2"}};
+  mesh_node node{"n1", ring.of("n1"), ring.allowed}; // as the file was when the node began
+  REQUIRE(eventually([&] { return node.of("n2").allowed.has_value(); }));
+  peer_office office{
+      {"n1", dir.path(), node.bus.get(), [] { return no_instant; },
+       [](log_level, std::string_view, std::string_view, std::string_view, const log_fields&) {}}};
+  CHECK(eventually([&] { return !node.of("n2").allowed.has_value(); }));
+}
+
+TEST_CASE("a list that could not be read once is read again, though it did not change since") {
+  office_world world;
+  REQUIRE(change_peers(world.dir.path(), [&](peer_list& list) {
+    return allow_peer(list, world.ring.allowed.at("n2"));
+  }));
+  REQUIRE(eventually([&] { return world.is_allowed("n2"); }));
+  const temp_dir elsewhere;
+  REQUIRE(change_peers(elsewhere.path(), [&](peer_list& list) { // revoked
+    return allow_peer(list, world.ring.allowed.at("n1"));
+  }));
+  {
+    const no_descriptors now;
+    std::filesystem::rename(peers_path(elsewhere.path()), peers_path(world.dir.path()));
+    REQUIRE(eventually([&] { return world.logged("peers-unreadable") == 1; }));
+    CHECK(world.is_allowed("n2"));
+  }
+  CHECK(eventually([&] { return !world.is_allowed("n2"); }));
+  CHECK(world.logged("peers-unreadable") == 1);
+}
+
+TEST_CASE("a node does not allow itself") {
+  office_world world;
+  const json arguments{{"peer", "n1"}, {"key", world.ring.of("n2").public_key}};
+  CHECK(world.ask("peer.allow", arguments.dump()).code == errc::invalid_argument);
+  CHECK(load_peers(world.dir.path())->empty());
+}
+
+TEST_CASE("an office that ends changes nothing any more") {
+  const temp_dir dir;
+  const key_ring ring{{"n2"}};
+  broker alone{"n1"};
+  std::optional<peer_office> office;
+  office.emplace(peer_office::settings{
+      "n1", dir.path(), &alone, [] { return no_instant; },
+      [](log_level, std::string_view, std::string_view, std::string_view, const log_fields&) {}});
+  std::promise<void> held, go_on;
+  office->ask("peer.list", "{}", [&](const api_answer&) {
+    held.set_value();
+    go_on.get_future().wait();
+  });
+  held.get_future().wait();
+  std::promise<api_answer> said;
+  const json arguments{{"peer", "n2"}, {"key", ring.of("n2").public_key}};
+  office->ask("peer.allow", arguments.dump(),
+              [&](api_answer answer) { said.set_value(std::move(answer)); });
+  office->end();
+  go_on.set_value();
+  office.reset();
+  CHECK(said.get_future().get().code == errc::draining);
+  CHECK(load_peers(dir.path())->empty());
 }

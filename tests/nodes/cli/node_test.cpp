@@ -123,6 +123,27 @@ TEST_CASE("dev with a file has the file's agents and routes") {
   CHECK(cli.err.empty());
 }
 
+TEST_CASE("dev is for this machine alone: it has no links to the file's other nodes") {
+  const config_file file{R"([[node]]
+name = "n1"
+broker = "tcp://127.0.0.1:7412"
+http = "127.0.0.1:7411"
+data = "one"
+[[node]]
+name = "n2"
+broker = "tcp://127.0.0.1:7512"
+http = "127.0.0.1:7511"
+data = "two"
+)"};
+  command_line cli;
+  CHECK(cli({"start", "--config", file.path, "--node", "n1"}) == 0);
+  CHECK_FALSE(cli.started.at(0).broker.empty());
+  CHECK_FALSE(cli.started.at(0).peers.empty());
+  CHECK(cli({"dev", "--config", file.path, "--node", "n1"}) == 0);
+  CHECK(cli.started.at(1).broker.empty());
+  CHECK(cli.started.at(1).peers.empty());
+}
+
 TEST_CASE("--data wins over a store in memory that a file names") {
   const config_file file{"[cluster]\nstore = \"memory:\"\n"};
   command_line cli;

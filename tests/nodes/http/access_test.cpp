@@ -163,6 +163,30 @@ TEST_CASE("a token that has expired or was revoked is worth nothing from that mo
   CHECK(kept.ask(fixture.get("/v1/status", bearer(young))).status == 401);
 }
 
+TEST_CASE("an open stream ends with the token that opened it, and others go on") {
+  http_fixture fixture{wide_settings()};
+  holders who;
+  const std::string revoked = who.add(role::read);
+  const std::string expires = who.add(role::read, now + 60s);
+  const std::string stays = who.add(role::read);
+  fixture.node.book.write(who.tokens);
+  std::vector<raw_client> readers;
+  for (const std::string& token : {revoked, expires, stays}) {
+    readers.push_back(fixture.connect());
+    CHECK(readers.back().ask(fixture.get("/v1/stream", bearer(token))).status == 200);
+  }
+  REQUIRE(fixture.node.wait_for_streams(3));
+  who.tokens.erase(who.tokens.begin());
+  fixture.node.book.write(who.tokens);
+  CHECK(readers[0].read_to_end() == "0\r\n\r\n");
+  CHECK(fixture.node.wait_for_streams(2));
+  fixture.node.seconds_gone = 60;
+  CHECK(readers[1].read_to_end() == "0\r\n\r\n");
+  CHECK(fixture.node.wait_for_streams(1));
+  fixture.node.emit({{"5.0", "accepted", "{}"}});
+  CHECK(readers[2].read_until("{}\n\n").ends_with("{}\n\n"));
+}
+
 TEST_CASE("what is no token is refused whatever form it has, and says how one is shown") {
   http_fixture fixture{wide_settings()};
   holders who;

@@ -110,7 +110,9 @@ std::vector<stream_taken> fake_node::emit(const std::vector<stream_message>& mes
   return said.get_future().get();
 }
 
-instant fake_node::now() const { return *parse_rfc3339("2026-01-31T12:00:00Z"); }
+instant fake_node::now() const {
+  return *parse_rfc3339("2026-01-31T12:00:00Z") + std::chrono::seconds{seconds_gone.load()};
+}
 
 publish_reply fake_node::accept(const std::vector<offered_event>& events) {
   publish_reply reply;

@@ -32,6 +32,7 @@ class fake_node final : public node_api {
   std::function<api_answer(const std::string&, const std::string&)> on_ask;   // empty: echoes
 
   token_book book;
+  std::atomic<std::int64_t> seconds_gone{0}; // of now()
 
   // What it saw. Copies: the server's thread goes on.
   std::vector<offered_event> published() const;

@@ -96,7 +96,8 @@ void cluster_node::boot() {
   SKEIN_CHECK(!engine_);
   journal::member_info who;
   who.node = name_;
-  who.boot = std::to_string(++life_);
+  ++life_;
+  who.boot = std::to_string(world_.boots + 1);
   owner_ = who.owner();
   gate_ = std::make_unique<gated_timeline>(world_.timeline);
   clock_ = std::make_unique<sim_clock>(*gate_, world_.wall);
@@ -134,6 +135,7 @@ void cluster_node::boot() {
 engine_setup cluster_node::make_setup(const journal::member_info& who) {
   engine_setup setup;
   setup.settings.node = name_;
+  setup.settings.boot = ++world_.boots;
   setup.settings.loops = world_.options.loops;
   setup.settings.agents = world_.options.agents;
   setup.settings.routes = world_.options.routes;

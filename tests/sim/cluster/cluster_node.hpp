@@ -51,6 +51,7 @@ struct cluster_world {
   std::shared_ptr<journal::memory_store> store = journal::make_memory_store();
   cluster_network network;
   cluster_judge judge{store};
+  std::uint64_t boots = 0; // of processes
   bool verbose = false;
 };
 
