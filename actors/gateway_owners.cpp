@@ -70,8 +70,8 @@ void gateway_core::on_peer_publish(const frame_header& header, publish& body) {
   counted_.offered += count;
   if (const error* why = refusal_now(count, bytes)) {
     counted_.refused += count;
-    slice answer = courier_.seal(
-        header.from,
+    slice answer = courier_.seal_answer(
+        header,
         publish_ack{header.number, std::vector<publish_result>(count, {why->code, false, {}})});
     answers_.push_back({header, answer});
     out_->push_back(send_effect{std::move(answer)});

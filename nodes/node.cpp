@@ -502,14 +502,18 @@ node_end node::finish() {
   const duration patience = parts.time_left();
   for (auto& [agent, runner] : parts.runners)
     runner->close(patience);
-  const watchdog limit{store_close_max, end_now};
-  parts.offered->attach(nullptr); // before the actors: they keep the record of what it changes
-  parts.peers.reset();
+  {
+    const watchdog limit{store_close_max,
+                         end_now};  // a change of the list of peers waits for a disk
+    parts.offered->attach(nullptr); // before the actors: they keep the record of what it changes
+    parts.peers.reset();
+  }
   parts.actors->stop(); // they use runners and links; what these still say goes nowhere
   parts.runners.clear();
   parts.reactor.reset();
   parts.links.clear();
   parts.bus.reset();
+  const watchdog limit{store_close_max, end_now};
   const auto closed = parts.threads->close();
   if (!closed)
     log(log_level::error, "store", "store-not-closed", to_string(closed.error()));

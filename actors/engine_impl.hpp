@@ -1,0 +1,197 @@
+// What an engine is made of. Private to it: engine.cpp has what it offers, engine_spawn.cpp makes
+// its actors.
+#pragma once
+
+#include "actors/access/access_reading.hpp"
+#include "actors/engine.hpp"
+#include "actors/interfaces.hpp"
+#include "actors/lookups.hpp"
+#include "actors/stream_hub.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace skein {
+
+struct actor_config : caf::actor_system_config {
+  explicit actor_config(bool testing) {
+    // `sharing` wakes a worker at once; the default policy polls, which costs latency and idle
+    // power.
+    set("scheduler.policy", testing ? caf::atom("testing") : caf::atom("sharing"));
+    set("scheduler.max-threads", std::max(2u, std::thread::hardware_concurrency()));
+  }
+};
+
+/// Calls back with true once the event is over; see node_api.
+void ask_for_end(const caf::actor& gateway, event_id event, duration timeout,
+                 std::function<void(bool)> done);
+
+struct engine::impl {
+  explicit impl(engine_setup given)
+    : setup{std::move(given)}, config{setup.testing}, system{config} {
+    SKEIN_CHECK(setup.settings.loops > 0);
+    recovered.resize(setup.agent_names.size());
+    for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
+      cores.push_back(std::make_unique<scheduler_core>(scheduler_settings_of(i)));
+      loop_boards.push_back(std::make_shared<board<loop_facts>>());
+    }
+    jobs_core = std::make_unique<job_core>(job_settings_of());
+    access = std::make_unique<access_core>(access_settings_of());
+    for (std::size_t i = 0; i < setup.settings.agents.size(); ++i)
+      agent_boards.push_back(std::make_shared<board<agent_facts>>());
+    hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit,
+                                       setup.store.store_id);
+  }
+
+  const agent_settings* configured(const std::string& name) const {
+    for (const agent_settings& each : setup.settings.agents)
+      if (each.name == name)
+        return &each;
+    return nullptr;
+  }
+
+  /// Under `wiring`.
+  void tell_intake() {
+    if (gateway)
+      caf::anon_send(gateway, make_parcel(gateway_call{intake_in{intake}, {}, {}}));
+  }
+
+  /// Under `wiring`.
+  void tell(const std::string& agent, runner_news news) {
+    if (const auto found = agents.find(agent); found != agents.end())
+      caf::anon_send(found->second, make_parcel(agent_input{news_in{std::move(news)}}));
+  }
+
+  scheduler_settings scheduler_settings_of(std::uint32_t loop) const {
+    scheduler_settings of;
+    of.self = {setup.settings.node, "loop/" + std::to_string(loop)};
+    of.boot = setup.settings.boot;
+    of.loop = static_cast<loop_no>(loop);
+    of.loops = setup.settings.loops;
+    of.shards = setup.store.hash.shards;
+    of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.shared = is_shared();
+    of.window = setup.window;
+    of.opened_at = setup.opened_at;
+    of.unclean = !setup.store.clean;
+    of.tell_turns = setup.tell_turns;
+    for (std::size_t number = 0; number < setup.agent_names.size(); ++number) {
+      const agent_settings* agent = configured(setup.agent_names[number]);
+      const bool has_state =
+          std::find(setup.agents_with_state.begin(), setup.agents_with_state.end(),
+                    static_cast<agent_no>(number)) != setup.agents_with_state.end();
+      of.agents.push_back({setup.agent_names[number], agent != nullptr,
+                           agent != nullptr && agent->pure, has_state});
+    }
+    of.routes = routes();
+    return of;
+  }
+
+  job_settings job_settings_of() const {
+    job_settings of;
+    of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.hash = setup.store.hash;
+    of.bounds = setup.settings.events;
+    of.agent_names = setup.agent_names;
+    of.routes = routes();
+    of.around.find_zone = setup.find_zone;
+    of.around.default_zone = setup.settings.timezone;
+    for (const agent_settings& each : setup.settings.agents)
+      of.around.agents.push_back(each.name);
+    of.jobs_agent = number_of(jobs_agent);
+    of.states_agent = number_of(job_states_agent);
+    of.records_agent = number_of(job_records_agent);
+    of.audit_agent = number_of(audit_agent);
+    of.node = setup.settings.node;
+    of.of_file = setup.settings.jobs;
+    of.unclean = !setup.store.clean;
+    return of;
+  }
+
+  access_settings access_settings_of() const {
+    access_settings of;
+    of.node = setup.settings.node;
+    of.epoch = static_cast<epoch_no>(setup.store.boot);
+    of.retention = setup.audit_retention;
+    of.tokens_agent = number_of(tokens_agent);
+    of.audit_agent = number_of(audit_agent);
+    return of;
+  }
+
+  std::vector<route_table::route> routes() const {
+    std::vector<route_table::route> all;
+    for (const route_settings& each : setup.settings.routes)
+      all.push_back({each.type, each.source, each.key, number_of(each.agent)});
+    return all;
+  }
+
+  bool is_shared() const noexcept { return setup.leases != nullptr; }
+
+  agent_no number_of(std::string_view agent) const {
+    const auto found = std::find(setup.agent_names.begin(), setup.agent_names.end(), agent);
+    SKEIN_CHECK(found != setup.agent_names.end());
+    return static_cast<agent_no>(found - setup.agent_names.begin());
+  }
+
+  bus_port* bus(const std::string& link) const {
+    const auto found = buses.find(link);
+    SKEIN_CHECK(found != buses.end());
+    return found->second;
+  }
+
+  void warn_of_unconfigured() const;
+  void spawn_all();
+  void spawn_loops();
+  void spawn_agents();
+  void spawn_jobs();
+  void spawn_access();
+  void spawn_membership(shutdown_parts& drain);
+  std::shared_ptr<lookups> make_lookups(engine& owner);
+
+  engine_setup setup;
+  actor_config config;
+  caf::actor_system system;
+  std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
+  std::unique_ptr<job_core> jobs_core;                // until start()
+  std::unique_ptr<access_core> access;                // likewise
+  std::vector<std::size_t> recovered;                 // deliveries, by agent number
+  std::map<std::string, bus_port*> buses;
+  std::map<std::string, runner_port*> runners;
+  std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
+  std::vector<std::shared_ptr<board<agent_facts>>> agent_boards;
+  std::shared_ptr<board<gateway_facts>> gateway_board = std::make_shared<board<gateway_facts>>();
+  std::shared_ptr<board<job_facts>> job_board = std::make_shared<board<job_facts>>();
+  std::shared_ptr<board<lease_facts>> lease_board = std::make_shared<board<lease_facts>>();
+  std::vector<std::shared_ptr<scheduler_parts>> loop_parts; // while they are spawned
+  std::shared_ptr<token_book> book = std::make_shared<token_book>();
+  std::shared_ptr<stream_hub> hub;
+  std::shared_ptr<lookups> look;
+
+  // Written by start() and stop() alone; frames and reports may come while they do.
+  mutable std::shared_mutex wiring;
+  bool spawned = false;                                        // guarded by wiring, as what follows
+  std::vector<std::pair<std::string, runner_news>> early_news; // told before there were agents
+  caf::actor gateway;
+  caf::actor shutdown;
+  caf::actor jobs;
+  caf::actor keeper;     // of tokens and records of changes
+  caf::actor membership; // of a shared store
+  std::vector<caf::actor> schedulers;
+  std::vector<caf::actor> retries;
+  std::map<std::string, caf::actor> agents;
+  error intake;                                // guarded by wiring
+  std::atomic<errc> intake_closed{errc::none}; // its code
+  std::atomic<bool> serving{false};
+  std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> undecodable{0};
+  std::function<std::string(const std::optional<store_facts>&)> render_metrics;
+};
+
+} // namespace skein

@@ -1,0 +1,184 @@
+// engine: its actors, each with the ports that it needs.
+#include "actors/engine_impl.hpp"
+#include "actors/reply_event.hpp"
+
+namespace skein {
+
+namespace {
+
+/// Of a loop, to a cancel of a job's run.
+constexpr std::chrono::seconds cancel_within{10};
+
+} // namespace
+
+/// Their deliveries wait, and nobody would know why.
+void engine::impl::warn_of_unconfigured() const {
+  for (std::size_t number = 0; number < recovered.size(); ++number) {
+    const std::string& name = setup.agent_names[number];
+    if (recovered[number] == 0 || configured(name) != nullptr)
+      continue;
+    log_effect line;
+    line.severity = log_severity::warning;
+    line.id = "agent-not-configured";
+    line.text = std::to_string(recovered[number]) + " deliveries wait for agent " + name +
+                ", which is not configured; add [agent." + name + "] again to run them";
+    line.agent = name;
+    if (setup.log)
+      setup.log("agents", line);
+  }
+}
+
+void engine::impl::spawn_all() {
+  auto drain = std::make_shared<shutdown_parts>();
+  drain->core = std::make_unique<shutdown_core>(
+      shutdown_settings{setup.settings.loops, is_shared(), setup.settings.drain_deadline});
+  drain->clock = setup.clock;
+  drain->finished = setup.drained;
+  drain->log = setup.log;
+  // The parts of the drain are completed before its actor gets a first message.
+  shutdown = system.spawn(shutdown_actor, drain);
+  auto front = std::make_shared<gateway_parts>();
+  gateway_settings door;
+  door.node = setup.settings.node;
+  door.boot = setup.settings.boot;
+  door.loops = setup.settings.loops;
+  door.shared = is_shared();
+  front->core = std::make_unique<gateway_core>(door);
+  front->clock = setup.clock;
+  front->bus = bus("gateway");
+  front->shutdown = shutdown;
+  front->log = setup.log;
+  front->facts = gateway_board;
+  gateway = system.spawn(gateway_actor, front);
+  spawn_loops();
+  spawn_agents();
+  if (!is_shared()) { // of a shared store they are one node's
+    spawn_jobs();
+    spawn_access();
+  }
+  drain->jobs = caf::actor_cast<caf::weak_actor_ptr>(jobs);
+  drain->access = caf::actor_cast<caf::weak_actor_ptr>(keeper);
+  drain->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
+  for (const auto& each : schedulers)
+    drain->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  for (const auto& [name, each] : agents)
+    drain->agents.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  if (is_shared())
+    spawn_membership(*drain); // last: the first shard comes when all that works for it is there
+}
+
+void engine::impl::spawn_membership(shutdown_parts& drain) {
+  auto parts = std::make_shared<membership_parts>();
+  parts->settings.self = setup.member;
+  parts->boot = setup.settings.boot;
+  parts->settings.shards = setup.store.hash.shards;
+  parts->core = std::make_unique<lease_core>(parts->settings);
+  parts->clock = setup.clock;
+  parts->store = setup.store_at;
+  parts->leases = setup.leases;
+  parts->bus = bus("gateway");
+  for (const auto& each : schedulers)
+    parts->schedulers.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  for (const auto& [name, each] : agents)
+    parts->agents.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
+  parts->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
+  parts->shutdown = caf::actor_cast<caf::weak_actor_ptr>(shutdown);
+  parts->log = setup.log;
+  parts->facts = lease_board;
+  membership = system.spawn(membership_actor, parts);
+  const auto keeper_of_leases = caf::actor_cast<caf::weak_actor_ptr>(membership);
+  drain.membership = keeper_of_leases;
+  for (const auto& each : loop_parts)
+    each->membership = keeper_of_leases;
+  caf::anon_send(membership, make_parcel(lease_input{tick_in{}})); // the first beat
+}
+
+void engine::impl::spawn_loops() {
+  std::vector<retry_settings> policies;
+  for (const std::string& name : setup.agent_names) {
+    const agent_settings* agent = configured(name);
+    policies.push_back(agent != nullptr ? agent->retry : retry_settings{});
+  }
+  for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
+    auto again = std::make_shared<retry_parts>();
+    again->core = std::make_unique<retry_core>(policies, setup.settings.seed);
+    again->clock = setup.clock;
+    retries.push_back(system.spawn(retry_actor, again));
+    auto parts = std::make_shared<scheduler_parts>();
+    parts->core = std::move(cores[i]);
+    parts->loop = static_cast<loop_no>(i);
+    parts->clock = setup.clock;
+    parts->store = setup.store_at;
+    parts->bus = bus("loop/" + std::to_string(i));
+    parts->retry = retries.back();
+    parts->shutdown = shutdown;
+    parts->log = setup.log;
+    parts->facts = loop_boards[i];
+    loop_parts.push_back(parts);
+    schedulers.push_back(system.spawn(scheduler_actor, parts));
+    // Emits come from turns, and no agent exists yet: every loop is attached before the first.
+    const auto to = caf::actor_cast<caf::weak_actor_ptr>(schedulers.back());
+    setup.store_at->attach(
+        static_cast<loop_no>(i),
+        {[to](foreign_events of) { send_input(to, scheduler_input{foreign_in{std::move(of)}}); },
+         [to](adopted_shards of) { send_input(to, scheduler_input{std::move(of)}); }});
+  }
+}
+
+void engine::impl::spawn_agents() {
+  for (std::size_t i = 0; i < setup.settings.agents.size(); ++i) {
+    const agent_settings& agent = setup.settings.agents[i];
+    auto parts = std::make_shared<agent_parts>();
+    parts->core = std::make_unique<agent_core>(agent_core_settings{
+        agent, setup.settings.node, setup.settings.boot, setup.store.store_id, setup.store.hash,
+        setup.settings.events, routes_replies(setup.settings.routes), i == 0, is_shared()});
+    parts->component = "agent/" + agent.name;
+    parts->clock = setup.clock;
+    parts->bus = bus("agents");
+    const auto runner = runners.find(agent.name);
+    SKEIN_CHECK(runner != runners.end() || agent.kind != agent_kind::exec);
+    parts->runner = runner == runners.end() ? nullptr : runner->second;
+    parts->shutdown = shutdown;
+    parts->log = setup.log;
+    parts->facts = agent_boards[i];
+    agents.emplace(agent.name, system.spawn(agent_actor, parts));
+  }
+}
+
+void engine::impl::spawn_jobs() {
+  auto parts = std::make_shared<jobs_parts>();
+  parts->core = std::move(jobs_core);
+  parts->as = static_cast<loop_no>(setup.settings.loops);
+  parts->records_agent = number_of(job_records_agent);
+  parts->clock = setup.clock;
+  parts->store = setup.store_at;
+  parts->log = setup.log;
+  parts->facts = job_board;
+  // Not by way of the engine: the store's threads may call these while it stops.
+  parts->await = [to = gateway](event_id event, duration timeout, std::function<void(bool)> done) {
+    ask_for_end(to, event, timeout, std::move(done));
+  };
+  parts->cancel = [to = gateway](event_id event) {
+    caf::anon_send(
+        to, make_parcel(gateway_call{
+                ask_in{0, event.shard, R"({"op":"cancel","event":")" + to_string(event) + R"("})",
+                       cancel_within},
+                {},
+                [](const std::vector<answer>&) {}}));
+  };
+  jobs = system.spawn(jobs_actor, parts);
+}
+
+void engine::impl::spawn_access() {
+  auto parts = std::make_shared<access_parts>();
+  parts->core = std::move(access);
+  parts->as = static_cast<loop_no>(setup.settings.loops);
+  parts->audit_agent = number_of(audit_agent);
+  parts->clock = setup.clock;
+  parts->store = setup.store_at;
+  parts->log = setup.log;
+  parts->book = book;
+  keeper = system.spawn(access_actor, parts);
+}
+
+} // namespace skein
