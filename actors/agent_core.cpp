@@ -150,8 +150,10 @@ void agent_core::on(lose_in& input) {
 /// It was on its way when its shard went, or longer than the leases last: as after the process
 /// stood still.
 bool agent_core::is_late(const dispatched_turn& turn) const {
-#ifdef SKEIN_BUG_STARTS_AFTER_THE_LEASE
-  return false;
+#if defined(SKEIN_BUG_STARTS_AFTER_THE_LEASE)
+  return turn.epoch == epoch_no{};
+#elif defined(SKEIN_BUG_LATE_TURN_BEGUN)
+  return now_.boot >= serves_until_ && turn.epoch != epoch_no{};
 #else
   const auto lost = lost_.find(turn.turn.delivery.event.shard);
   return now_.boot >= serves_until_ || (lost != lost_.end() && turn.epoch <= lost->second);
