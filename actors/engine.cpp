@@ -21,13 +21,15 @@ void ask_for_end(const caf::actor& gateway, event_id event, duration timeout,
   caf::anon_send(gateway, make_parcel(gateway_call{std::move(question), {}, std::move(answered)}));
 }
 
-std::vector<std::string> agent_names_of(const engine_settings& settings) {
+std::vector<std::string> agent_names_of(const engine_settings& settings, bool shared) {
   std::vector<std::string> names;
   for (const agent_settings& each : settings.agents)
     names.push_back(each.name);
   for (const std::string_view each :
        {jobs_agent, job_states_agent, job_records_agent, tokens_agent, audit_agent})
     names.emplace_back(each);
+  if (shared)
+    names.emplace_back(outbox_agent);
   return names;
 }
 

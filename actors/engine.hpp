@@ -47,7 +47,8 @@ struct engine_setup {
 };
 
 /// The names of agents that an engine needs the numbers of: the configured ones, and its own.
-std::vector<std::string> agent_names_of(const engine_settings& settings);
+/// `shared`: the store is several nodes'.
+std::vector<std::string> agent_names_of(const engine_settings& settings, bool shared = false);
 
 /// The names of the links that a node's engine needs, in order: "gateway", "agents", "loop/0", ...
 std::vector<std::string> link_names(const engine_settings& settings);

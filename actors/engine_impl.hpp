@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/access/access_reading.hpp"
+#include "actors/cluster/outbox.hpp"
 #include "actors/engine.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/lookups.hpp"
@@ -37,6 +38,8 @@ struct engine::impl {
   explicit impl(engine_setup given)
     : setup{std::move(given)}, config{setup.testing}, system{config} {
     SKEIN_CHECK(setup.settings.loops > 0);
+    if (is_shared())
+      setup.settings.agents.push_back(outbox_settings());
     recovered.resize(setup.agent_names.size());
     for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
       cores.push_back(std::make_unique<scheduler_core>(scheduler_settings_of(i)));
@@ -78,6 +81,8 @@ struct engine::impl {
     of.shards = setup.store.hash.shards;
     of.epoch = static_cast<epoch_no>(setup.store.boot);
     of.shared = is_shared();
+    if (is_shared())
+      of.outbox = number_of(outbox_agent);
     of.window = setup.window;
     of.opened_at = setup.opened_at;
     of.unclean = !setup.store.clean;
@@ -149,6 +154,7 @@ struct engine::impl {
   void warn_of_unconfigured() const;
   void spawn_all();
   void spawn_loops();
+  void make_outbox();
   void spawn_agents();
   void spawn_jobs();
   void spawn_access();
@@ -164,6 +170,7 @@ struct engine::impl {
   std::vector<std::size_t> recovered;                 // deliveries, by agent number
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
+  std::unique_ptr<outbox_runner> outbox; // of a shared store
   std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
   std::vector<std::shared_ptr<board<agent_facts>>> agent_boards;
   std::shared_ptr<board<gateway_facts>> gateway_board = std::make_shared<board<gateway_facts>>();

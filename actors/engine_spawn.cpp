@@ -50,6 +50,8 @@ void engine::impl::spawn_all() {
   front->log = setup.log;
   front->facts = gateway_board;
   gateway = system.spawn(gateway_actor, front);
+  if (is_shared())
+    make_outbox();
   spawn_loops();
   spawn_agents();
   if (!is_shared()) { // of a shared store they are one node's
@@ -123,6 +125,24 @@ void engine::impl::spawn_loops() {
         {[to](foreign_events of) { send_input(to, scheduler_input{foreign_in{std::move(of)}}); },
          [to](adopted_shards of) { send_input(to, scheduler_input{std::move(of)}); }});
   }
+}
+
+void engine::impl::make_outbox() {
+  outbox_runner::ports with;
+  with.hash = setup.store.hash;
+  with.bounds = setup.settings.events;
+  with.now = [clock = setup.clock] { return clock->now().wall; };
+  with.publish = [to = gateway](std::vector<offered_event> events, auto done) {
+    caf::anon_send(
+        to, make_parcel(gateway_call{publish_in{0, std::move(events)},
+                                     [done](const publish_reply& reply) { done(reply.members); }}));
+  };
+  with.report = [this](runner_news news) {
+    const std::shared_lock lock{wiring};
+    tell(std::string{outbox_agent}, std::move(news));
+  };
+  outbox = std::make_unique<outbox_runner>(std::move(with));
+  runners[std::string{outbox_agent}] = outbox.get();
 }
 
 void engine::impl::spawn_agents() {

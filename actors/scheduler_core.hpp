@@ -69,6 +69,7 @@ struct scheduler_settings {
   std::uint32_t shards = 1; // of the store
   epoch_no epoch{};         // of all of them, on a node that has its store alone
   bool shared = false;      // the store is several nodes': shards come by adopted_shards alone
+  agent_no outbox{};        // of a shared one: the agent that takes what is emitted to others
   /// By agent number: every agent that the store knows, the configured ones with their settings.
   struct agent {
     std::string name;
@@ -278,7 +279,9 @@ class scheduler_core {
   void put_to_sleep_again(std::uint32_t delivery);
   bool has_forbidden_state(std::uint32_t delivery);
   std::optional<journal::state_change> state_change_of(std::uint32_t delivery);
-  result<std::vector<journal::accept_op>> route_emits(std::vector<offered_event>& emits);
+  result<std::vector<journal::accept_op>> route_emits(std::vector<offered_event>& emits,
+                                                      shard_id from);
+  void address_emit(journal::accept_op& emit, shard_id from) const;
   void finish_without_turn(std::uint32_t delivery, delivery_state state, errc code,
                            std::string text);
   void submit_finish(std::uint32_t delivery, journal::finish_op op);

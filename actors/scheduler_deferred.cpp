@@ -84,7 +84,7 @@ void scheduler_core::submit_deferred() {
       const live_event& event = lanes_.events[lanes_.deliveries[each.delivery].event];
       finish->event_state = event.open > 0 ? delivery_state::pending : event.ended_as();
       for (journal::accept_op& emit : finish->emits)
-        emit.epoch = epoch_of(emit.event.shard);
+        address_emit(emit, finish->delivery.event.shard);
     }
     gather(std::move(each.op));
     submit_contexts_.push_back(outcome_context{each.delivery});

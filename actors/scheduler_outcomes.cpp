@@ -5,6 +5,7 @@
 //   failure --> the retry actor decides --> attempt submitted --> durable: waits, or dead letter
 //   sleep --> attempt submitted, with its state --> durable: waits as for a retry
 //   stopped: the delivery ends by our word at once, its lane waits until the runner has let go
+#include "actors/cluster/outbox.hpp"
 #include "actors/scheduler_core.hpp"
 #include "actors/turn_error.hpp"
 
@@ -90,7 +91,7 @@ void scheduler_core::finish_turn(std::uint32_t slot) {
   turn_outcome& outcome = *delivery.outcome;
   if (has_forbidden_state(slot))
     return;
-  auto emits = route_emits(outcome.emits);
+  auto emits = route_emits(outcome.emits, outcome.turn.delivery.event.shard);
   if (!emits) {
     finish_without_turn(slot, delivery_state::dead, emits.error().code, emits.error().detail);
     return;
@@ -174,16 +175,28 @@ bool scheduler_core::has_forbidden_state(std::uint32_t slot) {
 }
 
 result<std::vector<journal::accept_op>>
-scheduler_core::route_emits(std::vector<offered_event>& emits) {
+scheduler_core::route_emits(std::vector<offered_event>& emits, shard_id from) {
   std::vector<journal::accept_op> routed;
   routed.reserve(emits.size());
   for (offered_event& each : emits) {
     auto deliveries = routes_.match(each.head());
     if (!deliveries)
       return error{errc::too_many_deliveries, "emitted event " + std::to_string(routed.size())};
-    routed.push_back({epoch_of(each.shard), std::move(each), *deliveries});
+    routed.push_back({{}, std::move(each), *deliveries});
+    address_emit(routed.back(), from);
   }
   return routed;
+}
+
+/// To the epoch of its shard; by way of the outbox, if that is not this node's.
+void scheduler_core::address_emit(journal::accept_op& emit, shard_id from) const {
+  emit.epoch = epoch_of(emit.event.shard);
+  if (!settings_.shared || raw(emit.epoch) != 0)
+    return;
+  emit.event = boxed(std::move(emit.event), from);
+  emit.epoch = epoch_of(from);
+  emit.deliveries = {};
+  emit.deliveries.add(settings_.outbox);
 }
 
 /// Ends a delivery by our own word: cancelled, expired, dead.

@@ -241,8 +241,9 @@ inline constexpr std::chrono::milliseconds lease_beat{400}; // between two renew
 inline constexpr std::chrono::seconds leave_patience{2};
 /// Events of a shard that nobody has wait so long at the door: longer than a takeover takes.
 inline constexpr std::chrono::seconds ownerless_within{10};
-inline constexpr std::uint32_t leave_tries = 5;       // then what runs is stopped
-inline constexpr std::size_t leaving_shards_max = 32; // at once
+inline constexpr std::uint32_t outbox_turns_max = 256; // events on their way to other nodes at once
+inline constexpr std::uint32_t leave_tries = 5;        // then what runs is stopped
+inline constexpr std::size_t leaving_shards_max = 32;  // at once
 
 // Access
 inline constexpr std::size_t tokens_max = 1'000;

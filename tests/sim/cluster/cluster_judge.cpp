@@ -54,18 +54,29 @@ void cluster_judge::committed(const std::vector<journal::operation>& batch,
     if (const auto* accept = std::get_if<journal::accept_op>(&batch[i]))
       keys_[receipt.results[i].event] = accept->event.head().key;
     if (const auto* finish = std::get_if<journal::finish_op>(&batch[i]))
-      ended(*finish);
+      ended(*finish, receipt.results[i]);
   }
 }
 
-void cluster_judge::ended(const journal::finish_op& op) {
+void cluster_judge::ended(const journal::finish_op& op, const journal::op_result& verdict) {
+  for (std::size_t i = 0; i < op.emits.size(); ++i) {
+    const offered_event& emit = op.emits[i].event;
+    keys_[verdict.emits[i].event] = emit.head().key;
+    emitted_.insert(emit.identity);
+    const auto own = decode_event(emit.body.view());
+    SKEIN_CHECK(own.ok());
+    const hash128 identity = print_of(*own, store_->identity.hash).identity;
+    emitted_.insert(identity);
+    if (identity != emit.identity)
+      ++seen["emit to another node"];
+  }
   if (!ends_.emplace(op.delivery, op.state).second)
     break_rule("effects-once", to_string(op.delivery.event) + " ended twice");
   const auto known = keys_.find(op.delivery.event);
   if (known == keys_.end())
     return break_rule("invention", to_string(op.delivery.event) + " ended, but never came");
   const std::string& key = known->second;
-  std::uint64_t& last = lane_end_[{key, raw(op.agent)}];
+  std::uint64_t& last = lane_end_[{op.delivery.event.shard, raw(op.agent), key}];
   if (op.delivery.event.sequence <= last && op.state == delivery_state::done)
     break_rule("lane-order", to_string(op.delivery.event) + " of key " + key + " ended after " +
                                  std::to_string(last));
@@ -86,8 +97,11 @@ void cluster_judge::at_rest() {
       break_rule("certain-no", to_string(found->second.event) + " was refused, and is there");
   }
   for (const auto& [identity, known] : store_->identities)
-    if (!identities_.contains(identity))
+    if (!identities_.contains(identity) && !emitted_.contains(identity))
       break_rule("invention", to_string(known.event) + " was never offered");
+  for (const hash128& identity : emitted_)
+    if (!store_->identities.contains(identity))
+      break_rule("emits-once", "what a turn emitted is lost");
   for (const auto& event : store_->events)
     if (!event.gone && event.pending())
       break_rule("terminal", to_string(event.record.event) + " is pending");

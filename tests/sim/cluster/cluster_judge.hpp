@@ -7,7 +7,9 @@
 //   lane-order    the deliveries of a lane end in the order in which their events came
 //   durable-ack   what was answered "durable" is in the store at the end
 //   certain-no    what was refused for certain is not there, unless another offer of it is
-//   invention     what is there was offered
+//   emits-once    what a turn emitted is there at the end, under its own identity, with the end of
+//                 its turn: in its shard, wherever that was
+//   invention     what is there was offered or emitted
 //   terminal      every event reaches an end once the faults are over
 #pragma once
 
@@ -39,7 +41,7 @@ class cluster_judge {
 
  private:
   void break_rule(const std::string& rule, const std::string& text) { broken_.emplace(rule, text); }
-  void ended(const journal::finish_op& op);
+  void ended(const journal::finish_op& op, const journal::op_result& verdict);
 
   std::shared_ptr<journal::memory_store> store_;
   std::map<std::uint64_t, std::vector<hash128>> requests_;
@@ -52,8 +54,15 @@ class cluster_judge {
   std::map<hash128, known_identity> identities_;
   std::map<shard_id, epoch_no> epochs_; // the newest that was seen
   std::map<event_id, std::string> keys_;
+  std::set<hash128> emitted_; // identities
   std::map<delivery_id, delivery_state> ends_;
-  std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> lane_end_; // key, agent: number
+  struct lane {
+    shard_id shard;
+    std::uint32_t agent;
+    std::string key;
+    auto operator<=>(const lane&) const = default;
+  };
+  std::map<lane, std::uint64_t> lane_end_; // number of the last event
   std::map<std::string, std::string> broken_;
 };
 

@@ -146,7 +146,7 @@ engine_setup cluster_node::make_setup(const journal::member_info& who) {
   };
   setup.version = "sim";
   setup.store = journal_->identity();
-  for (const std::string& each : agent_names_of(setup.settings))
+  for (const std::string& each : agent_names_of(setup.settings, true))
     SKEIN_CHECK(journal_->agent_number(each).ok());
   setup.agent_names = journal_->agent_names();
   setup.last_commit = journal_->last_commit();

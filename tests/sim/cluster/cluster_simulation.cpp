@@ -38,6 +38,7 @@ cluster_options draw(sim_random& dice) {
   drawn.store.sync_max = dice.between(1ms, 50ms);
   drawn.store.answer_max = dice.between(1ms, 20ms);
   drawn.agent.fail = maybe(0.4, 0.3);
+  drawn.agent.emit = maybe(0.7, 0.6);
   drawn.agent.turn_max = dice.chance(0.3) ? dice.between(500ms, 4s) : dice.between(1ms, 200ms);
   for (const auto& [name, kind] :
        {std::pair{"one", agent_kind::exec}, std::pair{"two", agent_kind::exec},
