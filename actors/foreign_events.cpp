@@ -43,8 +43,8 @@ result<void> adopt_shards(journal::engine& engine, const std::vector<journal::he
     return with_state.error();
   for (std::uint32_t loop = 0; loop < loops; ++loop)
     feeds.at(static_cast<loop_no>(loop))
-        .adopted(
-            {shards, engine.last_commit_at(), !in_order, std::move(pending[loop]), *with_state});
+        .adopted({shards, engine.last_commit_at(), !in_order, std::move(pending[loop]), *with_state,
+                  engine.agent_names()});
   return {};
 }
 

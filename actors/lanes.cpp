@@ -23,6 +23,8 @@ delivery_state live_event::ended_as() const noexcept {
   return delivery_state::purged;
 }
 
+void lane_set::add_agent(agent_traits traits) { agents_.emplace_back().pure = traits.pure; }
+
 lane_set::lane_set(std::vector<agent_traits> agents, std::uint32_t shards)
   : agents_(agents.size()), active_(shards), frozen_(shards) {
   for (std::size_t i = 0; i < agents.size(); ++i)

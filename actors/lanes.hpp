@@ -164,6 +164,8 @@ class lane_set {
     bool pure = false;
   };
   lane_set(std::vector<agent_traits> agents, std::uint32_t shards);
+  /// With the next number.
+  void add_agent(agent_traits traits);
 
   slab<live_event> events;
   slab<live_delivery> deliveries;

@@ -90,6 +90,7 @@ struct adopted_shards {
   bool unclean = false;           // who had them before did not give them up in order
   std::vector<journal::pending_event> pending; // of the loop's own
   std::vector<agent_no> agents_with_state;
+  std::vector<std::string> agent_names; // by number: other nodes may have others
 };
 
 /// What a loop is told by the store, in commit order with its own answers.

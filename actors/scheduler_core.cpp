@@ -30,13 +30,13 @@ std::vector<lane_set::agent_traits> traits_of(const scheduler_settings& settings
   return traits;
 }
 
-std::size_t count_sharing(const scheduler_settings& settings) {
+} // namespace
+
+std::size_t scheduler_core::count_sharing(const scheduler_settings& settings) {
   const auto own = std::count_if(settings.agents.begin(), settings.agents.end(),
                                  [](const auto& each) { return is_own_agent(each.name); });
   return std::max<std::size_t>(1, settings.agents.size() - static_cast<std::size_t>(own));
 }
-
-} // namespace
 
 scheduler_core::scheduler_core(scheduler_settings settings)
   : settings_{std::move(settings)}, routes_{settings_.routes}, lanes_{traits_of(settings_),

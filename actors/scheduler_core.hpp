@@ -167,6 +167,8 @@ class scheduler_core {
 
   // shards (scheduler_shards.cpp)
   void on(adopted_shards& input);
+  static std::size_t count_sharing(const scheduler_settings& settings);
+  void know_agents(const std::vector<std::string>& names);
   void on(leave_in& input);
   void on(stay_in& input);
   void on(lose_in& input);

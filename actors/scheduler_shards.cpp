@@ -17,7 +17,20 @@ namespace skein {
 
 // ---- coming -----------------------------------------------------------------------------------
 
+/// Agents of other nodes: what waits for them waits here too.
+void scheduler_core::know_agents(const std::vector<std::string>& names) {
+  for (std::size_t number = slots_.size(); number < names.size(); ++number) {
+    settings_.agents.push_back({names[number]});
+    slots_.emplace_back();
+    lanes_.add_agent({});
+    for (auto& [which, of] : tenures_)
+      of.away.resize(number + 1);
+  }
+  sharing_agents_ = count_sharing(settings_);
+}
+
 void scheduler_core::on(adopted_shards& input) {
+  know_agents(input.agent_names);
   const std::uint32_t number = ++last_tenure_;
   tenures_.emplace(number, tenure{input.opened_at, input.unclean, slots_.size()});
   for (const journal::held_shard& each : input.shards) {

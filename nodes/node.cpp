@@ -2,6 +2,7 @@
 
 #include "actors/engine.hpp"
 #include "actors/shutdown_core.hpp"
+#include "journal/postgres/postgres_options.hpp"
 #include "nodes/access/stored_tokens.hpp"
 #include "nodes/agents/exec_runner.hpp"
 #include "nodes/agents/program_guard.hpp"
@@ -21,6 +22,7 @@
 #include "nodes/random_bits.hpp"
 #include "nodes/signals.hpp"
 #include "nodes/store/disk_watch.hpp"
+#include "nodes/store/lease_thread.hpp"
 #include "nodes/store/medium.hpp"
 #include "nodes/store/store_threads.hpp"
 #include "nodes/store/watchdog.hpp"
@@ -190,6 +192,9 @@ struct node::impl {
   result<void> open(const node_options& given);
   result<void> open_store();
   result<void> open_journal();
+  result<std::unique_ptr<journal::engine>> open_own_journal(journal::open_options how);
+  result<std::unique_ptr<journal::engine>> open_shared_journal(const journal::open_options& how);
+  result<void> recover_pending();
   void begin_disk_watch();
   result<void> recover();
   result<void> open_agents();
@@ -213,6 +218,8 @@ struct node::impl {
   std::unique_ptr<journal::engine> store;
   std::unique_ptr<disk_watch> disk; // empty: the store lies on none
   std::unique_ptr<store_threads> threads;
+  journal::member_info member;          // of a store that several nodes share
+  std::unique_ptr<lease_thread> leases; // likewise
   std::unique_ptr<class engine> actors;
   std::optional<mesh_settings> mesh; // until the broker has it
   std::unique_ptr<broker> bus;
@@ -247,8 +254,30 @@ result<void> node::impl::open(const node_options& given) {
   return http->start();
 }
 
-result<void> node::impl::open_journal() {
-  journal::open_options how = store_options(options, clock->now().wall, random_bits());
+/// One that several nodes share, and its leases.
+result<std::unique_ptr<journal::engine>>
+node::impl::open_shared_journal(const journal::open_options& how) {
+  journal::postgres_options shared;
+  shared.url = options.store;
+  shared.cluster = options.cluster_name;
+  shared.who.node = options.settings.node;
+  shared.who.boot = hex_of(options.settings.boot);
+  shared.who.address = options.broker;
+  shared.who.weight = options.weight;
+  shared.single = options.single_copy;
+  shared.store = how;
+  auto opened = journal::open_postgres(shared);
+  if (!opened)
+    return opened;
+  auto of_store = journal::open_postgres_leases(shared);
+  if (!of_store)
+    return of_store.error();
+  member = shared.who;
+  leases = std::make_unique<lease_thread>(*std::move(of_store));
+  return opened;
+}
+
+result<std::unique_ptr<journal::engine>> node::impl::open_own_journal(journal::open_options how) {
   how.disk_reserve = free_mark_of(options.data_dir, options.disk);
   auto opened = journal::open(options.store_url(), how);
   if (!opened && opened.error().code == errc::disk_full && ballast{options.data_dir}.release()) {
@@ -256,6 +285,12 @@ result<void> node::impl::open_journal() {
         "the disk is too full to open the store; its ballast was given up for that");
     opened = journal::open(options.store_url(), how);
   }
+  return opened;
+}
+
+result<void> node::impl::open_journal() {
+  const journal::open_options how = store_options(options, clock->now().wall, random_bits());
+  auto opened = options.shares_its_store() ? open_shared_journal(how) : open_own_journal(how);
   if (!opened)
     return opened.error();
   store = *std::move(opened);
@@ -291,7 +326,7 @@ result<void> node::impl::open_store() {
 }
 
 void node::impl::begin_disk_watch() {
-  if (options.ephemeral)
+  if (options.ephemeral || options.shares_its_store())
     return;
   if (const auto warning = medium_warning(options.data_dir))
     log(log_level::warn, "store", "medium-not-durable", *warning);
@@ -311,7 +346,7 @@ result<void> node::impl::recover() {
   setup.settings = options.settings;
   setup.version = version();
   setup.store = store->identity();
-  for (const std::string& agent : agent_names_of(options.settings))
+  for (const std::string& agent : agent_names_of(options.settings, options.shares_its_store()))
     if (auto number = store->agent_number(agent); !number)
       return number.error();
   auto with_state = store->agents_with_state();
@@ -323,6 +358,8 @@ result<void> node::impl::recover() {
   setup.opened_at = store->last_commit_at();
   setup.clock = clock.get();
   setup.store_at = threads.get();
+  setup.leases = leases.get();
+  setup.member = member;
   setup.log = write_log;
   setup.find_zone = [](std::string_view name) {
     const auto zone = find_zone(name);
@@ -338,6 +375,20 @@ result<void> node::impl::recover() {
     ended.raise();
   };
   actors = std::make_unique<class engine>(std::move(setup));
+  if (!options.shares_its_store()) // else shards come with their leases
+    if (auto done = recover_pending(); !done)
+      return done;
+  for (const std::string& each : store->take_notes()) // a start mends what it can
+    log(log_level::warn, "store", "store-mended", each);
+  if (disk)
+    disk->look(); // before the first event could come
+  threads->start();
+  if (leases)
+    leases->start();
+  return {};
+}
+
+result<void> node::impl::recover_pending() {
   std::size_t found = 0;
   if (auto done = store->recover([&](const journal::pending_event& each) {
         found += static_cast<std::size_t>(std::popcount(each.live));
@@ -355,11 +406,6 @@ result<void> node::impl::recover() {
         std::to_string(found) +
             (found == 1 ? " pending delivery was" : " pending deliveries were") + " found" +
             (store->identity().clean ? "" : " after an unclean stop"));
-  for (const std::string& each : store->take_notes()) // a start mends what it can
-    log(log_level::warn, "store", "store-mended", each);
-  if (disk)
-    disk->look(); // before the first event could come
-  threads->start();
   return {};
 }
 
@@ -514,6 +560,8 @@ node_end node::finish() {
   parts.links.clear();
   parts.bus.reset();
   const watchdog limit{store_close_max, end_now};
+  if (parts.leases)
+    parts.leases->close();
   const auto closed = parts.threads->close();
   if (!closed)
     log(log_level::error, "store", "store-not-closed", to_string(closed.error()));

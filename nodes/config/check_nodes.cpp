@@ -1,3 +1,4 @@
+#include "journal/journal.hpp"
 #include "nodes/config/broker_address.hpp"
 #include "nodes/config/config_rules.hpp"
 #include "nodes/config/http_address.hpp"
@@ -96,8 +97,8 @@ void check_nodes(const config_values& values, const config_surroundings& around,
       taken.claim(context, "broker", node.broker, "legal is an address of its own, or port 0");
     if (context.usable("data") && out.store.empty() && !node.data.empty())
       taken.claim(context, "data", node.data, "legal is a folder of its own");
-    if (out.nodes.size() == 2)
-      context.warning("name", "nodes do not work together in this version",
+    if (out.nodes.size() == 2 && !journal::is_postgres_url(out.store))
+      context.warning("name", "nodes work together on a PostgreSQL store alone in this version",
                       "each has its own store and runs what is sent to it");
   }
 }

@@ -24,10 +24,35 @@ void check_store(rule_context& context) {
   const auto& store = context.section().get<std::string>("store");
   if (store.empty() || store == "memory:")
     return;
-  const std::string legal = R"(legal is "" (the node's data folder) or "memory:")";
-  if (journal::is_postgres_url(store))
-    return context.error("store", "a PostgreSQL store is not in this version", legal);
-  context.error("store", "read a store that is not known", legal);
+  if (!journal::is_postgres_url(store))
+    context.error("store", "read a store that is not known",
+                  R"(legal is "" (the node's data folder), "memory:" or "postgresql://...")");
+}
+
+bool check_durability(rule_context& context) {
+  const auto& text = context.section().get<std::string>("durability");
+  if (text != "replicated" && text != "single")
+    context.error("durability", fmt::format("read \"{}\"", text),
+                  R"(legal is "replicated" or "single")");
+  return text == "single";
+}
+
+/// What nodes of one store do not do yet is refused, not left undone.
+void check_shared(const config_values& values, const config_surroundings& around,
+                  const cluster_config& out, config_problems& problems) {
+  if (!journal::is_postgres_url(out.store))
+    return;
+  for (const configured_section& section : values) {
+    rule_context context{section, around, problems};
+    if (section.section->name == "job")
+      context.error("agent", "jobs need a store of the node's own in this version",
+                    "leave [job] out, or store = \"\"");
+    if (section.section->name == "node" && out.nodes.size() > 1 &&
+        section.get<std::string>("broker").empty())
+      context.error("broker", "the nodes of one store send each other what they own",
+                    "give each node a broker, such as \"tcp://IP:7412\" (with keys: skein peer "
+                    "create)");
+  }
 }
 
 const configured_section& only(const config_values& values, std::string_view name) {
@@ -96,6 +121,8 @@ void check_cluster(rule_context context, cluster_config& out) {
     context.error("name", "read a name with other characters", std::string{legal_name_text()});
   if (context.usable("store"))
     check_store(context);
+  if (context.usable("durability"))
+    out.single_copy = check_durability(context);
   out.timezone = section.get<std::string>("timezone");
   if (context.usable("timezone"))
     check_timezone(context, out);
@@ -123,6 +150,7 @@ cluster_config check_rules(config_values& values, const config_surroundings& aro
   check_agents(values, around, out, problems);
   check_routes(values, around, out, problems);
   check_jobs(values, around, out, problems);
+  check_shared(values, around, out, problems);
   take_limits({only(values, "limits"), around, problems}, out);
   take_log(values, out);
   return out;

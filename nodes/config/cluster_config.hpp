@@ -28,7 +28,8 @@ struct node_config {
 struct cluster_config {
   std::string name = "skein";
   std::uint32_t shards = 256;
-  std::string store; // "" or "memory:"
+  std::string store;        // "", "memory:" or a PostgreSQL URL
+  bool single_copy = false; // of PostgreSQL: no standby is asked for
   std::string timezone = "UTC";
   duration dedupe_window = limits::dedupe_window;
   duration retention = limits::retention; // not below dedupe_window

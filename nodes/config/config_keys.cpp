@@ -36,13 +36,21 @@ constexpr std::array cluster_keys{
                .most = "65536",
                .example = "64",
                .doc = "Parts that keys are spread over; fixed when the store is created."},
+    config_key{
+        .section = "cluster",
+        .name = "store",
+        .fallback = R"("")",
+        .example = R"("postgresql://skein@db.example/skein?sslmode=verify-full")",
+        .doc = "Where events last: \"\" is the node's data folder, \"memory:\" keeps nothing, a "
+               "PostgreSQL URL is one store for all nodes.",
+        .secret = true},
     config_key{.section = "cluster",
-               .name = "store",
-               .fallback = R"("")",
-               .example = R"("memory:")",
+               .name = "durability",
+               .fallback = R"("replicated")",
+               .example = R"("single")",
                .doc =
-                   "Where events last: \"\" is the node's data folder, \"memory:\" keeps nothing.",
-               .secret = true},
+                   "Of PostgreSQL: \"replicated\" asks for a synchronous standby, \"single\" says "
+                   "that one copy on its server's disk is enough."},
     config_key{.section = "cluster",
                .name = "timezone",
                .fallback = R"("UTC")",
@@ -106,8 +114,7 @@ constexpr std::array node_keys{
                .least = "1",
                .most = "1000",
                .example = "3",
-               .doc =
-                   "Share of the shards, relative to the other nodes; no effect in this version."},
+               .doc = "Share of the shards, relative to the other nodes of one store."},
     config_key{.section = "node",
                .name = "data",
                .fallback = R"("skein-data")",

@@ -74,6 +74,8 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.cluster_name = config.name;
   out.shards = config.shards;
   out.store = config.store;
+  out.single_copy = config.single_copy;
+  out.weight = at->weight;
   out.ephemeral = config.store == "memory:";
   out.data_dir = at->data;
   out.http_host = at->http_host;

@@ -20,7 +20,9 @@ struct node_options {
   engine_settings settings; // settings.loops is resolved: at least 1
   std::string cluster_name = "skein";
   std::uint32_t shards = 256;
-  std::string store; // as configured: "" or "memory:"
+  std::string store;        // as configured: "", "memory:" or a PostgreSQL URL
+  bool single_copy = false; // of PostgreSQL: no standby is asked for
+  std::uint32_t weight = 1; // share of the shards of a store that several nodes share
   std::string data_dir = "skein-data";
   bool ephemeral = false; // nothing is kept; store is then "memory:"
   std::string http_host = "127.0.0.1";
@@ -38,6 +40,7 @@ struct node_options {
   bool dev = false;         // `skein dev`
   std::string config_file;  // empty = built-in
 
+  bool shares_its_store() const { return journal::is_postgres_url(store); }
   /// For journal::open.
   const std::string& store_url() const { return store.empty() ? data_dir : store; }
 };

@@ -8,7 +8,8 @@
 namespace skein::test {
 
 void loop_world::adopt(const std::vector<shard_id>& shards, epoch_no epoch, bool unclean) {
-  adopted_shards input{{}, now().wall, unclean, {}, *engine_->agents_with_state()};
+  adopted_shards input{
+      {}, now().wall, unclean, {}, *engine_->agents_with_state(), engine_->agent_names()};
   std::vector<std::pair<lane_place, journal::pending_event>> found;
   for (const shard_id each : shards) {
     REQUIRE(engine_->fence(each, epoch).ok());

@@ -286,14 +286,36 @@ TEST_CASE("nodes that share nothing are legal, with a warning") {
   CHECK(count_of(loaded.problems, problem_level::warning) == 1);
 }
 
-TEST_CASE("stores that are not in this version are refused without being shown") {
-  const std::string lines =
-      problems_of("[cluster]\nstore = \"postgresql://skein:hunter2@db/skein\"\n");
-  CHECK(lines == "c.toml:2:9: error: [cluster] store: a PostgreSQL store is not in this version; "
-                 "legal is \"\" (the node's data folder) or \"memory:\"\n");
+TEST_CASE("stores that are not known are refused without being shown") {
   CHECK(problems_of("[cluster]\nstore = \"redis://:hunter2@db\"\n") ==
         "c.toml:2:9: error: [cluster] store: read a store that is not known; legal is \"\" (the "
-        "node's data folder) or \"memory:\"\n");
+        "node's data folder), \"memory:\" or \"postgresql://...\"\n");
+}
+
+TEST_CASE("nodes of one store on PostgreSQL") {
+  const std::string store = "[cluster]\nstore = \"postgresql://skein:hunter2@db/skein\"\n";
+  CHECK(problems_of(store).empty());
+  CHECK(problems_of(store + "durability = \"single\"\n").empty());
+  const auto problem = [&](const std::string& more) {
+    const std::string lines = problems_of(store + more);
+    CHECK(lines.find("hunter2") == std::string::npos);
+    return lines.substr(0, lines.find(';'));
+  };
+  CHECK(problem("durability = \"maybe\"\n") ==
+        "c.toml:3:14: error: [cluster] durability: read \"maybe\"");
+  SECTION("a job is refused") {
+    CHECK(problem("[job.j]\nevery = \"1m\"\nagent = \"a\"\n[agent.a]\nkind = \"echo\"\n")
+              .find("jobs need a store of the node's own") != std::string::npos);
+  }
+  SECTION("several of them need brokers") {
+    CHECK(problem("[[node]]\nname = \"n1\"\nhttp = \"127.0.0.1:0\"\n"
+                  "[[node]]\nname = \"n2\"\nhttp = \"127.0.0.1:0\"\ndata = \"two\"\n")
+              .find("the nodes of one store send each other what they own") != std::string::npos);
+    CHECK(problem("[[node]]\nname = \"n1\"\nhttp = \"127.0.0.1:0\"\nbroker = \"ipc:///a\"\n"
+                  "[[node]]\nname = \"n2\"\nhttp = \"127.0.0.1:0\"\ndata = \"two\"\n"
+                  "broker = \"ipc:///b\"\n")
+              .empty());
+  }
 }
 
 TEST_CASE("a secret is never repeated in an error") {
