@@ -56,6 +56,8 @@ std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
   from.pools = agent_boards;
   from.gateway = gateway_board;
   from.jobs = job_board;
+  if (is_shared())
+    from.leases = lease_board;
   from.readiness = [&owner] { return owner.readiness(); };
   from.started = setup.clock->now();
   auto made = std::make_shared<lookups>(std::move(from));
@@ -276,6 +278,8 @@ errc engine::readiness() const {
     return errc::draining;
   if (!impl_->serving.load())
     return errc::not_ready;
+  if (impl_->is_shared() && impl_->lease_board->read().counted.beats == 0)
+    return errc::not_ready; // nobody knows yet whose the shards are
   std::vector<loop_facts> loops;
   for (const auto& each : impl_->loop_boards)
     loops.push_back(each->read());

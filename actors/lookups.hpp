@@ -33,6 +33,7 @@ struct lookup_sources {
   std::vector<std::shared_ptr<board<agent_facts>>> pools; // in the order of settings.agents
   std::shared_ptr<board<gateway_facts>> gateway;
   std::shared_ptr<board<job_facts>> jobs;
+  std::shared_ptr<board<lease_facts>> leases; // of a shared store
   std::function<errc()> readiness;
   moment started{};
 };
@@ -75,6 +76,7 @@ class lookups : public std::enable_shared_from_this<lookups> {
   nlohmann::json lag_view() const;
   nlohmann::json loops_view() const;
   nlohmann::json jobs_view() const;
+  nlohmann::json cluster_view() const;
   nlohmann::json agents_view() const;
   /// Why no turn of the agent can run now; empty if turns can.
   std::string obstacle_of(const std::string& agent) const;

@@ -269,6 +269,24 @@ json lookups::lag_view() const {
   return {{"oldest_ready_s", seconds(ready)}, {"commit_s", seconds(commit)}};
 }
 
+/// Who is there, and how many shards each has, as far as this node knows.
+json lookups::cluster_view() const {
+  const lease_facts known = sources_.leases->read();
+  std::vector<std::uint32_t> held(known.owners.nodes.size());
+  std::uint32_t nobodys = 0;
+  for (const std::uint32_t owner : known.owners.owners)
+    ++(owner < held.size() ? held[owner] : nobodys);
+  json nodes = json::array();
+  for (std::size_t i = 0; i < held.size(); ++i)
+    nodes.push_back({{"node", known.owners.nodes[i]}, {"shards", held[i]}});
+  return {{"nodes", std::move(nodes)},
+          {"unowned", nobodys},
+          {"held", known.held},
+          {"taken", known.counted.taken},
+          {"given", known.counted.given},
+          {"lost", known.counted.lost}};
+}
+
 json lookups::jobs_view() const {
   const job_facts jobs = sources_.jobs->read();
   return {{"count", jobs.jobs},
@@ -298,6 +316,8 @@ json lookups::status_view(const known_facts& known) const {
             {"loops", loops_view()},
             {"jobs", jobs_view()},
             {"agents", agents_view()}};
+  if (sources_.leases)
+    body["cluster"] = cluster_view();
   if (readiness != errc::none)
     body["not_ready_because"] = slug(readiness);
   if (known.stale)
