@@ -279,12 +279,9 @@ json lookups::cluster_view() const {
   json nodes = json::array();
   for (std::size_t i = 0; i < held.size(); ++i)
     nodes.push_back({{"node", known.owners.nodes[i]}, {"shards", held[i]}});
-  return {{"nodes", std::move(nodes)},
-          {"unowned", nobodys},
-          {"held", known.held},
-          {"taken", known.counted.taken},
-          {"given", known.counted.given},
-          {"lost", known.counted.lost}};
+  return {{"nodes", std::move(nodes)},    {"unowned", nobodys},
+          {"held", known.held},           {"taken", known.counted.taken},
+          {"given", known.counted.given}, {"lost", known.counted.lost}};
 }
 
 json lookups::jobs_view() const {

@@ -26,6 +26,7 @@
 #include "nodes/store/medium.hpp"
 #include "nodes/store/store_threads.hpp"
 #include "nodes/store/watchdog.hpp"
+#include "protocol/text.hpp"
 
 #include <array>
 #include <atomic>

@@ -148,7 +148,8 @@ std::optional<node_options> read_node_options(context& at, const node_flags& fla
     options->settings.node = *flags.node;
   if (flags.data) {
     options->data_dir = *flags.data;
-    options->store.clear();
+    if (!options->shares_its_store()) // then it is the folder of the node's keys alone
+      options->store.clear();
     options->ephemeral = false;
   }
   if (flags.ephemeral)

@@ -40,7 +40,7 @@ constexpr std::array cluster_keys{
         .section = "cluster",
         .name = "store",
         .fallback = R"("")",
-        .example = R"("postgresql://skein@db.example/skein?sslmode=verify-full")",
+        .example = R"("memory:")",
         .doc = "Where events last: \"\" is the node's data folder, \"memory:\" keeps nothing, a "
                "PostgreSQL URL is one store for all nodes.",
         .secret = true},

@@ -156,6 +156,7 @@ sim_verdict simulation::run() {
   const boot_time patience = world_.timeline.now() + rest_max;
   while (!at_rest() && world_.timeline.now() < patience)
     run_until(world_.timeline.now() + 2s);
+  run_until(world_.timeline.now() + 2s); // what was learnt last is durable by then
   while (!std::all_of(members_.begin(), members_.end(),
                       [](const auto& each) { return each->node->up(); }))
     step();

@@ -273,7 +273,8 @@ TEST_CASE("two nodes may not share a name, an address or a folder") {
       "folder of its own\n"
       "c.toml:4:8: error: [[node]] name: \"n1\" is taken by the node at line 2; legal is a name of "
       "its own\n"
-      "c.toml:4:8: warning: [[node]] name: nodes do not work together in this version; each has "
+      "c.toml:4:8: warning: [[node]] name: nodes work together on a PostgreSQL store alone in this "
+      "version; each has "
       "its "
       "own store and runs what is sent to it\n");
 }
