@@ -46,6 +46,16 @@ agent = "echo"
             node.start()
         for node in self.nodes.values():
             until(lambda node=node: ready(node), 30, "a node is ready")
+        self.settled(NAMES)
+
+    def settled(self, names):
+        """Waits until those nodes, and no others, have their shares of the 24 shards."""
+        share = {name: 24 // len(names) for name in names}
+        for name in names:
+            def shares(client=self.client(self.nodes[name])):
+                cluster = client.get("/v1/status").json()["cluster"]
+                return {each["node"]: each["shards"] for each in cluster["nodes"] if each["shards"]} == share
+            until(shares, 30, f"{name} sees {share}")
 
     def send(self, node, first, count):
         """Events of as many keys, at one node; their numbers."""
@@ -84,8 +94,10 @@ agent = "echo"
         for number in numbers:
             self.assertEqual(client.ended(number)["state"], "done")
         support.say(f"done {time.monotonic() - killed:.2f} s after the kill")
+        self.settled(("n1", "n3"))
         self.nodes["n2"].start()
         until(lambda: ready(self.nodes["n2"]), 30, "it is back")
+        self.settled(NAMES)
         self.send(self.nodes["n2"], 2000, 50)
 
     def test_a_node_that_drains_is_not_missed(self):
@@ -117,8 +129,8 @@ agent = "echo"
             sender.join(60)
         support.say(f"{sent} events, the slowest took {slowest * 1000:.0f} ms")
         self.assertEqual(problems, [])
-        log = self.nodes["n2"].log()
-        self.assertIn("drain-ended", log)
+        self.assertIn("drain-ended", self.nodes["n2"].log())
+        self.settled(("n1", "n3"))
 
     def test_a_job_and_a_store_without_a_standby_are_refused(self):
         node = self.unstarted(self.config.replace('durability = "single"\n', ""), arguments=["--node", "n1"])
