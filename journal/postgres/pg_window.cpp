@@ -110,7 +110,7 @@ std::string pg_window::build::rows() const {
 
 result<void> pg_window::build::write(pg_connection& db) {
   made.identities = static_cast<std::uint32_t>(ids->size());
-  made.blocks = std::max<std::uint32_t>(1, made.identities / block_entries);
+  made.blocks = static_cast<std::uint32_t>(std::max<std::size_t>(1, ids->size() / block_entries));
   made.last_at = ids->records().back().at;
   filter_bits filter{filter_size(made.identities)};
   for (const auto& each : ids->records())
