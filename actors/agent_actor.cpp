@@ -41,7 +41,7 @@ void take(self_ptr self, agent_input& input) {
 void finish(self_ptr self) {
   auto& state = self->state;
   state.in_burst = false;
-  state.parts->core->finish(state.effects);
+  state.parts->core->finish(state.parts->clock->now(), state.effects);
   perform(self);
 }
 

@@ -40,14 +40,11 @@ agent_core::agent_core(agent_core_settings settings)
                                                                          : boot_time::max()},
     opened_total_{turn_slots(settings_.agent)} {}
 
-void agent_core::start(moment now, std::vector<agent_effect>& out) {
-  now_ = now;
-  finish(out);
-}
+void agent_core::start(moment now, std::vector<agent_effect>& out) { finish(now, out); }
 
 void agent_core::step(agent_input input, moment now, std::vector<agent_effect>& out) {
   take(std::move(input), now, out);
-  finish(out);
+  finish(now, out);
 }
 
 void agent_core::take(agent_input input, moment now, std::vector<agent_effect>& out) {
@@ -57,8 +54,10 @@ void agent_core::take(agent_input input, moment now, std::vector<agent_effect>& 
   out_ = nullptr;
 }
 
-void agent_core::finish(std::vector<agent_effect>& out) {
+void agent_core::finish(moment now, std::vector<agent_effect>& out) {
+  now_ = now;
   out_ = &out;
+  begin_turns();
   for (auto& [loop, turns] : std::exchange(outcomes_, {}))
     send_outcomes(loop, std::move(turns));
   if (opened_total_ != told_total_ || told_at_ + credit_repeat <= now_.boot)
@@ -119,23 +118,33 @@ void agent_core::on(frame_in& input) {
     on_dispatch(header, *turns);
   } else if (const auto* cancelled = std::get_if<cancel_turns>(&input.value.body)) {
     for (const turn_id& turn : cancelled->turns)
-      if (const auto found = running_.find(turn); found != running_.end())
+      if (const auto found = running_.find(turn);
+          found != running_.end() && !give_back_unbegun(turn))
         stop(turn, found->second, ending::cancel);
   }
 }
 
 void agent_core::on_dispatch(const frame_header& header, dispatch& body) {
   counted_.turns += body.turns.size();
-  if (settings_.shared)
-    give_back_late(header.from, body);
   if (settings_.agent.kind != agent_kind::exec) {
     answer_at_once(header.from, body);
     return;
   }
-  std::vector<turn_start> starts;
-  starts.reserve(body.turns.size());
+  starts_.reserve(starts_.size() + body.turns.size());
   for (dispatched_turn& turn : body.turns)
-    run(header.from, turn, starts);
+    run(header.from, turn);
+}
+
+void agent_core::begin_turns() {
+  std::vector<turn_start> starts = std::exchange(starts_, {});
+  std::erase_if(starts, [this](const turn_start& each) {
+    const auto entry = running_.find(each.turn);
+    if (!is_late(each.turn, entry->second.epoch))
+      return false;
+    give_back(entry->second.loop, each.turn, entry->second.epoch);
+    running_.erase(entry);
+    return true;
+  });
   if (!starts.empty())
     out_->push_back(start_effect{std::move(starts)});
 }
@@ -149,37 +158,52 @@ void agent_core::on(lose_in& input) {
 
 /// It was on its way when its shard went, or longer than the leases last: as after the process
 /// stood still.
-bool agent_core::is_late(const dispatched_turn& turn) const {
+bool agent_core::is_late(const turn_id& turn, epoch_no epoch) const {
+  if (!settings_.shared)
+    return false;
 #if defined(SKEIN_BUG_STARTS_AFTER_THE_LEASE)
-  return turn.epoch == epoch_no{};
+  return epoch == epoch_no{};
 #elif defined(SKEIN_BUG_LATE_TURN_BEGUN)
-  return now_.boot >= serves_until_ && turn.epoch != epoch_no{};
+  return now_.boot >= serves_until_ && epoch != epoch_no{};
 #else
-  const auto lost = lost_.find(turn.turn.delivery.event.shard);
-  return now_.boot >= serves_until_ || (lost != lost_.end() && turn.epoch <= lost->second);
+  const auto lost = lost_.find(turn.delivery.event.shard);
+  return now_.boot >= serves_until_ || (lost != lost_.end() && epoch <= lost->second);
 #endif
 }
 
-void agent_core::give_back_late(const address& loop, dispatch& body) {
-  std::erase_if(body.turns, [&](const dispatched_turn& turn) {
-    if (!is_late(turn))
-      return false;
-    turn_outcome outcome;
-    outcome.turn = turn.turn;
-    outcome.epoch = turn.epoch;
-    outcome.verdict = turn_verdict::returned;
-    outcome.started = outcome.finished = now_.wall;
-    outcomes_[loop].push_back(std::move(outcome));
-    ++counted_.returned;
-    ++opened_total_;
-    return true;
-  });
+/// One that has not begun. It is not counted: it runs again, here or elsewhere.
+void agent_core::give_back(const address& loop, const turn_id& turn, epoch_no epoch) {
+  turn_outcome outcome;
+  outcome.turn = turn;
+  outcome.epoch = epoch;
+  outcome.verdict = turn_verdict::returned;
+  outcome.started = outcome.finished = now_.wall;
+  outcomes_[loop].push_back(std::move(outcome));
+  ++counted_.returned;
+  ++opened_total_;
+}
+
+/// False if it has begun, or does not run here.
+bool agent_core::give_back_unbegun(const turn_id& turn) {
+  const auto found = std::find_if(starts_.begin(), starts_.end(),
+                                  [&](const turn_start& each) { return each.turn == turn; });
+  if (found == starts_.end())
+    return false;
+  starts_.erase(found);
+  const auto entry = running_.find(turn);
+  give_back(entry->second.loop, turn, entry->second.epoch);
+  running_.erase(entry);
+  return true;
 }
 
 void agent_core::answer_at_once(const address& loop, dispatch& body) {
   auto& answers = outcomes_[loop];
   answers.reserve(answers.size() + body.turns.size());
   for (dispatched_turn& turn : body.turns) {
+    if (is_late(turn.turn, turn.epoch)) {
+      give_back(loop, turn.turn, turn.epoch);
+      continue;
+    }
     turn_outcome outcome;
     outcome.turn = turn.turn;
     outcome.epoch = turn.epoch;
@@ -200,12 +224,12 @@ void agent_core::answer_at_once(const address& loop, dispatch& body) {
       }
     }
     answers.push_back(std::move(outcome));
+    ++counted_.done;
+    ++opened_total_;
   }
-  counted_.done += body.turns.size();
-  opened_total_ += body.turns.size();
 }
 
-void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<turn_start>& starts) {
+void agent_core::run(const address& loop, dispatched_turn& turn) {
   const auto [entry, fresh] = running_.try_emplace(turn.turn);
   if (!fresh)
     return; // the same attempt by another frame: it runs already
@@ -226,7 +250,7 @@ void agent_core::run(const address& loop, dispatched_turn& turn, std::vector<tur
   begin.has_state = turn.has_state;
   begin.state = turn.state.copy();
   begin.body = entry->second.body;
-  starts.push_back(std::move(begin));
+  starts_.push_back(std::move(begin));
 }
 
 std::string agent_core::name_of(const turn_id& turn) const {
@@ -428,6 +452,8 @@ void agent_core::escalate(const turn_id& turn) {
 }
 
 void agent_core::on(hasten_in&) {
+  while (!starts_.empty())
+    give_back_unbegun(turn_id{starts_.back().turn});
   left_effect left;
   std::vector<turn_id> turns;
   for (const auto& [turn, entry] : running_)

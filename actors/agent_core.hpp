@@ -66,9 +66,10 @@ class agent_core {
 
   void start(moment now, std::vector<agent_effect>& out);
   /// Takes the input in; what follows from it goes out with finish(), for all inputs together that
-  /// were taken before.
+  /// were taken before. Time may pass in between: whether a turn is late is looked at when it
+  /// begins.
   void take(agent_input input, moment now, std::vector<agent_effect>& out);
-  void finish(std::vector<agent_effect>& out);
+  void finish(moment now, std::vector<agent_effect>& out);
   /// A take and its finish.
   void step(agent_input input, moment now, std::vector<agent_effect>& out);
 
@@ -104,12 +105,14 @@ class agent_core {
   void on(hasten_in& input);
   void on(lease_until_in& input);
   void on(lose_in& input);
-  bool is_late(const dispatched_turn& turn) const;
+  bool is_late(const turn_id& turn, epoch_no epoch) const;
   void on(tick_in& input);
-  void give_back_late(const address& loop, dispatch& body);
+  void give_back(const address& loop, const turn_id& turn, epoch_no epoch);
+  bool give_back_unbegun(const turn_id& turn);
+  void begin_turns();
   void on_dispatch(const frame_header& header, dispatch& body);
   void answer_at_once(const address& loop, dispatch& body);
-  void run(const address& loop, dispatched_turn& turn, std::vector<turn_start>& starts);
+  void run(const address& loop, dispatched_turn& turn);
   void stop(const turn_id& turn, running_turn& entry, ending why);
   void escalate(const turn_id& turn);
   turn_outcome outcome_of(const running_turn& entry, turn_report& report) const;
@@ -122,6 +125,7 @@ class agent_core {
   courier courier_;
   address broker_at_;
   std::unordered_map<turn_id, running_turn, hash_of_id> running_;
+  std::vector<turn_start> starts_; // of `running_`: they begin with the next finish
   timer_queue<boot_time, turn_id> timers_;
   std::map<address, std::vector<turn_outcome>> outcomes_; // since the last finish, by loop
   boot_time serves_until_ = boot_time::max(); // behind it the shards may be another node's

@@ -21,6 +21,11 @@ std::pair<slice, std::uint64_t> courier::seal_reliable(const address& to, const 
   return {std::move(bytes), number};
 }
 
+bool courier::was_sent_again(const address& to, std::uint64_t number) const {
+  const auto found = peers_.find(to);
+  return found != peers_.end() && found->second.sent.was_sent_again(number);
+}
+
 bool courier::acknowledged(const address& by, std::uint64_t number) {
   const auto found = peers_.find(by);
   return found != peers_.end() && found->second.sent.acknowledged(number);

@@ -41,6 +41,9 @@ class courier {
     return seal_answer(received, ack{received.number});
   }
 
+  /// Whether a frame that lacks its acknowledgement went out more than once: then an answer to it
+  /// may be another process's than the one that acted upon it first.
+  bool was_sent_again(const address& to, std::uint64_t number) const;
   bool acknowledged(const address& by, std::uint64_t number);
   /// False for a repeat, and for what an earlier process of the peer sent. Unreliable frames
   /// (number 0) are always new.

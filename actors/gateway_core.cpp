@@ -194,6 +194,7 @@ void gateway_core::send_part(const address& to, std::vector<held_member> members
 }
 
 void gateway_core::on_publish_ack(const address& from, const publish_ack& body) {
+  const bool is_again = from.node != settings_.node && courier_.was_sent_again(from, body.request);
   courier_.acknowledged(from, body.request);
   const auto found = parts_.find({from, body.request});
   if (found == parts_.end())
@@ -207,13 +208,14 @@ void gateway_core::on_publish_ack(const address& from, const publish_ack& body) 
     if (entry == requests_.end())
       return;
     const publish_result& said = body.results[i];
+    const bool was_sent = settings_.shared && (is_again || carried.was_sent[i]);
     const bool moved = said.code == errc::not_owner ||
                        (said.code == errc::draining && from.node != settings_.node);
     if (moved && settings_.shared && !entry->second.asked)
-      held_.push_back({carried.ticket, carried.members[i], std::move(carried.events[i]),
-                       carried.was_sent[i], now_.boot + settings_.hold_within});
+      held_.push_back({carried.ticket, carried.members[i], std::move(carried.events[i]), was_sent,
+                       now_.boot + settings_.hold_within});
     else
-      settle(carried.ticket, carried.members[i], said);
+      settle(carried.ticket, carried.members[i], what_is_certain(said, was_sent));
   }
 }
 

@@ -155,6 +155,7 @@ class gateway_core {
   void place(std::uint64_t ticket, std::vector<held_member> members);
   void send_part(const address& to, std::vector<held_member> members);
   void settle(std::uint64_t ticket, std::uint32_t member, const publish_result& said);
+  static publish_result what_is_certain(const publish_result& said, bool was_sent);
   void try_held();
   void take_back_of_gone_nodes();
   std::optional<std::size_t> owner_of(shard_id shard) const;

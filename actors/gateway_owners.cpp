@@ -20,6 +20,16 @@ void gateway_core::on(owners_in& input) {
   try_held();
 }
 
+/// What was sent before, and not answered, may be durable: then nobody can refuse it for certain.
+publish_result gateway_core::what_is_certain(const publish_result& said,
+                                             [[maybe_unused]] bool was_sent) {
+#ifndef SKEIN_BUG_DOOR_FORGETS_WHAT_IT_SENT
+  if (was_sent && said.code != errc::none && said.code != errc::identity_conflict)
+    return {errc::unknown_outcome, false, {}};
+#endif
+  return said;
+}
+
 /// Sends what has an owner by now; refuses what has waited for one too long.
 void gateway_core::try_held() {
   std::vector<held_member> still = std::exchange(held_, {});
@@ -27,13 +37,9 @@ void gateway_core::try_held() {
   for (held_member& each : still) {
     if (each.until > now_.boot)
       placed[each.ticket].push_back(std::move(each));
-    else // if it was sent and not answered nobody knows
+    else
       settle(each.ticket, each.member,
-#ifdef SKEIN_BUG_DOOR_FORGETS_WHAT_IT_SENT
-             {errc::not_owner, false, {}});
-#else
-             {each.was_sent ? errc::unknown_outcome : errc::not_owner, false, {}});
-#endif
+             what_is_certain({errc::not_owner, false, {}}, each.was_sent));
   }
   for (auto& [ticket, members] : placed)
     place(ticket, std::move(members));

@@ -11,6 +11,11 @@ void resend_queue::sent(std::uint64_t number, slice frame, boot_time now) {
   SKEIN_CHECK(waiting_.size() == before + 1);
 }
 
+bool resend_queue::was_sent_again(std::uint64_t number) const {
+  const auto found = waiting_.find(number);
+  return found != waiting_.end() && found->second.again;
+}
+
 bool resend_queue::acknowledged(std::uint64_t number) {
   const auto found = waiting_.find(number);
   if (found == waiting_.end())
@@ -25,6 +30,7 @@ std::vector<slice> resend_queue::due(boot_time now) {
   for (auto& [number, each] : waiting_) {
     if (each.last_sent + limits::resend_after <= now) {
       each.last_sent = now;
+      each.again = true;
       frames.push_back(each.frame);
     }
   }

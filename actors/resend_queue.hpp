@@ -23,6 +23,8 @@ namespace skein {
 class resend_queue {
  public:
   void sent(std::uint64_t number, slice frame, boot_time now);
+  /// Whether it waits and due() has named it.
+  bool was_sent_again(std::uint64_t number) const;
   /// False if the number is not (or no longer) waiting.
   bool acknowledged(std::uint64_t number);
   /// Frames whose last sending is at least limits::resend_after ago; they count as sent now.
@@ -35,6 +37,7 @@ class resend_queue {
   struct entry {
     slice frame;
     boot_time last_sent;
+    bool again = false;
   };
   std::map<std::uint64_t, entry> waiting_;
   std::size_t bytes_ = 0;

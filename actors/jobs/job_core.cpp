@@ -212,6 +212,9 @@ bool job_core::decide(kept_job& which) {
   if (plan.stretches.empty())
     return false;
   begin(which);
+  const bool stands_for_others =
+      std::any_of(plan.stretches.begin(), plan.stretches.end(),
+                  [](const due_stretch& each) { return each.what == verdict::merged; });
   for (const due_stretch& each : plan.stretches) {
     which.through = each.to;
 #ifdef SKEIN_BUG_JOB_PAUSE_LEAVES_NO_RECORD
@@ -223,7 +226,7 @@ bool job_core::decide(kept_job& which) {
       record.why = "paused by " + which.paused->by;
       add_record(which, std::move(record));
     } else if (each.what == verdict::fired || each.what == verdict::caught_up) {
-      want_run(which, {kind_of(each.what), each.from, {}});
+      want_run(which, {kind_of(each.what), each.from, {}}, stands_for_others);
     } else {
       add_record(which,
                  {kind_of(each.what), each.from, each.to, each.count, now_.wall, {}, each.why});

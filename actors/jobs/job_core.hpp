@@ -187,7 +187,7 @@ class job_core {
   void log(log_severity severity, std::string_view id, std::string text, const std::string& name);
 
   // job_runs.cpp
-  std::string want_run(kept_job& which, waiting_run run);
+  std::string want_run(kept_job& which, waiting_run run, bool stands_for_others = false);
   std::string start_run(kept_job& which, waiting_run run);
   std::string leave_out(kept_job& which, const waiting_run& run, std::string why);
   void start_waiting(kept_job& which);

@@ -43,13 +43,18 @@ std::string run_id(const kept_job& which, const waiting_run& run, instant now) {
 } // namespace
 
 /// A run that is to be: it starts, waits or is left out, as the job's overlap rule says. Why it was
-/// left out; else empty.
-std::string job_core::want_run(kept_job& which, waiting_run run) {
+/// left out; else empty. One that stands for missed instants is not skipped: no run would stand for
+/// them then.
+std::string job_core::want_run(kept_job& which, waiting_run run,
+                               [[maybe_unused]] bool stands_for_others) {
   const job_definition& job = *which.definition;
   if (which.may_begin(run.kind))
     return start_run(which, std::move(run));
+#ifdef SKEIN_BUG_JOB_STANDS_FOR_NOTHING
+  stands_for_others = false;
+#endif
   const bool waits = waits_in_line(which, run.kind);
-  if (job.overlap == overlap_rule::skip && !waits)
+  if (job.overlap == overlap_rule::skip && !waits && !stands_for_others)
     return leave_out(which, run,
                      which.running.empty()
                          ? "another run was waiting (overlap = skip)"

@@ -23,7 +23,9 @@ TEST_CASE("a frame is sent again an interval after its last sending until it is 
   CHECK(queue.bytes() == 3);
   CHECK(queue.next_due() == at(resend_ms));
   CHECK(queue.due(at(resend_ms - 1)).empty());
+  CHECK_FALSE(queue.was_sent_again(1));
   REQUIRE(queue.due(at(resend_ms)).size() == 1);
+  CHECK(queue.was_sent_again(1));
   CHECK(queue.due(at(resend_ms + 1)).empty());
   CHECK(queue.due(at(2 * resend_ms)).size() == 1);
   CHECK(queue.acknowledged(1));

@@ -140,6 +140,42 @@ TEST_CASE("what a node that is gone was sent goes to the next owner", "[owners]"
   }
 }
 
+TEST_CASE("what another node was sent twice is refused for certain by nobody", "[owners]") {
+  door world;
+  world.publish(1, {offered(2)}, 0);
+  const auto first = world.sent.at(0);
+  const bool again = GENERATE(false, true);
+  if (again) { // its answer was lost, or its process: another one may answer
+    world.step(tick_in{}, 1'000);
+    REQUIRE(world.sent.size() == 1);
+  }
+  SECTION("refused") {
+    world.acknowledge(first, {{errc::overloaded, false, {}}}, 1'001);
+    CHECK(world.published.at(0).reply.members[0].code ==
+          (again ? errc::unknown_outcome : errc::overloaded));
+  }
+  SECTION("sent back, and without an owner then") {
+    world.step(owners_in{{{"n1", "n2"}, {0, 0, nobody, nobody}}}, 1'001);
+    world.acknowledge(first, {not_here}, 1'002);
+    world.step(tick_in{}, 11'002);
+    CHECK(world.published.at(0).reply.members[0].code ==
+          (again ? errc::unknown_outcome : errc::not_owner));
+  }
+  SECTION("another content under its identity stays that") {
+    world.acknowledge(first, {{errc::identity_conflict, false, {}}}, 1'001);
+    CHECK(world.published.at(0).reply.members[0].code == errc::identity_conflict);
+  }
+}
+
+TEST_CASE("of what a gone node was sent the next owner's refusal is not for certain", "[owners]") {
+  door world;
+  world.publish(1, {offered(2)}, 0);
+  world.step(owners_in{{{"n1"}, {0, 0, 0, 0}}}, 2'000);
+  REQUIRE(world.sent.size() == 1);
+  world.acknowledge(world.sent[0], {{errc::dedupe_full, false, {}}}, 2'001);
+  CHECK(world.published.at(0).reply.members[0].code == errc::unknown_outcome);
+}
+
 TEST_CASE("what another door sends is taken in like an offer, and answered once", "[owners]") {
   door world;
   world.from_peer("n2", 5, {offered(0), offered(3), offered(1)}, 0);

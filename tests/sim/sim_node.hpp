@@ -8,6 +8,7 @@
 #include "tests/sim/sim_journal.hpp"
 #include "tests/sim/sim_options.hpp"
 #include "tests/support/sim_clock.hpp"
+#include "tests/support/sim_store.hpp"
 
 #include <functional>
 #include <map>
@@ -65,6 +66,8 @@ class sim_node {
   /// Reads every event back from the store.
   void read_back();
   std::uint64_t pending();
+  /// Nothing is on its way to the store, or back.
+  bool store_is_idle() const { return store_->idle(); }
   /// As the keeper of the jobs knows them: their ends come to it a little later.
   std::size_t runs_of_jobs() const;
 

@@ -140,7 +140,8 @@ void simulation::run_until(boot_time end) {
 bool simulation::at_rest() {
   return std::all_of(members_.begin(), members_.end(), [](const auto& each) {
     return each->node->up() && !each->node->has_job() && !each->client->waiting() &&
-           each->node->pending() == 0 && each->node->runs_of_jobs() == 0;
+           each->node->pending() == 0 && each->node->runs_of_jobs() == 0 &&
+           each->node->store_is_idle();
   });
 }
 

@@ -52,6 +52,8 @@ class sim_store final : public store_port {
   /// Commits what is queued, without answers: the orderly end.
   void finish();
   bool broken() const { return broken_; }
+  /// Nothing waits for it, or for an answer of it.
+  bool idle() const { return !busy_; }
   journal::reader& reader() { return *reader_; }
 
  private:

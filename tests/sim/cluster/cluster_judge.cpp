@@ -75,7 +75,7 @@ void cluster_judge::ended(const journal::finish_op& op, const journal::op_result
   if (!ends_.emplace(op.delivery, op.state).second)
     break_rule("effects-once", to_string(op.delivery.event) + " ended twice");
   const auto known = keys_.find(op.delivery.event);
-  if (known == keys_.end())
+  if (known == keys_.end() || pure_.contains(op.agent))
     return;
   const std::string& key = known->second;
   std::uint64_t& last = lane_end_[{op.delivery.event.shard, raw(op.agent), key}];

@@ -29,6 +29,8 @@ class cluster_judge {
  public:
   explicit cluster_judge(std::shared_ptr<journal::memory_store> store) : store_{std::move(store)} {}
 
+  /// Its turns have no lanes.
+  void agent_is_pure(agent_no agent) { pure_.insert(agent); }
   void offered(std::uint64_t request, std::vector<hash128> identities);
   void answered(std::uint64_t request, const std::vector<publish_result>& said);
   void started(const std::string& owner, const turn_id& turn, instant store_now);
@@ -62,6 +64,7 @@ class cluster_judge {
     std::string key;
     auto operator<=>(const lane&) const = default;
   };
+  std::set<agent_no> pure_;
   std::map<lane, std::uint64_t> lane_end_; // number of the last event
   std::map<std::string, std::string> broken_;
 };

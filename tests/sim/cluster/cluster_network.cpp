@@ -2,11 +2,12 @@
 
 namespace skein::test {
 
-void cluster_network::join(const std::string& node, const std::vector<std::string>& links,
-                           sim_timeline& own, std::function<void(const slice&)> sink) {
+void cluster_network::join(const std::string& node, std::uint64_t boot,
+                           const std::vector<std::string>& links, sim_timeline& own,
+                           std::function<void(const slice&)> sink) {
   nodes_.erase(node);
-  member& made =
-      nodes_.emplace(node, member{broker_core{node}, &own, {}, std::move(sink)}).first->second;
+  member& made = nodes_.emplace(node, member{broker_core{node}, boot, &own, {}, std::move(sink)})
+                     .first->second;
   for (const std::string& name : links) {
     made.links.emplace(name, std::make_unique<port>(*this, node, name));
     made.broker.on_frame("link-" + name,
@@ -34,6 +35,9 @@ void cluster_network::to_node(const std::string& from, const std::string& to, sl
     return; // nobody hears it
   hop(*found->second.own, found->second, [this, to, frame = std::move(frame)] {
     member& there = nodes_.at(to);
+    const auto peek = peek_frame(frame.view());
+    if (peek->header.to_boot != 0 && peek->header.to_boot != there.boot)
+      return; // it answers an earlier process
     ++between_nodes;
     hand_over(there, there.broker.on_peer_frame(frame));
   });

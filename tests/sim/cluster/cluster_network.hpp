@@ -24,8 +24,8 @@ class cluster_network {
     : timeline_{timeline}, dice_{dice}, faults_{faults} {}
 
   /// A process of that node begins: what is under way to an earlier one is lost.
-  void join(const std::string& node, const std::vector<std::string>& links, sim_timeline& own,
-            std::function<void(const slice&)> sink);
+  void join(const std::string& node, std::uint64_t boot, const std::vector<std::string>& links,
+            sim_timeline& own, std::function<void(const slice&)> sink);
   /// It says and hears nothing any more; its links stay until leave().
   void silence(const std::string& node) { nodes_.at(node).alive.reset(); }
   void leave(const std::string& node) { nodes_.erase(node); }
@@ -55,6 +55,7 @@ class cluster_network {
   };
   struct member {
     broker_core broker;
+    std::uint64_t boot = 0;
     sim_timeline* own = nullptr;
     std::map<std::string, std::unique_ptr<port>> links;
     std::function<void(const slice&)> sink;

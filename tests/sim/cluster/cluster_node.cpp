@@ -120,7 +120,7 @@ void cluster_node::boot() {
   drains_ = drained_ = false;
   engine_ = std::make_unique<engine>(make_setup(who));
   const auto links = link_names(engine_->settings());
-  world_.network.join(name_, links, *gate_, [this](const slice& bytes) {
+  world_.network.join(name_, engine_->settings().boot, links, *gate_, [this](const slice& bytes) {
     if (engine_)
       engine_->deliver(bytes);
   });
@@ -148,6 +148,9 @@ engine_setup cluster_node::make_setup(const journal::member_info& who) {
   setup.store = journal_->identity();
   for (const std::string& each : agent_names_of(setup.settings, true))
     SKEIN_CHECK(journal_->agent_number(each).ok());
+  for (const agent_settings& each : world_.options.agents)
+    if (each.pure)
+      world_.judge.agent_is_pure(journal_->agent_number(each.name).value());
   setup.agent_names = journal_->agent_names();
   setup.last_commit = journal_->last_commit();
   setup.opened_at = journal_->last_commit_at();
