@@ -44,6 +44,9 @@ bool flag_of(const json& arguments, const char* name) {
   return found != arguments.end() && found->is_boolean() && found->get<bool>();
 }
 
+namespace {
+
+/// no_instant if it is absent. What was accepted by 1970 is nothing.
 result<instant> time_of(const json& arguments, const char* name, instant now) {
   const auto text = text_of(arguments, name);
   if (!text)
@@ -54,6 +57,20 @@ result<instant> time_of(const json& arguments, const char* name, instant now) {
                                              " must be a time, such as 2026-08-16T09:00:00Z, or "
                                              "one counted back from now, such as -1h30m"};
   return std::max(*time, no_instant + duration{1});
+}
+
+} // namespace
+
+result<time_span> span_of(const json& arguments, instant now) {
+  const auto since = time_of(arguments, "since", now);
+  if (!since)
+    return since.error();
+  const auto until = time_of(arguments, "until", now);
+  if (!until)
+    return until.error();
+  if (*until != no_instant && *until <= *since)
+    return error{errc::invalid_argument, "nothing is between them: until must be behind since"};
+  return time_span{*since, *until};
 }
 
 result<std::size_t> limit_of(const json& arguments) {

@@ -26,8 +26,13 @@ result<std::optional<std::uint64_t>> number_of(const nlohmann::json& arguments, 
 /// False if it is absent or no true or false.
 bool flag_of(const nlohmann::json& arguments, const char* name);
 
-/// A time of an argument; no_instant if it is absent. What was accepted by 1970 is nothing.
-result<instant> time_of(const nlohmann::json& arguments, const char* name, instant now);
+/// What happened at `since` or later, and before `until`; no_instant where it is absent.
+struct time_span {
+  instant since = no_instant;
+  instant until = no_instant;
+};
+/// The arguments of these names. An error if one is no time, or if nothing can be between them.
+result<time_span> span_of(const nlohmann::json& arguments, instant now);
 
 /// The rows of a page, from 1 to limits::page_rows_max.
 result<std::size_t> limit_of(const nlohmann::json& arguments);

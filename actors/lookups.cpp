@@ -139,12 +139,11 @@ void lookups::list_events(const json& arguments, bool dead, reply done) {
     if (!filter.agent)
       return fail(done, errc::agent_unknown, "no agent is named '" + *name + "'");
   }
-  for (const auto& [name, bound] : {std::pair{"since", &filter.since}, {"until", &filter.until}}) {
-    auto time = time_of(arguments, name, sources_.clock->now().wall);
-    if (!time)
-      return fail(done, time.error());
-    *bound = *time;
-  }
+  const auto span = span_of(arguments, sources_.clock->now().wall);
+  if (!span)
+    return fail(done, span.error());
+  filter.since = span->since;
+  filter.until = span->until;
   if (const auto state = text_of(arguments, "state")) {
     filter.state = parse_delivery_state(*state);
     if (!filter.state)

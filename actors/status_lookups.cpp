@@ -102,6 +102,7 @@ json lookups::loops_view() const {
                     {"running", facts.running},
                     {"lanes", facts.lanes},
                     {"accepted", facts.counted.accepted},
+                    {"unrouted", facts.counted.unrouted},
                     {"turns", facts.counted.turns},
                     {"done", facts.counted.done},
                     {"failed", facts.counted.failed},

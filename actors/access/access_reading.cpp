@@ -26,21 +26,18 @@ result<audit_query> read_query(std::string_view arguments, instant now) {
   if (!words.is_object())
     return error{errc::invalid_argument, "the arguments are no JSON object"};
   const auto limit = limit_of(words);
-  const auto since = time_of(words, "since", now);
-  const auto until = time_of(words, "until", now);
-  for (const error* wrong : {limit ? nullptr : &limit.error(), since ? nullptr : &since.error(),
-                             until ? nullptr : &until.error()})
-    if (wrong != nullptr)
-      return *wrong;
+  const auto span = span_of(words, now);
+  if (!limit || !span)
+    return limit ? span.error() : limit.error();
   audit_query query;
   query.limit = *limit;
   query.by = said(words, "by");
-  if (*until != no_instant)
-    query.behind = audit_key_of(*until) + "~"; // behind all of that moment
+  if (span->until != no_instant)
+    query.behind = audit_key_of(span->until) + "~"; // behind all of that moment
   if (const std::string after = said(words, "after"); after > query.behind)
     query.behind = after;
-  if (*since != no_instant)
-    query.before = audit_key_of(*since) + "~";
+  if (span->since != no_instant)
+    query.before = audit_key_of(span->since) + "~";
   return query;
 }
 

@@ -146,7 +146,7 @@ const job_record* explain_by_ledger(const job_evidence& from, instant asked, lin
   if (newest == nullptr && std::any_of(from.records.begin(), from.records.end(), is_asked))
     return nullptr; // which is told by itself
   if (newest == nullptr) {
-    words.push_back("Until " + local_text(asked, from.zone) + " its ledger has nothing of it.");
+    words.push_back("Its ledger has no record of " + local_text(asked, from.zone) + " or before.");
     return nullptr;
   }
   const bool is_it = is_same_second(newest->from, asked) || asked <= newest->to;

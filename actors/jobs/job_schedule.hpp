@@ -38,6 +38,7 @@ class job_schedule {
   std::optional<duration> period_at(instant due) const;
 
   const zone_rules& zone() const noexcept { return *zone_; }
+  const dst_rules& rules() const noexcept { return rules_; } // of a cron expression
 
  private:
   std::optional<instant> next_of_all(instant after) const;

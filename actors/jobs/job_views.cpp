@@ -55,6 +55,25 @@ json instant_view(instant due, const zone_rules& zone) {
   return view;
 }
 
+/// Of a schedule by the clock, where clocks are set.
+void tell_clock_rules(const kept_job& which, json& told) {
+  if (!which.schedule)
+    return;
+  const offset_span span = which.schedule->zone().at(which.created);
+  if (span.begin == instant::min() && span.end == instant::max())
+    return; // they are not
+  const dst_rules rules = which.schedule->rules();
+  told.push_back(rules.gap == gap_rule::behind
+                     ? "gap = behind: a time that the clocks leave out runs at the first one behind"
+                     : "gap = skip: a time that the clocks leave out does not run");
+  told.push_back(rules.repeat == repeat_rule::both    ? "repeat = both: a time that comes twice "
+                                                        "runs each time"
+                 : rules.repeat == repeat_rule::first ? "repeat = first: a time that comes twice "
+                                                        "runs the first time"
+                                                      : "repeat = second: a time that comes twice "
+                                                        "runs the second time");
+}
+
 /// The rules in words.
 json policies_of(const kept_job& which) {
   const job_definition& job = *which.definition;
@@ -95,6 +114,8 @@ json policies_of(const kept_job& which) {
       told.push_back("overlap = allow: runs go on beside each other");
       break;
   }
+  if (const auto* cron = std::get_if<cron_schedule>(&job.schedule); cron != nullptr)
+    tell_clock_rules(which, told);
   if (which.offset() > duration{0})
     told.push_back("jitter: it runs " + format_duration(which.offset()) +
                    " behind each instant, always by the same, of " + format_duration(job.jitter));

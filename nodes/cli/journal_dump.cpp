@@ -39,7 +39,7 @@ std::optional<journal::number_range> read_range(std::string_view text) {
     if (!text.empty() && !take(range.last))
       return std::nullopt;
   }
-  return text.empty() ? std::optional{range} : std::nullopt;
+  return text.empty() && range.first <= range.last ? std::optional{range} : std::nullopt;
 }
 
 json view(const journal::dump_record& record) {

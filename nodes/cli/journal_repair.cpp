@@ -171,6 +171,11 @@ void add_losses(text_values& lines, const repair_report& report) {
 void print_report(context& at, const std::string& folder, const repair_report& report) {
   text_values lines;
   lines.add("folder", folder);
+  if (!report.is_needed()) { // its content was checked, not looked at
+    lines.add("lost", "nothing");
+    lines.print(at);
+    return;
+  }
   lines.add("store", report.store_id);
   lines.add("last commit", std::to_string(raw(report.last)));
   lines.add("marked", report.marked ? fmt::format("commit {}", raw(*report.marked)) : "-");

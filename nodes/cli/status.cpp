@@ -35,6 +35,15 @@ bool balanced(const json& status, const char* name) {
   return sum == count_of(ledger, "accepted");
 }
 
+/// Over the rows of a list.
+std::uint64_t sum_of(const json& status, const char* list, std::string_view name) {
+  std::uint64_t sum = 0;
+  if (const auto rows = status.find(list); rows != status.end() && rows->is_array())
+    for (const json& row : *rows)
+      sum += count_of(row, name);
+  return sum;
+}
+
 std::string ledger_text(const json& ledger) {
   std::string text;
   for (const std::string_view each : counts)
@@ -97,6 +106,10 @@ void print_page(context& at, const json& status) {
     if (status.contains(name) && status[name].is_object())
       head.add(name == std::string_view{"ledger"} ? "events" : name,
                ledger_text(status[name]) + (balanced(status, name) ? "" : " (do not add up)"));
+  if (const std::uint64_t unrouted = sum_of(status, "loops", "unrouted"); unrouted > 0)
+    head.add("unrouted", fmt::format("{} of the events since its start: no route matched, and "
+                                     "nothing ran",
+                                     unrouted));
   if (status.contains("jobs") && status["jobs"].is_object())
     head.add("jobs", jobs_text(status["jobs"]));
   for (const char* group : {"rates", "lag", "gateway", "store", "disk", "retention"})
@@ -121,9 +134,13 @@ int complain_of_readiness(context& at, const json& status) {
                     {"the node takes no new events",
                      "its disk has too little free space; what it has taken goes on",
                      "free some space, or set limits.disk_free_min", code});
-  return complain(
-      at, exit_code::unhealthy,
-      {"the node is not ready", "it is starting, draining or cannot write", "see its log", code});
+  if (code == slug(errc::draining))
+    return complain(at, exit_code::unhealthy,
+                    {"the node is draining",
+                     "it takes no new events, and ends when what runs has ended",
+                     "skein status again, or see its log", code});
+  return complain(at, exit_code::unhealthy,
+                  {"the node is not ready", "it is starting or cannot write", "see its log", code});
 }
 
 int show_status(context& at) {

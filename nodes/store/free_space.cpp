@@ -36,7 +36,8 @@ std::uint64_t bytes_of(const disk_share& share, const automatic& by_itself, std:
 space_marks marks_for(const disk_settings& settings, std::uint64_t total) {
   space_marks marks;
   marks.mark = bytes_of(settings.free_min, auto_mark, total);
-  marks.reopen = marks.mark + marks.mark / 4;
+  const std::uint64_t above = total - std::min(total, marks.mark);
+  marks.reopen = marks.mark + std::min(marks.mark / 4, above / 2);
   marks.ballast = bytes_of(settings.ballast, auto_ballast, total);
   return marks;
 }

@@ -17,7 +17,7 @@ namespace skein {
 /// What the settings mean on a disk of this size, in bytes.
 struct space_marks {
   std::uint64_t mark = 0;
-  std::uint64_t reopen = 0; // a quarter more, so that intake does not flutter
+  std::uint64_t reopen = 0; // a quarter more, so that intake does not flutter; not out of reach
   std::uint64_t ballast = 0;
 };
 /// "auto" is 5 % of the disk, 16 MiB at least and 1 GiB at most; of ballast 1 %, 8 to 64 MiB.

@@ -222,7 +222,7 @@ TEST_CASE("explain knows what was asked for by hand, and jobs without a schedule
     UNSCOPED_INFO(all);
     return all.find(words) != std::string::npos;
   };
-  CHECK(says("k", "2026-11-29T09:00", "its ledger has nothing of it"));
+  CHECK(says("k", "2026-11-29T09:00", "Its ledger has no record of"));
   one.ask("job.backfill", {{"job", "j"},
                            {"by", "ann"},
                            {"from", "2026-11-29T07:00:00Z"},

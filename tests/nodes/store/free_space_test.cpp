@@ -67,6 +67,15 @@ TEST_CASE("a disk smaller than the ballast gets none") {
   CHECK_FALSE(found.low);
 }
 
+TEST_CASE("on a disk of which nearly all has to be free intake can begin again") {
+  free_space space{{{disk_share::form::percent, 90}, bytes(0)}};
+  CHECK(space.look({1000, 800, true}).marks.reopen == 950);
+  CHECK(space.look({1000, 949, true}).low);
+  CHECK_FALSE(space.look({1000, 950, true}).low);
+  CHECK(marks_for({{disk_share::form::percent, 80}, bytes(0)}, 1000).reopen == 900);
+  CHECK(marks_for({bytes(2000), bytes(0)}, 1000).reopen == 2000); // never: as was asked for
+}
+
 TEST_CASE("what is kept follows the size of the disk unless it is said") {
   CHECK(marks_for({}, 100 * mib).mark == 16 * mib);
   CHECK(marks_for({}, 10 * gib).mark == 10 * gib / 100 * 5);
