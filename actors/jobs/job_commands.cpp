@@ -231,7 +231,7 @@ void job_core::backfill(const job_command_in& input, const json& words) {
                     ? "a job that comes after others has no instants of its own"
                     : "it cannot run: " + which.unreadable);
   const auto time = [&](const char* key) {
-    return parse_zone_time(words.value(key, std::string{}), which.schedule->zone());
+    return time_said(words.value(key, std::string{}), which.schedule->zone());
   };
   const auto from = time("from"), to = time("to");
   if (!from || !to || *from > *to)

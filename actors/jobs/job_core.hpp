@@ -245,6 +245,7 @@ class job_core {
   void dry_run(const job_command_in& input);
   void explain(const job_command_in& input, const kept_job& which, const nlohmann::json& words);
   const zone_rules& zone_of(const kept_job& which) const;
+  std::optional<instant> time_said(const std::string& text, const zone_rules& zone) const;
   void answer(std::uint64_t ticket, const nlohmann::json& body);
   void fail(std::uint64_t ticket, errc code, std::string why);
 

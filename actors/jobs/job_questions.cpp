@@ -101,14 +101,17 @@ void job_core::dry_run(const job_command_in& input) {
   answer(input.ticket, view);
 }
 
+std::optional<instant> job_core::time_said(const std::string& text, const zone_rules& zone) const {
+  return text.starts_with('-') ? parse_time(text, now_.wall) : parse_zone_time(text, zone);
+}
+
 void job_core::explain(const job_command_in& input, const kept_job& which, const json& words) {
   const std::string text = words.value("at", std::string{});
-  const auto at = text.empty() ? std::optional{now_.wall} : parse_zone_time(text, zone_of(which));
+  const auto at = text.empty() ? std::optional{now_.wall} : time_said(text, zone_of(which));
   if (!at)
-    return fail(
-        input.ticket, errc::invalid_argument,
-        "at must be a time, such as 2026-08-16T09:00:00Z, or one of the job's zone, such as "
-        "2026-08-16T09:00");
+    return fail(input.ticket, errc::invalid_argument,
+                "at must be a time, such as 2026-08-16T09:00:00Z, one of the job's zone, such as "
+                "2026-08-16T09:00, or one counted back from now, such as -1h30m");
   readings_[++reads_] = {input.ticket, which.name(), at, 0};
   const auto due = explained_instant(which, *at);
   out_->push_back(read_records_effect{reads_, which.name(), which.first_record(), which.next_record,

@@ -82,13 +82,13 @@ int dump(context& at, const dump_flags& flags, const std::string& folder) {
       if (!*into)
         return complain(at, exit_code::usage,
                         {fmt::format("'{}' is no range", **text), "a range is FIRST..LAST",
-                         "try 100..120 or 100..", std::string{slug(errc::invalid_argument)}});
+                         "100..120 or 100..", std::string{slug(errc::invalid_argument)}});
     }
   if (flags.event) {
     const auto event = parse_event_id(*flags.event);
     if (!event)
       return complain(at, exit_code::usage,
-                      {fmt::format("'{}' is no number of an event", *flags.event), "", "try 17-42",
+                      {fmt::format("'{}' is no number of an event", *flags.event), "", "17-42",
                        std::string{slug(errc::invalid_argument)}});
     options.events = journal::number_range{event->sequence, event->sequence};
   }

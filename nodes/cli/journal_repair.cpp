@@ -206,7 +206,8 @@ int repair(context& at, const std::string& folder) {
   progress.end();
   if (!report)
     return complain_of_store(at, fmt::format("the store in {} was not repaired", folder),
-                             report.error(), "its files are as they were");
+                             report.error(),
+                             "name the folder of a store with --data; its files are as they were");
   if (at.global.output == output_format::table)
     print_report(at, folder, *report);
   else

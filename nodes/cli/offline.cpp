@@ -30,17 +30,26 @@ int exit_code_of(errc code) {
   }
 }
 
+/// What mends it, where the cause says more than the command does.
+std::string remedy(const error& problem, const std::string& todo) {
+  if (problem.code == errc::disk_full)
+    return "free some space there, or use another place";
+  if (problem.code == errc::store_locked)
+    return "stop the node that has it open";
+  if (problem.detail.ends_with("No such file or directory"))
+    return "make its folder first, with: mkdir -p";
+  return todo;
+}
+
 } // namespace
 
 instant wall_now() { return from_ns(std::chrono::system_clock::now().time_since_epoch().count()); }
 
 int complain_of_store(context& at, const std::string& what, const error& problem,
                       const std::string& todo) {
-  return complain(
-      at, exit_code_of(problem.code),
-      {what, fmt::format("{} {}", sentence(problem.code), problem.detail),
-       problem.code == errc::disk_full ? "free some space there, or use another place" : todo,
-       std::string{slug(problem.code)}});
+  return complain(at, exit_code_of(problem.code),
+                  {what, fmt::format("{} {}", sentence(problem.code), problem.detail),
+                   remedy(problem, todo), std::string{slug(problem.code)}});
 }
 
 handler on_folder(folder_option folder, std::string instead,

@@ -148,6 +148,10 @@ explained explain(const context& at, const http_failure& failure, duration patie
               {fmt::format("the answer of {} is too large", server), "",
                "ask for fewer rows with --limit", "too-large"}};
     case failure_kind::untrusted:
+      if (failure.why.find("wrong version number") != std::string::npos) // of OpenSSL
+        return {exit_code::unreachable,
+                {fmt::format("{} does not speak TLS, and nothing was sent", server), "",
+                 "--server http://" + server.substr(server.find("://") + 3), "untrusted"}};
       return {exit_code::unreachable,
               {fmt::format("{} is not to be trusted, and nothing was sent", server), failure.why,
                "name its authority with --ca-file, or the host as its certificate does",
