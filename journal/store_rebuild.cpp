@@ -332,7 +332,8 @@ class rebuilding {
   }
 
   /// What is known of a delivery without a readable end.
-  void tell_missing(const delivery_id& of, instant accepted, delivery_record& into) {
+  void tell_missing(const delivery_id& of, [[maybe_unused]] instant accepted,
+                    delivery_record& into) {
     const auto lost = missing_.find(row_of(of));
     const bool is_lost = lost != missing_.end();
     const bool may_be_lost =
