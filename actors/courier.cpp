@@ -9,10 +9,10 @@ constexpr std::size_t boots_left_max = 4;
 }
 
 std::pair<slice, std::uint64_t> courier::seal_reliable(const address& to, const message& body,
-                                                       boot_time now) {
+                                                       boot_time now, std::uint64_t to_boot) {
   peer& with = peer_at(to);
   const std::uint64_t number = ++with.last_number;
-  slice bytes = encode_frame({self_, to, number, boot_}, body);
+  slice bytes = encode_frame({self_, to, number, boot_, to_boot}, body);
 #ifdef SKEIN_BUG_DROP_IS_SUCCESS
   static_cast<void>(now);
 #else

@@ -33,9 +33,10 @@ class courier {
   slice seal_answer(const frame_header& asked, const message& body) const {
     return encode_frame({self_, asked.from, 0, boot_, asked.boot}, body);
   }
-  /// For what must arrive; kept until acknowledged(). Returns the frame and its number.
+  /// For what must arrive; kept until acknowledged(). For one process of the peer alone if that is
+  /// named, else for whichever runs. Returns the frame and its number.
   std::pair<slice, std::uint64_t> seal_reliable(const address& to, const message& body,
-                                                boot_time now);
+                                                boot_time now, std::uint64_t to_boot = 0);
   /// The acknowledgement of a frame that arrived.
   slice receipt(const frame_header& received) const {
     return seal_answer(received, ack{received.number});
