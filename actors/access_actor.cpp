@@ -51,29 +51,12 @@ void step(self_ptr self, access_input input) {
 
 void ask(self_ptr self, access_call& call) {
   auto& state = self->state;
-  if (call.operation == "audit.list")
-    return state.parts->store->look_up(
-        [agent = state.parts->audit_agent, arguments = std::move(call.arguments),
-         now = state.parts->clock->now().wall, answered = std::move(call.answered)](
-            journal::reader& reader) { answered(list_audit(reader, agent, arguments, now)); });
   state.asked.emplace(++state.last_ticket, std::move(call.answered));
   step(self, access_command_in{state.last_ticket, std::move(call.by), std::move(call.operation),
                                std::move(call.arguments)});
 }
 
 } // namespace
-
-void write_down(const caf::actor& keeper, audit_record record, api_answer answer,
-                std::function<void(api_answer)> done) {
-  if (!may_have_changed(answer.code))
-    return done(std::move(answer));
-  if (answer.code != errc::none)
-    record.result = slug(answer.code);
-  auto written = [answer = std::move(answer), done = std::move(done)](const api_answer& how) {
-    done(how.code == errc::none ? answer : how);
-  };
-  caf::anon_send(keeper, make_parcel(audit_call{std::move(record), std::move(written)}));
-}
 
 caf::behavior access_actor(self_ptr self, std::shared_ptr<access_parts> parts) {
   self->state.parts = std::move(parts);
@@ -85,7 +68,8 @@ caf::behavior access_actor(self_ptr self, std::shared_ptr<access_parts> parts) {
       [self](const parcel<audit_call>& call) {
         auto& state = self->state;
         state.asked.emplace(++state.last_ticket, std::move(call.value->written));
-        step(self, audit_note_in{state.last_ticket, std::move(call.value->record)});
+        step(self, audit_note_in{state.last_ticket, std::move(call.value->record),
+                                 std::move(call.value->number)});
       },
   };
 }

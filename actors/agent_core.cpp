@@ -1,5 +1,6 @@
 #include "actors/agent_core.hpp"
 
+#include "actors/jobs/job_record.hpp"
 #include "actors/reply_event.hpp"
 #include "actors/turn_slots.hpp"
 #include "protocol/check.hpp"
@@ -158,7 +159,7 @@ void agent_core::on(lose_in& input) {
 
 /// It was on its way when its shard went, or longer than the leases last: as after the process
 /// stood still.
-bool agent_core::is_late(const turn_id& turn, epoch_no epoch) const {
+bool agent_core::is_late([[maybe_unused]] const turn_id& turn, epoch_no epoch) const {
   if (!settings_.shared)
     return false;
 #if defined(SKEIN_BUG_STARTS_AFTER_THE_LEASE)
@@ -404,7 +405,10 @@ void agent_core::complete_emits(const running_turn& entry, turn_report& report,
         if (const std::string* carried = cause->text_extension(trace))
           each.set_extension(std::string{trace}, *carried);
     each.set_extension(std::string{attribute::hops}, std::to_string(hops));
-    auto offered = offer(each, settings_.hash, settings_.events, now_.wall);
+    auto offered = each.source.starts_with(job_sources)
+                       ? result<offered_event>{error{errc::invalid_event,
+                                                     "source: " + each.source + " is a job's"}}
+                       : offer(each, settings_.hash, settings_.events, now_.wall);
     if (!offered) {
       outcome.verdict = turn_verdict::rejected;
       outcome.code = offered.error().code == errc::too_many_hops ? errc::too_many_hops

@@ -87,10 +87,14 @@ result<void> engine::load(journal::reader& from) {
           return found.error();
         core->take_first({each.number, std::move(found)}, now);
       }
-  auto tokens = recover_tokens(from, impl_->number_of(tokens_agent), *impl_->access);
+  const auto access =
+      impl_->is_shared() ? std::make_shared<access_core>(access_settings{}) : impl_->access;
+  auto tokens = recover_tokens(from, impl_->number_of(tokens_agent), *access);
   if (!tokens)
     return tokens;
-  impl_->book->write(impl_->access->valid_tokens()); // before the first request
+  impl_->book->write(access->valid_tokens()); // before the first request
+  if (impl_->is_shared())
+    return {};
   return recover_jobs(from, impl_->number_of(jobs_agent), impl_->number_of(job_states_agent),
                       *impl_->jobs_core);
 }
@@ -128,6 +132,9 @@ void engine::deliver(const slice& bytes) {
   } else if (to.starts_with("agent/")) {
     if (const auto found = impl_->agents.find(to.substr(6)); found != impl_->agents.end())
       caf::anon_send(found->second, make_parcel(agent_input{frame_in{*std::move(decoded)}}));
+  } else if (to == keeper_desk_name) {
+    if (impl_->keepers)
+      caf::anon_send(impl_->keepers, make_parcel(desk_input{frame_in{*std::move(decoded)}}));
   } else if (to == "membership") {
     if (impl_->membership)
       caf::anon_send(impl_->membership, make_parcel(*std::move(decoded)));
@@ -181,7 +188,7 @@ void engine::stop() {
     each = nullptr;
   };
   end(impl_->gateway);
-  for (caf::actor* each : {&impl_->jobs, &impl_->keeper, &impl_->membership})
+  for (caf::actor* each : {&impl_->jobs, &impl_->keeper, &impl_->keepers, &impl_->membership})
     if (*each)
       end(*each);
   end(impl_->shutdown);
@@ -238,19 +245,19 @@ void engine::act(caller by, std::string operation, std::string arguments_json,
   const auto look = impl_->look;
   if (!impl_->serving.load() || !look)
     return done({errc::not_ready, "the node is not started"});
-  const bool is_for_keeper = operation.starts_with("job.") || operation.starts_with("token.") ||
-                             operation.starts_with("audit.");
-  if (is_for_keeper && impl_->is_shared())
-    return done({errc::not_ready, "this node keeps no jobs, tokens and records"});
+  if (impl_->is_shared() && is_for_keepers(operation))
+    return caf::anon_send(impl_->keepers,
+                          make_parcel(desk_call{std::move(by), std::move(operation),
+                                                std::move(arguments_json), std::move(done)}));
   if (operation.starts_with("job."))
     return caf::anon_send(impl_->jobs,
                           make_parcel(job_call{std::move(by), std::move(operation),
                                                std::move(arguments_json), std::move(done)}));
-  if (operation.starts_with("token.") || operation.starts_with("audit."))
+  if (operation.starts_with("token."))
     return caf::anon_send(impl_->keeper,
                           make_parcel(access_call{std::move(by), std::move(operation),
                                                   std::move(arguments_json), std::move(done)}));
-  if (by.who.empty() || impl_->is_shared())
+  if (by.who.empty())
     return look->ask(operation, arguments_json, std::move(done));
   look->ask(operation, arguments_json, recorded(by, operation, arguments_json, std::move(done)));
 }
@@ -259,9 +266,55 @@ std::function<void(api_answer)> engine::recorded(const caller& by, const std::st
                                                  const std::string& arguments_json,
                                                  std::function<void(api_answer)> done) {
   audit_record record = audit_of(by, impl_->setup.settings.node, operation, arguments_json, now());
-  return [keeper = impl_->keeper, record = std::move(record),
+  return [write_down = impl_->record_writer(), record = std::move(record),
           done = std::move(done)](api_answer answer) mutable {
-    write_down(keeper, std::move(record), std::move(answer), std::move(done));
+    if (!may_have_changed(answer.code))
+      return done(std::move(answer));
+    if (answer.code != errc::none)
+      record.result = slug(answer.code);
+    write_down(std::move(record),
+               [answer = std::move(answer), done = std::move(done)](const api_answer& how) {
+                 done(how.code == errc::none ? answer : how);
+               });
+  };
+}
+
+namespace {
+
+/// The change was made, and nobody could keep the record of it.
+api_answer not_written_down(const audit_record& record, const log_sink& log) {
+  log_effect line;
+  line.severity = log_severity::error;
+  line.id = "audit-record-dropped";
+  line.text = "no node keeps records now; this one is here alone: " + audit_text(record);
+  log("keepers", line);
+  return {errc::unknown_outcome, "it was done, but the record of it is in the log alone"};
+}
+
+} // namespace
+
+/// Of this process, so that a record that is told twice is one.
+std::string engine::impl::next_note() const {
+  return std::to_string(setup.settings.boot) + "-" + std::to_string(notes.fetch_add(1));
+}
+
+/// Without a word of the engine, which may stop meanwhile.
+engine::impl::record_sink engine::impl::record_writer() const {
+  if (is_shared())
+    return [to = keepers, number = next_note(), log = setup.log](const audit_record& record,
+                                                                 auto written) {
+      auto answered = [record, log, written = std::move(written)](api_answer how) {
+        if (how.code == errc::not_owner || how.code == errc::timed_out)
+          how = not_written_down(record, log);
+        written(std::move(how));
+      };
+      caf::anon_send(
+          to,
+          make_parcel(desk_call{
+              {}, std::string{note_operation}, audit_note(record, number), std::move(answered)}));
+    };
+  return [to = keeper](const audit_record& record, auto written) {
+    caf::anon_send(to, make_parcel(audit_call{record, {}, std::move(written)}));
   };
 }
 

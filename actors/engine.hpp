@@ -104,7 +104,8 @@ class engine : public node_api {
            std::function<void(api_answer)> done) override;
   const token_book& tokens() const override;
   /// What is to be called, once, with the answer of a change that is made elsewhere: its record is
-  /// there before `done` is. From start() until stop().
+  /// there before `done` is; without one if nothing was changed for certain. From start() until
+  /// stop().
   std::function<void(api_answer)> recorded(const caller& by, const std::string& operation,
                                            const std::string& arguments_json,
                                            std::function<void(api_answer)> done);

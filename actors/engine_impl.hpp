@@ -45,8 +45,10 @@ struct engine::impl {
       cores.push_back(std::make_unique<scheduler_core>(scheduler_settings_of(i)));
       loop_boards.push_back(std::make_shared<board<loop_facts>>());
     }
-    jobs_core = std::make_unique<job_core>(job_settings_of());
-    access = std::make_unique<access_core>(access_settings_of());
+    if (!is_shared()) {
+      jobs_core = std::make_shared<job_core>(job_settings_of());
+      access = std::make_shared<access_core>(access_settings_of());
+    }
     for (std::size_t i = 0; i < setup.settings.agents.size(); ++i)
       agent_boards.push_back(std::make_shared<board<agent_facts>>());
     hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit,
@@ -117,6 +119,9 @@ struct engine::impl {
     of.node = setup.settings.node;
     of.of_file = setup.settings.jobs;
     of.unclean = !setup.store.clean;
+    of.shared = is_shared();
+    if (is_shared())
+      of.outbox = number_of(outbox_agent);
     return of;
   }
 
@@ -156,8 +161,13 @@ struct engine::impl {
   void spawn_loops();
   void make_outbox();
   void spawn_agents();
-  void spawn_jobs();
-  void spawn_access();
+  std::shared_ptr<jobs_parts> jobs_parts_of(std::shared_ptr<job_core> core);
+  std::shared_ptr<access_parts> access_parts_of(std::shared_ptr<access_core> core);
+  void spawn_keepers();
+  using record_sink =
+      std::function<void(const audit_record&, std::function<void(api_answer)> written)>;
+  record_sink record_writer() const;
+  std::string next_note() const;
   void spawn_membership(shutdown_parts& drain);
   std::shared_ptr<lookups> make_lookups(engine& owner);
 
@@ -165,8 +175,8 @@ struct engine::impl {
   actor_config config;
   caf::actor_system system;
   std::vector<std::unique_ptr<scheduler_core>> cores; // until start()
-  std::unique_ptr<job_core> jobs_core;                // until start()
-  std::unique_ptr<access_core> access;                // likewise
+  std::shared_ptr<job_core> jobs_core;                // until start(); none of a shared store
+  std::shared_ptr<access_core> access;                // likewise
   std::vector<std::size_t> recovered;                 // deliveries, by agent number
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
@@ -189,6 +199,7 @@ struct engine::impl {
   caf::actor shutdown;
   caf::actor jobs;
   caf::actor keeper;     // of tokens and records of changes
+  caf::actor keepers;    // of a shared store: the way to both
   caf::actor membership; // of a shared store
   std::vector<caf::actor> schedulers;
   std::vector<caf::actor> retries;
@@ -198,6 +209,7 @@ struct engine::impl {
   std::atomic<bool> serving{false};
   std::atomic<bool> draining{false};
   std::atomic<std::uint64_t> undecodable{0};
+  mutable std::atomic<std::uint64_t> notes{0};
   std::function<std::string(const std::optional<store_facts>&)> render_metrics;
 };
 

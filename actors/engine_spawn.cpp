@@ -1,5 +1,6 @@
 // engine: its actors, each with the ports that it needs.
 #include "actors/engine_impl.hpp"
+#include "actors/jobs/job_reading.hpp"
 #include "actors/reply_event.hpp"
 
 namespace skein {
@@ -54,9 +55,11 @@ void engine::impl::spawn_all() {
     make_outbox();
   spawn_loops();
   spawn_agents();
-  if (!is_shared()) { // of a shared store they are one node's
-    spawn_jobs();
-    spawn_access();
+  if (is_shared()) {
+    spawn_keepers();
+  } else {
+    jobs = system.spawn(jobs_actor, jobs_parts_of(std::exchange(jobs_core, {})));
+    keeper = system.spawn(access_actor, access_parts_of(std::exchange(access, {})));
   }
   drain->jobs = caf::actor_cast<caf::weak_actor_ptr>(jobs);
   drain->access = caf::actor_cast<caf::weak_actor_ptr>(keeper);
@@ -84,6 +87,7 @@ void engine::impl::spawn_membership(shutdown_parts& drain) {
   for (const auto& [name, each] : agents)
     parts->agents.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
   parts->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
+  parts->keepers = caf::actor_cast<caf::weak_actor_ptr>(keepers);
   parts->shutdown = caf::actor_cast<caf::weak_actor_ptr>(shutdown);
   parts->log = setup.log;
   parts->facts = lease_board;
@@ -165,11 +169,13 @@ void engine::impl::spawn_agents() {
   }
 }
 
-void engine::impl::spawn_jobs() {
+std::shared_ptr<jobs_parts> engine::impl::jobs_parts_of(std::shared_ptr<job_core> core) {
   auto parts = std::make_shared<jobs_parts>();
-  parts->core = std::move(jobs_core);
+  parts->core = std::move(core);
   parts->as = static_cast<loop_no>(setup.settings.loops);
-  parts->records_agent = number_of(job_records_agent);
+  parts->places.records = number_of(job_records_agent);
+  if (is_shared())
+    parts->places.outbox = number_of(outbox_agent);
   parts->clock = setup.clock;
   parts->store = setup.store_at;
   parts->log = setup.log;
@@ -186,19 +192,60 @@ void engine::impl::spawn_jobs() {
                 {},
                 [](const std::vector<answer>&) {}}));
   };
-  jobs = system.spawn(jobs_actor, parts);
+  return parts;
 }
 
-void engine::impl::spawn_access() {
+std::shared_ptr<access_parts> engine::impl::access_parts_of(std::shared_ptr<access_core> core) {
   auto parts = std::make_shared<access_parts>();
-  parts->core = std::move(access);
+  parts->core = std::move(core);
   parts->as = static_cast<loop_no>(setup.settings.loops);
   parts->audit_agent = number_of(audit_agent);
   parts->clock = setup.clock;
   parts->store = setup.store_at;
   parts->log = setup.log;
   parts->book = book;
-  keeper = system.spawn(access_actor, parts);
+  return parts;
+}
+
+void engine::impl::spawn_keepers() {
+  auto parts = std::make_shared<keepers_parts>();
+  parts->desk =
+      std::make_unique<keeper_desk>(desk_settings{setup.settings.node, setup.settings.boot});
+  parts->clock = setup.clock;
+  parts->store = setup.store_at;
+  parts->bus = bus("gateway");
+  parts->log = setup.log;
+  parts->book = book;
+  parts->tokens_agent = number_of(tokens_agent);
+  // Copies: the store's threads may call this while the engine goes.
+  parts->read = [of_jobs = job_settings_of(), of_access = access_settings_of()](
+                    journal::reader& reader, epoch_no epoch, bool unclean) -> result<kept_cores> {
+    job_settings for_jobs = of_jobs;
+    access_settings for_access = of_access;
+    for_jobs.epoch = for_access.epoch = epoch;
+    for_jobs.unclean = unclean;
+    kept_cores found{std::make_shared<job_core>(for_jobs),
+                     std::make_shared<access_core>(for_access)};
+    if (auto done = recover_tokens(reader, for_access.tokens_agent, *found.access); !done)
+      return done.error();
+    if (auto done = recover_jobs(reader, for_jobs.jobs_agent, for_jobs.states_agent, *found.jobs);
+        !done)
+      return done.error();
+    return found;
+  };
+  // By then the engine may be on its way to a stop.
+  parts->jobs_parts_of = [like = jobs_parts_of({})](auto core) {
+    auto made = std::make_shared<jobs_parts>(*like);
+    made->core = std::move(core);
+    return made;
+  };
+  parts->access_parts_of = [like = access_parts_of({})](auto core) {
+    auto made = std::make_shared<access_parts>(*like);
+    made->core = std::move(core);
+    return made;
+  };
+  parts->job_facts_of_others = [facts = job_board] { facts->write({}); };
+  keepers = system.spawn(keepers_actor, parts);
 }
 
 } // namespace skein

@@ -13,13 +13,14 @@
 //                                                      due |  v
 //                                                         retry (one a loop)
 //
-// The jobs (one a node) submit to the Store by themselves; the loops are told of their events as of
-// those that another loop's turns emit. So do the tokens and the records of changes (one a node),
-// which have no events.
+// The jobs submit to the Store by themselves; the loops are told of their events as of those that
+// another loop's turns emit. So do the tokens and the records of changes, which have no events. Of
+// nodes that share a store one has both (keepers).
 #pragma once
 
 #include "actors/access/token_book.hpp"
 #include "actors/board.hpp"
+#include "actors/jobs/job_reading.hpp"
 #include "actors/log.hpp"
 #include "actors/ports.hpp"
 #include "actors/type_ids.hpp"
@@ -103,9 +104,9 @@ caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self,
                             std::shared_ptr<gateway_parts> parts);
 
 struct jobs_parts {
-  std::unique_ptr<job_core> core;
+  std::shared_ptr<job_core> core;
   loop_no as{}; // what it submits by: no loop has this number, so that each is told of its events
-  agent_no records_agent{};
+  run_places places;
   clock_port* clock = nullptr;
   store_port* store = nullptr;
   log_sink log;
@@ -124,7 +125,7 @@ struct jobs_state {
 caf::behavior jobs_actor(caf::stateful_actor<jobs_state>* self, std::shared_ptr<jobs_parts> parts);
 
 struct access_parts {
-  std::unique_ptr<access_core> core;
+  std::shared_ptr<access_core> core;
   loop_no as{}; // as of the jobs
   agent_no audit_agent{};
   clock_port* clock = nullptr;
@@ -141,12 +142,39 @@ struct access_state {
 };
 caf::behavior access_actor(caf::stateful_actor<access_state>* self,
                            std::shared_ptr<access_parts> parts);
-/// Lets a change's answer go once the record of it is durable; `keeper` is that actor. What
-/// certainly changed nothing has none.
-void write_down(const caf::actor& keeper, audit_record record, api_answer answer,
-                std::function<void(api_answer)> done);
 
-/// On a node that shares its store with others.
+/// On a node that shares its store with others: what is asked of the keepers of jobs and tokens,
+/// and, while they are this node's, those themselves.
+struct keepers_parts {
+  std::unique_ptr<keeper_desk> desk;
+  clock_port* clock = nullptr;
+  store_port* store = nullptr;
+  bus_port* bus = nullptr;
+  log_sink log;
+  std::shared_ptr<token_book> book;
+  agent_no tokens_agent{};
+  /// On a thread of the store.
+  std::function<result<kept_cores>(journal::reader&, epoch_no, bool unclean)> read;
+  std::function<std::shared_ptr<jobs_parts>(std::shared_ptr<job_core>)> jobs_parts_of;
+  std::function<std::shared_ptr<access_parts>(std::shared_ptr<access_core>)> access_parts_of;
+  std::function<void()> job_facts_of_others; // no jobs are kept here any more
+};
+struct keepers_state {
+  static inline const char* name = "keepers";
+  std::shared_ptr<keepers_parts> parts;
+  std::vector<desk_effect> effects;
+  std::uint64_t last_ticket = 0;
+  std::map<std::uint64_t, std::function<void(api_answer)>> asked;
+  std::optional<keepers_adopted> held; // adopted, and not over
+  bool reading = false;
+  caf::actor jobs, access;                  // there while they are here
+  std::map<std::string, instant> told_uses; // of tokens, at the node that keeps them
+  bool reading_tokens = false;
+  boot_time next_tokens{};
+};
+caf::behavior keepers_actor(caf::stateful_actor<keepers_state>* self,
+                            std::shared_ptr<keepers_parts> parts);
+
 struct membership_parts {
   std::unique_ptr<lease_core> core;
   std::uint64_t boot = 0; // of this process, in frames
@@ -158,6 +186,7 @@ struct membership_parts {
   std::vector<caf::weak_actor_ptr> schedulers;
   std::vector<caf::weak_actor_ptr> agents;
   caf::weak_actor_ptr gateway;
+  caf::weak_actor_ptr keepers;
   caf::weak_actor_ptr shutdown;
   log_sink log;
   std::shared_ptr<board<lease_facts>> facts;

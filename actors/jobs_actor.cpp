@@ -32,26 +32,40 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
 
   void look() {
     parts_->store->look_up([self = shared_from_this()](journal::reader& reader) {
-      auto found = find_run(reader, self->which_.job, self->which_.id, self->which_.event);
+      auto found = find_run(reader, self->parts_->places, self->which_.job, self->which_.id,
+                            self->which_.event);
       if (!found) {
         self->look_later(); // not readable now
       } else if (!*found) {
         self->tell_gone();
+      } else if (self->parts_->places.is_box(**found) &&
+                 (**found).state() == delivery_state::done) {
+        self->look_behind(**found);
       } else if (is_terminal((**found).state())) {
         send_input(self->jobs_, job_input{ended(self->which_.job, self->which_.id, **found)});
       } else {
-        self->which_.event = (**found).event;
-        self->wait();
+        if (!self->parts_->places.is_box(**found))
+          self->which_.event = (**found).event;
+        self->wait((**found).event);
       }
-    });
-  }
-  void wait() {
-    parts_->await(*which_.event, wait_piece, [self = shared_from_this()](bool ended) {
-      ended ? self->look() : self->look_later();
     });
   }
 
  private:
+  /// The box says which event came of it; the search did not find it.
+  void look_behind(const journal::event_record& box) {
+    const auto event = parse_event_id(box.deliveries.front().reply.view());
+    if (!event || which_.event == event)
+      return tell_gone();
+    which_.event = event;
+    look();
+  }
+  void wait(event_id event) {
+    parts_->await(event, wait_piece, [self = shared_from_this()](bool ended) {
+      ended ? self->look() : self->look_later();
+    });
+  }
+
   /// On a drain nobody waits, and the answer comes at once.
   void look_later() {
     parts_->clock->wake_at(parts_->clock->now().boot + std::chrono::seconds{1},
@@ -70,6 +84,30 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
   watch_run_effect which_;
 };
 
+void cancel_later(const std::shared_ptr<jobs_parts>& parts, const cancel_run_effect& which);
+
+/// One that is on its way to its shard is cancelled there.
+void cancel_run(const std::shared_ptr<jobs_parts>& parts, const cancel_run_effect& which) {
+  parts->store->look_up([parts, which](journal::reader& reader) {
+    const auto found = find_run(reader, parts->places, which.job, which.id, which.event);
+    if (!found)
+      return cancel_later(parts, which); // not readable now
+    if (!*found)
+      return;
+    const journal::event_record& run = **found;
+    if (!parts->places.is_box(run) || is_terminal(run.state()))
+      return parts->cancel(run.event);
+    parts->await(run.event, wait_piece, [parts, which](bool ended) {
+      ended ? cancel_run(parts, which) : cancel_later(parts, which);
+    });
+  });
+}
+
+void cancel_later(const std::shared_ptr<jobs_parts>& parts, const cancel_run_effect& which) {
+  parts->clock->wake_at(parts->clock->now().boot + std::chrono::seconds{1},
+                        [parts, which] { cancel_run(parts, which); });
+}
+
 struct performer {
   self_ptr self;
   jobs_parts& parts;
@@ -87,19 +125,11 @@ struct performer {
         std::make_shared<run_watch>(self->state.parts, weak(self), std::move(effect));
     watch->look();
   }
-  void operator()(cancel_run_effect& effect) const {
-    parts.store->look_up(
-        [parts = self->state.parts, effect = std::move(effect)](journal::reader& reader) {
-          const auto found = find_run(reader, effect.job, effect.id, effect.event);
-          if (found && *found)
-            parts->cancel((**found).event);
-        });
-  }
+  void operator()(cancel_run_effect& effect) const { cancel_run(self->state.parts, effect); }
   void operator()(read_records_effect& effect) const {
-    parts.store->look_up(
-        [to = weak(self), records = parts.records_agent, effect](journal::reader& reader) {
-          send_input(to, job_input{read_job_records(reader, records, effect)});
-        });
+    parts.store->look_up([to = weak(self), places = parts.places, effect](journal::reader& reader) {
+      send_input(to, job_input{read_job_records(reader, places, effect)});
+    });
   }
   void operator()(wake_effect& effect) const {
     parts.clock->wake_at(effect.at, tick_of<job_input>(weak(self)));

@@ -1,5 +1,6 @@
 #include "actors/lookups.hpp"
 
+#include "actors/access/access_reading.hpp"
 #include "actors/arguments.hpp"
 #include "actors/event_view.hpp"
 #include "protocol/check.hpp"
@@ -42,6 +43,12 @@ void lookups::ask(const std::string& operation, const std::string& arguments_tex
   }
   if (operation == "event.list" || operation == "dead.list")
     return list_events(arguments, operation == "dead.list", std::move(done));
+  if (operation == "audit.list")
+    return sources_.store->look_up([agent = *agent_named(std::string{audit_agent}), arguments_text,
+                                    now = sources_.clock->now().wall,
+                                    done = std::move(done)](journal::reader& reader) {
+      done(list_audit(reader, agent, arguments_text, now));
+    });
   if (operation == "lane.list")
     return list_lanes(arguments, std::move(done));
   if (operation == "key.describe")

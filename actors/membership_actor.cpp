@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace skein {
 
 namespace {
@@ -20,6 +22,12 @@ struct performer {
   void to_loops(const T& input) const {
     for (const caf::weak_actor_ptr& each : parts.schedulers)
       send_input(each, scheduler_input{input});
+  }
+
+  /// Of shards that go. The keepers serve until then: each of their commits stands alone.
+  void tell_keepers(const std::vector<shard_id>& shards) const {
+    if (std::find(shards.begin(), shards.end(), keeper_shard) != shards.end())
+      send_input(parts.keepers, keepers_over{});
   }
 
   // ---- the store's leases ----
@@ -49,18 +57,25 @@ struct performer {
 
   void operator()(adopt_effect& effect) const {
     parts.store->adopt(effect.shards, effect.clean,
-                       [to = weak(self), shards = effect.shards](result<void> done) {
+                       [to = weak(self), keepers = parts.keepers, shards = effect.shards,
+                        clean = effect.clean](result<void> done) {
+                         for (const journal::held_shard& each : shards)
+                           if (done && each.shard == keeper_shard)
+                             send_input(keepers, keepers_adopted{each.epoch, !clean});
                          send_lease_input(to, adopted_in{shards, std::move(done)});
                        });
   }
   void operator()(leave_shards_effect& effect) const { to_loops(leave_in{effect.shards}); }
   void operator()(stay_shards_effect& effect) const { to_loops(stay_in{effect.shards}); }
   void operator()(lose_shards_effect& effect) const {
+    for (const journal::held_shard& each : effect.shards)
+      tell_keepers({each.shard});
     for (const caf::weak_actor_ptr& each : parts.agents)
       send_input(each, agent_input{lose_in{effect.shards}});
     to_loops(lose_in{effect.shards});
   }
   void operator()(forget_shards_effect& effect) const {
+    tell_keepers(effect.shards);
     to_loops(forgot_in{effect.shards});
     parts.store->release(effect.shards, [to = weak(self), shards = effect.shards] {
       send_lease_input(to, forgotten_in{shards});
@@ -87,6 +102,7 @@ struct performer {
         query{0, words.dump()}));
   }
   void operator()(owners_effect& effect) const {
+    send_input(parts.keepers, desk_input{desk_owners_in{effect.all}});
     send_input(parts.gateway, gateway_call{owners_in{std::move(effect.all)}});
   }
   void operator()(emptied_effect&) const {

@@ -148,6 +148,7 @@ class scheduler_core {
   void on(committed_in& input);
   void on(foreign_in& input);
   void settle_publish(const publish_context& request, committed_in& input, std::size_t first);
+  result<journal::delivery_list> route(const offered_event& offered);
   publish_result settle_accept(const journal::accept_op& op, const journal::op_result& verdict,
                                instant at);
   void settle_submit(committed_in& input, const std::vector<context>& contexts);

@@ -1,6 +1,7 @@
 // scheduler_core: events in, commits back.
 #include "actors/scheduler_core.hpp"
 
+#include "actors/jobs/job_record.hpp"
 #include "protocol/check.hpp"
 
 #include <algorithm>
@@ -51,12 +52,12 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
       request.refused.emplace_back(i, errc::not_owner);
       continue;
     }
-    auto deliveries = routes_.match(body.events[i].head());
+    auto deliveries = route(body.events[i]);
     if (deliveries)
       gather(journal::accept_op{epoch_of(body.events[i].shard), std::move(body.events[i]),
                                 *deliveries});
     else
-      request.refused.emplace_back(i, errc::too_many_deliveries);
+      request.refused.emplace_back(i, deliveries.error().code);
   }
   if (request.operations() > 0) {
     submit_contexts_.push_back(std::move(request));
@@ -68,6 +69,27 @@ void scheduler_core::on_publish(const frame_header& header, publish& body) {
   slice bytes = courier_.seal_answer(header, answer);
   remember_answer(header, bytes);
   out_->push_back(send_effect{std::move(bytes)});
+}
+
+/// Of a job's event that comes from its keeper's outbox: to the agent that the job names.
+result<journal::delivery_list> scheduler_core::route(const offered_event& offered) {
+  const event_head head = offered.head();
+  if (!settings_.shared || !head.source.starts_with(job_sources))
+    return routes_.match(head);
+  const auto body = decode_event(offered.body.view());
+  const std::string* const name = body ? body->text_extension(job_agent_attribute) : nullptr;
+#ifdef SKEIN_BUG_JOB_EVENT_FOR_ANYBODY
+  return routes_.match(head);
+#endif
+  if (name == nullptr || name->starts_with('!')) // which no job may name
+    return routes_.match(head);
+  for (std::size_t i = 0; i < settings_.agents.size(); ++i)
+    if (settings_.agents[i].name == *name) {
+      journal::delivery_list one;
+      one.add(static_cast<agent_no>(i));
+      return one;
+    }
+  return error{errc::agent_unknown, *name};
 }
 
 void scheduler_core::on(committed_in& input) {

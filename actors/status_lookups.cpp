@@ -1,5 +1,6 @@
 // lookups: what a node says of itself: status, loops, agents. All of it is read from boards and
 // from the last facts of the store, so that it is answered whatever the store and the loops do.
+#include "actors/cluster/keeper_desk.hpp"
 #include "actors/lookups.hpp"
 #include "actors/turn_slots.hpp"
 #include "journal/ledgers.hpp"
@@ -280,9 +281,14 @@ json lookups::cluster_view() const {
   json nodes = json::array();
   for (std::size_t i = 0; i < held.size(); ++i)
     nodes.push_back({{"node", known.owners.nodes[i]}, {"shards", held[i]}});
-  return {{"nodes", std::move(nodes)},    {"unowned", nobodys},
-          {"held", known.held},           {"taken", known.counted.taken},
-          {"given", known.counted.given}, {"lost", known.counted.lost}};
+  const std::string keeper = keeper_of(known.owners);
+  return {{"nodes", std::move(nodes)},
+          {"unowned", nobodys},
+          {"held", known.held},
+          {"taken", known.counted.taken},
+          {"given", known.counted.given},
+          {"lost", known.counted.lost},
+          {"keeper", keeper.empty() ? json(nullptr) : json(keeper)}};
 }
 
 json lookups::jobs_view() const {
@@ -312,10 +318,11 @@ json lookups::status_view(const known_facts& known) const {
             {"rates", rates_view()},
             {"lag", lag_view()},
             {"loops", loops_view()},
-            {"jobs", jobs_view()},
             {"agents", agents_view()}};
   if (sources_.leases)
     body["cluster"] = cluster_view();
+  if (!sources_.leases || keeper_of(sources_.leases->read().owners) == sources_.settings.node)
+    body["jobs"] = jobs_view();
   if (readiness != errc::none)
     body["not_ready_because"] = slug(readiness);
   if (known.stale)

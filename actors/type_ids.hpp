@@ -7,6 +7,7 @@
 
 #include "actors/access/access_core.hpp"
 #include "actors/agent_core.hpp"
+#include "actors/cluster/keeper_desk.hpp"
 #include "actors/cluster/lease_core.hpp"
 #include "actors/gateway_core.hpp"
 #include "actors/jobs/job_core.hpp"
@@ -18,6 +19,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace skein {
 
@@ -54,9 +56,45 @@ struct access_call {
   std::string arguments; // JSON
   std::function<void(api_answer)> answered;
 };
+/// For the keepers, wherever they are, with the caller's callback.
+struct desk_call {
+  caller by;
+  std::string operation;
+  std::string arguments; // JSON
+  std::function<void(api_answer)> answered;
+};
+/// The shard whose owner has the keepers has come to this node.
+struct keepers_adopted {
+  epoch_no epoch{};
+  bool unclean = false; // who had it before did not give it up in order
+};
+/// It has gone, or goes now.
+struct keepers_over {};
+/// What the journal has of the jobs and the tokens, in cores that have not started.
+struct kept_cores {
+  std::shared_ptr<job_core> jobs;
+  std::shared_ptr<access_core> access;
+};
+struct keepers_read_again {
+  epoch_no epoch{};
+};
+/// These have had their time.
+struct keepers_end {
+  caf::actor jobs, access;
+};
+struct read_tokens_now {};
+/// What the store has of them; empty: it could not be read.
+struct tokens_read {
+  std::optional<std::vector<access_token>> valid;
+};
+struct keepers_read {
+  epoch_no epoch{};
+  result<kept_cores> found = errc::internal;
+};
 /// A change that was made elsewhere, with what is to be called once its record is durable.
 struct audit_call {
   audit_record record;
+  std::string number; // tells it from others of its moment; empty: the keeper gives it one
   std::function<void(api_answer)> written;
 };
 
@@ -74,4 +112,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::access_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::frame>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::lease_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::access_call>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::desk_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::desk_call>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::keepers_adopted>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::keepers_over>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::keepers_read_again>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::keepers_end>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::keepers_read>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::read_tokens_now>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::tokens_read>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::audit_call>)

@@ -325,9 +325,8 @@ result<void> node::impl::recover() {
     ended.raise();
   };
   actors = std::make_unique<class engine>(std::move(setup));
-  if (!options.shares_its_store()) // else shards come with their leases
-    if (auto done = recover_pending(); !done)
-      return done;
+  if (auto done = recover_pending(); !done)
+    return done;
   for (const std::string& each : store->take_notes()) // a start mends what it can
     log(log_level::warn, "store", "store-mended", each);
   if (disk)
@@ -340,17 +339,20 @@ result<void> node::impl::recover() {
 
 result<void> node::impl::recover_pending() {
   std::size_t found = 0;
-  if (auto done = store->recover([&](const journal::pending_event& each) {
-        found += static_cast<std::size_t>(std::popcount(each.live));
-        actors->recover(each);
-      });
-      !done)
-    return done;
+  if (!options.shares_its_store()) // else shards come with their leases
+    if (auto done = store->recover([&](const journal::pending_event& each) {
+          found += static_cast<std::size_t>(std::popcount(each.live));
+          actors->recover(each);
+        });
+        !done)
+      return done;
   auto rows = store->new_reader();
   if (!rows)
     return rows.error();
   if (auto done = actors->load(**rows); !done)
     return done;
+  if (options.shares_its_store())
+    return {};
   if (found > 0 || !store->identity().clean)
     log(log_level::info, "store", "store-recovered",
         std::to_string(found) +

@@ -144,7 +144,7 @@ void access_core::take_notes() {
     return;
   not_before_.reset();
   while (!notes_.empty() && open_->notes.size() < notes_a_commit) {
-    put_record(notes_.front().record);
+    put_record(notes_.front().record, notes_.front().number);
     open_->notes.push_back(std::move(notes_.front()));
     notes_.pop_front();
   }
@@ -303,9 +303,10 @@ void access_core::erase(agent_no agent, const std::string& key) {
   open_->states.push_back({agent, {key, true, {}}});
 }
 
-void access_core::put_record(const audit_record& record) {
-  put(settings_.audit_agent, audit_key(record, "a" + std::to_string(++records_)),
-      audit_text(record));
+void access_core::put_record(const audit_record& record, std::string number) {
+  if (number.empty())
+    number = "a" + std::to_string(++records_);
+  put(settings_.audit_agent, audit_key(record, number), audit_text(record));
 }
 
 void access_core::list(std::uint64_t ticket) {

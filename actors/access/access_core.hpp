@@ -42,6 +42,7 @@ struct access_command_in {
 struct audit_note_in {
   std::uint64_t ticket = 0;
   audit_record record;
+  std::string number{}; // tells it from others of its moment; empty: it gets one here
 };
 /// When tokens were used last.
 struct token_uses_in {
@@ -122,7 +123,7 @@ class access_core {
   result<std::string> revoke(const nlohmann::json& words);
   void put(agent_no agent, const std::string& key, std::string text);
   void erase(agent_no agent, const std::string& key);
-  void put_record(const audit_record& record);
+  void put_record(const audit_record& record, std::string number = {});
   void undo(const error& why);
   void list(std::uint64_t ticket);
   void answer(std::uint64_t ticket, errc code, std::string body);

@@ -78,15 +78,22 @@ std::string audit_key(const audit_record& record, std::string_view number) {
   return audit_key_of(record.at) + "." + record.node + "." + std::string{number};
 }
 
-std::string audit_text(const audit_record& record) {
-  return dump({{"at", to_ns(record.at)},
-               {"node", record.node},
-               {"who", record.who},
-               {"from", record.from},
-               {"what", record.what},
-               {"target", record.target},
-               {"arguments", record.arguments},
-               {"result", record.result}});
+namespace {
+
+json words_of(const audit_record& record) {
+  return {{"at", to_ns(record.at)},        {"node", record.node},    {"who", record.who},
+          {"from", record.from},           {"what", record.what},    {"target", record.target},
+          {"arguments", record.arguments}, {"result", record.result}};
+}
+
+} // namespace
+
+std::string audit_text(const audit_record& record) { return dump(words_of(record)); }
+
+std::string audit_note(const audit_record& record, const std::string& number) {
+  json words = words_of(record);
+  words["number"] = number;
+  return dump(words);
 }
 
 std::optional<audit_record> read_audit(std::string_view text) {

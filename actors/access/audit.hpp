@@ -33,6 +33,8 @@ std::string audit_key(const audit_record& record, std::string_view number);
 std::string audit_key_of(instant at);
 
 std::string audit_text(const audit_record& record);
+/// The same on its way to its keeper: with a number that tells it from others of its moment.
+std::string audit_note(const audit_record& record, const std::string& number);
 /// Empty for what is no record.
 std::optional<audit_record> read_audit(std::string_view text);
 /// As people are told: JSON.

@@ -74,8 +74,9 @@ turn_report outbox_report(const turn_id& turn, const publish_result& said) {
     report.reply = to_string(said.event);
     return report;
   }
-  const bool is_final =
-      said.code == errc::identity_conflict || said.code == errc::too_many_deliveries;
+  const bool is_final = said.code == errc::identity_conflict ||
+                        said.code == errc::too_many_deliveries ||
+                        said.code == errc::invalid_time; // it has expired on its way
   report.verdict = is_final ? turn_verdict::rejected : turn_verdict::failed;
   report.code = said.code;
   report.error = "the owner of its shard did not take the event";

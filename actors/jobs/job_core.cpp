@@ -1,6 +1,8 @@
 #include "actors/jobs/job_core.hpp"
 
 #include "actors/arguments.hpp"
+#include "actors/cluster/keeper_shard.hpp"
+#include "actors/cluster/outbox.hpp"
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
@@ -266,7 +268,8 @@ void job_core::submit() {
     return;
   }
   journal::keep_op op;
-  op.epoch = settings_.epoch; // on one node all shards have the same
+  op.epoch = settings_.epoch; // of the keepers' shard; on one node all have the same
+  op.shard = keeper_shard;
   const auto put = [&](agent_no agent, const std::string& key, std::string text) {
     op.states.push_back({agent, {key, false, slice{std::move(text)}}});
   };
@@ -295,6 +298,9 @@ void job_core::submit() {
   if (open_->audit && !open_->answers.empty())
     op.states.push_back(*std::move(open_->audit));
   op.emits = open_->emits;
+  if (settings_.shared)
+    for (journal::accept_op& each : op.emits)
+      box(each);
   for (const auto& [name, before] : open_->before) {
     if (before)
       count(*before, false);
@@ -305,6 +311,19 @@ void job_core::submit() {
   submit_effect effect;
   effect.batch.emplace_back(std::move(op));
   out_->push_back(std::move(effect));
+}
+
+/// Its shard may be another node's, whose epoch is not known here.
+bool job_core::is_boxed(const journal::accept_op& emit) const {
+  return settings_.shared && emit.event.shard != keeper_shard;
+}
+
+void job_core::box(journal::accept_op& emit) const {
+  if (!is_boxed(emit))
+    return;
+  emit.event = boxed(std::move(emit.event), keeper_shard);
+  emit.deliveries = {};
+  emit.deliveries.add(settings_.outbox);
 }
 
 void job_core::on(committed_in& input) {
@@ -342,7 +361,9 @@ void job_core::settle(const journal::op_result& verdict) {
   counted_.skipped += done.counted.skipped;
   for (std::size_t i = 0; i < done.runs.size(); ++i) {
     const auto& [name, id] = done.runs[i];
-    const event_id event = verdict.emits.at(i).event;
+    std::optional<event_id> event;
+    if (!is_boxed(done.emits.at(i)))
+      event = verdict.emits.at(i).event;
     if (kept_job* const which = find(name))
       for (running_run& run : which->running)
         if (run.id == id)

@@ -95,6 +95,8 @@ using job_effect = std::variant<submit_effect, job_answer_effect, watch_run_effe
 
 struct job_settings {
   epoch_no epoch{};
+  bool shared = false; // the store is: events of other shards than the keepers' go by the outbox
+  agent_no outbox{};   // then
   hash_settings hash;
   event_limits bounds;
   std::vector<std::string> agent_names; // by number
@@ -178,6 +180,8 @@ class job_core {
   void decide_all(kept_job& which);
   void begin(kept_job& which);
   void submit();
+  bool is_boxed(const journal::accept_op& emit) const;
+  void box(journal::accept_op& emit) const;
   void settle(const journal::op_result& verdict);
   void undo(const error& why, bool try_again);
   void count(const kept_job& which, bool is_there) noexcept;

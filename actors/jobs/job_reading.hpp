@@ -20,12 +20,20 @@ each_state(journal::reader& reader, agent_no agent, std::string after, const std
 /// Into a new core, before its start.
 result<void> recover_jobs(journal::reader& reader, agent_no jobs, agent_no states, job_core& core);
 
-/// The event of a run, by its number if that is known.
+/// Where events of runs lie. On a shared store they may still be on their way to their shards.
+struct run_places {
+  agent_no records{}; // of jobs
+  std::optional<agent_no> outbox{};
+  bool is_box(const journal::event_record& record) const;
+};
+
+/// The event of a run, by its number if that is known; its box as long as it is in that alone.
 result<std::optional<journal::event_record>> find_run(journal::reader& reader,
+                                                      const run_places& places,
                                                       const std::string& job, const std::string& id,
                                                       const std::optional<event_id>& event);
 
-job_records_in read_job_records(journal::reader& reader, agent_no records,
+job_records_in read_job_records(journal::reader& reader, const run_places& places,
                                 const read_records_effect& which);
 
 } // namespace skein

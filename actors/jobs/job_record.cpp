@@ -100,6 +100,6 @@ std::string record_key(const std::string& job, std::uint64_t number) {
   return job + "/" + std::string(number_digits - digits.size(), '0') + digits;
 }
 
-std::string job_source(const std::string& job) { return "skein/job/" + job; }
+std::string job_source(const std::string& job) { return std::string{job_sources} + job; }
 
 } // namespace skein

@@ -82,6 +82,11 @@ std::optional<job_record> read_record(std::string_view text);
 /// The state keys of a job's records: in their order, by number.
 std::string record_key(const std::string& job, std::uint64_t number);
 
+/// What the sources of jobs begin with; nobody else's may.
+inline constexpr std::string_view job_sources = "skein/job/";
+/// An attribute of their events on a shared store: the agent that the job names, for the owner of
+/// the event's shard, who routes it.
+inline constexpr std::string_view job_agent_attribute = "skeinagent";
 /// "skein/job/NAME"
 std::string job_source(const std::string& job);
 

@@ -115,6 +115,8 @@ result<journal::accept_op> job_core::make_event(const kept_job& which, const wai
   made.set_extension(std::string{attribute::priority}, std::string{to_string(job.priority)});
   if (job.timeout > duration{0})
     made.set_extension(std::string{attribute::expires}, "+" + format_duration(job.timeout));
+  if (settings_.shared && !job.agent.empty()) // for the owner of its shard, who routes it
+    made.set_extension(std::string{job_agent_attribute}, job.agent);
   made.kind = job.data.empty()   ? data_kind::none
               : job.data_is_text ? data_kind::text
                                  : data_kind::json;

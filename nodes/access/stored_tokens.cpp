@@ -34,6 +34,8 @@ result<void> read_tokens(journal::engine& store, access_core& into) {
 }
 
 std::string how_to_make_one(const node_options& options) {
+  if (options.shares_its_store())
+    return "skein token create --role admin, at a node of this store that serves 127.0.0.1";
   if (options.config_file.empty())
     return "skein token create --role admin --data " + options.data_dir;
   return fmt::format("skein token create --role admin --config {} --node {} --data {}",

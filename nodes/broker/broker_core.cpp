@@ -5,7 +5,7 @@ namespace skein {
 std::string_view link_name(std::string_view part) noexcept {
   if (part.starts_with("agent/"))
     return "agents";
-  return part == "membership" || part.starts_with("shard/") ? "gateway" : part;
+  return part == "membership" || part == "keeper" || part.starts_with("shard/") ? "gateway" : part;
 }
 
 std::vector<delivery_to> broker_core::on_frame(const std::string& link, const slice& bytes) {

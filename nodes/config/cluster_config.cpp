@@ -44,9 +44,6 @@ void check_shared(const config_values& values, const config_surroundings& around
     return;
   for (const configured_section& section : values) {
     rule_context context{section, around, problems};
-    if (section.section->name == "job")
-      context.error("agent", "jobs need a store of the node's own in this version",
-                    "leave [job] out, or store = \"\"");
     if (section.section->name == "node" && out.nodes.size() > 1 &&
         section.get<std::string>("broker").empty())
       context.error("broker", "the nodes of one store send each other what they own",

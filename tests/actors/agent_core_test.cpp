@@ -332,6 +332,21 @@ TEST_CASE("one emitted event that is none drops all effects of the turn") {
   CHECK_FALSE(outcome.sets_state);
 }
 
+TEST_CASE("no agent emits what only a job may say of itself") {
+  agent_world world;
+  world.dispatch_turns({dispatched(turn(1))}, 0);
+  turn_report said = report(turn(1));
+  said.emits.emplace_back();
+  said.emits[0].type = "skein.job";
+  said.emits[0].source = "skein/job/nightly";
+  said.emits[0].set_extension("skeinagent", "other");
+  world.step(ended({said}), 1);
+  CHECK(world.only_outcome().verdict == turn_verdict::rejected);
+  CHECK(world.only_outcome().code == errc::agent_output_invalid);
+  CHECK(world.only_outcome().error.find("skein/job/nightly") != std::string::npos);
+  CHECK(world.only_outcome().emits.empty());
+}
+
 TEST_CASE("replies, states and emits beyond their limits are rejected by name") {
   struct row {
     std::size_t reply, state, emits;

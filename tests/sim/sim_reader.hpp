@@ -10,7 +10,7 @@
 
 namespace skein::test {
 
-class sim_reader final : public journal::reader {
+class sim_reader : public journal::reader {
  public:
   sim_reader(std::unique_ptr<journal::reader> from, std::function<void()> bodies_are_read)
     : from_{std::move(from)}, bodies_are_read_{std::move(bodies_are_read)} {}

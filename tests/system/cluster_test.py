@@ -1,11 +1,13 @@
 """Three nodes and one store on PostgreSQL: any node takes any event, and a node that goes is missed for moments."""
+import json
 import os
 import sys
 import threading
 import time
 
+import job_ledger
 import support
-from support import event, ready, until
+from support import event, ready, skein, until
 from postgres_process import Postgres, programs
 
 if programs() is None:
@@ -15,7 +17,10 @@ if programs() is None:
 NAMES = ("n1", "n2", "n3")
 
 
-class Cluster(support.SystemTest):
+class OnPostgres(support.SystemTest):
+    """Three nodes that can be started."""
+    more_of_config = ""
+
     def setUp(self):
         super().setUp()
         self.server = Postgres()
@@ -34,6 +39,7 @@ drain_deadline = "20s"
 kind = "echo"
 [[route]]
 agent = "echo"
+{self.more_of_config}
 """
         self.nodes = {}
         for name in NAMES:
@@ -62,6 +68,8 @@ agent = "echo"
         client = self.client(node)
         return client.accept([event(first + i, f"k{first + i}", data={"i": i}) for i in range(count)])
 
+
+class Cluster(OnPostgres):
     def test_any_node_takes_any_event_and_tells_of_it(self):
         self.start_all()
         numbers = []
@@ -132,13 +140,85 @@ agent = "echo"
         self.assertIn("drain-ended", self.nodes["n2"].log())
         self.settled(("n1", "n3"))
 
-    def test_a_job_and_a_store_without_a_standby_are_refused(self):
+    def test_a_store_without_a_standby_is_refused(self):
         node = self.unstarted(self.config.replace('durability = "single"\n', ""), arguments=["--node", "n1"])
         node.verb = "start"
         done = support.skein("start", "--config", node.config, "--node", "n1", "--data", node.data)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("store-not-durable", done.stderr)
         self.assertIn("durability", done.stderr)
+
+
+class Keepers(OnPostgres):
+    """Jobs, tokens and the audit are the cluster's: one node keeps them, and all take what is asked of them."""
+    # Its runs go to an agent that no route names.
+    more_of_config = """
+[agent.bell]
+kind = "echo"
+[job.tick]
+every = "1s"
+agent = "bell"
+overlap = "allow"
+"""
+
+    def keeper(self):
+        """The node that keeps them now, as the others know."""
+        for node in self.nodes.values():
+            if node.running():
+                name = self.client(node).get("/v1/status").json()["cluster"]["keeper"]
+                return self.nodes.get(name)
+
+    def records(self, node):
+        return job_ledger.history(node, "tick")
+
+    def wait_for_runs(self, node, more):
+        had = len(self.records(node))
+        until(lambda: len(self.records(node)) >= had + more, 30, f"{more} more records")
+
+    def test_jobs_go_on_at_another_node(self):
+        self.start_all()
+        keeper = self.keeper()
+        others = [node for node in self.nodes.values() if node is not keeper]
+        self.wait_for_runs(others[0], 2)
+        done = skein("job", "trigger", "tick", "--server", others[1].url)
+        self.assertEqual(done.returncode, 0, done)
+        keeper.kill()
+        killed = time.monotonic()
+        self.wait_for_runs(others[0], 2)
+        support.say(f"jobs went on {time.monotonic() - killed:.2f} s after the kill of their keeper")
+        keeper.start()
+        until(lambda: ready(keeper), 30, "it is back")
+        self.settled(NAMES)
+        self.keeper().terminate()  # in order, this time
+        self.wait_for_runs(next(node for node in self.nodes.values() if node.running()), 3)
+        running = [node for node in self.nodes.values() if node.running()]
+        histories = [self.records(node) for node in running]
+        self.assertEqual(len(running), 2)
+        for records in histories:
+            job_ledger.check_once(self, "tick", records)
+        bell = {each["event"]: each for each in self.client(running[0]).events(source="skein/job/tick", agent="bell")}
+        self.assertEqual(len([each for each in histories[0] if each["verdict"] == "triggered"]), 1)
+        ran = [each for each in histories[0] if each["verdict"] in job_ledger.RUNS and each.get("state") == "done"]
+        self.assertGreaterEqual(len(ran), 5)
+        self.assertEqual(len({each["event"] for each in ran}), len(ran))
+        self.assertEqual([each for each in ran if each["event"] not in bell], [])
+
+    def test_tokens_and_records_of_any_node_are_those_of_all(self):
+        self.start_all()
+        n1, n2, n3 = self.nodes.values()
+        made = skein("token", "create", "--role", "read", "--name", "eyes", "--server", n2.url, "-o", "json")
+        self.assertEqual(made.returncode, 0, made)
+        for node in self.nodes.values():
+            listed = skein("token", "list", "--server", node.url)
+            self.assertIn("eyes", listed.stdout)
+        later = self.client(n1).accept([event(0, "k", due="+1h")])[0]
+        done = skein("event", "cancel", later, "--yes", "--server", n3.url)
+        self.assertEqual(done.returncode, 0, done)
+        revoked = skein("token", "revoke", "eyes", "--yes", "--server", n3.url)
+        self.assertEqual(revoked.returncode, 0, revoked)
+        told = skein("audit", "list", "--server", n1.url, "-o", "jsonl")
+        records = [json.loads(line) for line in told.stdout.splitlines()]
+        self.assertEqual({each["what"] for each in records}, {"token.create", "event.cancel", "token.revoke"}, records)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ class paged_reader final : public journal::reader {
   explicit paged_reader(std::uint64_t empty_pages) : left_{empty_pages} {}
 
   bool has_event = true;
+  std::optional<journal::event_record> also; // on the last page, in front of it
   errc fails = errc::none;
   std::size_t asked = 0;
 
@@ -25,9 +26,12 @@ class paged_reader final : public journal::reader {
     if (left_ > 0) {
       page.budget_spent = true;
       page.next = left_--;
-    } else if (has_event) {
-      page.events.emplace_back().event = {shard_id{1}, 1};
+      return page;
     }
+    if (also)
+      page.events.push_back(*also);
+    if (has_event)
+      page.events.emplace_back().event = {shard_id{1}, 1};
     return page;
   }
   result<std::optional<journal::event_record>> find(event_id event) override {
@@ -61,7 +65,7 @@ class paged_reader final : public journal::reader {
 
 TEST_CASE("an event that lies behind the search's budget has not gone") {
   paged_reader reader{3};
-  const auto found = find_run(reader, "j", "j@2026-11-29T09:00:00Z", std::nullopt);
+  const auto found = find_run(reader, {}, "j", "j@2026-11-29T09:00:00Z", std::nullopt);
   REQUIRE(found);
   REQUIRE(*found);
   CHECK((**found).event == event_id{shard_id{1}, 1});
@@ -71,17 +75,33 @@ TEST_CASE("an event that lies behind the search's budget has not gone") {
 TEST_CASE("an event has gone only when the search came to its end") {
   paged_reader reader{2};
   reader.has_event = false;
-  const auto gone = find_run(reader, "j", "j@2026-11-29T09:00:00Z", std::nullopt);
+  const auto gone = find_run(reader, {}, "j", "j@2026-11-29T09:00:00Z", std::nullopt);
   REQUIRE(gone);
   CHECK_FALSE(gone->has_value());
   reader.fails = errc::internal;
   reader.asked = 0;
-  CHECK_FALSE(find_run(reader, "j", "j@2026-11-29T09:00:00Z", std::nullopt));
+  CHECK_FALSE(find_run(reader, {}, "j", "j@2026-11-29T09:00:00Z", std::nullopt));
+}
+
+TEST_CASE("on a shared store a run is its event, and its box only as long as that is alone") {
+  constexpr agent_no outbox{4};
+  const bool event_is_there = GENERATE(true, false);
+  paged_reader reader{1};
+  journal::event_record box;
+  box.event = {shard_id{0}, 9};
+  box.deliveries.emplace_back().agent = outbox;
+  reader.also = box;
+  reader.has_event = event_is_there;
+  const run_places places{agent_no{}, outbox};
+  const auto found = find_run(reader, places, "j", "j@2026-11-29T09:00:00Z", std::nullopt);
+  REQUIRE(found);
+  REQUIRE(*found);
+  CHECK(places.is_box(**found) == !event_is_there);
 }
 
 TEST_CASE("an event whose number is known is not searched for") {
   paged_reader reader{5};
-  const auto found = find_run(reader, "j", "x", event_id{shard_id{3}, 7});
+  const auto found = find_run(reader, {}, "j", "x", event_id{shard_id{3}, 7});
   REQUIRE(found);
   REQUIRE(*found);
   CHECK((**found).event.sequence == 7);

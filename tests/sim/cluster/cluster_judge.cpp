@@ -1,5 +1,7 @@
 #include "tests/sim/cluster/cluster_judge.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace skein::test {
 
 void cluster_judge::offered(std::uint64_t request, std::vector<hash128> identities) {
@@ -51,27 +53,49 @@ void cluster_judge::committed(const std::vector<journal::operation>& batch,
                                      std::to_string(raw(shard)) + " after " +
                                      std::to_string(raw(newest)));
     newest = std::max(newest, epoch);
-    if (const auto* accept = std::get_if<journal::accept_op>(&batch[i]);
-        accept != nullptr && accept->event.due == no_instant)
-      keys_[receipt.results[i].event] = accept->event.head().key;
+    if (const auto* accept = std::get_if<journal::accept_op>(&batch[i])) {
+      if (accept->event.due == no_instant)
+        keys_[receipt.results[i].event] = accept->event.head().key;
+      for_whom(*accept);
+    }
+    const auto emits = journal::emits_of(batch[i]);
+    for (std::size_t emit = 0; emit < emits.size(); ++emit)
+      emitted(emits[emit], receipt.results[i].emits.at(emit));
     if (const auto* finish = std::get_if<journal::finish_op>(&batch[i]))
-      ended(*finish, receipt.results[i]);
+      ended(*finish);
+    else if (const auto* keep = std::get_if<journal::keep_op>(&batch[i]))
+      kept(*keep);
   }
 }
 
-void cluster_judge::ended(const journal::finish_op& op, const journal::op_result& verdict) {
-  for (std::size_t i = 0; i < op.emits.size(); ++i) {
-    const offered_event& emit = op.emits[i].event;
-    if (emit.due == no_instant) // else it enters its lane by its time
-      keys_[verdict.emits[i].event] = emit.head().key;
-    emitted_.insert(emit.identity);
-    const auto own = decode_event(emit.body.view());
-    SKEIN_CHECK(own.ok());
-    const hash128 identity = print_of(*own, store_->identity.hash).identity;
-    emitted_.insert(identity);
-    if (identity != emit.identity)
-      ++seen["emit to another node"];
-  }
+/// A job's event is for the agent that the job names, and no other.
+void cluster_judge::for_whom(const journal::accept_op& accept) {
+  const event_head head = accept.event.head();
+  if (!head.source.starts_with(job_sources))
+    return;
+  const auto known = jobs_.find(std::string{head.source.substr(job_sources.size())});
+  if (known == jobs_.end() || accept.deliveries.size() != 1 ||
+      store_->agents.at(raw(*accept.deliveries.begin())) != known->second.agent)
+    break_rule("schedule", "the event " + std::string{head.id} + " goes to another agent");
+}
+
+/// By a turn, or for a job.
+void cluster_judge::emitted(const journal::accept_op& emit,
+                            const journal::op_result::emitted& became) {
+  if (emit.event.due == no_instant) // else it enters its lane by its time
+    keys_[became.event] = emit.event.head().key;
+  emitted_.insert(emit.event.identity);
+  const auto own = decode_event(emit.event.body.view());
+  SKEIN_CHECK(own.ok());
+  const hash128 identity = print_of(*own, store_->identity.hash).identity;
+  emitted_.insert(identity);
+  if (identity != emit.event.identity)
+    ++seen["emit to another node"];
+  else
+    for_whom(emit);
+}
+
+void cluster_judge::ended(const journal::finish_op& op) {
   if (!ends_.emplace(op.delivery, op.state).second)
     break_rule("effects-once", to_string(op.delivery.event) + " ended twice");
   const auto known = keys_.find(op.delivery.event);
@@ -85,8 +109,98 @@ void cluster_judge::ended(const journal::finish_op& op, const journal::op_result
   last = std::max(last, op.delivery.event.sequence);
 }
 
+// ---- jobs ---------------------------------------------------------------------------------------
+
+void cluster_judge::kept(const journal::keep_op& op) {
+  for (const auto& each : op.states) {
+    if (each.state.erase || store_->agents.at(raw(each.agent)) != job_records_agent)
+      continue;
+    const auto record = read_record(each.state.value.view());
+    SKEIN_CHECK(record);
+    ++seen["job " + std::string{to_text(record->kind)}];
+    if (is_due_record(record->kind))
+      cover(each.state.key.substr(0, each.state.key.find('/')), *record);
+    else
+      ++wanted_[record->why.substr(0, record->why.find(','))].records;
+  }
+}
+
+void cluster_judge::cover(const std::string& job, const job_record& record) {
+  const auto label =
+      "job " + job + ": " + format_rfc3339(record.from) + " to " + format_rfc3339(record.to);
+  const auto known = jobs_.find(job);
+  if (known == jobs_.end())
+    return break_rule("schedule", label + ", and there is no such job");
+  const duration period = known->second.period;
+  if ((record.from - instant{}) % period != duration{0} ||
+      record.to - record.from != period * static_cast<std::int64_t>(record.count - 1))
+    break_rule("schedule", label + " has other instants than are due");
+  auto& all = known->second.covered;
+  const auto behind = all.lower_bound(record.from);
+  const bool meets_behind = behind != all.end() && behind->first <= record.to;
+  const bool meets_before = behind != all.begin() && std::prev(behind)->second.to >= record.from;
+  if (meets_behind || meets_before)
+    break_rule("schedule", label + " is in another record already");
+  all.emplace(record.from, record);
+}
+
+bool cluster_judge::jobs_are_over() const {
+  const std::scoped_lock hold{store_->mutex};
+  return std::none_of(store_->states.begin(), store_->states.end(), [this](const auto& each) {
+    if (store_->agents.at(raw(each.first.first)) != job_states_agent)
+      return false;
+    const auto words = nlohmann::json::parse(each.second.view());
+    return words.contains("running") || words.contains("queue");
+  });
+}
+
+/// As the store has them in the end.
+void cluster_judge::judge_jobs() {
+  std::set<std::string> kept;
+  for (const auto& [key, value] : store_->states)
+    if (store_->agents.at(raw(key.first)) == job_states_agent)
+      kept.insert(key.second);
+  for (const auto& [name, which] : jobs_)
+    if (!kept.contains(name))
+      break_rule("schedule", "job " + name + ": nobody has kept it");
+  for (const auto& [key, value] : store_->states) {
+    if (store_->agents.at(raw(key.first)) != job_states_agent || !jobs_.contains(key.second))
+      continue;
+    const auto& [agent, name] = key;
+    const auto words = nlohmann::json::parse(value.view());
+    if (words.contains("open"))
+      cover(name, read_record(words["open"].dump()).value());
+    if (words.contains("running") || words.contains("queue"))
+      break_rule("schedule", "job " + name + ": a run has no end, or waits for nothing");
+    const duration period = jobs_[name].period;
+    const instant through = from_ns(words.at("through").get<std::int64_t>());
+    instant next{(from_ns(words.at("created").get<std::int64_t>()) - instant{}) / period * period +
+                 period};
+    for (const auto& [from, record] : jobs_[name].covered) {
+      if (from != next)
+        break_rule("schedule", "job " + name + ": " + format_rfc3339(next) + " is in no record");
+      next = record.to + period;
+    }
+    if (next <= through || next < jobs_[name].end)
+      break_rule("schedule", "job " + name + ": " + format_rfc3339(next) + " is in no record");
+  }
+  for (const auto& [by, wish] : wanted_) {
+    if (!wish.code) {
+      ++seen["command without an answer"];
+      continue;
+    }
+    ++seen["command " + std::string{slug(*wish.code)}];
+    const bool is_open = *wish.code == errc::unknown_outcome ||
+                         *wish.code == errc::state_conflict; // of which the ledger may have one
+    if (wish.records > 1 || (!is_open && wish.records != (*wish.code == errc::none ? 1u : 0u)))
+      break_rule("command-once", by + " was answered " + std::string{slug(*wish.code)} +
+                                     ", and was done " + std::to_string(wish.records) + " times");
+  }
+}
+
 void cluster_judge::at_rest() {
   const std::scoped_lock hold{store_->mutex};
+  judge_jobs();
   for (const auto& [identity, known] : identities_) {
     const auto found = store_->identities.find(identity);
     const bool is_there = found != store_->identities.end();

@@ -10,9 +10,12 @@
 //   emits-once    what a turn emitted is there at the end, under its own identity, with the end of
 //                 its turn: in its shard, wherever that was
 //   invention     what is there was offered or emitted
+//   schedule      each instant of a job is in exactly one record, whoever kept it
+//   command-once  what somebody wanted of a job was done once, or not, as the answer said
 //   terminal      every event reaches an end once the faults are over
 #pragma once
 
+#include "actors/jobs/job_record.hpp"
 #include "journal/memory_store.hpp"
 #include "protocol/messages.hpp"
 
@@ -33,9 +36,17 @@ class cluster_judge {
   void agent_is_pure(agent_no agent) { pure_.insert(agent); }
   void offered(std::uint64_t request, std::vector<hash128> identities);
   void answered(std::uint64_t request, const std::vector<publish_result>& said);
+  /// Its instants are multiples of the period, before `end`.
+  void has_job(const std::string& name, const std::string& agent, duration period, instant end) {
+    jobs_[name] = {agent, period, end, {}};
+  }
+  void wanted(const std::string& by) { wanted_[by]; }
+  void told(const std::string& by, errc code) { wanted_[by].code = code; }
   void started(const std::string& owner, const turn_id& turn, instant store_now);
   void committed(const std::vector<journal::operation>& batch,
                  const journal::commit_receipt& receipt);
+  /// No run of a job goes on or waits, as the store has it.
+  bool jobs_are_over() const;
   void at_rest();
 
   const std::map<std::string, std::string>& broken() const { return broken_; }
@@ -43,7 +54,12 @@ class cluster_judge {
 
  private:
   void break_rule(const std::string& rule, const std::string& text) { broken_.emplace(rule, text); }
-  void ended(const journal::finish_op& op, const journal::op_result& verdict);
+  void for_whom(const journal::accept_op& accept);
+  void emitted(const journal::accept_op& emit, const journal::op_result::emitted& became);
+  void ended(const journal::finish_op& op);
+  void kept(const journal::keep_op& op);
+  void cover(const std::string& job, const job_record& record);
+  void judge_jobs();
 
   std::shared_ptr<journal::memory_store> store_;
   std::map<std::uint64_t, std::vector<hash128>> requests_;
@@ -66,6 +82,18 @@ class cluster_judge {
   };
   std::set<agent_no> pure_;
   std::map<lane, std::uint64_t> lane_end_; // number of the last event
+  struct known_job {
+    std::string agent;
+    duration period{};
+    instant end;
+    std::map<instant, job_record> covered{}; // by the first instant
+  };
+  std::map<std::string, known_job> jobs_;
+  struct want {
+    std::optional<errc> code{}; // as was answered
+    std::uint32_t records = 0;
+  };
+  std::map<std::string, want> wanted_; // by who it was
   std::map<std::string, std::string> broken_;
 };
 

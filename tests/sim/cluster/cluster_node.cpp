@@ -1,6 +1,7 @@
 #include "tests/sim/cluster/cluster_node.hpp"
 
 #include "journal/memory_leases.hpp"
+#include "tests/sim/sim_reader.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -15,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr duration store_silence = 500ms; // then a question to a store that is cut off has failed
+constexpr double slow_answer = 0.01;      // of the store's: it waits for something
 
 } // namespace
 
@@ -60,7 +62,9 @@ class cluster_node::sim_leases final : public lease_port {
       if (is_cut_ && dice_.chance(0.3))
         static_cast<void>(what()); // it got there, and the answer is lost
       T said = is_cut_ ? failed : what();
-      const duration back = is_cut_ ? store_silence : dice_.skewed(200us, 5ms);
+      const duration way =
+          dice_.chance(slow_answer) ? dice_.between(100ms, 1500ms) : dice_.skewed(200us, 5ms);
+      const duration back = is_cut_ ? store_silence : way;
       last_answer_ = std::max(last_answer_, timeline_.now() + back);
       timeline_.at(last_answer_, [alive, said = std::move(said), done] {
         if (alive.lock())
@@ -76,6 +80,27 @@ class cluster_node::sim_leases final : public lease_port {
   boot_time last_{};
   boot_time last_answer_{};
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+/// While the store is cut off nothing can be looked up.
+class cluster_node::cut_reader final : public sim_reader {
+ public:
+  cut_reader(std::unique_ptr<journal::reader> from, const bool& is_cut)
+    : sim_reader{std::move(from), [] {}}, is_cut_{is_cut} {}
+
+  result<std::optional<journal::event_record>> find(event_id event) override {
+    return is_cut_ ? errc::store_unreachable : sim_reader::find(event);
+  }
+  result<journal::event_page> list(const journal::event_filter& filter) override {
+    return is_cut_ ? errc::store_unreachable : sim_reader::list(filter);
+  }
+  result<state_page> states(agent_no agent, std::string_view after, std::string_view before,
+                            std::size_t limit) override {
+    return is_cut_ ? errc::store_unreachable : sim_reader::states(agent, after, before, limit);
+  }
+
+ private:
+  const bool& is_cut_;
 };
 
 cluster_node::cluster_node(std::string name, cluster_world& world, sim_random dice)
@@ -111,8 +136,8 @@ void cluster_node::boot() {
   auto reader = journal_->new_reader();
   SKEIN_CHECK(reader.ok());
   store_ = std::make_unique<sim_store>(
-      *journal_, *std::move(reader), *gate_, dice_.fork(), world_.options.store,
-      world_.options.loops,
+      *journal_, std::make_unique<cut_reader>(*std::move(reader), store_is_cut_), *gate_,
+      dice_.fork(), world_.options.store, world_.options.loops,
       sim_store::hooks{[this](const auto& batch) { return commit(batch); }, [] {}});
   leases_ = std::make_unique<sim_leases>(
       journal::open_memory_leases(world_.store, who, [this] { return world_.now(); }), *gate_,
@@ -139,6 +164,7 @@ engine_setup cluster_node::make_setup(const journal::member_info& who) {
   setup.settings.loops = world_.options.loops;
   setup.settings.agents = world_.options.agents;
   setup.settings.routes = world_.options.routes;
+  setup.settings.jobs = world_.options.jobs;
   setup.settings.seed = dice_.next();
   setup.find_zone = [](std::string_view) -> const zone_rules* {
     static const utc_zone utc;

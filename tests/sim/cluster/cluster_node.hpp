@@ -36,6 +36,8 @@ struct cluster_options {
   agent_faults agent;
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;
+  std::map<std::string, std::string> jobs; // by name, as the configuration has them
+  std::uint32_t triggers = 0;              // of them, by people
 };
 
 /// What all nodes of a run share.
@@ -81,6 +83,7 @@ class cluster_node {
 
  private:
   class sim_leases;
+  class cut_reader;
   engine_setup make_setup(const journal::member_info& who);
   void attach_runner(const agent_settings& agent);
   result<journal::commit_receipt> commit(const std::vector<journal::operation>& batch);

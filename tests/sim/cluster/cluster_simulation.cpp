@@ -34,6 +34,7 @@ cluster_options draw(sim_random& dice) {
   drawn.cuts = count(0.4, 4);
   drawn.store_cuts = count(0.4, 4);
   drawn.drains = count(0.5, 4);
+  drawn.triggers = count(0.5, 20);
   drawn.network = {maybe(0.3, 0.1), maybe(0.3, 0.2), true, dice.between(100us, 20ms)};
   drawn.store.sync_max = dice.between(1ms, 50ms);
   drawn.store.answer_max = dice.between(1ms, 20ms);
@@ -61,16 +62,35 @@ cluster_options draw(sim_random& dice) {
   return drawn;
 }
 
+/// Until the faults are over.
+void draw_jobs(sim_random& dice, cluster_world& world) {
+  static constexpr std::array rules{"skip", "queue", "allow", "cancel"};
+  static constexpr std::array misfires{"skip", "once", "all"};
+  for (std::uint64_t i = dice.below(4); i > 0; --i) {
+    const std::string name = "job" + std::to_string(i);
+    const auto period = std::chrono::seconds{1 + dice.below(4)};
+    const instant end = world.now() + world.options.work_time;
+    const std::string agent = dice.chance(0.7) ? "one" : "two";
+    world.judge.has_job(name, agent, period, end);
+    world.options.jobs[name] =
+        R"({"every":")" + std::to_string(period.count()) + R"(s","agent":")" + agent +
+        R"(","overlap":")" + rules[dice.below(rules.size())] + R"(","misfire":")" +
+        misfires[dice.below(misfires.size())] + R"(","end":")" + format_rfc3339(end) + R"("})";
+  }
+}
+
 class cluster_simulation {
  public:
   cluster_simulation(std::uint64_t seed, bool verbose) : dice_{seed}, world_{draw(dice_), dice_} {
     world_.verbose = verbose;
+    draw_jobs(dice_, world_);
   }
   cluster_verdict run();
 
  private:
   void plan();
   void publish();
+  void trigger();
   void later(std::uint32_t times, const std::function<void(cluster_node&)>& what);
   void boot_later(cluster_node& which);
   void step();
@@ -83,6 +103,7 @@ class cluster_simulation {
   std::vector<std::unique_ptr<cluster_node>> nodes_;
   std::uint64_t requests_ = 0;
   std::uint64_t ids_ = 0;
+  std::uint64_t triggers_ = 0;
   bool healed_ = false;
 };
 
@@ -122,6 +143,19 @@ void cluster_simulation::publish() {
                    });
 }
 
+/// Somebody wants a run, at any node.
+void cluster_simulation::trigger() {
+  cluster_node& at = *nodes_[dice_.below(nodes_.size())];
+  if (!at.takes() || world_.options.jobs.empty())
+    return;
+  const auto job = std::next(world_.options.jobs.begin(),
+                             static_cast<std::ptrdiff_t>(dice_.below(world_.options.jobs.size())));
+  const std::string by = "t" + std::to_string(++triggers_);
+  world_.judge.wanted(by);
+  at.api().ask("job.trigger", R"({"by":")" + by + R"(","job":")" + job->first + R"("})",
+               [this, by](const api_answer& told) { world_.judge.told(by, told.code); });
+}
+
 void cluster_simulation::later(std::uint32_t times,
                                const std::function<void(cluster_node&)>& what) {
   for (std::uint32_t i = 0; i < times; ++i)
@@ -136,6 +170,8 @@ void cluster_simulation::plan() {
   const cluster_options& how = world_.options;
   for (std::uint32_t i = 0; i < how.requests; ++i)
     world_.timeline.after(dice_.between(duration{0}, how.work_time), [this] { publish(); });
+  for (std::uint32_t i = 0; i < how.triggers; ++i)
+    world_.timeline.after(dice_.between(duration{0}, how.work_time), [this] { trigger(); });
   later(how.kills, [this](cluster_node& which) {
     which.kill();
     boot_later(which);
@@ -196,6 +232,8 @@ void cluster_simulation::run_until(boot_time end) {
 }
 
 bool cluster_simulation::at_rest() const {
+  if (!world_.judge.jobs_are_over())
+    return false;
   const std::scoped_lock hold{world_.store->mutex};
   return std::none_of(world_.store->events.begin(), world_.store->events.end(),
                       [](const auto& each) { return !each.gone && each.pending(); });
