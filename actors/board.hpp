@@ -81,6 +81,7 @@ struct lease_facts {
   lease_core::counters counted;
   std::size_t held = 0; // shards
   shard_owners owners;
+  std::vector<lease_member> members;
 };
 
 struct job_facts {

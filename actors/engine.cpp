@@ -1,7 +1,10 @@
 #include "actors/engine.hpp"
 
+#include "actors/arguments.hpp"
 #include "actors/engine_impl.hpp"
 #include "actors/jobs/job_reading.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <mutex>
 
@@ -249,6 +252,11 @@ void engine::act(caller by, std::string operation, std::string arguments_json,
     return caf::anon_send(impl_->keepers,
                           make_parcel(desk_call{std::move(by), std::move(operation),
                                                 std::move(arguments_json), std::move(done)}));
+  if (is_for_node(operation)) {
+    auto written =
+        by.who.empty() ? std::move(done) : recorded(by, operation, arguments_json, std::move(done));
+    return impl_->ask_node(by, std::move(operation), std::move(arguments_json), std::move(written));
+  }
   if (operation.starts_with("job."))
     return caf::anon_send(impl_->jobs,
                           make_parcel(job_call{std::move(by), std::move(operation),
@@ -260,6 +268,24 @@ void engine::act(caller by, std::string operation, std::string arguments_json,
   if (by.who.empty())
     return look->ask(operation, arguments_json, std::move(done));
   look->ask(operation, arguments_json, recorded(by, operation, arguments_json, std::move(done)));
+}
+
+/// A node gives its shards to the others, or takes part again.
+void engine::impl::ask_node(const caller& by, std::string operation, std::string arguments,
+                            std::function<void(api_answer)> done) {
+  const auto words = nlohmann::json::parse(arguments, nullptr, false);
+  const std::string node = words.is_object() ? said(words, "node") : std::string{};
+  if (!is_shared())
+    return done({errc::state_conflict, "its store is its own, and nobody could take its shards: "
+                                       "stop the node instead"});
+  const auto known = lease_board->read().members;
+  if (std::none_of(known.begin(), known.end(), [&](const auto& each) { return each.node == node; }))
+    return done({errc::not_found, "no node is named '" + node + "', or it is down"});
+  const auto takes_part = [&](const auto& each) { return each.node != node && !each.leaving; };
+  if (operation == "node.drain" && std::none_of(known.begin(), known.end(), takes_part))
+    return done({errc::state_conflict, "no other node takes part: its shards would be nobody's"});
+  caf::anon_send(keepers, make_parcel(desk_call{by, std::move(operation), std::move(arguments),
+                                                std::move(done), node}));
 }
 
 std::function<void(api_answer)> engine::recorded(const caller& by, const std::string& operation,

@@ -167,6 +167,8 @@ struct engine::impl {
   using record_sink =
       std::function<void(const audit_record&, std::function<void(api_answer)> written)>;
   record_sink record_writer() const;
+  void ask_node(const caller& by, std::string operation, std::string arguments,
+                std::function<void(api_answer)> done);
   std::string next_note() const;
   void spawn_membership(shutdown_parts& drain);
   std::shared_ptr<lookups> make_lookups(engine& owner);
@@ -187,6 +189,7 @@ struct engine::impl {
   std::shared_ptr<board<job_facts>> job_board = std::make_shared<board<job_facts>>();
   std::shared_ptr<board<lease_facts>> lease_board = std::make_shared<board<lease_facts>>();
   std::vector<std::shared_ptr<scheduler_parts>> loop_parts; // while they are spawned
+  std::shared_ptr<keepers_parts> desk_parts;                // of a shared store
   std::shared_ptr<token_book> book = std::make_shared<token_book>();
   std::shared_ptr<stream_hub> hub;
   std::shared_ptr<lookups> look;

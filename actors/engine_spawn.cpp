@@ -93,6 +93,7 @@ void engine::impl::spawn_membership(shutdown_parts& drain) {
   parts->facts = lease_board;
   membership = system.spawn(membership_actor, parts);
   const auto keeper_of_leases = caf::actor_cast<caf::weak_actor_ptr>(membership);
+  desk_parts->membership = keeper_of_leases;
   drain.membership = keeper_of_leases;
   for (const auto& each : loop_parts)
     each->membership = keeper_of_leases;
@@ -209,6 +210,7 @@ std::shared_ptr<access_parts> engine::impl::access_parts_of(std::shared_ptr<acce
 
 void engine::impl::spawn_keepers() {
   auto parts = std::make_shared<keepers_parts>();
+  parts->node = setup.settings.node;
   parts->desk =
       std::make_unique<keeper_desk>(desk_settings{setup.settings.node, setup.settings.boot});
   parts->clock = setup.clock;
@@ -245,6 +247,7 @@ void engine::impl::spawn_keepers() {
     return made;
   };
   parts->job_facts_of_others = [facts = job_board] { facts->write({}); };
+  desk_parts = parts;
   keepers = system.spawn(keepers_actor, parts);
 }
 

@@ -147,6 +147,8 @@ caf::behavior access_actor(caf::stateful_actor<access_state>* self,
 /// and, while they are this node's, those themselves.
 struct keepers_parts {
   std::unique_ptr<keeper_desk> desk;
+  std::string node;
+  caf::weak_actor_ptr membership; // set before there is anybody to ask
   clock_port* clock = nullptr;
   store_port* store = nullptr;
   bus_port* bus = nullptr;

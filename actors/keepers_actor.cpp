@@ -45,7 +45,11 @@ struct performer {
   void operator()(ask_keepers_effect& effect) const {
     auto& state = self->state;
     auto answered = answer_to_desk(self, effect.ask);
-    if (effect.operation == uses_operation) {
+    if (is_for_node(effect.operation)) {
+      const bool leaves = effect.operation == "node.drain";
+      send_input(parts.membership, lease_input{empty_in{leaves}});
+      answered({errc::none, json{{"node", parts.node}, {"draining", leaves}}.dump()});
+    } else if (effect.operation == uses_operation) {
       self->send(state.access, make_parcel(access_input{read_uses(effect.arguments)}));
       answered({errc::none, "{}"});
     } else if (effect.operation == note_operation) {
@@ -223,7 +227,8 @@ caf::behavior keepers_actor(self_ptr self, std::shared_ptr<keepers_parts> parts)
       [self](const parcel<desk_call>& call) {
         auto& state = self->state;
         desk_ask_in asked{++state.last_ticket, std::move(call.value->by),
-                          std::move(call.value->operation), std::move(call.value->arguments)};
+                          std::move(call.value->operation), std::move(call.value->arguments),
+                          std::move(call.value->node)};
         state.asked.emplace(asked.ticket, std::move(call.value->answered));
         step(self, std::move(asked));
       },

@@ -53,6 +53,12 @@ void lookups::ask(const std::string& operation, const std::string& arguments_tex
     return list_lanes(arguments, std::move(done));
   if (operation == "key.describe")
     return describe_key(arguments, std::move(done));
+  if (operation == "node.list")
+    return give(done, nodes_view());
+  if (operation == "node.describe")
+    return describe_node(arguments, std::move(done));
+  if (operation == "shard.list")
+    return list_shards(arguments, std::move(done));
   if (operation == "loop.list")
     return give(done, {{"loops", loops_view()}});
   if (operation == "agent.list")

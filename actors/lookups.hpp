@@ -69,6 +69,11 @@ class lookups : public std::enable_shared_from_this<lookups> {
   void walk_lanes(std::shared_ptr<lane_walk> walk);
   void describe_key(const nlohmann::json& arguments, reply done);
   result<nlohmann::json> states_of(journal::reader& reader, const std::string& key) const;
+  // cluster_lookups.cpp
+  nlohmann::json cluster_view() const;
+  nlohmann::json nodes_view() const;
+  void describe_node(const nlohmann::json& arguments, reply done) const;
+  void list_shards(const nlohmann::json& arguments, reply done) const;
   // status_lookups.cpp
   void status(reply done);
   nlohmann::json status_view(const known_facts& known) const;
@@ -76,7 +81,6 @@ class lookups : public std::enable_shared_from_this<lookups> {
   nlohmann::json lag_view() const;
   nlohmann::json loops_view() const;
   nlohmann::json jobs_view() const;
-  nlohmann::json cluster_view() const;
   nlohmann::json agents_view() const;
   /// Why no turn of the agent can run now; empty if turns can.
   std::string obstacle_of(const std::string& agent) const;

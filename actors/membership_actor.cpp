@@ -121,7 +121,7 @@ void step(self_ptr self, lease_input input) {
     std::visit(performer{self, *state.parts}, effect);
   state.effects.clear();
   const lease_core& core = *state.parts->core;
-  state.parts->facts->write({core.counted(), core.held(), core.owners()});
+  state.parts->facts->write({core.counted(), core.held(), core.owners(), core.members()});
 }
 
 /// Shards that another node has given up for this one.

@@ -71,6 +71,7 @@ void shutdown_core::begin(moment now, std::vector<shutdown_effect>& out) {
   out.push_back(wake_effect{began_ + settings_.deadline - stop_reserve()});
   out.push_back(wake_effect{began_ + settings_.deadline});
   phase_ = phase::leaving;
+  emptied_ = false; // it was drained before, perhaps, and has taken part again since
   if (settings_.shared)
     out.push_back(give_up_effect{});
   else

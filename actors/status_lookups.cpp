@@ -272,25 +272,6 @@ json lookups::lag_view() const {
 }
 
 /// Who is there, and how many shards each has, as far as this node knows.
-json lookups::cluster_view() const {
-  const lease_facts known = sources_.leases->read();
-  std::vector<std::uint32_t> held(known.owners.nodes.size());
-  std::uint32_t nobodys = 0;
-  for (const std::uint32_t owner : known.owners.owners)
-    ++(owner < held.size() ? held[owner] : nobodys);
-  json nodes = json::array();
-  for (std::size_t i = 0; i < held.size(); ++i)
-    nodes.push_back({{"node", known.owners.nodes[i]}, {"shards", held[i]}});
-  const std::string keeper = keeper_of(known.owners);
-  return {{"nodes", std::move(nodes)},
-          {"unowned", nobodys},
-          {"held", known.held},
-          {"taken", known.counted.taken},
-          {"given", known.counted.given},
-          {"lost", known.counted.lost},
-          {"keeper", keeper.empty() ? json(nullptr) : json(keeper)}};
-}
-
 json lookups::jobs_view() const {
   const job_facts jobs = sources_.jobs->read();
   return {{"count", jobs.jobs},

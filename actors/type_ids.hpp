@@ -56,12 +56,13 @@ struct access_call {
   std::string arguments; // JSON
   std::function<void(api_answer)> answered;
 };
-/// For the keepers, wherever they are, with the caller's callback.
+/// For the keepers, wherever they are, or for a node, with the caller's callback.
 struct desk_call {
   caller by;
   std::string operation;
   std::string arguments; // JSON
   std::function<void(api_answer)> answered;
+  std::string node{}; // that is to do it; empty: whichever has the keepers
 };
 /// The shard whose owner has the keepers has come to this node.
 struct keepers_adopted {

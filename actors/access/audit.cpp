@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 4> targets{"job", "event", "name", "peer"};
+constexpr std::array<std::string_view, 5> targets{"job", "event", "name", "peer", "node"};
 
 std::string cut(std::string text) {
   if (text.size() <= limits::audit_text_bytes_max)

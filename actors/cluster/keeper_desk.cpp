@@ -36,7 +36,7 @@ std::string words_of(const caller& by, std::string_view operation, const std::st
 constexpr std::string_view nobody_keeps =
     "the jobs and the tokens are on their way to another node; try again";
 constexpr std::string_view not_known =
-    "the node that has the jobs and the tokens did not answer; look whether it was done";
+    "the node that is to do it did not answer; look whether it was";
 
 } // namespace
 
@@ -49,6 +49,10 @@ std::string keeper_of(const shard_owners& owners) {
 bool is_for_keepers(std::string_view operation) noexcept {
   return operation.starts_with("job.") || operation.starts_with("token.") ||
          operation == note_operation;
+}
+
+bool is_for_node(std::string_view operation) noexcept {
+  return operation == "node.drain" || operation == "node.undrain";
 }
 
 keeper_desk::keeper_desk(desk_settings settings)
@@ -70,16 +74,18 @@ void keeper_desk::on(desk_ask_in& input) {
   made.by = std::move(input.by);
   made.operation = std::move(input.operation);
   made.arguments = std::move(input.arguments);
+  made.node = std::move(input.node);
   made.until = now_.boot + settings_.answer_within;
   place(input.ticket, made);
 }
 
 void keeper_desk::place(std::uint64_t ticket, question& which) {
-  if (here_) {
+  const bool is_of_node = !which.node.empty();
+  if (is_of_node ? which.node == settings_.node : here_) {
     which.is_here = true;
     return ask_keepers({ticket, 0, which.until}, which.by, which.operation, which.arguments);
   }
-  const std::string node = keeper_of(owners_);
+  const std::string node = is_of_node ? which.node : keeper_of(owners_);
   if (node.empty() || node == settings_.node)
     return; // held
   const bool pinned = is_change(which.operation);
@@ -235,7 +241,7 @@ void keeper_desk::on_query(const frame_header& header, const query& body) {
   const bool is_new = courier_.first_time(header);
   if (header.number == 0)
     return;
-  if (!is_for_keepers(operation))
+  if (!is_for_keepers(operation) && !is_for_node(operation))
     return answer_desk(whose, errc::invalid_argument, "unknown operation " + operation);
   if (!is_new && is_change(operation)) {
     for (const remembered& each : answers_)
@@ -243,7 +249,7 @@ void keeper_desk::on_query(const frame_header& header, const query& body) {
         out_->push_back(send_effect{each.answer});
     return;
   }
-  if (!here_)
+  if (!here_ && !is_for_node(operation))
     return answer_desk(whose, errc::not_owner, std::string{nobody_keeps});
   ask_keepers(whose, {said(words, "who"), said(words, "from")}, std::move(operation),
               said(words, "arguments"));

@@ -40,6 +40,8 @@ std::string keeper_of(const shard_owners& owners);
 
 /// An operation for the keepers, of its name's first part: "job.create".
 bool is_for_keepers(std::string_view operation) noexcept;
+/// An operation that a node carries out itself, whichever it is asked at: "node.drain".
+bool is_for_node(std::string_view operation) noexcept;
 /// A change that was made elsewhere, to be written down: its arguments are the record's text.
 inline constexpr std::string_view note_operation = "audit.note";
 /// When tokens were used at another node: {"name":nanoseconds since 1970}.
@@ -52,6 +54,7 @@ struct desk_ask_in {
   caller by;
   std::string operation;
   std::string arguments; // JSON
+  std::string node{};    // that is to do it; empty: whichever has the keepers
 };
 struct desk_owners_in {
   shard_owners all;
@@ -111,6 +114,7 @@ class keeper_desk {
   struct question {
     caller by;
     std::string operation, arguments;
+    std::string node; // as asked
     boot_time until;
     bool is_here = false;        // with the keepers here
     std::optional<sending> sent; // neither: held back

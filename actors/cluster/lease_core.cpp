@@ -266,6 +266,19 @@ void lease_core::on(empty_in& input) {
 
 // ---- who is to have what ----------------------------------------------------------------------
 
+std::vector<lease_member> lease_core::members() const {
+  std::vector<lease_member> all;
+  if (view_)
+    for (const journal::live_member& each : view_->members) {
+      const bool is_self = each.who.owner() == settings_.self.owner();
+      all.push_back(
+          {each.who.node, each.who.address, each.who.weight, is_self ? leaving_ : each.leaving});
+    }
+  std::sort(all.begin(), all.end(),
+            [](const lease_member& a, const lease_member& b) { return a.node < b.node; });
+  return all;
+}
+
 placement lease_core::placement_now() const {
   placement now;
   std::map<std::string, std::uint32_t> index; // by owner

@@ -72,6 +72,13 @@ struct empty_in {
 using lease_input = std::variant<beat_in, taken_in, adopted_in, gave_up_in, forgotten_in,
                                  released_in, fenced_in, hint_in, empty_in, tick_in>;
 
+/// A node that takes part, for people.
+struct lease_member {
+  std::string node, address; // of its broker; empty: it has none
+  std::uint32_t weight = 1;
+  bool leaving = false; // it gives its shards up, or has, and gets none
+};
+
 // ---- effects ----------------------------------------------------------------------------------
 
 /// Ask for the view and renew what is held.
@@ -148,6 +155,8 @@ class lease_core {
 
   std::size_t held() const noexcept;
   const shard_owners& owners() const noexcept { return owners_; }
+  /// Who is there, by the store's last word; in the order of the names.
+  std::vector<lease_member> members() const;
   struct counters {
     std::uint64_t taken = 0, given = 0, lost = 0, beats = 0, beats_failed = 0;
   };

@@ -59,6 +59,8 @@ constexpr std::array audit_query{argument_rule{"since", time}, argument_rule{"un
                                  argument_rule{"by", text}, argument_rule{"limit", count},
                                  argument_rule{"after", text}};
 
+constexpr std::array shards_query{argument_rule{"node", text}, argument_rule{"limit", count},
+                                  argument_rule{"after", text}};
 constexpr argument_rule no_parameter{};
 constexpr argument_rule the_event{"event", event};
 constexpr argument_rule the_agent{"agent", text};
@@ -66,6 +68,7 @@ constexpr argument_rule the_key{"key", text};
 constexpr argument_rule the_job{"job", text};
 constexpr argument_rule the_peer{"peer", text};
 constexpr argument_rule the_token{"name", text};
+constexpr argument_rule the_node{"node", text};
 
 constexpr route job_question(std::string_view pattern, std::string_view operation,
                              std::span<const argument_rule> query = {}) {
@@ -154,6 +157,28 @@ constexpr std::array table{
     route{"GET", "/v1/audit", admin, look_up, reserved, bare, "audit.list", no_parameter,
           audit_query},
     route{"GET", "/v1/loops", read, look_up, reserved, bare, "loop.list", no_parameter, {}},
+    route{"GET", "/v1/nodes", read, look_up, reserved, bare, "node.list", no_parameter, {}},
+    route{"GET", "/v1/nodes/{name}", read, look_up, reserved, bare, "node.describe", the_node, {}},
+    route{"POST",
+          "/v1/nodes/{name}/drain",
+          admin,
+          look_up,
+          reserved,
+          body_kind::command,
+          "node.drain",
+          the_node,
+          {}},
+    route{"POST",
+          "/v1/nodes/{name}/undrain",
+          admin,
+          look_up,
+          reserved,
+          body_kind::command,
+          "node.undrain",
+          the_node,
+          {}},
+    route{"GET", "/v1/shards", read, look_up, reserved, bare, "shard.list", no_parameter,
+          shards_query},
     route{"GET", "/v1/peers", admin, look_up, reserved, bare, "peer.list", no_parameter, {}},
     route{"POST",
           "/v1/peers",

@@ -140,6 +140,34 @@ class Cluster(OnPostgres):
         self.assertIn("drain-ended", self.nodes["n2"].log())
         self.settled(("n1", "n3"))
 
+    def test_a_node_is_drained_and_takes_part_again_by_command(self):
+        self.start_all()
+        n1, n2, n3 = self.nodes.values()
+        whole = skein("cluster", "health", "--exit-when-healthy", "--server", n1.url)
+        self.assertEqual(whole.returncode, 0, whole)
+        done = skein("node", "drain", "n2", "--server", n3.url)  # asked of another
+        self.assertEqual(done.returncode, 0, done)
+        self.settled(("n1", "n3"))
+        listed = [json.loads(line) for line in skein("node", "list", "-o", "jsonl", "--server", n1.url).stdout.splitlines()]
+        self.assertEqual({each["node"]: (each["state"], each["shards"]) for each in listed},
+                         {"n1": ("up", 12), "n2": ("draining", 0), "n3": ("up", 12)})
+        self.send(n2, 0, 50)  # it is up, and a door to the others
+        self.assertEqual(skein("shard", "list", "--node", "n2", "-o", "jsonl", "--server", n1.url).stdout, "")
+        self.assertEqual(skein("node", "drain", "n3", "--server", n1.url).returncode, 0)
+        until(lambda: self.client(n2).get("/v1/nodes/n3").json()["state"] == "draining", 10, "n2 knows of it")
+        self.settled(("n1",))
+        last = skein("node", "drain", "n1", "--server", n2.url)
+        self.assertIn("no other node takes part", last.stderr)
+        self.assertEqual(skein("node", "undrain", "n3", "--server", n1.url).returncode, 0)
+        done = skein("node", "undrain", "n2", "--server", n2.url)
+        self.assertEqual(done.returncode, 0, done)
+        self.settled(NAMES)
+        self.nodes["n2"].terminate()  # an orderly stop after that gives its shards up once more
+        self.assertEqual(self.nodes["n2"].wait(30), 0)
+        self.settled(("n1", "n3"))
+        unknown = skein("node", "drain", "n9", "--server", n1.url)
+        self.assertIn("no node is named 'n9'", unknown.stderr)
+
     def test_a_store_without_a_standby_is_refused(self):
         node = self.unstarted(self.config.replace('durability = "single"\n', ""), arguments=["--node", "n1"])
         node.verb = "start"

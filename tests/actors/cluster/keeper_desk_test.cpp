@@ -285,6 +285,27 @@ TEST_CASE("when the keepers go, those that they were asked still have their answ
   }
 }
 
+TEST_CASE("what a node is to do itself goes to that node, whoever has the keepers", "[keepers]") {
+  keeper n2;
+  desk n1{"n1"};
+  n1.step(desk_owners_in{of_n2()}, 0);
+  n1.step(desk_ask_in{1, {"ann", ""}, "node.drain", "{}", "n1"}, 1);
+  REQUIRE(n1.asked.size() == 1);
+  CHECK(n1.asked[0].operation == "node.drain");
+  n2.step(desk_ask_in{1, {"ann", ""}, "node.undrain", "{}", "n1"}, 2);
+  REQUIRE(n2.sent.size() == 1); // a greeting
+  n1.hear(n2.sent[0], 3);
+  n2.hear(n1.sent.at(0), 4);
+  REQUIRE(n2.sent.size() == 1);
+  CHECK(n2.sent[0].header.to == address{"n1", "keeper"});
+  CHECK(n2.sent[0].header.to_boot == 7);
+  n1.hear(n2.sent[0], 5);
+  REQUIRE(n1.asked.size() == 1); // though it has no keepers
+  n1.step(desk_answer_in{n1.asked[0].ask, {errc::none, "{}"}}, 6);
+  n2.hear(n1.sent.at(0), 7);
+  CHECK(n2.only_answer().code == errc::none);
+}
+
 TEST_CASE("a record is sent until it is written down", "[keepers]") {
   asker n1;
   keeper n2;
