@@ -79,7 +79,8 @@ json lookups::nodes_view() const {
 
 void lookups::describe_node(const json& arguments, reply done) const {
   const std::string name = said(arguments, "node");
-  for (const json& each : nodes_view()["nodes"])
+  const json all = nodes_view();
+  for (const json& each : all["nodes"])
     if (each["node"] == name)
       return done({errc::none, each.dump()});
   done({errc::not_found, "no node is named '" + name + "', or it is down"});
