@@ -30,7 +30,7 @@ struct cluster_options {
   std::uint32_t requests = 60; // of all clients
   duration work_time{std::chrono::seconds{30}};
   double hurry = 0;
-  std::uint32_t kills = 0, freezes = 0, cuts = 0, store_cuts = 0, drains = 0;
+  std::uint32_t kills = 0, freezes = 0, cuts = 0, store_cuts = 0, drains = 0, empties = 0;
   network_faults network;
   store_faults store;
   agent_faults agent;

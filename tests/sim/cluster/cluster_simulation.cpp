@@ -34,6 +34,7 @@ cluster_options draw(sim_random& dice) {
   drawn.cuts = count(0.4, 4);
   drawn.store_cuts = count(0.4, 4);
   drawn.drains = count(0.5, 4);
+  drawn.empties = count(0.4, 4);
   drawn.triggers = count(0.5, 20);
   drawn.network = {maybe(0.3, 0.1), maybe(0.3, 0.2), true, dice.between(100us, 20ms)};
   drawn.store.sync_max = dice.between(1ms, 50ms);
@@ -91,6 +92,7 @@ class cluster_simulation {
   void plan();
   void publish();
   void trigger();
+  void set_drain(const std::string& node, bool drains);
   void later(std::uint32_t times, const std::function<void(cluster_node&)>& what);
   void boot_later(cluster_node& which);
   void step();
@@ -156,6 +158,21 @@ void cluster_simulation::trigger() {
                [this, by](const api_answer& told) { world_.judge.told(by, told.code); });
 }
 
+/// Asked at any node that is up.
+void cluster_simulation::set_drain(const std::string& node, bool drains) {
+  std::vector<cluster_node*> takers;
+  for (const auto& each : nodes_)
+    if (each->takes())
+      takers.push_back(each.get());
+  if (takers.empty())
+    return;
+  const std::string operation = drains ? "node.drain" : "node.undrain";
+  takers[dice_.below(takers.size())]->api().ask(
+      operation, R"({"node":")" + node + R"("})", [this, operation](const api_answer& told) {
+        ++world_.judge.seen[operation + " " + std::string{slug(told.code)}];
+      });
+}
+
 void cluster_simulation::later(std::uint32_t times,
                                const std::function<void(cluster_node&)>& what) {
   for (std::uint32_t i = 0; i < times; ++i)
@@ -189,6 +206,11 @@ void cluster_simulation::plan() {
     world_.timeline.after(dice_.skewed(100ms, 6s), [&which] { which.cut_store(false); });
   });
   later(how.drains, [](cluster_node& which) { which.signal(); });
+  later(how.empties, [this](cluster_node& which) {
+    set_drain(which.name(), true);
+    world_.timeline.after(dice_.skewed(10ms, 8s),
+                          [this, name = which.name()] { set_drain(name, false); });
+  });
   later(how.cuts, [this](cluster_node& which) {
     ++world_.judge.seen["network cut"];
     const bool both = dice_.chance(0.5);
@@ -250,6 +272,10 @@ void cluster_simulation::heal() {
     if (each->up())
       each->thaw();
   }
+  for (const auto& each : nodes_)
+    if (each->takes()) // what it is asked itself does not get lost
+      each->api().ask("node.undrain", R"({"node":")" + each->name() + R"("})",
+                      [](const api_answer&) {});
 }
 
 cluster_verdict cluster_simulation::run() {
