@@ -183,6 +183,20 @@ TEST_CASE("a node that shares its store gives its shards up first, and takes eve
   CHECK(finish_of(world.progress(0, {0, 0, 0}, 101)).code == 0);
 }
 
+TEST_CASE("a node that was drained by command before gives its shards up once more") {
+  drain world{1, 25s, true};
+  world.step(emptied_in{}, 0); // by command; then it took part again
+  world.step(gateway_progress_in{0}, 1);
+  world.progress(0, {0, 0, 0}, 1);
+  const auto begun = world.step(signal_in{}, 10);
+  CHECK(count<give_up_effect>(begun) == 1);
+  CHECK(count<finish_effect>(begun) == 0);
+  CHECK(count<finish_effect>(world.progress(0, {0, 0, 0}, 11)) == 0);
+  world.step(emptied_in{}, 20);
+  world.step(gateway_progress_in{0}, 21);
+  CHECK(finish_of(world.progress(0, {0, 0, 0}, 21)).code == 0);
+}
+
 TEST_CASE("shards that cannot be given up in time do not hold the drain up") {
   drain world{1, 25s, true};
   world.step(signal_in{}, 0);

@@ -73,7 +73,7 @@ class cluster_world {
     for (auto& [at, what] : std::exchange(which.late, {}))
       run_at(which, now_, std::move(what));
   }
-  void empty(node& which) { step(which, empty_in{true}); }
+  void empty(node& which, bool leaving = true) { step(which, empty_in{leaving}); }
 
   void wait(duration time) {
     const boot_time end = now_ + time;
@@ -338,6 +338,27 @@ TEST_CASE("a node that is emptied gives all, each shard without a pause", "[leas
   CHECK(world.serving(b) == 256);
   CHECK(b.core->counted().lost == 0);
   CHECK(world.hints > 0);
+}
+
+TEST_CASE("a node that was emptied stays, is told of as leaving, and takes part again", "[lease]") {
+  cluster_world world{64};
+  node& a = world.start("n1");
+  node& b = world.start("n2", 3);
+  world.wait(5s);
+  world.empty(a);
+  world.wait(3s);
+  CHECK(world.serving(b) == 64);
+  for (const node* each : {&a, &b}) { // each knows of both
+    const auto known = each->core->members();
+    REQUIRE(known.size() == 2);
+    CHECK((known[0].node == "n1" && known[0].leaving && known[0].weight == 1));
+    CHECK((known[1].node == "n2" && !known[1].leaving && known[1].weight == 3));
+  }
+  world.empty(a, false);
+  world.wait(5s);
+  CHECK(world.serving(a) == 16);
+  CHECK(world.serving(b) == 48);
+  CHECK_FALSE(b.core->members()[0].leaving);
 }
 
 TEST_CASE("a shard whose turn is long goes on meanwhile, and leaves in the end", "[lease]") {
