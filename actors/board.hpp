@@ -82,6 +82,7 @@ struct lease_facts {
   std::size_t held = 0; // shards
   shard_owners owners;
   std::vector<lease_member> members;
+  boot_time heard{}; // from the store, last
 };
 
 struct job_facts {

@@ -5,6 +5,7 @@
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace skein {
@@ -13,14 +14,19 @@ using nlohmann::json;
 
 namespace {
 
-/// How many shards each node has, in the order of `owners.nodes`; and how many nobody has.
-std::pair<std::vector<std::uint32_t>, std::uint32_t> shares(const shard_owners& owners) {
-  std::vector<std::uint32_t> held(owners.nodes.size());
+/// How many shards each node has, by name; and how many nobody has.
+std::pair<std::map<std::string, std::uint32_t>, std::uint32_t> shares(const shard_owners& owners) {
+  std::map<std::string, std::uint32_t> held;
+  for (const std::string& each : owners.nodes)
+    held.try_emplace(each, 0);
   std::uint32_t nobodys = 0;
   for (const std::uint32_t owner : owners.owners)
-    ++(owner < held.size() ? held[owner] : nobodys);
+    ++(owner < owners.nodes.size() ? held[owners.nodes[owner]] : nobodys);
   return {std::move(held), nobodys};
 }
+
+/// Behind that what the store said last of the nodes may be true no more.
+constexpr duration stale_after = 2 * limits::lease_ttl;
 
 json or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
@@ -30,8 +36,8 @@ json lookups::cluster_view() const {
   const lease_facts known = sources_.leases->read();
   const auto [held, nobodys] = shares(known.owners);
   json nodes = json::array();
-  for (std::size_t i = 0; i < held.size(); ++i)
-    nodes.push_back({{"node", known.owners.nodes[i]}, {"shards", held[i]}});
+  for (const auto& [node, shards] : held)
+    nodes.push_back({{"node", node}, {"shards", shards}});
   return {{"nodes", std::move(nodes)},
           {"unowned", nobodys},
           {"held", known.held},
@@ -61,20 +67,22 @@ json lookups::nodes_view() const {
   const std::string keeper = keeper_of(known.owners);
   json nodes = json::array();
   for (const lease_member& each : known.members) {
-    const auto at = std::find(known.owners.nodes.begin(), known.owners.nodes.end(), each.node);
-    const auto index = static_cast<std::size_t>(at - known.owners.nodes.begin());
+    const auto shards = held.find(each.node);
     nodes.push_back({{"node", each.node},
                      {"self", each.node == self},
                      {"state", each.leaving ? "draining" : "up"},
-                     {"shards", index < held.size() ? held[index] : 0u},
+                     {"shards", shards == held.end() ? 0u : shards->second},
                      {"weight", each.weight},
                      {"broker", or_null(each.address)},
                      {"keeper", each.node == keeper}});
   }
-  return {{"nodes", std::move(nodes)},
-          {"shards", sources_.shards},
-          {"unowned", nobodys},
-          {"keeper", or_null(keeper)}};
+  json all{{"nodes", std::move(nodes)},
+           {"shards", sources_.shards},
+           {"unowned", nobodys},
+           {"keeper", or_null(keeper)}};
+  if (const duration silence = sources_.clock->now().boot - known.heard; silence > stale_after)
+    all["stale_s"] = std::chrono::duration_cast<std::chrono::seconds>(silence).count();
+  return all;
 }
 
 void lookups::describe_node(const json& arguments, reply done) const {
@@ -103,7 +111,7 @@ void lookups::list_shards(const json& arguments, reply done) const {
     return is_known ? owners.nodes.at(owners.owners[shard]) : std::string{};
   };
   json rows = json::array();
-  const std::uint64_t first = *after ? **after + 1 : 0;
+  const std::uint64_t first = *after ? std::min<std::uint64_t>(**after, sources_.shards) + 1 : 0;
   std::uint64_t shard = std::min<std::uint64_t>(first, sources_.shards);
   for (; shard < sources_.shards && rows.size() < *limit; ++shard)
     if (const std::string node = owner_of(static_cast<std::uint32_t>(shard));

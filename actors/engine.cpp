@@ -314,7 +314,7 @@ api_answer not_written_down(const audit_record& record, const log_sink& log) {
   line.id = "audit-record-dropped";
   line.text = "no node keeps records now; this one is here alone: " + audit_text(record);
   log("keepers", line);
-  return {errc::unknown_outcome, "it was done, but the record of it is in the log alone"};
+  return {errc::timed_out, "it was done, but the record of it is in the log alone"};
 }
 
 } // namespace
@@ -357,8 +357,13 @@ errc engine::readiness() const {
     return errc::draining;
   if (!impl_->serving.load())
     return errc::not_ready;
-  if (impl_->is_shared() && impl_->lease_board->read().counted.beats == 0)
-    return errc::not_ready; // nobody knows yet whose the shards are
+  if (impl_->is_shared()) {
+    const lease_facts known = impl_->lease_board->read();
+    if (known.counted.beats == 0)
+      return errc::not_ready; // nobody knows yet whose the shards are
+    if (known.heard + 2 * limits::lease_ttl < impl_->setup.clock->now().boot)
+      return errc::store_unreachable;
+  }
   std::vector<loop_facts> loops;
   for (const auto& each : impl_->loop_boards)
     loops.push_back(each->read());

@@ -130,6 +130,7 @@ struct engine::impl {
     of.node = setup.settings.node;
     of.epoch = static_cast<epoch_no>(setup.store.boot);
     of.retention = setup.audit_retention;
+    of.shared = is_shared();
     of.tokens_agent = number_of(tokens_agent);
     of.audit_agent = number_of(audit_agent);
     return of;

@@ -88,6 +88,9 @@ void engine::impl::spawn_membership(shutdown_parts& drain) {
     parts->agents.push_back(caf::actor_cast<caf::weak_actor_ptr>(each));
   parts->gateway = caf::actor_cast<caf::weak_actor_ptr>(gateway);
   parts->keepers = caf::actor_cast<caf::weak_actor_ptr>(keepers);
+  parts->give_way = [drained = setup.drained] {
+    drained(finish_effect{exit_name_taken, {}, 0, {}});
+  };
   parts->shutdown = caf::actor_cast<caf::weak_actor_ptr>(shutdown);
   parts->log = setup.log;
   parts->facts = lease_board;
@@ -225,7 +228,8 @@ void engine::impl::spawn_keepers() {
     job_settings for_jobs = of_jobs;
     access_settings for_access = of_access;
     for_jobs.epoch = for_access.epoch = epoch;
-    for_jobs.unclean = unclean;
+    for_jobs.unclean = false; // a lease is lost for other reasons than a crash, too
+    static_cast<void>(unclean);
     kept_cores found{std::make_shared<job_core>(for_jobs),
                      std::make_shared<access_core>(for_access)};
     if (auto done = recover_tokens(reader, for_access.tokens_agent, *found.access); !done)

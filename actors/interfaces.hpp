@@ -189,6 +189,7 @@ struct membership_parts {
   std::vector<caf::weak_actor_ptr> agents;
   caf::weak_actor_ptr gateway;
   caf::weak_actor_ptr keepers;
+  std::function<void()> give_way; // another process has this node's name: this one is to end
   caf::weak_actor_ptr shutdown;
   log_sink log;
   std::shared_ptr<board<lease_facts>> facts;

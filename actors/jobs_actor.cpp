@@ -30,8 +30,10 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
   run_watch(std::shared_ptr<jobs_parts> parts, caf::weak_actor_ptr jobs, watch_run_effect which)
     : parts_{std::move(parts)}, jobs_{std::move(jobs)}, which_{std::move(which)} {}
 
+  /// What is one row, or two by an index, does not wait behind what people search for.
   void look() {
-    parts_->store->look_up([self = shared_from_this()](journal::reader& reader) {
+    const bool is_cheap = which_.event || parts_->places.outbox;
+    auto work = [self = shared_from_this()](journal::reader& reader) {
       auto found = find_run(reader, self->parts_->places, self->which_.job, self->which_.id,
                             self->which_.event);
       if (!found) {
@@ -48,7 +50,11 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
           self->which_.event = (**found).event;
         self->wait((**found).event);
       }
-    });
+    };
+    if (is_cheap)
+      parts_->store->read(std::move(work));
+    else
+      parts_->store->look_up(std::move(work));
   }
 
  private:
@@ -84,28 +90,34 @@ class run_watch : public std::enable_shared_from_this<run_watch> {
   watch_run_effect which_;
 };
 
-void cancel_later(const std::shared_ptr<jobs_parts>& parts, const cancel_run_effect& which);
+void cancel_later(const caf::weak_actor_ptr& jobs, const std::shared_ptr<jobs_parts>& parts,
+                  const cancel_run_effect& which);
 
 /// One that is on its way to its shard is cancelled there.
-void cancel_run(const std::shared_ptr<jobs_parts>& parts, const cancel_run_effect& which) {
-  parts->store->look_up([parts, which](journal::reader& reader) {
+void cancel_run(const caf::weak_actor_ptr& jobs, const std::shared_ptr<jobs_parts>& parts,
+                const cancel_run_effect& which) {
+  parts->store->look_up([jobs, parts, which](journal::reader& reader) {
     const auto found = find_run(reader, parts->places, which.job, which.id, which.event);
     if (!found)
-      return cancel_later(parts, which); // not readable now
+      return cancel_later(jobs, parts, which); // not readable now
     if (!*found)
       return;
     const journal::event_record& run = **found;
     if (!parts->places.is_box(run) || is_terminal(run.state()))
       return parts->cancel(run.event);
-    parts->await(run.event, wait_piece, [parts, which](bool ended) {
-      ended ? cancel_run(parts, which) : cancel_later(parts, which);
+    parts->await(run.event, wait_piece, [jobs, parts, which](bool ended) {
+      ended ? cancel_run(jobs, parts, which) : cancel_later(jobs, parts, which);
     });
   });
 }
 
-void cancel_later(const std::shared_ptr<jobs_parts>& parts, const cancel_run_effect& which) {
-  parts->clock->wake_at(parts->clock->now().boot + std::chrono::seconds{1},
-                        [parts, which] { cancel_run(parts, which); });
+/// By the next keeper, if this one is gone by then.
+void cancel_later(const caf::weak_actor_ptr& jobs, const std::shared_ptr<jobs_parts>& parts,
+                  const cancel_run_effect& which) {
+  parts->clock->wake_at(parts->clock->now().boot + std::chrono::seconds{1}, [jobs, parts, which] {
+    if (caf::actor_cast<caf::actor>(jobs))
+      cancel_run(jobs, parts, which);
+  });
 }
 
 struct performer {
@@ -125,7 +137,9 @@ struct performer {
         std::make_shared<run_watch>(self->state.parts, weak(self), std::move(effect));
     watch->look();
   }
-  void operator()(cancel_run_effect& effect) const { cancel_run(self->state.parts, effect); }
+  void operator()(cancel_run_effect& effect) const {
+    cancel_run(weak(self), self->state.parts, effect);
+  }
   void operator()(read_records_effect& effect) const {
     parts.store->look_up([to = weak(self), places = parts.places, effect](journal::reader& reader) {
       send_input(to, job_input{read_job_records(reader, places, effect)});
@@ -143,6 +157,8 @@ void perform(self_ptr self) {
     std::visit(performer{self, *state.parts}, effect);
   state.effects.clear();
   const job_core& core = *state.parts->core;
+  if (state.parts->places.outbox && core.is_stopping())
+    return state.parts->facts->write({}); // another keeper has them
   state.parts->facts->write(
       {core.counted(), core.jobs(), core.paused(), core.unreadable(), core.running(), core.next()});
 }

@@ -105,6 +105,7 @@ struct performer {
     send_input(parts.keepers, desk_input{desk_owners_in{effect.all}});
     send_input(parts.gateway, gateway_call{owners_in{std::move(effect.all)}});
   }
+  void operator()(twin_effect&) const { parts.give_way(); }
   void operator()(emptied_effect&) const {
     send_input(parts.shutdown, shutdown_input{emptied_in{}});
   }
@@ -121,7 +122,8 @@ void step(self_ptr self, lease_input input) {
     std::visit(performer{self, *state.parts}, effect);
   state.effects.clear();
   const lease_core& core = *state.parts->core;
-  state.parts->facts->write({core.counted(), core.held(), core.owners(), core.members()});
+  state.parts->facts->write(
+      {core.counted(), core.held(), core.owners(), core.members(), core.heard()});
 }
 
 /// Shards that another node has given up for this one.

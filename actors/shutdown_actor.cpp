@@ -11,7 +11,7 @@ struct performer {
   shutdown_parts& parts;
 
   void operator()(give_up_effect&) const {
-    send_input(parts.membership, lease_input{empty_in{true}});
+    send_input(parts.membership, lease_input{empty_in{true, true}});
   }
   void operator()(refuse_effect&) const {
     send_input(parts.gateway, gateway_call{refuse_in{}, {}, {}});

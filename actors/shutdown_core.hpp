@@ -54,6 +54,8 @@ using shutdown_effect =
                  finish_effect, wake_effect, log_effect>;
 
 inline constexpr int exit_overrun = 75;
+/// As of a start that was not possible.
+inline constexpr int exit_name_taken = 1;
 
 struct shutdown_settings {
   std::size_t loops = 1;

@@ -126,6 +126,8 @@ json lookups::agents_view() const {
   json rows = json::array();
   for (std::size_t i = 0; i < sources_.settings.agents.size(); ++i) {
     const agent_settings& agent = sources_.settings.agents[i];
+    if (agent.name.starts_with('!'))
+      continue; // of the node itself
     const auto number = agent_named(agent.name);
     json row{{"name", agent.name}, {"configured", true}};
     const agent_facts facts = sources_.pools[i]->read();

@@ -269,14 +269,24 @@ void access_core::undo(const error& why) {
   transaction refused = *std::exchange(sent_, std::nullopt);
   if (refused.answer)
     answer(refused.answer->first, why.code,
-           why.detail + (refused.changed && !refused.changed->second
-                             ? "; the token is let in no more until the next start: revoke it again"
-                             : ""));
+           why.detail + (!refused.changed || refused.changed->second ? ""
+                         : settings_.shared
+                             ? "; the other nodes still let it in: revoke it again"
+                             : "; the token is let in no more until the next start: revoke it "
+                               "again"));
+  if (settings_.shared && why.code == errc::fenced) { // its keeper is another one now
+    for (const audit_note_in& each : refused.notes)
+      answer(each.ticket, errc::fenced, {});
+    for (const audit_note_in& each : std::exchange(notes_, {}))
+      answer(each.ticket, errc::fenced, {});
+    return;
+  }
   for (auto each = refused.notes.rbegin(); each != refused.notes.rend(); ++each) {
-    if (each->ticket != 0)
+    if (each->ticket != 0 && !settings_.shared) {
       answer(each->ticket, why.code,
              "it was done, but the record of it could not be written yet: " + why.detail);
-    each->ticket = 0;
+      each->ticket = 0;
+    }
     notes_.push_front(std::move(*each));
   }
   for (const std::string& name : refused.used)

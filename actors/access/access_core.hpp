@@ -83,6 +83,7 @@ struct access_settings {
   epoch_no epoch{};
   duration retention = limits::retention; // of records
   agent_no tokens_agent{}, audit_agent{};
+  bool shared = false; // the store is: what another keeper will do is left to it
 };
 
 class access_core {

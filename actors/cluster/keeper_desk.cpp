@@ -16,7 +16,10 @@ namespace {
 
 constexpr std::chrono::milliseconds held_again_after{50};
 constexpr std::chrono::milliseconds greeted_again_after{200};
+constexpr std::chrono::seconds known_for{1};
 constexpr std::size_t answers_kept = 256;
+constexpr std::size_t former_kept = 256;
+constexpr std::size_t answer_bytes_max = limits::frame_bytes_max / 2;
 
 /// What changes nothing, or says again what was said before.
 constexpr std::array<std::string_view, 9> repeatable{"job.list",   "job.graph",    "job.describe",
@@ -89,7 +92,7 @@ void keeper_desk::place(std::uint64_t ticket, question& which) {
   if (node.empty() || node == settings_.node)
     return; // held
   const bool pinned = is_change(which.operation);
-  if (pinned && !processes_.contains(node))
+  if (pinned && !knows_process_of(node))
     return greet(node);
   send(ticket, which, node, pinned);
 }
@@ -103,11 +106,17 @@ void keeper_desk::send(std::uint64_t ticket, question& which, const std::string&
 #ifdef SKEIN_BUG_COMMAND_FOR_ANY_PROCESS
       0);
 #else
-      pinned ? processes_.at(node) : 0);
+      pinned ? processes_.at(node).boot : 0);
 #endif
   which.sent = sending{to, number, request, pinned};
   tickets_[request] = ticket;
   out_->push_back(send_effect{std::move(bytes)});
+}
+
+/// What it was a while ago it need not be now.
+bool keeper_desk::knows_process_of(const std::string& node) const {
+  const auto known = processes_.find(node);
+  return known != processes_.end() && known->second.heard + known_for >= now_.boot;
 }
 
 /// Which process has that desk?
@@ -149,7 +158,7 @@ void keeper_desk::lose(const std::vector<std::uint64_t>& tickets) {
   for (const std::uint64_t each : tickets) {
     question& which = questions_.at(each);
     if (is_change(which.operation))
-      settle(each, errc::unknown_outcome, std::string{not_known});
+      settle(each, errc::timed_out, std::string{not_known});
     else
       hold(which);
   }
@@ -211,22 +220,28 @@ void keeper_desk::on(frame_in& input) {
 }
 
 /// With another process the one before is gone, with what it was asked and has not answered. False:
-/// it is of one before.
+/// it is of one before, or of nobody who takes part.
 bool keeper_desk::hear_process(const frame_header& header) {
-  if (former_.contains({header.from.node, header.boot}))
+  const std::string& node = header.from.node;
+  const bool takes_part =
+      std::find(owners_.nodes.begin(), owners_.nodes.end(), node) != owners_.nodes.end();
+  if (!takes_part || header.from.name != keeper_desk_name || header.boot == 0 ||
+      former_.contains({node, header.boot}))
     return false;
-  const auto [known, is_new] = processes_.try_emplace(header.from.node, header.boot);
-  greeted_.erase(header.from.node);
-  if (!is_new && known->second != header.boot) {
-    former_.emplace(header.from.node, std::exchange(known->second, header.boot));
+  process& known = processes_[node];
+  const std::uint64_t before = std::exchange(known.boot, header.boot);
+  known.heard = now_.boot;
+  if (before != 0 && before != header.boot) {
+    if (former_.size() >= former_kept)
+      former_.erase(former_.begin());
+    former_.emplace(node, before);
     std::vector<std::uint64_t> lost;
     for (const auto& [ticket, each] : questions_)
-      if (each.sent && each.sent->pinned && each.sent->to.node == header.from.node)
+      if (each.sent && each.sent->pinned && each.sent->to.node == node)
         lost.push_back(ticket);
     lose(lost);
   }
-  if (is_new)
-    place_held();
+  place_held();
   return true;
 }
 
@@ -251,14 +266,20 @@ void keeper_desk::on_query(const frame_header& header, const query& body) {
   }
   if (!here_ && !is_for_node(operation))
     return answer_desk(whose, errc::not_owner, std::string{nobody_keeps});
-  ask_keepers(whose, {said(words, "who"), said(words, "from")}, std::move(operation),
-              said(words, "arguments"));
+  caller by{said(words, "who"), said(words, "from")};
+  if (by.who.empty() && is_change(operation))
+    by.who = header.from.node; // no change without a name in its record
+  ask_keepers(whose, std::move(by), std::move(operation), said(words, "arguments"));
 }
 
 void keeper_desk::answer_desk(const open_ask& whose, errc code, std::string body) {
   const auto& asked = std::get<frame_header>(whose.whose);
+  if (body.size() > answer_bytes_max) {
+    code = errc::too_large;
+    body = "ask the node that keeps the jobs: the answer does not fit between nodes";
+  }
   slice bytes = courier_.seal_answer(asked, answer{whose.request, code, std::move(body)});
-  if (asked.to_boot != 0) // a change
+  if (asked.to_boot != 0 && code != errc::not_owner) // of a change
     answers_.push_back({asked, bytes});
   if (answers_.size() > answers_kept)
     answers_.pop_front();
@@ -285,6 +306,9 @@ void keeper_desk::on(tick_in&) {
   end_late();
   for (slice& frame : courier_.due(now_.boot))
     out_->push_back(send_effect{std::move(frame)});
+  for (const auto& [ticket, each] : questions_)
+    if (each.sent && each.sent->pinned && !knows_process_of(each.sent->to.node))
+      greet(each.sent->to.node); // another one may be there by now
   place_held();
 }
 
@@ -296,10 +320,12 @@ void keeper_desk::end_late() {
       late.push_back(ticket);
   for (const std::uint64_t each : late) {
     const question& which = questions_.at(each);
-    if (!which.is_here && !which.sent)
+    if (!which.is_here && !which.sent && !which.node.empty())
+      settle(each, errc::timed_out, "node " + which.node + " does not answer; nothing was done");
+    else if (!which.is_here && !which.sent)
       settle(each, errc::not_owner, std::string{nobody_keeps});
     else if (is_change(which.operation))
-      settle(each, errc::unknown_outcome, std::string{not_known});
+      settle(each, errc::timed_out, std::string{not_known});
     else
       settle(each, errc::timed_out, "the node that has the jobs and the tokens did not answer");
   }
@@ -308,6 +334,8 @@ void keeper_desk::end_late() {
 void keeper_desk::arm() {
   std::optional<boot_time> next = courier_.next_due();
   const auto sooner = [&next](boot_time at) { next = next ? std::min(*next, at) : at; };
+  for (const auto& [ask, each] : asks_)
+    sooner(each.until);
   for (const auto& [ticket, each] : questions_) {
     sooner(each.until);
     if (!each.is_here && !each.sent)

@@ -142,6 +142,7 @@ class keeper_desk {
   void ask_keepers(open_ask whose, caller by, std::string operation, std::string arguments);
   void place(std::uint64_t ticket, question& which);
   void send(std::uint64_t ticket, question& which, const std::string& node, bool pinned);
+  bool knows_process_of(const std::string& node) const;
   void greet(const std::string& node);
   void place_held();
   void hold(question& which);
@@ -160,10 +161,14 @@ class keeper_desk {
   std::uint64_t last_request_ = 0;
   std::map<std::uint64_t, open_ask> asks_;
   std::uint64_t last_ask_ = 0;
-  std::deque<remembered> answers_;                         // of changes, to other desks
-  std::map<std::string, std::uint64_t> processes_;         // of other desks, by node
+  std::deque<remembered> answers_; // of changes, to other desks
+  struct process {
+    std::uint64_t boot = 0;
+    boot_time heard{};
+  };
+  std::map<std::string, process> processes_;               // of other desks, by node
   std::set<std::pair<std::string, std::uint64_t>> former_; // processes before those
-  std::map<std::string, boot_time> greeted_;               // those that were not heard yet
+  std::map<std::string, boot_time> greeted_;               // when they were last
   std::optional<boot_time> armed_;
   moment now_{};
   std::vector<desk_effect>* out_ = nullptr;

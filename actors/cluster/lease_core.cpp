@@ -61,9 +61,34 @@ void lease_core::on(beat_in& input) {
   if (std::exchange(over_told_, false))
     log(log_severity::info, "leases-renewed", "the store renews the leases of this node again");
   view_ = *std::move(input.view);
+  heard_ = input.asked;
+  look_for_twin();
   hold_against(*input.held); // first: what is lost is not to be worked on a moment longer
   extend(input.asked);
   settle();
+}
+
+/// Another process under this node's name. One that was killed is a member for a while and beats no
+/// more; one that was here first, and beats, has the name.
+void lease_core::look_for_twin() {
+  const bool is_first_look = counted_.beats == 1;
+  const auto twin = std::find_if(
+      view_->members.begin(), view_->members.end(), [this](const journal::live_member& each) {
+        return each.who.node == settings_.self.node && each.who.boot != settings_.self.boot;
+      });
+  if (twin == view_->members.end()) {
+    twin_until_.reset();
+  } else if (is_first_look) {
+    twin_until_ = twin->until;
+  } else if (twin_until_ && twin->until > *twin_until_) {
+    twin_until_.reset();
+    log(log_severity::error, "node-runs-already",
+        "another process runs as node " + settings_.self.node +
+            (twin->who.address.empty() ? std::string{} : " at " + twin->who.address) +
+            ": this one ends; a node of one store "
+            "has a name of its own");
+    out_->push_back(twin_effect{});
+  }
 }
 
 /// Tells whose each shard is, and takes and gives what is to move.
@@ -258,7 +283,10 @@ void lease_core::on(released_in& input) {
 }
 
 void lease_core::on(empty_in& input) {
+  if (for_good_ && !input.leaving)
+    return log(log_severity::warning, "undrain-ignored", "the node is on its way to a stop");
   leaving_ = input.leaving;
+  for_good_ = input.for_good || for_good_;
   emptied_ = false;
   beat_at_.reset(); // the others are to know at once
   settle();
@@ -274,9 +302,24 @@ std::vector<lease_member> lease_core::members() const {
       all.push_back(
           {each.who.node, each.who.address, each.who.weight, is_self ? leaving_ : each.leaving});
     }
-  std::sort(all.begin(), all.end(),
-            [](const lease_member& a, const lease_member& b) { return a.node < b.node; });
+  std::stable_sort(all.begin(), all.end(),
+                   [](const lease_member& a, const lease_member& b) { return a.node < b.node; });
+  // Of a node that has started again the process before is there for a while.
+  all.erase(
+      std::unique(all.begin(), all.end(),
+                  [](const lease_member& a, const lease_member& b) { return a.node == b.node; }),
+      all.end());
   return all;
+}
+
+/// Of nodes that were drained by command each keeps what it has, and takes what is nobody's, while
+/// no other takes part.
+bool lease_core::gives_up() const {
+  const auto takes_part = [this](const journal::live_member& each) {
+    return each.who.owner() != settings_.self.owner() && !each.leaving;
+  };
+  return leaving_ &&
+         (for_good_ || std::any_of(view_->members.begin(), view_->members.end(), takes_part));
 }
 
 placement lease_core::placement_now() const {
@@ -285,7 +328,7 @@ placement lease_core::placement_now() const {
   for (const journal::live_member& each : view_->members) {
     const bool is_self = each.who.owner() == settings_.self.owner();
     index.emplace(each.who.owner(), static_cast<std::uint32_t>(now.members.size()));
-    now.members.push_back({each.who.owner(), each.who.weight, is_self ? leaving_ : each.leaving});
+    now.members.push_back({each.who.owner(), each.who.weight, is_self ? gives_up() : each.leaving});
   }
   now.owners.assign(shards_.size(), no_member);
   const auto self = index.find(settings_.self.owner());
@@ -305,6 +348,8 @@ placement lease_core::placement_now() const {
 }
 
 void lease_core::rebalance(const placement& now) {
+  if (twin_until_)
+    return; // whose the name is is not known yet
   const auto self = std::find_if(now.members.begin(), now.members.end(), [&](const auto& each) {
     return each.name == settings_.self.owner();
   });
@@ -322,7 +367,7 @@ void lease_core::rebalance(const placement& now) {
   }
   const bool is_last = std::all_of(now.members.begin(), now.members.end(),
                                    [](const placement_member& each) { return each.leaving; });
-  for (std::size_t shard = 0; leaving_ && is_last && shard < shards_.size(); ++shard)
+  for (std::size_t shard = 0; for_good_ && is_last && shard < shards_.size(); ++shard)
     leaving.push_back({static_cast<shard_id>(shard), own, no_member}); // for who comes later
   take(std::move(wanted));
   begin_to_leave(leaving, now);

@@ -68,6 +68,7 @@ struct hint_in {
 /// The node is to be emptied, or is to take part again.
 struct empty_in {
   bool leaving = true;
+  bool for_good = false; // it stops: there is no way back, and it keeps nothing for want of others
 };
 using lease_input = std::variant<beat_in, taken_in, adopted_in, gave_up_in, forgotten_in,
                                  released_in, fenced_in, hint_in, empty_in, tick_in>;
@@ -129,10 +130,13 @@ struct owners_effect {
 };
 /// Of a node that leaves: nothing is left here.
 struct emptied_effect {};
-using lease_effect = std::variant<beat_effect, take_effect, adopt_effect, leave_shards_effect,
-                                  stay_shards_effect, lose_shards_effect, forget_shards_effect,
-                                  release_shards_effect, lease_until_effect, hint_effect,
-                                  owners_effect, emptied_effect, wake_effect, log_effect>;
+/// Another process has this node's name, and had it first.
+struct twin_effect {};
+using lease_effect =
+    std::variant<twin_effect, beat_effect, take_effect, adopt_effect, leave_shards_effect,
+                 stay_shards_effect, lose_shards_effect, forget_shards_effect,
+                 release_shards_effect, lease_until_effect, hint_effect, owners_effect,
+                 emptied_effect, wake_effect, log_effect>;
 
 // ---- the core ---------------------------------------------------------------------------------
 
@@ -157,6 +161,8 @@ class lease_core {
   const shard_owners& owners() const noexcept { return owners_; }
   /// Who is there, by the store's last word; in the order of the names.
   std::vector<lease_member> members() const;
+  /// When the last beat that was answered was asked.
+  boot_time heard() const noexcept { return heard_; }
   struct counters {
     std::uint64_t taken = 0, given = 0, lost = 0, beats = 0, beats_failed = 0;
   };
@@ -194,6 +200,7 @@ class lease_core {
   void on(empty_in& input);
   void on(tick_in&) {}
   void hold_against(const std::vector<journal::held_shard>& renewed);
+  void look_for_twin();
   void settle();
   void rebalance(const placement& now);
   void begin_to_leave(const std::vector<shard_move>& moves, const placement& now);
@@ -205,6 +212,7 @@ class lease_core {
   void tell_owners(placement now);
   placement placement_now() const;
   bool is_mine(const shard_state& which) const noexcept;
+  bool gives_up() const;
   void beat_if_due();
   void arm();
   void log(log_severity severity, std::string_view id, std::string text);
@@ -216,7 +224,10 @@ class lease_core {
   std::optional<boot_time> beat_at_; // the last one that is not answered, or was answered
   bool beating_ = false;
   bool leaving_ = false;
+  bool for_good_ = false;
   bool emptied_ = false;
+  boot_time heard_{};
+  std::optional<instant> twin_until_; // of another process of this name, which may be over
   boot_time until_{};
   bool over_told_ = false;
   counters counted_;

@@ -1,5 +1,7 @@
 #include "actors/jobs/job_core.hpp"
 
+#include "actors/arguments.hpp"
+
 #include "actors/access/audit.hpp"
 #include "actors/jobs/job_views.hpp"
 #include "protocol/raw_json.hpp"
@@ -17,7 +19,10 @@ std::string name_in(const json& words) {
   return found != words.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
-std::string by_in(const json& words) { return words.value("by", std::string{"api"}); }
+std::string by_in(const json& words) {
+  const std::string by = said(words, "by");
+  return by.empty() ? "api" : by;
+}
 
 } // namespace
 
@@ -31,7 +36,7 @@ void job_core::command(const job_command_in& input) {
     open_->audit = {settings_.audit_agent, {key, false, slice{audit_text(record)}}};
   }
   for (const char* text : {"by", "why"})
-    if (words.value(text, std::string{}).size() > limits::job_note_bytes_max)
+    if (said(words, text).size() > limits::job_note_bytes_max)
       return fail(input.ticket, errc::invalid_argument,
                   std::string{text} + " may have " + std::to_string(limits::job_note_bytes_max) +
                       " bytes");
@@ -155,7 +160,7 @@ void job_core::define(const std::string& name, job_definition definition, job_ow
 void job_core::remove(const job_command_in& input, const json& words) {
   const std::string name = name_in(words);
   kept_job& which = *find(name);
-  if (which.owner == job_owner::file)
+  if (which.owner == job_owner::file && (!settings_.shared || settings_.of_file.contains(name)))
     return fail(input.ticket, errc::state_conflict,
                 "the configuration owns job " + name +
                     ": remove it there, and start the node again");
@@ -189,7 +194,7 @@ void job_core::set_pause(const job_command_in& input, const json& words, bool pa
   begin(which);
   decide_all(which); // up to now, as it was until now
   if (paused)
-    which.paused = job_pause{now_.wall, by_in(words), words.value("why", std::string{})};
+    which.paused = job_pause{now_.wall, by_in(words), said(words, "why")};
   else
     which.paused.reset();
   which.failures = paused ? which.failures : 0;
@@ -231,7 +236,7 @@ void job_core::backfill(const job_command_in& input, const json& words) {
                     ? "a job that comes after others has no instants of its own"
                     : "it cannot run: " + which.unreadable);
   const auto time = [&](const char* key) {
-    return time_said(words.value(key, std::string{}), which.schedule->zone());
+    return time_said(said(words, key), which.schedule->zone());
   };
   const auto from = time("from"), to = time("to");
   if (!from || !to || *from > *to)
@@ -292,8 +297,16 @@ void job_core::put_of_file() {
 bool job_core::remove_of_file() {
   std::vector<std::string> gone;
   for (const auto& [name, each] : jobs_)
-    if (each.owner == job_owner::file && !settings_.of_file.contains(name))
-      gone.push_back(name);
+    if (each.owner == job_owner::file && !settings_.of_file.contains(name)) {
+      if (!settings_.shared)
+        gone.push_back(name);
+      else // the file of the node that had them before may have it, as while nodes restart
+        log(log_severity::warning, "job-not-in-file",
+            "it is of the configuration, and not in this node's: if that is meant, delete it with "
+            "skein job delete " +
+                name,
+            name);
+    }
   for (const std::string& name : gone) {
     if (open_->records.size() >= limits::job_removals_a_commit)
       return false;

@@ -130,6 +130,7 @@ class job_core {
   std::size_t paused() const noexcept { return paused_; }
   std::size_t unreadable() const noexcept { return unreadable_; } // they do not run
   std::size_t running() const noexcept { return running_; }       // runs
+  bool is_stopping() const noexcept { return stopping_; }
   /// When the next instant fires; no_instant: none does.
   instant next() const noexcept { return due_.empty() ? no_instant : due_.begin()->first; }
 

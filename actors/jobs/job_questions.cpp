@@ -38,10 +38,9 @@ void job_core::question(const job_command_in& input, const json& words) {
     return draw_graph(input.ticket);
   if (flag_of(words, "dry_run"))
     return dry_run(input);
-  const kept_job* const which = committed(words.value("job", std::string{}));
+  const kept_job* const which = committed(said(words, "job"));
   if (which == nullptr)
-    return fail(input.ticket, errc::not_found,
-                "there is no job " + words.value("job", std::string{}));
+    return fail(input.ticket, errc::not_found, "there is no job " + said(words, "job"));
   if (input.operation == "job.describe")
     return answer(input.ticket, job_page(*which, now_.wall));
   if (input.operation == "job.next")
@@ -106,7 +105,7 @@ std::optional<instant> job_core::time_said(const std::string& text, const zone_r
 }
 
 void job_core::explain(const job_command_in& input, const kept_job& which, const json& words) {
-  const std::string text = words.value("at", std::string{});
+  const std::string text = said(words, "at");
   const auto at = text.empty() ? std::optional{now_.wall} : time_said(text, zone_of(which));
   if (!at)
     return fail(input.ticket, errc::invalid_argument,

@@ -35,7 +35,7 @@ result<void> read_tokens(journal::engine& store, access_core& into) {
 
 std::string how_to_make_one(const node_options& options) {
   if (options.shares_its_store())
-    return "skein token create --role admin, at a node of this store that serves 127.0.0.1";
+    return "skein token create --role admin --server http://127.0.0.1:PORT";
   if (options.config_file.empty())
     return "skein token create --role admin --data " + options.data_dir;
   return fmt::format("skein token create --role admin --config {} --node {} --data {}",
@@ -144,6 +144,11 @@ result<made_token> make_stored_token(const node_options& options, const token_wi
   std::error_code ignored;
   if (options.ephemeral)
     return error{errc::invalid_argument, "a store in memory keeps no tokens"};
+  if (options.shares_its_store())
+    return error{errc::invalid_argument,
+                 "nodes share this store, and one of them keeps the tokens; make the first one at "
+                 "a node of it that serves 127.0.0.1, without --config: " +
+                     how_to_make_one(options)};
   if (options.config_file.empty() && !std::filesystem::exists(options.data_dir, ignored))
     return error{errc::not_found, "there is no folder " + options.data_dir +
                                       "; with --config one is made as the node would make it"};

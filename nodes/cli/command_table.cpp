@@ -84,7 +84,7 @@ constexpr std::array table{
     command{"cluster", "status", "", "Show the nodes of a cluster, and whether it is whole.",
             "skein cluster status", define_cluster_status},
     command{"cluster", "health", "", "Say whether every shard has a node; exit 6 if not.",
-            "skein cluster health\nskein cluster health --exit-when-healthy --within 120",
+            "skein cluster health\nskein cluster health --nodes 3 --exit-when-healthy",
             define_cluster_health},
     command{"peer", "create", "", "Make the keys of a node's broker and print the public one.",
             "skein peer create --data ./skein-data", define_peer_create},

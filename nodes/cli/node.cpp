@@ -94,14 +94,20 @@ int list_shards(context& at, const shard_options& options) {
 // ---- the cluster --------------------------------------------------------------------------------
 
 /// What keeps it from being whole; nothing: it is.
-std::vector<std::string> ailments(const json& nodes) {
+std::vector<std::string> ailments(const json& nodes, std::uint32_t at_least = 1) {
   std::vector<std::string> found;
+  const auto takes_part = [](const json& each) { return cell_of(each, "state") == "up"; };
+  const auto up = nodes.contains("nodes")
+                      ? std::count_if(nodes["nodes"].begin(), nodes["nodes"].end(), takes_part)
+                      : 0;
+  if (up < static_cast<std::ptrdiff_t>(at_least))
+    found.push_back(fmt::format("{} nodes take part, of {}", up, at_least));
   if (const std::string unowned = cell_of(nodes, "unowned"); unowned != "0")
     found.push_back(fmt::format("{} of {} shards have no node", unowned, cell_of(nodes, "shards")));
+  if (nodes.contains("stale_s"))
+    found.push_back(fmt::format("the store has not answered for {} s", cell_of(nodes, "stale_s")));
   if (!nodes.contains("keeper") || nodes["keeper"].is_null())
     found.emplace_back("no node keeps the jobs and the tokens");
-  if (!nodes.contains("nodes") || nodes["nodes"].empty())
-    found.emplace_back("no node takes part");
   return found;
 }
 
@@ -128,6 +134,7 @@ int show_cluster(context& at) {
 struct health_options {
   bool waits = false;
   std::optional<std::uint32_t> within; // seconds
+  std::optional<std::uint32_t> nodes;
 };
 
 constexpr std::uint32_t health_within = 60;
@@ -152,7 +159,7 @@ int show_health(context& at, const health_options& options) {
     const auto answer = look_up(at, "/v1/nodes");
     if (!answer)
       return answer.exit;
-    const auto wrong = ailments(answer.body);
+    const auto wrong = ailments(answer.body, options.nodes.value_or(1));
     const bool is_late = std::chrono::steady_clock::now() >= until;
     if (wrong.empty() || !options.waits || is_late)
       return tell_health(at, wrong, options.waits);
@@ -191,6 +198,7 @@ handler define_cluster_status(CLI::App&) { return show_cluster; }
 handler define_cluster_health(CLI::App& app) {
   auto options = std::make_shared<health_options>();
   add_flag(app, "--exit-when-healthy", options->waits, "wait until it is whole");
+  add_number(app, "--nodes", options->nodes, 1, 1'000, "so many have to take part (1)");
   add_number(app, "--within", options->within, 1, 86'400, "seconds to wait at most (60)");
   return [options](context& at) { return show_health(at, *options); };
 }

@@ -63,6 +63,7 @@ constexpr std::array rules{
     problem_rule{errc::io_error, 500, 0, repair},
     problem_rule{errc::fenced, 503, 1, later},
     problem_rule{errc::already_terminal, 409, 0, "Look it up to see its outcome."},
+    problem_rule{errc::store_unreachable, 503, 1, "Nothing was stored; send it again later."},
     problem_rule{errc::agent_unknown, 404, 0, "See GET /v1/agents for the names there are."},
     problem_rule{errc::internal, 500, 0, repair},
 };

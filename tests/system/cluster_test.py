@@ -152,7 +152,8 @@ class Cluster(OnPostgres):
         self.assertEqual({each["node"]: (each["state"], each["shards"]) for each in listed},
                          {"n1": ("up", 12), "n2": ("draining", 0), "n3": ("up", 12)})
         self.send(n2, 0, 50)  # it is up, and a door to the others
-        self.assertEqual(skein("shard", "list", "--node", "n2", "-o", "jsonl", "--server", n1.url).stdout, "")
+        none = skein("shard", "list", "--node", "n2", "-o", "jsonl", "--server", n1.url)
+        self.assertEqual((none.returncode, none.stdout), (0, ""), none)
         self.assertEqual(skein("node", "drain", "n3", "--server", n1.url).returncode, 0)
         until(lambda: self.client(n2).get("/v1/nodes/n3").json()["state"] == "draining", 10, "n2 knows of it")
         self.settled(("n1",))

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 using namespace skein;
 using namespace std::chrono_literals;
 
@@ -150,22 +152,21 @@ TEST_CASE("a question is sent again until it is answered, a change to the same p
   const frame first = n1.sent[0];
   for (const std::int64_t ms : {1'000, 2'000}) {
     n1.step(tick_in{}, ms);
-    REQUIRE(n1.sent.size() == 1);
-    CHECK(n1.sent[0] == first);
+    CHECK(std::count(n1.sent.begin(), n1.sent.end(), first) == 1);
     CHECK(first.header.to_boot == (changes ? 9 : 0));
   }
   SECTION("no answer") {
     n1.step(tick_in{}, 19'999);
     CHECK(n1.answered.empty());
     n1.step(tick_in{}, 20'000);
-    CHECK(n1.only_answer().code == (changes ? errc::unknown_outcome : errc::timed_out));
+    CHECK(n1.only_answer().code == errc::timed_out);
     n1.step(tick_in{}, 30'000);
     CHECK(n1.sent.empty());
   }
   SECTION("their node has gone") {
     n1.step(desk_owners_in{{{"n1", "n3"}, {1, 0}}}, 3'000);
     if (changes) {
-      CHECK(n1.only_answer().code == errc::unknown_outcome);
+      CHECK(n1.only_answer().code == errc::timed_out);
       CHECK(n1.sent.empty());
     } else {
       REQUIRE(n1.sent.size() == 1);
@@ -276,7 +277,7 @@ TEST_CASE("when the keepers go, those that they were asked still have their answ
   SECTION("nothing is heard of them") {
     n2.step(tick_in{}, 20'003);
     REQUIRE(n2.answered.size() == 2);
-    CHECK(n2.answered[0].answer.code == errc::unknown_outcome);
+    CHECK(n2.answered[0].answer.code == errc::timed_out);
     CHECK(n2.answered[1].answer.code == errc::not_owner);
     n2.step(desk_answer_in{own, {errc::fenced, ""}}, 20'004);
     n2.step(desk_answer_in{from_n1, {errc::none, "{}"}}, 20'004);

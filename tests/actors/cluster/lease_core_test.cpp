@@ -27,6 +27,7 @@ struct node {
   std::map<shard_id, std::uint64_t> leaving; // and are to give up, each time with a number
   boot_time until{};
   bool emptied = false;
+  bool has_twin = false;
   bool frozen = false;
   bool cut = false;                                              // the store does not answer
   duration busy = 1ms;                                           // what runs, of every shard
@@ -231,6 +232,10 @@ class cluster_world {
     (void)of;
   }
   void perform(node&, owners_effect&) {}
+  void perform(node& of, twin_effect&) {
+    of.has_twin = true;
+    kill(of);
+  }
   void perform(node& of, emptied_effect&) { of.emptied = true; }
   void perform(node& of, wake_effect& effect) {
     run_at(of, effect.at, [this, &of] { step(of, tick_in{}); });
@@ -359,6 +364,35 @@ TEST_CASE("a node that was emptied stays, is told of as leaving, and takes part 
   CHECK(world.serving(a) == 16);
   CHECK(world.serving(b) == 48);
   CHECK_FALSE(b.core->members()[0].leaving);
+}
+
+TEST_CASE("of two processes of one name the second gives way, and has had no shard", "[lease]") {
+  cluster_world world{64};
+  node& a = world.start("n1");
+  node& b = world.start("n2");
+  world.wait(5s);
+  node& again = world.start("n1");
+  world.wait(3s);
+  CHECK(again.has_twin);
+  CHECK_FALSE(a.has_twin);
+  CHECK(again.core->counted().taken == 0);
+  world.wait(3s);
+  CHECK(world.serving(a) == 32);
+  CHECK(world.serving(b) == 32);
+}
+
+TEST_CASE("a process that starts again is no second one", "[lease]") {
+  cluster_world world{64};
+  node& a = world.start("n1");
+  node& b = world.start("n2");
+  world.wait(5s);
+  world.kill(a);
+  node& again = world.start("n1");
+  world.wait(6s);
+  CHECK_FALSE(again.has_twin);
+  CHECK(world.serving(again) == 32);
+  CHECK(world.serving(b) == 32);
+  CHECK(again.core->members().size() == 2);
 }
 
 TEST_CASE("a shard whose turn is long goes on meanwhile, and leaves in the end", "[lease]") {

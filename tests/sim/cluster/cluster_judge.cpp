@@ -185,16 +185,21 @@ void cluster_judge::judge_jobs() {
       break_rule("schedule", "job " + name + ": " + format_rfc3339(next) + " is in no record");
   }
   for (const auto& [by, wish] : wanted_) {
+    if (!wish.asked || wish.records > 1)
+      break_rule("command-once", by + " was done " + std::to_string(wish.records) + " times");
     if (!wish.code) {
       ++seen["command without an answer"];
       continue;
     }
     ++seen["command " + std::string{slug(*wish.code)}];
-    const bool is_open = *wish.code == errc::unknown_outcome ||
+    const bool is_open = *wish.code == errc::timed_out ||
                          *wish.code == errc::state_conflict; // of which the ledger may have one
-    if (wish.records > 1 || (!is_open && wish.records != (*wish.code == errc::none ? 1u : 0u)))
+    if (!is_open && wish.records != (*wish.code == errc::none ? 1u : 0u))
       break_rule("command-once", by + " was answered " + std::string{slug(*wish.code)} +
                                      ", and was done " + std::to_string(wish.records) + " times");
+    if (wish.in_peace && *wish.code != errc::none && *wish.code != errc::state_conflict)
+      break_rule("command-once", by + " was answered " + std::string{slug(*wish.code)} +
+                                     ", and all nodes were well");
   }
 }
 

@@ -40,7 +40,10 @@ class cluster_judge {
   void has_job(const std::string& name, const std::string& agent, duration period, instant end) {
     jobs_[name] = {agent, period, end, {}};
   }
-  void wanted(const std::string& by) { wanted_[by]; }
+  void wanted(const std::string& by, bool in_peace) {
+    wanted_[by].asked = true;
+    wanted_[by].in_peace = in_peace;
+  }
   void told(const std::string& by, errc code) { wanted_[by].code = code; }
   void started(const std::string& owner, const turn_id& turn, instant store_now);
   void committed(const std::vector<journal::operation>& batch,
@@ -90,6 +93,8 @@ class cluster_judge {
   };
   std::map<std::string, known_job> jobs_;
   struct want {
+    bool asked = false;
+    bool in_peace = false;      // when all faults were over
     std::optional<errc> code{}; // as was answered
     std::uint32_t records = 0;
   };

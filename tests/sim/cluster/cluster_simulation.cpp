@@ -92,6 +92,7 @@ class cluster_simulation {
   void plan();
   void publish();
   void trigger();
+  void trigger_at(cluster_node& at);
   void set_drain(const std::string& node, bool drains);
   void later(std::uint32_t times, const std::function<void(cluster_node&)>& what);
   void boot_later(cluster_node& which);
@@ -148,12 +149,17 @@ void cluster_simulation::publish() {
 /// Somebody wants a run, at any node.
 void cluster_simulation::trigger() {
   cluster_node& at = *nodes_[dice_.below(nodes_.size())];
-  if (!at.takes() || world_.options.jobs.empty())
+  if (at.takes())
+    trigger_at(at);
+}
+
+void cluster_simulation::trigger_at(cluster_node& at) {
+  if (world_.options.jobs.empty())
     return;
   const auto job = std::next(world_.options.jobs.begin(),
                              static_cast<std::ptrdiff_t>(dice_.below(world_.options.jobs.size())));
   const std::string by = "t" + std::to_string(++triggers_);
-  world_.judge.wanted(by);
+  world_.judge.wanted(by, healed_);
   at.api().ask("job.trigger", R"({"by":")" + by + R"(","job":")" + job->first + R"("})",
                [this, by](const api_answer& told) { world_.judge.told(by, told.code); });
 }
@@ -287,6 +293,10 @@ cluster_verdict cluster_simulation::run() {
   plan();
   run_until(world_.timeline.now() + world_.options.work_time + 1s);
   heal();
+  run_until(world_.timeline.now() + 10s); // all that are to be up are
+  for (const auto& each : nodes_)
+    if (each->takes())
+      trigger_at(*each);
   run_until(world_.timeline.now() + 35s); // what nobody answers is unknown by then
   const boot_time patience = world_.timeline.now() + rest_max;
   while (!at_rest() && world_.timeline.now() < patience)
