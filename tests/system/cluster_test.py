@@ -169,6 +169,23 @@ class Cluster(OnPostgres):
         unknown = skein("node", "drain", "n9", "--server", n1.url)
         self.assertIn("no node is named 'n9'", unknown.stderr)
 
+    def test_a_second_process_of_a_name_gives_way(self):
+        self.start_all()
+        twin = self.unstarted(self.config.replace(f"{self.folder}/n1", f"{self.folder}/twin"), arguments=["--node", "n1"])
+        twin.verb = "start"
+        twin.start()
+        self.assertEqual(twin.wait(15), 1)
+        self.assertIn("node-runs-already", twin.log())
+        self.settled(NAMES)
+        self.send(self.nodes["n2"], 0, 50)
+
+    def test_without_the_server_it_is_told(self):
+        self.start_all()
+        client = self.client(self.nodes["n1"])
+        self.server.crash()
+        until(lambda: client.get("/readyz").status == 503, 15, "it is not ready")
+        until(lambda: skein("cluster", "health", "--server", self.nodes["n1"].url).returncode == 6, 15, "it is not whole")
+
     def test_a_store_without_a_standby_is_refused(self):
         node = self.unstarted(self.config.replace('durability = "single"\n', ""), arguments=["--node", "n1"])
         node.verb = "start"
