@@ -366,6 +366,28 @@ TEST_CASE("a node that was emptied stays, is told of as leaving, and takes part 
   CHECK_FALSE(b.core->members()[0].leaving);
 }
 
+TEST_CASE("a lease lasts from before the question, however late the answer comes", "[lease]") {
+  lease_settings settings;
+  settings.self.node = "n1";
+  settings.self.boot = "1";
+  settings.shards = 1;
+  lease_core core{settings};
+  std::vector<lease_effect> out;
+  const auto at = [](duration time) { return moment{epoch_start + time, boot_time{time}}; };
+  core.step(tick_in{}, at(1s), out);
+  beat_in answered;
+  answered.asked = boot_time{1s};
+  answered.view = journal::cluster_view{
+      epoch_start, {{settings.self, epoch_start + 2s, false}}, {{shard_id{}, {}, "", no_instant}}};
+  answered.held = std::vector<journal::held_shard>{};
+  core.step(std::move(answered), at(1'500ms), out);
+  std::vector<boot_time> told;
+  for (const lease_effect& each : out)
+    if (const auto* until = std::get_if<lease_until_effect>(&each))
+      told.push_back(until->until);
+  CHECK(told == std::vector{boot_time{1s + settings.ttl - settings.margin}});
+}
+
 TEST_CASE("of two processes of one name the second gives way, and has had no shard", "[lease]") {
   cluster_world world{64};
   node& a = world.start("n1");
