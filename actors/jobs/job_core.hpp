@@ -160,7 +160,8 @@ class job_core {
     std::optional<instant> explained;
     std::size_t limit = 0;
     bool is_first_page = true;
-    std::uint64_t last = 0; // the page is of records before this one
+    std::uint64_t last = 0;           // the page is of records before this one
+    std::optional<job_record> open{}; // as it was then: what follows may be written down meanwhile
   };
 
   // job_core.cpp

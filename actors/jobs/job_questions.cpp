@@ -58,7 +58,8 @@ void job_core::question(const job_command_in& input, const json& words) {
   const std::size_t limit = count_in(words, "limit", limits::page_rows_default, instants_max);
   const std::uint64_t after = number_in(words, "after");
   const std::uint64_t last = after > 0 ? std::min(after, which->next_record) : which->next_record;
-  readings_[++reads_] = {input.ticket, which->name(), std::nullopt, limit, after == 0, last};
+  readings_[++reads_] = {input.ticket, which->name(), std::nullopt, limit,
+                         after == 0,   last,          which->open};
   out_->push_back(read_records_effect{reads_, which->name(), which->first_record(), last,
                                       record_choice::newest(limit)});
 }
@@ -111,7 +112,7 @@ void job_core::explain(const job_command_in& input, const kept_job& which, const
     return fail(input.ticket, errc::invalid_argument,
                 "at must be a time, such as 2026-08-16T09:00:00Z, one of the job's zone, such as "
                 "2026-08-16T09:00, or one counted back from now, such as -1h30m");
-  readings_[++reads_] = {input.ticket, which.name(), at, 0};
+  readings_[++reads_] = {input.ticket, which.name(), at, 0, true, 0, which.open};
   const auto due = explained_instant(which, *at);
   out_->push_back(read_records_effect{reads_, which.name(), which.first_record(), which.next_record,
                                       record_choice::around(*at, due)});
@@ -127,8 +128,8 @@ void job_core::on(job_records_in& input) {
     return fail(which.ticket, errc::not_found, "there is no job " + which.job);
   if (!input.records)
     return fail(which.ticket, input.records.error().code, input.records.error().detail);
-  if (found->open && which.is_first_page)
-    input.records->push_back(*found->open);
+  if (which.open && which.is_first_page)
+    input.records->push_back(*which.open);
   if (which.explained)
     return answer(which.ticket,
                   explain_job({*found, zone_of(*found), *input.records, input.events, now_.wall},
@@ -138,7 +139,7 @@ void job_core::on(job_records_in& input) {
        each != input.records->rend() && rows.size() < which.limit; ++each)
     rows.push_back(record_view(*found, *each, input.events, zone_of(*found)));
   json body{{"job", which.job}, {"zone", found->definition->zone}, {"records", rows}};
-  const std::uint64_t of_open = found->open && which.is_first_page ? 1 : 0;
+  const std::uint64_t of_open = which.open && which.is_first_page ? 1 : 0;
   const std::uint64_t shown = rows.size() - std::min<std::uint64_t>(of_open, rows.size());
   if (which.last - std::min(which.last, shown) > found->first_record())
     body["next"] = std::to_string(which.last - shown);
