@@ -224,12 +224,11 @@ void engine::impl::spawn_keepers() {
   parts->tokens_agent = number_of(tokens_agent);
   // Copies: the store's threads may call this while the engine goes.
   parts->read = [of_jobs = job_settings_of(), of_access = access_settings_of()](
-                    journal::reader& reader, epoch_no epoch, bool unclean) -> result<kept_cores> {
+                    journal::reader& reader, epoch_no epoch) -> result<kept_cores> {
     job_settings for_jobs = of_jobs;
     access_settings for_access = of_access;
     for_jobs.epoch = for_access.epoch = epoch;
     for_jobs.unclean = false; // a lease is lost for other reasons than a crash, too
-    static_cast<void>(unclean);
     kept_cores found{std::make_shared<job_core>(for_jobs),
                      std::make_shared<access_core>(for_access)};
     if (auto done = recover_tokens(reader, for_access.tokens_agent, *found.access); !done)

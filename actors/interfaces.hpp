@@ -156,7 +156,7 @@ struct keepers_parts {
   std::shared_ptr<token_book> book;
   agent_no tokens_agent{};
   /// On a thread of the store.
-  std::function<result<kept_cores>(journal::reader&, epoch_no, bool unclean)> read;
+  std::function<result<kept_cores>(journal::reader&, epoch_no)> read;
   std::function<std::shared_ptr<jobs_parts>(std::shared_ptr<job_core>)> jobs_parts_of;
   std::function<std::shared_ptr<access_parts>(std::shared_ptr<access_core>)> access_parts_of;
   std::function<void()> job_facts_of_others; // no jobs are kept here any more
@@ -167,7 +167,7 @@ struct keepers_state {
   std::vector<desk_effect> effects;
   std::uint64_t last_ticket = 0;
   std::map<std::uint64_t, std::function<void(api_answer)>> asked;
-  std::optional<keepers_adopted> held; // adopted, and not over
+  std::optional<epoch_no> held; // adopted, and not over
   bool reading = false;
   caf::actor jobs, access;                  // there while they are here
   std::map<std::string, instant> told_uses; // of tokens, at the node that keeps them

@@ -100,14 +100,14 @@ void read(self_ptr self) {
   auto& state = self->state;
   state.reading = true;
   state.parts->store->look_up(
-      [to = weak(self), parts = state.parts, held = *state.held](journal::reader& reader) {
-        send_input(to, keepers_read{held.epoch, parts->read(reader, held.epoch, held.unclean)});
+      [to = weak(self), parts = state.parts, epoch = *state.held](journal::reader& reader) {
+        send_input(to, keepers_read{epoch, parts->read(reader, epoch)});
       });
 }
 
 void open(self_ptr self, const keepers_read& what) {
   auto& state = self->state;
-  if (!state.reading || !state.held || state.held->epoch != what.epoch)
+  if (!state.reading || state.held != what.epoch)
     return; // of before
   state.reading = false;
   if (!what.found) {
@@ -152,7 +152,7 @@ void end(self_ptr self, const keepers_end& which) {
 
 void adopt(self_ptr self, const keepers_adopted& what) {
   retire(self); // those of an epoch before
-  self->state.held = what;
+  self->state.held = what.epoch;
   read(self);
 }
 
@@ -164,7 +164,7 @@ void give_up(self_ptr self) {
 
 void read_again(self_ptr self, epoch_no epoch) {
   auto& state = self->state;
-  if (state.held && state.held->epoch == epoch && !state.jobs && !state.reading)
+  if (state.held == epoch && !state.jobs && !state.reading)
     read(self);
 }
 

@@ -56,14 +56,14 @@ struct performer {
   // ---- the engine and the loops ----
 
   void operator()(adopt_effect& effect) const {
-    parts.store->adopt(effect.shards, effect.clean,
-                       [to = weak(self), keepers = parts.keepers, shards = effect.shards,
-                        clean = effect.clean](result<void> done) {
-                         for (const journal::held_shard& each : shards)
-                           if (done && each.shard == keeper_shard)
-                             send_input(keepers, keepers_adopted{each.epoch, !clean});
-                         send_lease_input(to, adopted_in{shards, std::move(done)});
-                       });
+    parts.store->adopt(
+        effect.shards, effect.clean,
+        [to = weak(self), keepers = parts.keepers, shards = effect.shards](result<void> done) {
+          for (const journal::held_shard& each : shards)
+            if (done && each.shard == keeper_shard)
+              send_input(keepers, keepers_adopted{each.epoch});
+          send_lease_input(to, adopted_in{shards, std::move(done)});
+        });
   }
   void operator()(leave_shards_effect& effect) const { to_loops(leave_in{effect.shards}); }
   void operator()(stay_shards_effect& effect) const { to_loops(stay_in{effect.shards}); }

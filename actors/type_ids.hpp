@@ -67,7 +67,6 @@ struct desk_call {
 /// The shard whose owner has the keepers has come to this node.
 struct keepers_adopted {
   epoch_no epoch{};
-  bool unclean = false; // who had it before did not give it up in order
 };
 /// It has gone, or goes now.
 struct keepers_over {};

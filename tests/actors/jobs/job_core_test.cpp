@@ -136,6 +136,22 @@ TEST_CASE("the run that stands for missed instants waits for the run that goes o
   CHECK(one.records("j") == told);
 }
 
+TEST_CASE("a page of history has each instant, whatever is written down while it is read") {
+  job_world one;
+  one.create("j", every("1m"));
+  one.run_until(job_world::at("11-29T09:02:10")); // 09:01 and 09:02 share a record that may grow
+  one.holds_reads = true;
+  one.ask("job.history", {{"job", "j"}});
+  one.end_all();
+  one.run_until(job_world::at("11-29T09:03:10")); // it is closed, and a run follows
+  one.read_held();
+  const auto rows = one.answer_of_last()["records"];
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0]["verdict"] == "skipped");
+  CHECK(rows[0]["count"] == 2);
+  CHECK(rows[1]["verdict"] == "fired");
+}
+
 TEST_CASE("far times: what is counted from them or searched behind them stays an instant") {
   using namespace std::chrono;
   const instant now = job_world::at("11-29T09:00:00");

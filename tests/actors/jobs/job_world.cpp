@@ -162,7 +162,7 @@ void job_world::perform(std::vector<job_effect>& effects) {
     else if (auto* cancel = std::get_if<cancel_run_effect>(&each))
       cancelled.push_back(cancel->id);
     else if (auto* read = std::get_if<read_records_effect>(&each))
-      read_records(*read);
+      holds_reads ? held_reads_.push_back(*read) : read_records(*read);
     else if (auto* wake = std::get_if<wake_effect>(&each))
       wakes_.push_back(*(wake_ = wake->at));
     else if (auto* line = std::get_if<log_effect>(&each))
@@ -315,6 +315,12 @@ event job_world::event_of(const std::string& id) {
   const auto page = must(reader->list({.id = id, .limit = 1}));
   REQUIRE(page.events.size() == 1);
   return must(decode_event(page.events.front().body.view()));
+}
+
+void job_world::read_held() {
+  holds_reads = false;
+  for (const read_records_effect& each : std::exchange(held_reads_, {}))
+    read_records(each);
 }
 
 void job_world::read_records(const read_records_effect& effect) {

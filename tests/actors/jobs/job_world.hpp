@@ -80,6 +80,8 @@ class job_world {
   /// Records of what people changed, newest first.
   std::vector<audit_record> audit();
 
+  bool holds_reads = false; // of records, until read_held()
+  void read_held();
   bool holds_commits = false; // they wait for commit_one()
   void commit_one();
   errc refuses = errc::none; // the next commits
@@ -105,6 +107,7 @@ class job_world {
   std::map<std::uint64_t, api_answer> answers_;
   std::map<std::string, std::string> watched_; // id -> job
   std::deque<std::vector<journal::operation>> held_;
+  std::vector<read_records_effect> held_reads_;
   std::map<std::string, std::string> of_file_;
   std::vector<std::string> agents_{"bot"};
   bool unclean_ = false;
