@@ -1,5 +1,5 @@
 // Repair: whatever is damaged, what can be read is kept, and what is lost is named; checked against
-// the store as it was. The case tagged "[.long]" goes over every page and every kind of place.
+// the store as it was. Those tagged "[.long]" go over every page and every kind of place.
 //
 // What it skips, and why nothing is lost by it: a byte of the log damages its frame, wherever in
 // the frame it is, and which frame that is matters most. So each frame of the log is damaged in
@@ -352,16 +352,27 @@ void cut_pages(damaged_files& store) {
 
 } // namespace
 
-TEST_CASE("any page, any end, any byte", "[.long]") {
-  for (const bool dropping : {false, true}) {
-    damaged_files closed{60, false, dropping};
-    lose_pages(closed, 1);
-    change_bytes(closed, "journal.db", 251);
-  }
+TEST_CASE("any page and any byte of a closed store", "[.long][closed]") {
+  damaged_files closed{60, false};
+  lose_pages(closed, 1);
+  change_bytes(closed, "journal.db", 251);
+}
+
+TEST_CASE("any page and any byte where retention has dropped something", "[.long][dropped]") {
+  damaged_files closed{60, false, true};
+  lose_pages(closed, 1);
+  change_bytes(closed, "journal.db", 251);
+}
+
+TEST_CASE("any page, any end, any byte of a store whose process was killed", "[.long][killed]") {
   damaged_files killed{60, true};
   lose_pages(killed, 1);
   cut_pages(killed);
   change_bytes(killed, "journal.db", 251);
+}
+
+TEST_CASE("any end, any field of the log of a store whose process was killed", "[.long][log]") {
+  damaged_files killed{60, true};
   cut_frames(killed);
   change_frames(killed);
   cut(killed, "high-water", 509);
