@@ -299,7 +299,8 @@ result<ledger> sqlite_journal::deliveries_ledger() {
 result<std::unique_ptr<reader>> sqlite_journal::new_reader() {
   return open_sqlite_reader(
       journal_file(parts_.options.directory), parts_.options.vfs,
-      {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()}, trouble_);
+      {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()},
+      {trouble_, parts_.writer->gate()});
 }
 
 result<void> sqlite_journal::close() {

@@ -12,11 +12,15 @@
 #include "journal/timer_buckets.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace skein::journal {
 
 namespace {
+
+/// Pending events of one snapshot: read in about limits::journal_reader_patience.
+constexpr std::size_t rows_of_snapshot = 256;
 
 error unreadable(const event_record& record) {
   return damaged_store("event " + std::to_string(record.event.sequence) + " is not readable");
@@ -51,8 +55,9 @@ bool may_match(const Filter& filter, statement& row) {
 
 class sqlite_reader final : public reader {
  public:
-  sqlite_reader(database db, lookup_view lookups, std::shared_ptr<reader_trouble> trouble)
-    : db_{std::move(db)}, lookups_{std::move(lookups)}, trouble_{std::move(trouble)} {}
+  sqlite_reader(database db, lookup_view lookups, of_writer shared)
+    : db_{std::move(db)}, lookups_{std::move(lookups)}, trouble_{std::move(shared.trouble)},
+      gate_{shared.gate ? std::move(shared.gate) : std::make_shared<read_gate>()} {}
 
   result<void> prepare();
 
@@ -68,14 +73,22 @@ class sqlite_reader final : public reader {
   result<feed> commits_after(commit_no after, std::size_t limit) override;
 
  private:
-  /// All statements of a call see one state of the store.
-  result<void> begin() {
-    const int code = begin_.run();
-    return code == SQLITE_DONE ? result<void>{} : failed(code);
-  }
-  struct end_of_read {
-    statement& commit;
-    ~end_of_read() { commit.run(); }
+  /// All statements in the life of one see one state of the store.
+  class snapshot {
+   public:
+    explicit snapshot(sqlite_reader& of) : visit_{*of.gate_}, commit_{of.commit_} {
+      if (const int code = of.begin_.run(); code != SQLITE_DONE)
+        begun_ = of.failed(code);
+    }
+    ~snapshot() { commit_.run(); }
+    snapshot(const snapshot&) = delete;
+    snapshot& operator=(const snapshot&) = delete;
+    const result<void>& begun() const noexcept { return begun_; }
+
+   private:
+    read_gate::visit visit_; // ends after the transaction
+    statement& commit_;
+    result<void> begun_;
   };
   error failed(int code) { return sqlite_error(db_.raw(), code, "reading the store"); }
 
@@ -87,6 +100,7 @@ class sqlite_reader final : public reader {
   result<event_bounds> bounds_of(const event_filter& filter);
   std::unique_ptr<event_walk> walk_for(const event_filter& filter, const event_bounds& within,
                                        lookup_tail::ranges tail, pending_view* pending);
+  result<std::vector<pending_delivery>> pending_portion(std::span<const std::uint64_t> sequences);
   template <class Filter>
   result<event_page> page(event_walk& walk, const Filter& filter);
   result<void> read_accepted(std::int64_t first, std::int64_t count, feed_commit& into);
@@ -101,6 +115,7 @@ class sqlite_reader final : public reader {
   pending_statements pending_marks_;
   timer_reader timers_;
   std::shared_ptr<reader_trouble> trouble_; // null: nobody makes anything anew
+  std::shared_ptr<read_gate> gate_;
   unchecked_rows old_;
 };
 
@@ -207,9 +222,9 @@ result<void> sqlite_reader::read_attempts(event_record& record) {
 }
 
 result<std::optional<event_record>> sqlite_reader::find(event_id event) {
-  if (auto begun = begin(); !begun)
-    return begun.error();
-  const end_of_read last{commit_};
+  const snapshot seen{*this};
+  if (!seen.begun())
+    return seen.begun().error();
   const reset_at_end end{find_};
   find_.bind(1, event.sequence).bind(2, std::int64_t{raw(event.shard)});
   const int code = find_.step();
@@ -224,9 +239,9 @@ result<std::optional<event_record>> sqlite_reader::find(event_id event) {
 }
 
 result<std::vector<slice>> sqlite_reader::bodies(std::span<const event_id> events) {
-  if (auto begun = begin(); !begun)
-    return begun.error();
-  const end_of_read last{commit_};
+  const snapshot seen{*this};
+  if (!seen.begun())
+    return seen.begun().error();
   std::vector<slice> all;
   all.reserve(events.size());
   for (const event_id each : events) {
@@ -246,11 +261,26 @@ result<std::vector<slice>> sqlite_reader::bodies(std::span<const event_id> event
   return all;
 }
 
+/// Rows of one event are of one state; a long call between two snapshots lets the log begin anew.
 result<std::vector<pending_delivery>>
 sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
-  if (auto begun = begin(); !begun)
-    return begun.error();
-  const end_of_read last{commit_};
+  std::vector<pending_delivery> all;
+  while (!sequences.empty()) {
+    const auto portion = sequences.first(std::min(sequences.size(), rows_of_snapshot));
+    auto rows = pending_portion(portion);
+    if (!rows)
+      return rows;
+    all.insert(all.end(), std::move_iterator{rows->begin()}, std::move_iterator{rows->end()});
+    sequences = sequences.subspan(portion.size());
+  }
+  return all;
+}
+
+result<std::vector<pending_delivery>>
+sqlite_reader::pending_portion(std::span<const std::uint64_t> sequences) {
+  const snapshot seen{*this};
+  if (!seen.begun())
+    return seen.begun().error();
   auto found = pending_.read(sequences, old_);
   if (!found)
     return found.error();
@@ -277,9 +307,9 @@ sqlite_reader::pending(std::span<const std::uint64_t> sequences) {
 }
 
 result<timer_page> sqlite_reader::timers(const timer_query& which) {
-  if (auto begun = begin(); !begun)
-    return begun.error();
-  const end_of_read last{commit_};
+  const snapshot seen{*this};
+  if (!seen.begun())
+    return seen.begun().error();
   auto found = timers_.read(which);
   if (!found && trouble_ && is_unreadable(found.error().code))
     trouble_->timers = found.error().code;
@@ -340,9 +370,9 @@ std::unique_ptr<event_walk> sqlite_reader::walk_for(const event_filter& filter,
 result<event_page> sqlite_reader::list(const event_filter& filter) {
   // Before the moment that is read: what has left memory until then is in the index by then.
   auto tail = lookups_.tail ? lookups_.tail->all() : lookup_tail::ranges{};
-  if (auto begun = begin(); !begun)
-    return begun.error();
-  const end_of_read last{commit_};
+  const snapshot seen{*this};
+  if (!seen.begun())
+    return seen.begun().error();
   const auto within = bounds_of(filter);
   if (!within)
     return within.error();
@@ -355,9 +385,9 @@ result<event_page> sqlite_reader::list(const event_filter& filter) {
 }
 
 result<event_page> sqlite_reader::list_dead(const dead_filter& filter) {
-  if (auto begun = begin(); !begun)
-    return begun.error();
-  const end_of_read last{commit_};
+  const snapshot seen{*this};
+  if (!seen.begun())
+    return seen.begun().error();
   const auto within = bounds_of(filter.before);
   if (!within)
     return within.error();
@@ -455,9 +485,9 @@ result<void> sqlite_reader::read_accepted(std::int64_t first, std::int64_t count
 }
 
 result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t limit) {
-  if (auto begun = begin(); !begun)
-    return begun.error();
-  const end_of_read last{commit_};
+  const snapshot seen{*this};
+  if (!seen.begun())
+    return seen.begun().error();
   const auto newest = db_.number("SELECT max(no) FROM commits");
   if (!newest)
     return newest.error();
@@ -500,13 +530,12 @@ result<reader::feed> sqlite_reader::commits_after(commit_no after, std::size_t l
 } // namespace
 
 result<std::unique_ptr<reader>> open_sqlite_reader(const std::string& file, const std::string& vfs,
-                                                   lookup_view lookups,
-                                                   std::shared_ptr<reader_trouble> trouble) {
+                                                   lookup_view lookups, of_writer shared) {
   auto db = database::open(file, {.write = false, .vfs = vfs});
   if (!db)
     return db.error();
   auto made =
-      std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups), std::move(trouble));
+      std::make_unique<sqlite_reader>(std::move(*db), std::move(lookups), std::move(shared));
   if (auto ready = made->prepare(); !ready)
     return ready.error();
   return std::unique_ptr<reader>{std::move(made)};

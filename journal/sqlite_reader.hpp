@@ -4,6 +4,7 @@
 
 #include "journal/journal.hpp"
 #include "journal/lookup_tail.hpp"
+#include "journal/read_gate.hpp"
 
 #include <atomic>
 #include <memory>
@@ -17,10 +18,15 @@ struct reader_trouble {
   std::atomic<bool> pending = false;     // damage to the saved pending set
 };
 
+/// What the readers of a store share with its writer; each may be null.
+struct of_writer {
+  std::shared_ptr<reader_trouble> trouble; // null: nobody makes anything anew
+  std::shared_ptr<read_gate> gate;         // null: the log may grow while they read
+};
+
 /// `file` is journal.db; it must be open for writing in this process, or closed in order. Without a
 /// tail, what no index on disk has is read row by row.
-result<std::unique_ptr<reader>>
-open_sqlite_reader(const std::string& file, const std::string& vfs, lookup_view lookups,
-                   std::shared_ptr<reader_trouble> trouble = nullptr);
+result<std::unique_ptr<reader>> open_sqlite_reader(const std::string& file, const std::string& vfs,
+                                                   lookup_view lookups, of_writer shared = {});
 
 } // namespace skein::journal

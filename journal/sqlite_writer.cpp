@@ -423,6 +423,24 @@ result<void> sqlite_writer::insert_commit(const sealed_commit& commit) {
   return run(add_commit_, "writing the commit");
 }
 
+int sqlite_writer::move_log(int& in_log, int& moved) {
+  return sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+}
+
+/// SQLITE_BUSY: readers, our own or another program's, did not end in time.
+int sqlite_writer::begin_log_anew(int& in_log, int& moved) {
+  const read_gate::quiet quiet{*gate_, limits::journal_reader_patience};
+  if (!quiet.is_alone()) {
+    const int code = move_log(in_log, moved);
+    return code == SQLITE_OK ? SQLITE_BUSY : code;
+  }
+  sqlite3_busy_timeout(db_.raw(), milliseconds_of(limits::journal_reader_patience));
+  const int code =
+      sqlite3_wal_checkpoint_v2(db_.raw(), nullptr, SQLITE_CHECKPOINT_RESTART, &in_log, &moved);
+  sqlite3_busy_timeout(db_.raw(), milliseconds_of(limits::journal_busy_timeout));
+  return code;
+}
+
 void sqlite_writer::checkpoint(bool always) {
   if (log_pages_ < tried_pages_)
     tried_pages_ = 0; // the log began anew
@@ -432,18 +450,11 @@ void sqlite_writer::checkpoint(bool always) {
     return;
   int in_log = 0;
   int moved = 0;
-  // Readers that follow one another, our own among them, never all end by themselves at the moment
-  // at which the log could begin anew. Once it is large, they are waited for, shorter than a
-  // commit.
+  // Readers that follow one another never all end by themselves at the moment at which the log
+  // could begin anew. Once it is large, they are waited for, shorter than a commit.
   constexpr std::size_t patient_from = 4;
   const bool waits = log_bytes() >= patient_from * wal_bytes_;
-  if (waits)
-    sqlite3_busy_timeout(db_.raw(), milliseconds_of(limits::journal_reader_patience));
-  const int code = sqlite3_wal_checkpoint_v2(
-      db_.raw(), nullptr, waits ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log,
-      &moved);
-  if (waits)
-    sqlite3_busy_timeout(db_.raw(), milliseconds_of(limits::journal_busy_timeout));
+  const int code = waits ? begin_log_anew(in_log, moved) : move_log(in_log, moved);
   ++checkpoints_;
   // A reader, a full disk or another program's lock can hold it up: the next try comes later.
   tried_pages_ = log_pages_;

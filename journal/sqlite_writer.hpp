@@ -11,6 +11,7 @@
 //   when stopped    nothing more reaches the files, whatever SQLite tries; each call is io_error.
 #pragma once
 
+#include "journal/read_gate.hpp"
 #include "journal/sealed_commit.hpp"
 #include "journal/sqlite_db.hpp"
 #include "journal/sqlite_rows.hpp"
@@ -67,6 +68,9 @@ class sqlite_writer {
     return (!all_moved_ || waited_in_vain_) && log_bytes() >= times * wal_bytes_;
   }
 
+  /// For the readers of this process.
+  const std::shared_ptr<read_gate>& gate() const noexcept { return gate_; }
+
   database& db() noexcept { return db_; }
   bool stopped() const noexcept { return guard_.is_shut(); }
   /// Nothing more reaches the files from now on, whatever SQLite tries.
@@ -98,10 +102,13 @@ class sqlite_writer {
   error undo(error why);
   error roll_back(error why);
   error after_failed_commit(int code);
+  int move_log(int& in_log, int& moved);
+  int begin_log_anew(int& in_log, int& moved);
 
   database db_;
   guarded_vfs& guard_;
   std::size_t wal_bytes_;
+  std::shared_ptr<read_gate> gate_ = std::make_shared<read_gate>();
   std::unique_ptr<event_rows> event_rows_;
   std::unique_ptr<outcome_rows> outcome_rows_;
   statement begin_, commit_, rollback_;

@@ -6,6 +6,7 @@
 #include "tests/journal/lockstep_workload.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace skein;
@@ -319,6 +321,41 @@ TEST_CASE("a reader that holds the log up is told of while the log grows, and wh
   sqlite3_close(reader);
   fill(engine, 1000, 40); // more than one checkpoint each
   CHECK(engine.upkeep(now).ok());
+}
+
+TEST_CASE("readers of this process that never pause do not keep the log from beginning anew") {
+  place store;
+  sqlite_options options;
+  options.directory = store.path;
+  options.store.now = now;
+  options.store.seed = 9;
+  options.wal_bytes = 64 << 10;
+  auto opened = open_sqlite(options);
+  REQUIRE(opened.ok());
+  engine& engine = **opened;
+  fill(engine, 1, 10);
+  std::atomic<bool> is_over = false;
+  std::atomic<std::size_t> calls = 0;
+  const auto read = [&, sequences = std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8}](
+                        std::unique_ptr<reader> from) {
+    for (; !is_over; ++calls)
+      if (!from->pending(sequences))
+        return;
+  };
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i)
+    readers.emplace_back(read, must(engine.new_reader()));
+  std::uint64_t longest = 0;
+  for (std::uint64_t seed = 2; seed < 120; ++seed) {
+    fill(engine, seed, 10);
+    CHECK(engine.upkeep(now).ok());
+    longest = std::max(longest, engine.counters().wal_bytes);
+  }
+  is_over = true;
+  for (std::thread& each : readers)
+    each.join();
+  CHECK(calls > 0);
+  CHECK(longest < 8 * options.wal_bytes);
 }
 
 TEST_CASE("one commit is one sync") {
