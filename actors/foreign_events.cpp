@@ -1,5 +1,9 @@
 #include "actors/foreign_events.hpp"
 
+#include "protocol/check.hpp"
+
+#include <utility>
+
 namespace skein {
 
 std::map<loop_no, foreign_events> foreign_events_of(loop_no by, std::uint32_t loops,
@@ -27,6 +31,38 @@ std::map<loop_no, foreign_events> foreign_events_of(loop_no by, std::uint32_t lo
         tell(result.emits[emit].event, emits[emit]);
   }
   return told;
+}
+
+void foreign_announcer::announce(loop_no by, std::span<const journal::operation> operations) {
+  const std::size_t loops = announced_.size();
+  std::vector<bool> brings(loops);
+  const auto bring = [&](const journal::accept_op& op) {
+    brings[raw(op.event.shard) % loops] = true;
+  };
+  for (const journal::operation& each : operations) {
+    const auto* accept = std::get_if<journal::accept_op>(&each);
+    if (accept != nullptr && raw(by) >= loops)
+      bring(*accept);
+    for (const journal::accept_op& emit : journal::emits_of(each))
+      bring(emit);
+  }
+  for (std::uint32_t loop = 0; loop < loops; ++loop)
+    if (brings[loop] && loop != raw(by)) {
+      ++open_[loop];
+#ifndef SKEIN_BUG_FOREIGN_NOT_ANNOUNCED
+      ++announced_[loop];
+#endif
+    }
+}
+
+void foreign_announcer::told(loop_no owner) {
+  SKEIN_CHECK(open_[raw(owner)] > 0);
+  --open_[raw(owner)];
+}
+
+void foreign_announcer::over() {
+  for (std::size_t loop = 0; loop < open_.size(); ++loop)
+    announced_[loop] -= std::exchange(open_[loop], 0);
 }
 
 result<void> adopt_shards(journal::engine& engine, const std::vector<journal::held_shard>& shards,

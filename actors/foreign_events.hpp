@@ -4,8 +4,10 @@
 
 #include "actors/ports.hpp"
 
+#include <atomic>
 #include <map>
 #include <span>
+#include <vector>
 
 namespace skein {
 
@@ -14,6 +16,27 @@ namespace skein {
 std::map<loop_no, foreign_events> foreign_events_of(loop_no by, std::uint32_t loops,
                                                     std::span<const journal::operation> operations,
                                                     const journal::commit_receipt& receipt);
+
+/// Counts for each loop what it is told, from before a commit begins:
+/// store_port::foreign_announced.
+class foreign_announcer {
+ public:
+  explicit foreign_announcer(std::uint32_t loops) : announced_(loops), open_(loops) {}
+
+  /// A commit begins, of which each loop is told at most what these operations bring it. By the
+  /// thread that commits, as told() and over().
+  void announce(loop_no by, std::span<const journal::operation> operations);
+  void told(loop_no owner);
+  /// All was told: what was announced beyond that does not come.
+  void over();
+
+  /// Any thread.
+  std::uint64_t announced(loop_no loop) const { return announced_[raw(loop)]; }
+
+ private:
+  std::vector<std::atomic<std::uint64_t>> announced_; // by loop
+  std::vector<std::uint64_t> open_;                   // of them, not told yet
+};
 
 /// Takes the shards over in the engine and tells every loop; between two commits, by the thread
 /// that commits. After an error no loop was told.

@@ -115,6 +115,11 @@ class store_port {
   /// Set before the first submit.
   virtual void attach(loop_no loop, loop_feed feed) = 0;
 
+  /// How often the loop was told foreign events, or will be, of commits that have begun. A commit
+  /// is counted before it takes its time: what is not counted yet is accepted later than now. Any
+  /// thread.
+  virtual std::uint64_t foreign_announced(loop_no loop) const = 0;
+
   /// Called after each durable commit; for the stream.
   virtual void on_commit(std::function<void(commit_no)> listener) = 0;
 

@@ -109,6 +109,8 @@ void take(self_ptr self, scheduler_input& input) {
     self->send(self, burst_end{});
   if (const auto* answer = std::get_if<committed_in>(&input))
     note_answer(state, *answer, now.boot);
+  // After the look at the clock: what is announced later is accepted later, too.
+  state.parts->core->know_announced(state.parts->store->foreign_announced(state.parts->loop));
   state.parts->core->take(std::move(input), now, state.effects);
   if (state.parts->core->has_enough())
     finish(self);

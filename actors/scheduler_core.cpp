@@ -205,7 +205,11 @@ void scheduler_core::submit_gathered() {
 void scheduler_core::hand_over(std::vector<journal::operation> batch,
                                std::vector<context> contexts) {
   ++submitted_;
-  contexts_.push_back(std::move(contexts));
+  const bool brings = std::any_of(batch.begin(), batch.end(), [](const journal::operation& each) {
+    return std::holds_alternative<journal::accept_op>(each) || !journal::emits_of(each).empty();
+  });
+  bringing_ += brings ? 1u : 0u;
+  contexts_.push_back({std::move(contexts), brings});
   out_->push_back(submit_effect{std::move(batch)});
 }
 

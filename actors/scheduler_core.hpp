@@ -97,6 +97,9 @@ class scheduler_core {
   /// After the last take_first(): arms what was found.
   void start(moment now, scheduler_effects& out);
 
+  /// store_port::foreign_announced, seen after the clock that the next input comes with.
+  void know_announced(std::uint64_t count) { foreign_announced_ = count; }
+
   /// Takes the input in; what follows from it is done by finish(). All inputs that wait together
   /// are to be taken before one finish: then what they start and submit goes out in as few frames
   /// and submits as can be, and a loop that is behind works in larger portions, not in more.
@@ -141,6 +144,10 @@ class scheduler_core {
   };
   /// One per operation of a submit; a publish has one for all of its members.
   using context = std::variant<publish_context, outcome_context>;
+  struct unanswered {
+    std::vector<context> contexts;
+    bool brings_events = false;
+  };
 
   // intake (scheduler_intake.cpp)
   void on(frame_in& input);
@@ -320,6 +327,7 @@ class scheduler_core {
   // time (scheduler_time.cpp)
   void fire_due_timers();
   void wake_sleepers(std::uint32_t event);
+  bool may_be_preceded() const noexcept;
   void settle_places();
   void mark_barrier();
   void ripen(std::uint64_t sequence);
@@ -431,7 +439,7 @@ class scheduler_core {
   timer_queue<instant, timer_key> timers_;
   std::map<std::uint64_t, std::vector<watcher>> watchers_;       // by event sequence
   std::map<std::uint64_t, std::vector<cancel_context>> cancels_; // by event sequence
-  std::deque<std::vector<context>> contexts_;                    // per unanswered submit
+  std::deque<unanswered> contexts_;                              // per unanswered submit
   std::vector<journal::operation> submit_;                       // since the last finish
   std::size_t submit_bytes_ = 0;                                 // their payload
   std::vector<context> submit_contexts_;
@@ -439,8 +447,11 @@ class scheduler_core {
   std::vector<failed_attempt> failed_;                  // since the last finish
   std::deque<deferred_operation> deferred_;
   std::size_t deferred_bytes_ = 0;
-  bool store_refuses_ = false; // its last answer was a definite no
-  std::size_t starts_ = 0;     // durable starts with the journal, or deferred
+  bool store_refuses_ = false;          // its last answer was a definite no
+  std::size_t starts_ = 0;              // durable starts with the journal, or deferred
+  std::size_t bringing_ = 0;            // unanswered submits with events that they may bring
+  std::uint64_t foreign_announced_ = 0; // when the last input came
+  std::uint64_t foreign_told_ = 0;
   std::uint64_t submitted_ = 0;
   std::uint64_t answered_ = 0;
   std::vector<lane_place> due_now_; // since the last finish: events that became due

@@ -94,8 +94,9 @@ result<journal::delivery_list> scheduler_core::route(const offered_event& offere
 
 void scheduler_core::on(committed_in& input) {
   SKEIN_CHECK(!contexts_.empty());
-  const std::vector<context> contexts = std::move(contexts_.front());
+  const auto [contexts, brings] = std::move(contexts_.front());
   contexts_.pop_front();
+  bringing_ -= brings ? 1u : 0u;
   ++answered_;
   if (input.receipt)
     settle_submit(input, contexts);
@@ -238,6 +239,7 @@ void scheduler_core::remember_answer(const frame_header& request, slice answer) 
 }
 
 void scheduler_core::on(foreign_in& input) {
+  ++foreign_told_;
   for (foreign_event& each : input.of.events) {
     ++counted_.accepted;
     take_in(each.event, each.offered, each.deliveries, input.of.at);

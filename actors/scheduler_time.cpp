@@ -2,9 +2,10 @@
 //
 // A due event enters its lane at its time, but at first it may be *unripe*: an event accepted
 // before that time may still be in a commit under way, of this loop or of another one that emits to
-// it, and stands before it in the lane, as it will after a restart. Answers come in commit order,
-// so the place is certain when all that is with the journal now is answered. With other loops
-// beside this one an empty submit marks that point.
+// it, and stands before it in the lane, as it will after a restart. If no such commit brings this
+// loop an event (its own it knows, the others' the store has announced), its place is certain at
+// once. Else, as answers come in commit order, when all that is with the journal now is answered;
+// with other loops beside this one an empty submit marks that point.
 #include "actors/scheduler_core.hpp"
 
 #include <algorithm>
@@ -41,7 +42,7 @@ void scheduler_core::wake_sleepers(std::uint32_t event) {
 #ifdef SKEIN_BUG_DUE_OVERTAKES_COMMITS
   constexpr bool ripe = true;
 #else
-  constexpr bool ripe = false;
+  const bool ripe = !may_be_preceded();
 #endif
   const event_id id = lanes_.events[event].id;
   instant ready_at = no_instant;
@@ -59,7 +60,8 @@ void scheduler_core::wake_sleepers(std::uint32_t event) {
       enter_lane(slot, key, place.ready_at, ripe);
     }
   }
-  has_become_due({ready_at, id.sequence});
+  if (!ripe)
+    has_become_due({ready_at, id.sequence});
 }
 
 void scheduler_core::has_become_due(const lane_place& at) {
@@ -77,9 +79,14 @@ lane_place scheduler_core::certain_until() const noexcept {
   return until;
 }
 
-/// Nothing is under way anywhere: what has become due has its place.
+/// A commit that is under way, or its answer, may bring an event that was accepted before now.
+bool scheduler_core::may_be_preceded() const noexcept {
+  return bringing_ > 0 || foreign_announced_ != foreign_told_;
+}
+
+/// Nothing is under way anywhere that brings events: what has become due has its place.
 void scheduler_core::settle_places() {
-  if (settings_.loops > 1 || !contexts_.empty())
+  if (may_be_preceded())
     return;
   for (const lane_place& each : std::exchange(due_now_, {}))
     ripen(each.sequence);

@@ -27,8 +27,8 @@ store_threads::store_threads(journal::engine& engine, readers opened, const cloc
   : engine_{engine}, clock_{clock}, call_{std::move(call)}, turns_{"skein-reader",
                                                                    watched(
                                                                        std::move(opened.of_turns))},
-    look_ups_{"skein-look-up", watched(std::move(opened.of_look_ups))}, loops_{loops}, disk_{disk} {
-}
+    look_ups_{"skein-look-up", watched(std::move(opened.of_look_ups))}, loops_{loops}, disk_{disk},
+    foreign_{loops} {}
 
 std::unique_ptr<journal::reader> store_threads::watched(std::unique_ptr<journal::reader> of) {
   return std::make_unique<watched_reader>(std::move(of), clock_, unreadable_, call_.unreadable);
@@ -192,10 +192,13 @@ void store_threads::commit_gathered(std::vector<request> requests) {
   }
   std::vector<std::span<const journal::operation>> all;
   all.reserve(requests.size());
-  for (const request& each : requests)
+  for (const request& each : requests) {
     all.emplace_back(each.batch);
+    foreign_.announce(each.loop, each.batch);
+  }
   auto receipt = commit(all);
   if (!receipt && receipt.error().code == errc::disk_full) {
+    foreign_.over();
     commit_each(requests);
     return;
   }
@@ -212,6 +215,7 @@ void store_threads::commit_gathered(std::vector<request> requests) {
     part.results.assign(std::make_move_iterator(first), std::make_move_iterator(last));
     answer(each, std::move(part));
   }
+  foreign_.over();
   if (receipt)
     tell_listeners(receipt->commit);
   tell_if_broken();
@@ -221,10 +225,12 @@ void store_threads::commit_gathered(std::vector<request> requests) {
 void store_threads::commit_each(std::vector<request>& requests) {
   for (request& each : requests) {
     const std::span<const journal::operation> own{each.batch};
+    foreign_.announce(each.loop, own);
     auto receipt = commit({&own, 1});
     const commit_no number = receipt ? receipt->commit : commit_no{};
     const bool made = receipt.ok();
     answer(each, std::move(receipt));
+    foreign_.over();
     if (made)
       tell_listeners(number);
   }
@@ -292,6 +298,7 @@ void store_threads::tell_foreign(loop_no by, const std::vector<journal::operatio
     const auto found = feeds_.find(owner);
     SKEIN_CHECK(found != feeds_.end());
     found->second.foreign(std::move(events));
+    foreign_.told(owner);
   }
 }
 

@@ -18,6 +18,7 @@
 // and find out from the disk (a failed sync is never repeated).
 #pragma once
 
+#include "actors/foreign_events.hpp"
 #include "actors/ports.hpp"
 #include "nodes/store/disk_watch.hpp"
 #include "nodes/store/owner_thread.hpp"
@@ -70,6 +71,7 @@ class store_threads final : public store_port {
 
   void submit(loop_no loop, std::vector<journal::operation> batch, committed done) override;
   void attach(loop_no loop, loop_feed feed) override;
+  std::uint64_t foreign_announced(loop_no loop) const override { return foreign_.announced(loop); }
   void on_commit(std::function<void(commit_no)> listener) override;
   void read(std::function<void(journal::reader&)> work) override;
   void look_up(std::function<void(journal::reader&)> work) override;
@@ -133,7 +135,8 @@ class store_threads final : public store_port {
 
   std::atomic<boot_time> commit_until_ = boot_time::max();
 
-  // The writer's own.
+  // The writer's own, but for what it has announced.
+  foreign_announcer foreign_;
   bool broken_ = false;
   std::optional<error> untold_; // what broke it, until `fatal` was called
   errc upkeep_refused_ = errc::none;

@@ -125,6 +125,7 @@ void loop_world::restart(bool clean) {
   rows_.clear();
   running_.clear();
   wakes_.clear();
+  foreign_announced = foreign_told_ = 0;
   retry_wakes_.clear();
   said_.reset();
   open();
@@ -190,9 +191,10 @@ std::uint64_t loop_world::ask(const std::string& json) {
   return requests_;
 }
 
-void loop_world::foreign(const std::vector<event_words>& events) {
+void loop_world::foreign(const std::vector<event_words>& events, duration ago) {
   foreign_events told;
-  told.at = now().wall;
+  told.at = now().wall - ago;
+  foreign_announced = std::max(foreign_announced, ++foreign_told_);
   for (const event_words& each : events) {
     journal::delivery_list deliveries;
     deliveries.add(agent_no{0});
@@ -296,6 +298,7 @@ void loop_world::pump() {
       scheduler_effects effects;
       ++steps;
       do {
+        core_->know_announced(foreign_announced);
         core_->take(std::exchange(inputs_.front(), {}), now(), effects);
         inputs_.pop_front();
       } while (together_ && !inputs_.empty());

@@ -58,8 +58,8 @@ class loop_world {
   void publish_again(std::uint64_t number);
   /// A question of the gateway; its request number.
   std::uint64_t ask(const std::string& json);
-  /// Events that another loop's commit made.
-  void foreign(const std::vector<event_words>& events);
+  /// Events that another loop's commit made, so long ago.
+  void foreign(const std::vector<event_words>& events, duration ago = {});
 
   /// What an agent says of a turn that runs, by name: "0-1.bot/1".
   void done(const std::string& turn, turn_outcome outcome = {});
@@ -119,7 +119,8 @@ class loop_world {
   std::size_t rows_asked = 0;   // in all
   std::size_t timers_asked = 0; // readings of timers
   duration wall_skew{0};
-  bool freeze_wall = false; // as engine time does after the clock was set back
+  bool freeze_wall = false;            // as engine time does after the clock was set back
+  std::uint64_t foreign_announced = 0; // by the store; foreign() sees to its own
   std::size_t steps = 0;
   std::size_t frames = 0; // that the loop sent
   /// Frames to the loop whose bytes something still keeps.
@@ -195,6 +196,7 @@ class loop_world {
   std::optional<frame> said_;
   std::uint64_t gateway_number_ = 0, agent_number_ = 0, requests_ = 0;
   std::uint64_t foreign_ = 1'000'000;
+  std::uint64_t foreign_told_ = 0;
   std::vector<std::string> trace_;
 };
 

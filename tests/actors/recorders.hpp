@@ -41,6 +41,7 @@ struct recording_store final : store_port {
   }
   void release(std::vector<shard_id>, std::function<void()> done) override { done(); }
   void commit_until(boot_time) override {}
+  std::uint64_t foreign_announced(loop_no) const override { return 0; }
   void on_commit(std::function<void(commit_no)>) override {}
   void read(std::function<void(journal::reader&)>) override {}
   void look_up(std::function<void(journal::reader&)>) override {}

@@ -88,6 +88,46 @@ TEST_CASE("what was accepted before a due time goes first, even if that is learn
   CHECK(world.running() == names{"0-1.bot/1"});
 }
 
+TEST_CASE("a due event does not wait for a commit that brings no event") {
+  loop_world world{{.loops = GENERATE(1u, 2u)}};
+  world.publish({.id = "1", .key = "other"});
+  world.publish({.id = "2", .due = "+10s"});
+  world.wait(9s);
+  world.hold_answers = true;
+  world.done("0-1.bot/1"); // its end is under way, and nothing else
+  world.take();
+  world.wait(2s);
+  CHECK(world.take() == lines{"start 0-2.bot/1"});
+}
+
+TEST_CASE("a due event waits for one that the store has announced") {
+  loop_world world{{.loops = 2}};
+  world.publish({.id = "1", .due = "+10s"});
+  world.wait(9s);
+  world.take();
+  world.hold_answers = true;
+  world.foreign_announced = 1; // another loop's commit has begun
+  world.wait(2s);
+  CHECK(world.take().empty());
+  world.foreign({{.id = "f"}}, 2s);
+  world.tell_answers();
+  CHECK(world.take() == lines{"start 0-1000001.bot/1"});
+}
+
+TEST_CASE("a due event goes on when what was announced does not come") {
+  loop_world world{{.loops = 2}};
+  world.publish({.id = "1", .due = "+10s"});
+  world.wait(9s);
+  world.hold_commits = true;
+  world.foreign_announced = 1;
+  world.wait(2s);
+  CHECK(world.running().empty());
+  world.foreign_announced = 0; // it was refused
+  world.hold_commits = false;
+  world.commit_all();
+  CHECK(world.running() == names{"0-1.bot/1"});
+}
+
 TEST_CASE("a due event whose time comes in the same step goes before what is accepted later") {
   loop_world world;
   world.publish({.id = "1", .due = "+10s"});

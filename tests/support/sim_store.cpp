@@ -1,7 +1,5 @@
 #include "tests/support/sim_store.hpp"
 
-#include "actors/foreign_events.hpp"
-
 #include <algorithm>
 #include <iterator>
 
@@ -11,7 +9,7 @@ sim_store::sim_store(journal::engine& engine, std::unique_ptr<journal::reader> r
                      sim_timeline& timeline, sim_random dice, const store_faults& faults,
                      std::uint32_t loops, hooks call)
   : engine_{engine}, reader_{std::move(reader)}, timeline_{timeline}, dice_{dice}, faults_{faults},
-    loops_{loops}, call_{std::move(call)} {}
+    loops_{loops}, foreign_{loops}, call_{std::move(call)} {}
 
 std::function<void()> sim_store::while_alive(std::function<void()> what) {
   return [alive = std::weak_ptr<int>{alive_}, what = std::move(what)] {
@@ -33,6 +31,7 @@ void sim_store::begin() {
          (commit->requests.empty() || commit->operations.size() + queue_.front().batch.size() <=
                                           limits::commit_operations_max)) {
     request& next = queue_.front();
+    foreign_.announce(next.loop, next.batch);
     commit->operations.insert(commit->operations.end(), next.batch.begin(), next.batch.end());
     commit->requests.push_back(std::move(next));
     queue_.pop_front();
@@ -76,6 +75,7 @@ void sim_store::answer(under_way& commit) {
     tell_foreign(each.loop, each.batch, part);
     each.done(std::move(part), std::move(each.batch));
   }
+  foreign_.over();
   if (commit.receipt)
     for (const auto& listener : listeners_)
       listener(commit.receipt->commit);
@@ -85,8 +85,10 @@ void sim_store::answer(under_way& commit) {
 
 void sim_store::tell_foreign(loop_no by, const std::vector<journal::operation>& operations,
                              const journal::commit_receipt& receipt) {
-  for (auto& [owner, events] : foreign_events_of(by, loops_, operations, receipt))
+  for (auto& [owner, events] : foreign_events_of(by, loops_, operations, receipt)) {
     feeds_.at(owner).foreign(std::move(events));
+    foreign_.told(owner);
+  }
 }
 
 void sim_store::read(std::function<void(journal::reader&)> work) {

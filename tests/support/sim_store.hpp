@@ -4,6 +4,7 @@
 // so that a crash can come in between.
 #pragma once
 
+#include "actors/foreign_events.hpp"
 #include "actors/ports.hpp"
 #include "tests/support/sim_random.hpp"
 #include "tests/support/sim_timeline.hpp"
@@ -38,6 +39,7 @@ class sim_store final : public store_port {
 
   void submit(loop_no loop, std::vector<journal::operation> batch, committed done) override;
   void attach(loop_no loop, loop_feed feed) override { feeds_[loop] = std::move(feed); }
+  std::uint64_t foreign_announced(loop_no loop) const override { return foreign_.announced(loop); }
   void on_commit(std::function<void(commit_no)> listener) override {
     listeners_.push_back(std::move(listener));
   }
@@ -81,6 +83,7 @@ class sim_store final : public store_port {
   sim_random dice_;
   const store_faults& faults_;
   std::uint32_t loops_;
+  foreign_announcer foreign_;
   hooks call_;
   std::deque<request> queue_;
   std::shared_ptr<under_way> current_;
