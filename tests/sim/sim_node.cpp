@@ -260,7 +260,8 @@ void sim_node::boot() {
       std::make_unique<sim_reader>(std::move(reader).value(),
                                    [this] { ++world_.seen["bodies read for turns"]; }),
       world_.timeline, dice_.fork(), options_.store, options_.loops,
-      sim_store::hooks{[this](const auto& batch) { return commit(batch); },
+      sim_store::hooks{[this] { return clock_->now().wall; },
+                       [this](const auto& batch, instant at) { return commit(batch, at); },
                        [this] { die_soon(); }});
   dies_ = hastened_ = false;
   drained_.reset();
@@ -368,11 +369,11 @@ void sim_node::attach_runner(const agent_settings& agent, agent_no number) {
   engine_->attach_runner(agent.name, *runners_[agent.name]);
 }
 
-result<journal::commit_receipt> sim_node::commit(const std::vector<journal::operation>& batch) {
+result<journal::commit_receipt> sim_node::commit(const std::vector<journal::operation>& batch,
+                                                 instant now) {
   disk_down_ = disk_down_ || journal_.power_gone();
   if (dying() || disk_down_)
     return errc::unknown_outcome;
-  const instant now = clock_->now().wall;
   if (dice_.chance(options_.store.disk_full)) {
     ++world_.seen["disk full"];
     note(commit_failed{errc::disk_full});
@@ -394,7 +395,8 @@ result<journal::commit_receipt> sim_node::commit(const std::vector<journal::oper
   return receipt;
 }
 
-/// Steps of the journal's upkeep, whatever else goes on.
+/// Steps of the journal's upkeep, whatever else goes on; but one thread makes both, and no step
+/// comes within a commit.
 void sim_node::plan_upkeep() {
   if (options_.upkeep_max == duration{0})
     return;
@@ -402,7 +404,8 @@ void sim_node::plan_upkeep() {
                         [this, life = life_] {
                           if (!engine_ || life != life_)
                             return;
-                          keep_up();
+                          if (!store_->is_committing())
+                            keep_up();
                           plan_upkeep();
                         });
 }

@@ -83,7 +83,7 @@ class sim_node {
   engine_setup make_setup();
   void attach_ports();
   void attach_runner(const agent_settings& agent, agent_no number);
-  result<journal::commit_receipt> commit(const std::vector<journal::operation>& batch);
+  result<journal::commit_receipt> commit(const std::vector<journal::operation>& batch, instant now);
   void record_commit(const std::vector<journal::operation>& batch,
                      const journal::commit_receipt& receipt);
   void record_accepted(const journal::accept_op& op, event_id event, instant at,

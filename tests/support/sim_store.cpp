@@ -36,6 +36,7 @@ void sim_store::begin() {
     commit->requests.push_back(std::move(next));
     queue_.pop_front();
   }
+  commit->began = call_.now();
   current_ = commit;
   timeline_.after(dice_.skewed(std::chrono::microseconds{100}, faults_.sync_max),
                   while_alive([this, commit] { sync(commit); }));
@@ -50,7 +51,7 @@ void sim_store::sync(std::shared_ptr<under_way> commit) {
     commit->receipt = errc::store_unreachable;
 #endif
   else
-    commit->receipt = call_.commit(commit->operations);
+    commit->receipt = call_.commit(commit->operations, commit->began);
   timeline_.after(dice_.skewed(std::chrono::microseconds{1}, faults_.answer_max),
                   while_alive([this, commit] {
                     answer(*commit);
@@ -135,9 +136,9 @@ void sim_store::release(std::vector<shard_id> shards, std::function<void()> done
 void sim_store::finish() {
   alive_.reset(); // what is under way is taken over from here
   if (current_ && !current_->synced && !broken_)
-    static_cast<void>(call_.commit(current_->operations));
+    static_cast<void>(call_.commit(current_->operations, current_->began));
   while (!queue_.empty() && !broken_) {
-    static_cast<void>(call_.commit(queue_.front().batch));
+    static_cast<void>(call_.commit(queue_.front().batch, call_.now()));
     queue_.pop_front();
   }
 }

@@ -28,8 +28,10 @@ struct store_faults {
 class sim_store final : public store_port {
  public:
   struct hooks {
-    /// Carries out the commit; may answer with an error.
-    std::function<result<journal::commit_receipt>(const std::vector<journal::operation>&)> commit;
+    std::function<instant()> now;
+    /// Carries out the commit that began at that time; may answer with an error.
+    std::function<result<journal::commit_receipt>(const std::vector<journal::operation>&, instant)>
+        commit;
     /// The store is broken: the process must end.
     std::function<void()> fatal;
   };
@@ -54,6 +56,7 @@ class sim_store final : public store_port {
   /// Commits what is queued, without answers: the orderly end.
   void finish();
   bool broken() const { return broken_; }
+  bool is_committing() const { return current_ && !current_->synced; }
   /// Nothing waits for it, or for an answer of it.
   bool idle() const { return !busy_; }
   journal::reader& reader() { return *reader_; }
@@ -67,6 +70,7 @@ class sim_store final : public store_port {
   struct under_way {
     std::vector<request> requests;
     std::vector<journal::operation> operations;
+    instant began = no_instant;
     bool synced = false;
     result<journal::commit_receipt> receipt = errc::internal;
   };

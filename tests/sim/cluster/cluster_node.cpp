@@ -138,7 +138,8 @@ void cluster_node::boot() {
   store_ = std::make_unique<sim_store>(
       *journal_, std::make_unique<cut_reader>(*std::move(reader), store_is_cut_), *gate_,
       dice_.fork(), world_.options.store, world_.options.loops,
-      sim_store::hooks{[this](const auto& batch) { return commit(batch); }, [] {}});
+      sim_store::hooks{[this] { return clock_->now().wall; },
+                       [this](const auto& batch, instant at) { return commit(batch, at); }, [] {}});
   leases_ = std::make_unique<sim_leases>(
       journal::open_memory_leases(world_.store, who, [this] { return world_.now(); }), *gate_,
       dice_.fork(), store_is_cut_);
@@ -214,10 +215,11 @@ void cluster_node::attach_runner(const agent_settings& agent) {
   engine_->attach_runner(agent.name, *runners_[agent.name]);
 }
 
-result<journal::commit_receipt> cluster_node::commit(const std::vector<journal::operation>& batch) {
+result<journal::commit_receipt> cluster_node::commit(const std::vector<journal::operation>& batch,
+                                                     instant now) {
   if (store_is_cut_)
     return error{errc::store_unreachable, "cut"};
-  auto receipt = journal_->commit(batch, clock_->now().wall);
+  auto receipt = journal_->commit(batch, now);
   SKEIN_CHECK(receipt.ok());
   world_.judge.committed(batch, *receipt);
   return receipt;

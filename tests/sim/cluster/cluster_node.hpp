@@ -86,7 +86,7 @@ class cluster_node {
   class cut_reader;
   engine_setup make_setup(const journal::member_info& who);
   void attach_runner(const agent_settings& agent);
-  result<journal::commit_receipt> commit(const std::vector<journal::operation>& batch);
+  result<journal::commit_receipt> commit(const std::vector<journal::operation>& batch, instant now);
   void end_process(bool orderly);
   caf::scheduler::test_coordinator& jobs() const;
 
