@@ -26,9 +26,10 @@ struct command {
   std::string_view example;   // lines to copy, without the prompt; may be empty
   /// Adds the command's own options to `app`. The handler owns what they are read into.
   handler (*define)(CLI::App& app);
+  bool hidden = false; // for scripts of our own: on no list, but with a page of help
 };
 
-/// All commands, in the order of the help page.
+/// All commands, in the order of the help page; hidden ones too.
 std::span<const command> all_commands();
 
 /// "event list"
@@ -40,7 +41,7 @@ const command* find_command(std::string_view noun, std::string_view verb);
 /// Verbs of a noun, in the order of the table; empty for an unknown noun and for commands of one
 /// word.
 std::vector<std::string_view> verbs_of(std::string_view noun);
-/// Each first word once.
+/// Each first word once, but for hidden commands.
 std::vector<std::string_view> all_nouns();
 
 } // namespace skein::cli

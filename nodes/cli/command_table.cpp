@@ -128,6 +128,12 @@ constexpr std::array table{
             "skein config check cluster.toml", define_config_check},
     command{"config", "show", "[FILE]", "Show every setting in force and where it comes from.",
             "skein config show cluster.toml", define_config_show},
+    command{"completion", "", "SHELL",
+            "Print what completes commands in a shell: bash, zsh or fish.",
+            "skein completion bash > ~/.local/share/bash-completion/completions/skein",
+            define_completion},
+    command{"complete", "", "[WORD...]", "Say what may stand at the end of a command line.",
+            "skein complete -- event des", define_complete, true},
     command{"version", "", "", "Show which Skein this is.", "skein version", define_version},
     command{"help", "", "[TOPIC...]",
             "Explain a command or a topic: exit-codes, errors, environment.",
@@ -163,7 +169,7 @@ std::vector<std::string_view> verbs_of(std::string_view noun) {
 std::vector<std::string_view> all_nouns() {
   std::vector<std::string_view> nouns;
   for (const command& each : table)
-    if (std::find(nouns.begin(), nouns.end(), each.noun) == nouns.end())
+    if (!each.hidden && std::find(nouns.begin(), nouns.end(), each.noun) == nouns.end())
       nouns.push_back(each.noun);
   return nouns;
 }

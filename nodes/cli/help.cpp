@@ -54,7 +54,7 @@ std::string examples(std::string_view lines) {
 help_rows command_rows(std::string_view noun) {
   help_rows rows;
   for (const command& each : all_commands())
-    if (noun.empty() || each.noun == noun)
+    if (noun.empty() ? !each.hidden : each.noun == noun)
       rows.emplace_back(full_name(each) + (each.arguments.empty() ? "" : " ") +
                             std::string{each.arguments},
                         each.help);

@@ -64,6 +64,18 @@ std::string option_label(const CLI::Option& option) {
   return label;
 }
 
+option_row row_of(const CLI::Option& option) {
+  option_row row{option_label(option), option.get_description(), {}, option.get_option_text()};
+  for (const std::string& name : option.get_snames())
+    row.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames())
+    row.names.push_back("--" + name);
+  if (row.is_position() && row.value.empty())
+    row.value = option.get_name(true);
+  row.many = option.get_items_expected_max() > 1;
+  return row;
+}
+
 } // namespace
 
 // ---- what commands define ---------------------------------------------------------------------
@@ -73,6 +85,14 @@ void add_argument(CLI::App& app, const std::string& name, std::string& into,
   CLI::Option* option = app.add_option(name, into, help)->required();
   if (check != nullptr)
     option->check(check);
+}
+
+void add_choice_argument(CLI::App& app, const std::string& name, std::string& into,
+                         const std::string& words, const std::string& help) {
+  const auto check = [words](const std::string& text) -> std::string {
+    return is_one_of(text, words) ? "" : fmt::format("\"{}\" is none of {}", text, words);
+  };
+  app.add_option(name, into, help)->required()->check(check)->option_text(words);
 }
 
 void add_optional_argument(CLI::App& app, const std::string& name, std::optional<std::string>& into,
@@ -232,7 +252,7 @@ std::vector<option_row> option_rows_of(const option_adder& define) {
   define(app);
   std::vector<option_row> rows;
   for (const CLI::Option* each : app.get_options())
-    rows.push_back({option_label(*each), each->get_description()});
+    rows.push_back(row_of(*each));
   return rows;
 }
 

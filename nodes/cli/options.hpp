@@ -27,6 +27,9 @@ using text_check = std::string (*)(const std::string& text);
 /// A position: must be given.
 void add_argument(CLI::App& app, const std::string& name, std::string& into,
                   const std::string& help, text_check check = nullptr);
+/// A position that must be one of `words`, separated by '|'.
+void add_choice_argument(CLI::App& app, const std::string& name, std::string& into,
+                         const std::string& words, const std::string& help);
 /// A position that may be left out.
 void add_optional_argument(CLI::App& app, const std::string& name, std::optional<std::string>& into,
                            const std::string& help);
@@ -81,10 +84,17 @@ void add_globals(CLI::App& app, global_options& into);
 /// Adds a command's options, with where they are read into.
 using option_adder = std::function<void(CLI::App&)>;
 
-/// As a help page has it.
+/// An option or a position as it was defined.
 struct option_row {
   std::string label; // "--key KEY", "-o,--output table|json|jsonl", "--wait[=TIME]", "EVENT"
   std::string help;
+  std::vector<std::string> names; // "-o", "--output"; none: a position
+  std::string value;              // "KEY", "table|json|jsonl", "[=TIME]"; empty: it takes none
+  bool many = false;              // takes more than one
+
+  bool is_position() const { return names.empty(); }
+  /// Whether its value stands in a word of its own.
+  bool takes_word() const { return !value.empty() && !value.starts_with('['); }
 };
 std::vector<option_row> option_rows_of(const option_adder& define);
 

@@ -251,7 +251,7 @@ TEST_CASE("every command of the table has a sentence, a page and its own name") 
     CHECK(find_command(each.noun, each.verb) == &each);
     const std::string page = help_of_command(each);
     CHECK_THAT(page, Catch::Contains("Usage: skein " + full_name(each)));
-    CHECK_THAT(help_of_all(), Catch::Contains(std::string{each.help}));
+    CHECK((help_of_all().find(each.help) != std::string::npos) == !each.hidden);
     CHECK_THAT(std::string{each.example}, Catch::StartsWith("skein " + full_name(each)));
     // No line is broken by the reader's terminal.
     std::istringstream lines{page};
