@@ -134,6 +134,8 @@ constexpr std::array table{
             define_completion},
     command{"complete", "", "[WORD...]", "Say what may stand at the end of a command line.",
             "skein complete -- event des", define_complete, true},
+    command{"man", "", "[PAGE]", "Print a page of the manual in roff, or write all of them.",
+            "skein man skein-job | man -l -\nskein man --out ./man", define_man, true},
     command{"version", "", "", "Show which Skein this is.", "skein version", define_version},
     command{"help", "", "[TOPIC...]",
             "Explain a command or a topic: exit-codes, errors, environment.",

@@ -56,6 +56,7 @@ handler define_token_list(CLI::App& app);
 handler define_token_revoke(CLI::App& app);
 handler define_audit_list(CLI::App& app);
 handler define_completion(CLI::App& app);
+handler define_man(CLI::App& app);
 handler define_complete(CLI::App& app);
 handler define_config_check(CLI::App& app);
 handler define_config_show(CLI::App& app);

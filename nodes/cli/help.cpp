@@ -15,8 +15,6 @@ namespace skein::cli {
 
 namespace {
 
-using help_rows = std::vector<std::pair<std::string, std::string>>;
-
 constexpr std::size_t left_max = 30; // a longer left side has its text on the next line
 
 std::string two_columns(const help_rows& rows) {
@@ -75,36 +73,47 @@ std::string help_of_exit_codes() {
 }
 
 std::string help_of_errors() {
+  return "Codes of errors, the same on the command line, over HTTP and in the log:\n" +
+         two_columns(error_rows()) + "\nOf the command line alone:\n" +
+         two_columns(command_error_rows());
+}
+
+std::string help_of_environment() {
+  return "Variables; an option on the command line wins:\n" + two_columns(environment_rows());
+}
+
+} // namespace
+
+help_rows error_rows() {
   help_rows rows;
   for (const errc each : all_errc())
     if (each != errc::none)
       rows.emplace_back(slug(each), sentence(each));
-  return "Codes of errors, the same on the command line, over HTTP and in the log:\n" +
-         two_columns(rows) + "\nOf the command line alone:\n" +
-         two_columns({{"unknown-command", "There is no such command, verb or topic."},
-                      {"unknown-option", "The command has no such option."},
-                      {"unreachable", "No node answers at the server's address."},
-                      {"untrusted", "The server is not who it should be, or speaks no TLS."},
-                      {"connection-lost", "The connection ended before the whole answer came."},
-                      {"interrupted", "Ctrl-C ended it."},
-                      {"dead", "The event that was waited for has failed for good."},
-                      {"expired", "The event that was waited for was not run in time."},
-                      {"cancelled", "The event that was waited for was cancelled."},
-                      {"superseded", "A newer event took the place of the one waited for."}});
+  return rows;
 }
 
-std::string help_of_environment() {
-  return "Variables; an option on the command line wins:\n" +
-         two_columns({{"SKEIN_SERVER", "node to talk to, as --server"},
-                      {"SKEIN_TOKEN_FILE", "file that holds the access token, as --token-file"},
-                      {"SKEIN_CA_FILE", "authorities to trust with https, as --ca-file"},
-                      {"SKEIN_CLIENT_CERT", "to show with https, as --client-cert"},
-                      {"SKEIN_LOG_LEVEL", "of dev and start, as --log-level"},
-                      {"COLUMNS", "width that tables fit where the terminal does not tell its own"},
-                      {"NO_COLOR", "no colours if it is set and not empty, as --no-color"}});
+help_rows command_error_rows() {
+  return {{"unknown-command", "There is no such command, verb or topic."},
+          {"unknown-option", "The command has no such option."},
+          {"unreachable", "No node answers at the server's address."},
+          {"untrusted", "The server is not who it should be, or speaks no TLS."},
+          {"connection-lost", "The connection ended before the whole answer came."},
+          {"interrupted", "Ctrl-C ended it."},
+          {"dead", "The event that was waited for has failed for good."},
+          {"expired", "The event that was waited for was not run in time."},
+          {"cancelled", "The event that was waited for was cancelled."},
+          {"superseded", "A newer event took the place of the one waited for."}};
 }
 
-} // namespace
+help_rows environment_rows() {
+  return {{"SKEIN_SERVER", "node to talk to, as --server"},
+          {"SKEIN_TOKEN_FILE", "file that holds the access token, as --token-file"},
+          {"SKEIN_CA_FILE", "authorities to trust with https, as --ca-file"},
+          {"SKEIN_CLIENT_CERT", "to show with https, as --client-cert"},
+          {"SKEIN_LOG_LEVEL", "of dev and start, as --log-level"},
+          {"COLUMNS", "width that tables fit where the terminal does not tell its own"},
+          {"NO_COLOR", "no colours if it is set and not empty, as --no-color"}};
+}
 
 std::string help_of_all() {
   return "Skein runs bots, agents and automations as one durable event system.\n\n"

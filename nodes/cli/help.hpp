@@ -4,8 +4,17 @@
 #include "nodes/cli/command.hpp"
 
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace skein::cli {
+
+/// Names and what they mean.
+using help_rows = std::vector<std::pair<std::string, std::string>>;
+help_rows error_rows();
+help_rows command_error_rows(); // of the command line alone
+help_rows environment_rows();
 
 std::string help_of_all();
 /// The verbs of a noun; empty for an unknown one.
