@@ -222,6 +222,16 @@ engine::facts engine::read_facts() const {
   return all;
 }
 
+void engine::probe(duration within, std::function<void(bool all)> done) {
+  auto judge = [done = std::move(done)](const std::vector<answer>& answers) {
+    done(std::all_of(answers.begin(), answers.end(),
+                     [](const answer& each) { return each.code == errc::none; }));
+  };
+  caf::anon_send(
+      impl_->gateway,
+      make_parcel(gateway_call{ask_in{0, {}, R"({"op":"loop"})", within}, {}, std::move(judge)}));
+}
+
 const engine_settings& engine::settings() const { return impl_->setup.settings; }
 const std::vector<std::string>& engine::agent_names() const { return impl_->setup.agent_names; }
 const hash_settings& engine::hash() const { return impl_->setup.store.hash; }

@@ -89,6 +89,10 @@ class engine : public node_api {
     std::uint64_t undecodable_frames = 0;
   };
   facts read_facts() const;
+  /// Asks all loops of this node, on the road of every question: by the gateway and the broker.
+  /// `done` is told whether each has answered within the time; never, if the gateway hangs. From
+  /// start() until stop().
+  void probe(duration within, std::function<void(bool all)> done);
   const engine_settings& settings() const;
   const std::vector<std::string>& agent_names() const;
 

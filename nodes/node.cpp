@@ -20,7 +20,6 @@
 #include "nodes/node_door.hpp"
 #include "nodes/node_mesh.hpp"
 #include "nodes/random_bits.hpp"
-#include "nodes/signals.hpp"
 #include "nodes/store/disk_watch.hpp"
 #include "nodes/store/lease_thread.hpp"
 #include "nodes/store/medium.hpp"
@@ -32,11 +31,9 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <csignal>
 #include <filesystem>
 #include <map>
 #include <mutex>
-#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -124,8 +121,6 @@ void fit_to_descriptors(http_settings& http, const node_options& options) {
 
 /// A clock that is this much behind the last commit is told of.
 constexpr std::chrono::minutes clock_behind_told{1};
-
-constexpr std::chrono::milliseconds last_lines_limit{200};
 
 /// A disk that hangs must not hold up the end of the process for ever.
 void end_now() {
@@ -483,6 +478,9 @@ result<std::unique_ptr<node>> node::start(const node_options& options,
 
 std::uint16_t node::http_port() const { return impl_->http->port(); }
 node_api& node::api() { return *impl_->offered; }
+void node::probe(duration within, std::function<void(bool)> done) {
+  impl_->actors->probe(within, std::move(done));
+}
 int node::ended_fd() const { return impl_->ended.fd(); }
 bool node::store_failed() const { return impl_->broken.load(); }
 
@@ -523,58 +521,6 @@ node_end node::finish() {
   if (failed || parts.broken.load())
     parts.end.code = exit_store_failed;
   return parts.end;
-}
-
-namespace {
-
-/// Waits for signals and for the node's end; hands signals on. The end of a terminal comes as one
-/// SIGHUP or as several: it begins a drain and never hastens one.
-void serve_until_ended(node& which, signals& caught) {
-  bool drains = false;
-  std::array<pollfd, 2> items{{{caught.fd(), POLLIN, 0}, {which.ended_fd(), POLLIN, 0}}};
-  while (true) {
-    if (poll(items.data(), items.size(), -1) < 0)
-      continue;
-    if (const int signal = (items[0].revents & POLLIN) != 0 ? caught.take() : 0; signal != 0)
-      if (const bool again = std::exchange(drains, true); !again || signal != SIGHUP)
-        which.signal();
-    if ((items[1].revents & POLLIN) != 0)
-      return;
-  }
-}
-
-constexpr useconds_t last_answers_us = 500'000; // for the answers "unknown" to leave
-
-} // namespace
-
-result<int> run_node(const node_options& options,
-                     const std::function<void(const node_options&, std::uint16_t)>& ready,
-                     std::vector<std::string> guard) {
-  set_up_background_logging(options.log, STDERR_FILENO);
-  signals caught;
-  auto started = node::start(options, std::move(guard));
-  if (!started) {
-    flush_log(last_lines_limit); // before the caller says why
-    return started.error();
-  }
-  std::unique_ptr<node> running = *std::move(started);
-  ready(options, running->http_port());
-  serve_until_ended(*running, caught);
-  if (running->store_failed()) {
-    usleep(last_answers_us);
-    flush_log(last_lines_limit);
-    _exit(exit_store_failed);
-  }
-  const node_end end = running->finish();
-  for (const std::string& turn : end.left)
-    log(log_level::warn, "node", "turn-left",
-        "was told to stop; unless it still answered, it runs again at the next start",
-        {{"turn", turn}});
-  log(log_level::info, "node", "stopped",
-      std::to_string(end.pending) + (end.pending == 1 ? " event waits" : " events wait") +
-          " for the next start",
-      {{"code", std::to_string(end.code)}});
-  return end.code;
 }
 
 } // namespace skein

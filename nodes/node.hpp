@@ -34,6 +34,9 @@ inline constexpr int exit_store_failed = 74;
 /// Closing the store may take no longer: a disk can hang.
 inline constexpr std::chrono::seconds store_close_max{4};
 
+/// The log's last lines may take no longer, before a process that ends at once.
+inline constexpr std::chrono::milliseconds last_lines_limit{200};
+
 class node {
  public:
   /// Serves when it returns. `guard` is the command of the process that ends what exec agents have
@@ -46,6 +49,10 @@ class node {
 
   std::uint16_t http_port() const;
   node_api& api();
+
+  /// Tells whether the parts that do the work answer within the time (engine::probe). Not after
+  /// finish().
+  void probe(duration within, std::function<void(bool all)> done);
 
   /// SIGTERM, SIGINT or SIGHUP: drain; a second one hastens. Any thread.
   void signal();
@@ -63,8 +70,8 @@ class node {
   std::unique_ptr<impl> impl_;
 };
 
-/// Starts a node, tells `ready` its port, and serves until it has drained after a signal. Returns
-/// the process's exit code, or why it could not start. For main.
+/// Starts a node, tells `ready` its port and a supervisor that it serves, and serves until it has
+/// drained after a signal. Returns the process's exit code, or why it could not start. For main.
 result<int> run_node(const node_options& options,
                      const std::function<void(const node_options&, std::uint16_t port)>& ready,
                      std::vector<std::string> guard = {});
