@@ -4,6 +4,7 @@ find_package(fmt REQUIRED)
 find_package(msgpack CONFIG REQUIRED) # target msgpackc-cxx
 find_package(simdjson CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(PostgreSQL REQUIRED) # libpq; the server is for tests alone
 find_package(spdlog REQUIRED)

@@ -4,7 +4,7 @@
 skein_packages=(
   g++ cmake ninja-build pkg-config ca-certificates python3
   libcaf-dev libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libspdlog-dev libfmt-dev catch2 libtomlplusplus-dev
-  libcli11-dev libsqlite3-dev libpq-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libssl-dev
+  libcli11-dev libsqlite3-dev libpq-dev libboost-dev libsimdjson-dev nlohmann-json3-dev prometheus-cpp-dev libssl-dev zlib1g-dev
   libhowardhinnant-date-dev tzdata
 )
 # These make builds faster; where they are absent, CMake does without.

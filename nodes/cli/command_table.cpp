@@ -1,3 +1,4 @@
+#include "nodes/cli/bundle.hpp"
 #include "nodes/cli/commands.hpp"
 
 #include <algorithm>
@@ -124,6 +125,10 @@ constexpr std::array table{
             "skein audit list --since -1h\nskein audit list --by shop -o jsonl", define_audit_list},
     command{"bench", "", "", "Measure what this machine can do for Skein, in half a minute.",
             "skein bench --data /var/lib", define_bench},
+    command{"bundle", "", "", "Gather what helps to find a trouble into one file to give away.",
+            "skein bundle --config cluster.toml --log skein.log\n"
+            "journalctl -u skein | skein bundle --config /etc/skein/cluster.toml --log -",
+            define_bundle},
     command{"config", "check", "FILE", "Check a configuration and report every mistake.",
             "skein config check cluster.toml", define_config_check},
     command{"config", "show", "[FILE]", "Show every setting in force and where it comes from.",

@@ -1,11 +1,11 @@
 // skein journal verify: looks at the folder of a store itself, whether a node runs on it or not.
 #include "journal/ledgers.hpp"
-#include "journal/sqlite_verify.hpp"
 #include "nodes/cli/commands.hpp"
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/offline.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
+#include "nodes/cli/store_report.hpp"
 
 #include <fmt/format.h>
 
@@ -21,21 +21,6 @@ json view_counts(const journal::ledger& of) {
   for (const auto& [name, value] : journal::counts_of(of))
     view[std::string{name}] = value;
   return view;
-}
-
-json view(const std::string& folder, const journal::verify_report& report) {
-  return {{"folder", folder},
-          {"store", report.store_id},
-          {"whole", report.problems.empty()},
-          {"commit", raw(report.last)},
-          {"marked", report.marked ? json(raw(*report.marked)) : json{}},
-          {"commits_checked", report.commits},
-          {"states_checked", report.states},
-          {"commits_without_checksum", report.unchecked_commits},
-          {"events_without_checksum", report.unchecked_events},
-          {"events", view_counts(report.counted.events)},
-          {"deliveries", view_counts(report.counted.deliveries)},
-          {"problems", report.problems}};
 }
 
 std::string counts_text(const journal::ledger& of) {
@@ -80,7 +65,7 @@ int verify(context& at, const std::string& folder) {
   if (at.global.output == output_format::table)
     print_report(at, folder, *report);
   else
-    print_json(at, view(folder, *report));
+    print_json(at, view_report(folder, *report));
   at.world.out.flush();
   if (report->problems.empty()) {
     say(at, "the store is whole");
@@ -96,6 +81,21 @@ int verify(context& at, const std::string& folder) {
 }
 
 } // namespace
+
+json view_report(const std::string& folder, const journal::verify_report& report) {
+  return {{"folder", folder},
+          {"store", report.store_id},
+          {"whole", report.problems.empty()},
+          {"commit", raw(report.last)},
+          {"marked", report.marked ? json(raw(*report.marked)) : json{}},
+          {"commits_checked", report.commits},
+          {"states_checked", report.states},
+          {"commits_without_checksum", report.unchecked_commits},
+          {"events_without_checksum", report.unchecked_events},
+          {"events", view_counts(report.counted.events)},
+          {"deliveries", view_counts(report.counted.deliveries)},
+          {"problems", report.problems}};
+}
 
 handler define_journal_verify(CLI::App& app) {
   auto folder = std::make_shared<std::optional<std::string>>();
