@@ -15,6 +15,17 @@ constexpr std::size_t part_name_bytes_max = limits::agent_name_bytes_max + 16; /
 constexpr int greeting_tries = 20; // within hello_every, while there is no connection yet
 constexpr std::uint64_t newer_tried_every = 8; // hellos to a peer that seems to be older
 
+/// A frame of a version that has no word for its sender's process, as one that names it. The same
+/// process may speak both, while a connection is new: what counts its frames must not take that for
+/// two.
+result<slice> of_process(const slice& bytes, std::uint64_t boot) {
+  auto read = decode_frame(bytes);
+  if (!read)
+    return read.error();
+  read->header.boot = boot;
+  return encode_frame(read->header, read->body);
+}
+
 } // namespace
 
 std::string_view to_string(refusal why) {
@@ -137,7 +148,7 @@ std::optional<peer_core::sender> peer_core::identify(const peer_identity& from, 
   return by;
 }
 
-bool peer_core::on_message(const peer_identity& from, const slice& bytes, std::size_t parts,
+bool peer_core::on_message(const peer_identity& from, slice& bytes, std::size_t parts,
                            boot_time now, effects& out) {
   const auto by = identify(from, out);
   if (!by)
@@ -174,6 +185,14 @@ bool peer_core::on_message(const peer_identity& from, const slice& bytes, std::s
     return no(refusal::stale, "it answers a process of this node that has ended");
   ++by->at->counted.frames_in;
   by->at->counted.bytes_in += bytes.size();
+#ifndef SKEIN_BUG_OLDER_FRAME_NAMES_NO_PROCESS
+  if (header.boot == 0) {
+    auto named = of_process(bytes, by->boot);
+    if (!named)
+      return no(refusal::malformed, named.error().detail);
+    bytes = *std::move(named);
+  }
+#endif
   return true;
 }
 

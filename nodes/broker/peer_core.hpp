@@ -129,8 +129,9 @@ class peer_core {
   void put_peer(const std::string& name, const std::string& endpoint, boot_time now, effects& out);
   void remove_peer(const std::string& name, effects& out);
 
-  /// A message came to our ROUTER in `parts` parts. True: hand it on to the part it is for.
-  bool on_message(const peer_identity& from, const slice& bytes, std::size_t parts, boot_time now,
+  /// A message came to our ROUTER in `parts` parts. True: hand it on to the part it is for. One
+  /// that does not say its sender's process, as its version has no word for it, says it then.
+  bool on_message(const peer_identity& from, slice& bytes, std::size_t parts, boot_time now,
                   effects& out);
   /// One came back on our connection to a peer.
   void on_returned(const std::string& peer, const slice& bytes, boot_time now, effects& out);

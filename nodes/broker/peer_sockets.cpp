@@ -180,7 +180,7 @@ bool peer_sockets::take_from_door(boot_time now, const std::function<void(const 
     from.name = property_of(body, "User-Id");
     from.key = property_of(body, key_property);
   }
-  const slice bytes = to_slice(std::move(body));
+  slice bytes = to_slice(std::move(body));
   peer_core::effects out;
   const bool is_ours = core_.on_message(from, bytes, parts, now, out);
   run(std::move(out), now);

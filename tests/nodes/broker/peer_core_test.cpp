@@ -35,7 +35,8 @@ struct peer_world {
   }
   bool message(const slice& bytes, const peer_identity& from, std::size_t parts = 1) {
     out.clear();
-    return core.on_message(from, bytes, parts, now, out);
+    taken = bytes;
+    return core.on_message(from, taken, parts, now, out);
   }
   bool message(const slice& bytes) { return message(bytes, as()); }
   void hello_from_peer(std::uint8_t version = protocol_version) {
@@ -76,6 +77,7 @@ struct peer_world {
   peer_core::effects out;
   peer_core core;
   bool with_keys;
+  slice taken; // as it is handed on
 };
 
 slice work(const address& from = peer_gateway, const address& to = loop) {
@@ -357,6 +359,23 @@ TEST_CASE("what a peer may not send is refused by name and counted, and the next
   SECTION("a connection that did not greet") {
     check_refused(world, refusal::not_greeted, world.message(work(), world.as("n2.b2.78")));
   }
+}
+
+TEST_CASE("a frame of a version that does not name its process is handed on as one that does") {
+  // A peer that was away and comes back writes both: who counts its frames must not see two.
+  peer_world world;
+  world.hello_from_peer();
+  const frame_header header{peer_gateway, loop, 9, peer_boot};
+  const slice older = encode_frame(header, query{1, "{}"}, protocol_version_min);
+  REQUIRE(peek_frame(older.view())->header.boot == 0);
+  REQUIRE(world.message(older));
+  const auto first = decode_frame(world.taken);
+  REQUIRE(first);
+  CHECK(first->header == header);
+  CHECK(first->body == message{query{1, "{}"}});
+  const slice newer = encode_frame(header, query{1, "{}"});
+  REQUIRE(world.message(newer));
+  CHECK(world.taken.view() == newer.view());
 }
 
 TEST_CASE("a frame is of the process that its connection is of, and answers this one") {
