@@ -15,6 +15,7 @@ PIECE = 65536
 class SlowLink:
     def __init__(self):
         self.delay, self.piece = 0.0, PIECE
+        self.carrying = set()  # tasks, which nobody else keeps
 
     def obey(self, line):
         words = line.split()
@@ -30,6 +31,13 @@ class SlowLink:
             writer.write_eof()
         except OSError:
             writer.transport.abort()
+
+    def begin(self, target):
+        def take(reader, writer):
+            task = asyncio.ensure_future(self.carry(target, reader, writer))
+            self.carrying.add(task)
+            task.add_done_callback(self.carrying.discard)
+        return take
 
     async def carry(self, target, reader, writer):
         host, port = target.rsplit(":", 1)
@@ -47,7 +55,7 @@ async def main():
     link = SlowLink()
     for listen, target in zip(sys.argv[1::2], sys.argv[2::2]):
         host, port = listen.rsplit(":", 1)
-        await asyncio.start_server(lambda reader, writer, target=target: link.carry(target, reader, writer), host, int(port))
+        await asyncio.start_server(link.begin(target), host, int(port))
     print("ready", flush=True)
     orders = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)

@@ -67,6 +67,14 @@ class Postgres:
         done = subprocess.run([os.path.join(programs(), "pg_isready"), "-q", "-h", self.folder], timeout=30, check=False)
         return done.returncode == 0
 
+    def sql(self, text):
+        """What a question to it comes to, as text."""
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "postgres",
+                               "-c", text], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"psql: {done.stderr}")
+        return done.stdout.strip()
+
     def crash(self):
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(30)
