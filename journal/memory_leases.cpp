@@ -39,7 +39,12 @@ class memory_leases final : public lease_store {
       if (lease.until >= now)
         continue;
       const bool in_order = lease.until == no_instant;
-      lease = {epoch_no{raw(lease.epoch) + 1}, owner_, now + ttl};
+#ifdef SKEIN_BUG_EPOCH_REUSED
+      const std::uint64_t step = raw(lease.epoch) == 0 ? 1 : 0;
+#else
+      constexpr std::uint64_t step = 1;
+#endif
+      lease = {epoch_no{raw(lease.epoch) + step}, owner_, now + ttl};
       taken.push_back({{each, lease.epoch}, in_order});
     }
     return taken;

@@ -18,11 +18,13 @@ constexpr std::uint64_t newer_tried_every = 8; // hellos to a peer that seems to
 /// A frame of a version that has no word for its sender's process, as one that names it. The same
 /// process may speak both, while a connection is new: what counts its frames must not take that for
 /// two.
-result<slice> of_process(const slice& bytes, std::uint64_t boot) {
+result<slice> of_process(const slice& bytes, [[maybe_unused]] std::uint64_t boot) {
   auto read = decode_frame(bytes);
   if (!read)
     return read.error();
+#ifndef SKEIN_BUG_OLDER_FRAME_NAMES_NO_PROCESS
   read->header.boot = boot;
+#endif
   return encode_frame(read->header, read->body);
 }
 
@@ -185,14 +187,12 @@ bool peer_core::on_message(const peer_identity& from, slice& bytes, std::size_t 
     return no(refusal::stale, "it answers a process of this node that has ended");
   ++by->at->counted.frames_in;
   by->at->counted.bytes_in += bytes.size();
-#ifndef SKEIN_BUG_OLDER_FRAME_NAMES_NO_PROCESS
   if (header.boot == 0) {
     auto named = of_process(bytes, by->boot);
     if (!named)
       return no(refusal::malformed, named.error().detail);
     bytes = *std::move(named);
   }
-#endif
   return true;
 }
 

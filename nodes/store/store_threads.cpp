@@ -241,10 +241,15 @@ result<journal::commit_receipt> store_threads::commit(journal::batches all) {
   if (broken_)
     return errc::unknown_outcome;
   const moment began = clock_.now();
-#ifndef SKEIN_BUG_COMMITS_AFTER_THE_LEASE
-  if (began.boot >= commit_until_.load())
-    return error{errc::store_unreachable, "the leases of this node were not renewed in time"};
+#if defined(SKEIN_BUG_COMMITS_AFTER_THE_LEASE)
+  const bool is_over = false;
+#elif defined(SKEIN_BUG_LEASE_BY_WALL_CLOCK)
+  const bool is_over = began.wall >= commit_until_wall_.load();
+#else
+  const bool is_over = began.boot >= commit_until_.load();
 #endif
+  if (is_over)
+    return error{errc::store_unreachable, "the leases of this node were not renewed in time"};
   auto receipt = engine_.commit(all, began.wall);
   if (!receipt && receipt.error().code == errc::disk_full && disk_ != nullptr) {
     if (disk_->give_way())

@@ -79,7 +79,13 @@ class store_threads final : public store_port {
   void adopt(std::vector<journal::held_shard> shards, bool in_order,
              std::function<void(result<void>)> done) override;
   void release(std::vector<shard_id> shards, std::function<void()> done) override;
-  void commit_until(boot_time until) override { commit_until_.store(until); }
+  void commit_until(boot_time until) override {
+    commit_until_.store(until);
+#ifdef SKEIN_BUG_LEASE_BY_WALL_CLOCK
+    const moment now = clock_.now();
+    commit_until_wall_.store(now.wall + (until - now.boot));
+#endif
+  }
 
  private:
   struct request {
@@ -134,6 +140,9 @@ class store_threads final : public store_port {
   std::vector<std::function<void(commit_no)>> listeners_; // set before the first submit
 
   std::atomic<boot_time> commit_until_ = boot_time::max();
+#ifdef SKEIN_BUG_LEASE_BY_WALL_CLOCK
+  std::atomic<instant> commit_until_wall_ = instant::max();
+#endif
 
   // The writer's own, but for what it has announced.
   foreign_announcer foreign_;

@@ -25,6 +25,7 @@ SHARDS = 48
 BROKER_PORT, LINK_PORT = 7412, 9001
 START_AGAIN_AFTER = 1.0  # seconds, as a supervisor does
 STORE_FAILED, COULD_NOT_START = 74, 1  # a supervisor starts it again after these
+TOOK_TOO_LONG = 75  # an end in order did; nothing is lost by it
 AGENTS = f"""
 [agent.{WORKER}]
 kind = "exec"
@@ -121,7 +122,10 @@ class WatchedNode(Node):
         if not process:
             return None
         process.terminate()
-        return process.wait(within)
+        status = process.wait(within)
+        if status:
+            self.note("ended", self.name, status)
+        return status
 
     def family(self):
         """Its process, and those of its programs."""

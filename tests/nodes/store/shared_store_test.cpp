@@ -21,14 +21,16 @@ constexpr shard_id first{0}, second{1};
 
 class hand_clock final : public clock_port {
  public:
-  moment now() const override { return {began + passed(), boot_time{} + passed()}; }
+  moment now() const override { return {began + passed() + set(), boot_time{} + passed()}; }
   void advance(duration by) { passed_ += by.count(); }
+  void set_by(duration by) { set_ += by.count(); }
   void wake_at(boot_time, std::function<void()>) override {}
   duration thread_cpu() const override { return {}; }
 
  private:
   duration passed() const { return duration{passed_.load()}; }
-  std::atomic<duration::rep> passed_{0};
+  duration set() const { return duration{set_.load()}; }
+  std::atomic<duration::rep> passed_{0}, set_{0};
 };
 
 /// What a call hands to its callback, waited for.
@@ -158,6 +160,17 @@ TEST_CASE("once the leases may be over every commit is refused, until they are r
   CHECK(a.accept(first, epoch_no{1}, "y") == "store-unreachable");
   a.threads->commit_until(a.clock.now().boot + 1ms);
   CHECK(a.accept(first, epoch_no{1}, "y") == "applied");
+}
+
+TEST_CASE("a clock that is set makes no lease longer, nor shorter") {
+  shared_node a{journal::make_memory_store(), "n1"};
+  REQUIRE(a.adopt(a.take({first})).ok());
+  a.threads->commit_until(a.clock.now().boot + 1'700ms);
+  a.clock.set_by(1h);
+  CHECK(a.accept(first, epoch_no{1}, "x") == "applied");
+  a.clock.set_by(-2h);
+  a.clock.advance(1'700ms);
+  CHECK(a.accept(first, epoch_no{1}, "y") == "store-unreachable");
 }
 
 TEST_CASE("a node that ends is no member any more") {
