@@ -8,11 +8,11 @@ import os
 import random
 import signal
 
-from fault_cluster import NAMES, SERVERS, TOOK_TOO_LONG
+from fault_cluster import NAMES, SERVERS, STORE_FAILED, TOOK_TOO_LONG
 
-KINDS = ("kill", "kill two", "freeze", "freeze all of it", "stop in order", "cut nodes", "cut nodes one way", "cut server",
-         "cut server one way", "isolate", "slow links", "restart server", "crash server", "freeze server", "standby away",
-         "fail over", "fail over cut off")
+KINDS = ("kill", "kill two", "freeze", "freeze all of it", "stop in order", "cut nodes", "cut nodes one way",
+         "cut server", "cut server one way", "isolate", "slow links", "restart server", "crash server", "freeze server",
+         "standby away", "fail over", "fail over cut off")
 ON_SERVER = KINDS[11:]
 SECONDS = {  # how long it lasts
     "kill": (0.2, 4), "kill two": (0.2, 3), "freeze": (0.3, 8), "freeze all of it": (1.5, 6), "stop in order": (0.1, 2),
@@ -32,8 +32,8 @@ class Fault:
     on_top: bool
 
     def __str__(self):
-        whom = {"kill two": " ".join(self.nodes), "cut nodes": "-".join(self.nodes), "cut nodes one way": ">".join(self.nodes),
-                "slow links": ""}
+        whom = {"kill two": " ".join(self.nodes), "cut nodes": "-".join(self.nodes),
+                "cut nodes one way": ">".join(self.nodes), "slow links": ""}
         target = "" if self.kind in ON_SERVER else whom.get(self.kind, self.nodes[0])
         return f"{self.kind} {target}".rstrip() + f", {self.seconds:.1f} s"
 
@@ -84,7 +84,8 @@ class Faults:
     def stop_in_order(self, fault):
         node = self.node(fault)
         status = node.stop()
-        if status not in (0, None, TOOK_TOO_LONG):  # a machine with too much to do may need longer than it has
+        # A machine with too much to do may need longer than it has, and without its store no node ends in order.
+        if status not in (0, None, TOOK_TOO_LONG, STORE_FAILED):
             node.broken.append(f"{node.name} ended with {status} when it was stopped in order: {node.log()[-1500:]}")
         return node.up
 
