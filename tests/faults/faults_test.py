@@ -129,13 +129,16 @@ class Run:
         node = next(iter(self.cluster.nodes.values()))
         client = node.client()
         paused = client.post("/v1/jobs/tick/pause", {})
+        client.close()  # a connection that nobody uses is closed by the node after a while
         assert paused.status == 200, paused
         until(lambda: self.ledger()["pending"] == 0, MENDED_WITHIN, "nothing is pending")
         self.note("nothing is pending")
-        for grant in self.witness.grants_of(self.pair.primary):
-            Recorder(os.path.join(self.folder, "grants.jsonl")).note([grant.shard, grant.epoch, grant.owner, grant.at])
+        grants = Recorder(os.path.join(self.folder, "grants.jsonl"))
+        grants.note(*([each.shard, each.epoch, each.owner, each.at] for each in self.witness.grants_of(self.pair.primary)))
+        grants.close()
         events = self.witness.events_of(self.pair.primary)
         self.hold_against_the_doors(events)
+        client = node.client()
         save_store(self.folder, events, self.states(client, events), {"tick": self.records(client)}, self.ledger())
         client.close()
         for each in self.cluster.nodes.values():

@@ -148,6 +148,9 @@ TEST_CASE("what is revoked under traffic is out within a second, and others go o
     return one.refused(refusal::revoked) > 0;
   }));
   CHECK(std::chrono::steady_clock::now() - told < 1s);
+  // What was let in before is on one way with what comes later, and ahead of it.
+  three.send("n1", ++number);
+  REQUIRE(eventually([&] { return one.box.queries("n3").back() == number; }));
   const std::size_t taken = one.box.queries("n2").size();
   const std::size_t of_three = one.box.queries("n3").size();
   for (int i = 0; i < 200; ++i)
