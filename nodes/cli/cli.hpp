@@ -1,16 +1,18 @@
-// The command line. main() hands over its arguments, what runs a node and
-// what measures a machine:
+// The command line. main() hands over its arguments, what runs a node, what
+// measures a machine and what runs a demo:
 //
 //   int main(int argc, char** argv) {
-//     return skein::cli::run(argc, argv, {run_node, measure_machine});
+//     return skein::cli::run(argc, argv, {run_node, measure_machine, run_demo});
 //   }
 #pragma once
 
 #include "nodes/bench/machine.hpp"
 #include "nodes/config/node_options.hpp"
+#include "nodes/demo/plan.hpp"
 #include "protocol/result.hpp"
 
 #include <functional>
+#include <iosfwd>
 #include <string_view>
 
 namespace skein::cli {
@@ -23,6 +25,9 @@ struct cli_hooks {
   std::function<result<bench::machine_figures>(
       const bench::machine_plan&, const std::function<void(std::string_view)>& progress)>
       measure_machine;
+  /// Runs a cluster to play with; its answer is the exit status, or why it could not start, with
+  /// what to do behind "; ". `demo` calls it.
+  std::function<result<int>(const demo::plan&, std::ostream& out, std::ostream& err)> run_demo;
 };
 
 /// Returns the exit status; no exception leaves.

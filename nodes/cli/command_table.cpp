@@ -13,6 +13,8 @@ constexpr std::array table{
             "skein dev\nskein dev --config bots.toml --ephemeral --port 0", define_dev},
     command{"start", "", "", "Run one node of a configuration.",
             "skein start --config cluster.toml --node n1", define_start},
+    command{"demo", "", "", "Run a cluster of processes to play with, and break it.",
+            "skein demo --nodes 3\nskein demo --nodes 3 --ha --script breakage.txt", define_demo},
     command{"send", "", "[TEXT]", "Publish an event; with --wait, print what came of it.",
             "skein send \"hello\" --key demo --wait\n"
             "skein send --key order-7 --type order.paid --data-file order.json\n"

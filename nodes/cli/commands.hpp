@@ -7,6 +7,7 @@ namespace skein::cli {
 
 handler define_dev(CLI::App& app);
 handler define_start(CLI::App& app);
+handler define_demo(CLI::App& app);
 handler define_send(CLI::App& app);
 handler define_status(CLI::App& app);
 handler define_event_list(CLI::App& app);

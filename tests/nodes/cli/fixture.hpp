@@ -27,7 +27,10 @@ struct command_line {
   bench::machine_figures measured;
   error measuring_fails;
   std::vector<bench::machine_plan> measuring; // what `bench` was to do
-  duration clock_step{0};                     // by which the clock goes on each time it is read
+  std::vector<demo::plan> played;             // what `demo` was to do
+  error demo_fails;                           // why it cannot start
+  int demo_exit = 0;
+  duration clock_step{0}; // by which the clock goes on each time it is read
   instant wall = *parse_rfc3339("2026-08-16T12:00:00Z"); // by which times are told
 
   std::string out;
@@ -61,6 +64,10 @@ struct command_line {
           measuring.push_back(plan);
           progress("the disk");
           return measuring_fails.code == errc::none ? figures{measured} : figures{measuring_fails};
+        },
+        [this](const demo::plan& plan, std::ostream&, std::ostream&) {
+          played.push_back(plan);
+          return demo_fails.code == errc::none ? result<int>{demo_exit} : result<int>{demo_fails};
         }};
     const int exit = cli::run_in(world, arguments, hooks);
     out = out_stream.str();
