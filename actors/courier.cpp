@@ -39,7 +39,10 @@ bool courier::first_time(const frame_header& received) {
   if (std::find(from.left.begin(), from.left.end(), received.boot) != from.left.end())
     return false;
   if (from.boot && *from.boot != received.boot) {
-    from.left.push_back(*from.boot);
+    // A frame that does not say its boot, as of an older version, may be of either process: it
+    // condemns none.
+    if (*from.boot != 0 && received.boot != 0)
+      from.left.push_back(*from.boot);
     if (from.left.size() > boots_left_max)
       from.left.pop_front();
     from.seen = {};

@@ -246,10 +246,12 @@ void peer_core::take_welcome(const std::string& name, peer& at, const frame_head
                          at.hellos - header.number < at.sent_at.size();
   if (!is_recent)
     return; // late, or sent again: it says nothing of now
-  const std::uint8_t highest = std::min(protocol_version, told.highest);
   at.lowest = told.lowest;
   if (told.boot != at.boot || told.highest > at.highest)
     at.highest = told.highest;
+  // What an older hello brought says nothing of a process that is known to speak more: in the older
+  // version frames do not name their process, and its parts would be taken for others.
+  const std::uint8_t highest = std::min(protocol_version, at.highest);
   if (highest < std::max(protocol_version_min, told.lowest))
     return refuse(
         name, refusal::wrong_version,
@@ -258,13 +260,12 @@ void peer_core::take_welcome(const std::string& name, peer& at, const frame_head
     set_down(name, at, now, out);
   at.welcomed = now;
   at.rtt = now - at.sent_at[header.number % at.sent_at.size()];
-  at.version = std::max(at.version, highest); // what an older hello brought says no more
+  at.version = highest;
   at.boot = told.boot;
   if (at.up)
     return;
   at.up = true;
   at.up_since = now;
-  at.version = highest;
   out.push_back(peer_news{name, true, at.boot});
 }
 

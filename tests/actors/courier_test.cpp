@@ -167,6 +167,21 @@ TEST_CASE(
   CHECK(to.first_time({{"n2", "loop/0"}, to.self(), 1, 100, 0})); // each part counts for itself
 }
 
+TEST_CASE("a frame that does not say its process leaves no process unheard") {
+  courier to{{"n1", "loop/0"}, 7};
+  const address far{"n2", "gateway"};
+  const auto of = [&](std::uint64_t boot, std::uint64_t number) {
+    return frame_header{far, to.self(), number, boot, 0};
+  };
+  CHECK(to.first_time(of(100, 1)));
+  CHECK(to.first_time(of(0, 2))); // in the version before, for a moment or for good
+  CHECK(to.first_time(of(100, 3)));
+  CHECK_FALSE(to.first_time(of(100, 3)));
+  CHECK(to.first_time(of(0, 4)));
+  CHECK(to.first_time(of(200, 1)));
+  CHECK(to.first_time(of(0, 2)));
+}
+
 TEST_CASE("an answer names the process that asked, a frame names its own") {
   courier from{{"n1", "gateway"}, 7};
   courier to{{"n2", "loop/0"}, 8};

@@ -254,6 +254,24 @@ TEST_CASE("a peer that speaks the version before gets frames in it, and one of b
   CHECK(world.facts().version == protocol_version);
 }
 
+TEST_CASE(
+    "a process that is known to speak the newer version is met in it, whichever hello it answers") {
+  peer_world world;
+  world.bring_up();
+  REQUIRE(world.facts().version == protocol_version);
+  world.now += limits::peer_down_after; // it stood still
+  world.core.tick(world.now, world.out);
+  REQUIRE_FALSE(world.facts().up);
+  frame older = world.next_hello();
+  for (int i = 0; i < 2 && peek_frame(world.find<send_to_peer>()->bytes.view())->version !=
+                               protocol_version_min;
+       ++i)
+    older = world.next_hello();
+  world.welcome_back(older, {peer_boot}, protocol_version_min);
+  CHECK(world.facts().up);
+  CHECK(world.facts().version == protocol_version);
+}
+
 TEST_CASE("hellos are written in both versions until one is answered") {
   peer_world world;
   std::map<std::uint8_t, int> seen;
