@@ -35,7 +35,8 @@ install(SCRIPT packaging/install_system.cmake COMPONENT system)
 # The tarball's program looks for libraries in ../lib, also for those that its libraries need: only an RPATH of the old
 # kind counts for these, as none of them has one of its own.
 skein_executable(skein_portable nodes/main.cpp)
-target_link_libraries(skein_portable PRIVATE skein::node skein::nodes_agents skein::nodes_bench skein::nodes_cli)
+get_target_property(libraries_of_skein skein LINK_LIBRARIES)
+target_link_libraries(skein_portable PRIVATE ${libraries_of_skein})
 target_link_options(skein_portable PRIVATE -Wl,--disable-new-dtags)
 set_target_properties(skein_portable PROPERTIES
   EXCLUDE_FROM_ALL TRUE OUTPUT_NAME skein RUNTIME_OUTPUT_DIRECTORY ${made}/portable
