@@ -35,6 +35,9 @@ class play {
 
  private:
   result<void> run_on_node(const command& what, const std::string& name);
+  result<void> strike(const std::vector<std::string>& names,
+                      void (stage::*blow)(const std::string&), std::string_view one,
+                      std::string_view several);
   result<void> kill(const std::vector<std::string>& names);
   result<void> pause(const std::vector<std::string>& names);
   result<void> restart(const std::string& name);

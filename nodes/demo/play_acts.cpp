@@ -124,7 +124,10 @@ result<void> play::settle(time since, const std::string& what) {
 
 // ---- nodes --------------------------------------------------------------------------------------
 
-result<void> play::kill(const std::vector<std::string>& names) {
+/// What ends or stands still is taken over by the others.
+result<void> play::strike(const std::vector<std::string>& names,
+                          void (stage::*blow)(const std::string&), std::string_view one,
+                          std::string_view several) {
   for (const std::string& each : names)
     if (auto runs = must_run(each); !runs)
       return runs;
@@ -133,25 +136,18 @@ result<void> play::kill(const std::vector<std::string>& names) {
   const time since = std::chrono::steady_clock::now();
   for (const std::string& each : names) {
     had += view ? view->shards_of(each) : 0;
-    stage_.kill(each);
+    (stage_.*blow)(each);
   }
   return tell_takeover(names, had, since,
-                       names_text(names) + (names.size() > 1 ? " are gone" : " is gone"));
+                       fmt::format("{} {}", names_text(names), names.size() > 1 ? several : one));
+}
+
+result<void> play::kill(const std::vector<std::string>& names) {
+  return strike(names, &stage::kill, "is gone", "are gone");
 }
 
 result<void> play::pause(const std::vector<std::string>& names) {
-  for (const std::string& each : names)
-    if (auto runs = must_run(each); !runs)
-      return runs;
-  const auto view = stage_.look();
-  std::uint32_t had = 0;
-  const time since = std::chrono::steady_clock::now();
-  for (const std::string& each : names) {
-    had += view ? view->shards_of(each) : 0;
-    stage_.pause(each);
-  }
-  return tell_takeover(names, had, since,
-                       names_text(names) + (names.size() > 1 ? " stand still" : " stands still"));
+  return strike(names, &stage::pause, "stands still", "stand still");
 }
 
 result<void> play::restart(const std::string& name) {
