@@ -143,6 +143,32 @@ page_cells cells_of(std::string_view page, std::uint32_t number) {
   return found;
 }
 
+std::uint32_t child_of_row(std::string_view page, std::uint32_t number, std::int64_t row) {
+  if (kind_of(page, number) != page_kind::table_inner)
+    return 0;
+  const std::size_t header = number == 1 ? file_header_bytes : 0;
+  const std::string_view head = page.substr(header);
+  const std::size_t pointers = header + 12;
+  std::uint32_t child = static_cast<std::uint32_t>(read_number(head.substr(8), 4));
+  std::size_t from = 0;
+  std::size_t to =
+      std::min<std::size_t>(read_number(head.substr(3), 2), (page.size() - pointers) / 2);
+  while (from < to) { // the first cell whose row is not lower
+    const std::size_t middle = from + (to - from) / 2;
+    const std::size_t at = read_number(page.substr(pointers + 2 * middle), 2);
+    cell_place cell;
+    if (at < pointers || at >= page.size() || !read_cell(page, at, page_kind::table_inner, cell))
+      return 0;
+    if (cell.row < row) {
+      from = middle + 1;
+    } else {
+      to = middle;
+      child = cell.child;
+    }
+  }
+  return child;
+}
+
 std::optional<std::string> record_of(const cell_place& cell, page_source& pages) {
   std::string record{cell.local};
   std::uint32_t next = cell.more;

@@ -42,6 +42,9 @@ struct page_cells {
 };
 page_cells cells_of(std::string_view page, std::uint32_t number);
 
+/// Of an inner page of a table: the page below it that has the row if any has; 0 = it is none.
+std::uint32_t child_of_row(std::string_view page, std::uint32_t number, std::int64_t row);
+
 /// The record of a cell, from its further pages too; empty if they cannot be read.
 std::optional<std::string> record_of(const cell_place& cell, page_source& pages);
 /// Empty if it is no record.

@@ -7,7 +7,17 @@
 
 namespace skein::journal {
 
-result<void> lookup_statements::prepare(database& db) {
+result<void> lookup_statements::prepare(database& db, std::shared_ptr<const page_hints> pages) {
+  hints.pages = std::move(pages);
+  for (const auto& [table, root] :
+       {std::pair{"event", &hints.event}, std::pair{"outcome", &hints.outcome},
+        std::pair{"lookup", &hints.blocks}, std::pair{"lookup_summary", &hints.summaries}}) {
+    auto found = db.number("SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = '" +
+                           std::string{table} + "'");
+    if (!found)
+      return found.error();
+    *root = static_cast<std::uint32_t>(*found);
+  }
   return db.prepare_all(
       {{&rows,
         "SELECT " SKEIN_EVENT_COLUMNS " FROM event WHERE no < ? AND no >= ? ORDER BY no DESC"},
@@ -18,6 +28,14 @@ result<void> lookup_statements::prepare(database& db) {
        {&group, "SELECT 1 FROM lookup_group WHERE no = ? AND size = ?"},
        {&summary, "SELECT words, crc FROM lookup_summary WHERE no = ?"}});
 }
+
+namespace {
+result<statement*> at_row(statement& rows, int code) {
+  if (code == SQLITE_ROW)
+    return &rows;
+  return sqlite_error(rows.db(), code, "reading the store");
+}
+} // namespace
 
 lookup_walk::lookup_walk(lookup_statements& use, const lookup_view& view, lookup_tail::ranges tail,
                          lookup_kind kind, std::string_view text, const event_bounds& within,
@@ -32,34 +50,62 @@ lookup_walk::~lookup_walk() {
 
 result<statement*> lookup_walk::next() {
   while (true) {
-    int code = SQLITE_DONE;
-    statement& row = is_reading_rows_ ? use_.rows : use_.find;
-    if (is_reading_rows_) {
-      code = row.step();
-      is_reading_rows_ = code == SQLITE_ROW;
+    if (!ready_.empty()) {
+      const std::uint64_t event = ready_.back();
+      ready_.pop_back();
+      use_.find.reset();
+      const int code = use_.find.bind(1, event).step();
+      if (code != SQLITE_DONE)
+        return at_row(use_.find, code);
     } else if (!found_.empty()) {
-      const std::uint64_t event = found_.back();
-      found_.pop_back();
-      const auto out = is_left_out(event);
-      if (!out)
-        return out.error();
-      if (*out)
-        continue;
-      row.reset();
-      code = row.bind(1, event).step();
+      if (auto made = make_ready(); !made)
+        return made.error();
+    } else if (is_reading_rows_) {
+      const int code = use_.rows.step();
+      if (code != SQLITE_DONE)
+        return at_row(use_.rows, code);
+      is_reading_rows_ = false;
     } else if (left_.below > left_.from) {
-      if (auto skipped = skip_to_pending(); !skipped)
-        return skipped.error();
-      if (left_.below > left_.from)
-        open_part();
+      if (auto gathered = gather(); !gathered)
+        return gathered.error();
     } else {
       return static_cast<statement*>(nullptr);
     }
-    if (code == SQLITE_ROW)
-      return &row;
-    if (code != SQLITE_DONE)
-      return sqlite_error(row.db(), code, "reading the store");
   }
+}
+
+/// The next ones whose rows are worth reading, so many at once that the disk reads side by side.
+result<void> lookup_walk::make_ready() {
+  std::vector<std::int64_t> events, outcomes;
+  while (!found_.empty() && events.size() < rows_at_once) {
+    const std::uint64_t event = found_.back();
+    found_.pop_back();
+    const auto out = is_left_out(event);
+    if (!out)
+      return out.error();
+    if (*out)
+      continue;
+    events.push_back(static_cast<std::int64_t>(event));
+    outcomes.push_back(static_cast<std::int64_t>(event) * 16);
+  }
+  use_.hints.will_read(use_.hints.event, events);
+  use_.hints.will_read(use_.hints.outcome, outcomes);
+  ready_.assign(events.rbegin(), events.rend());
+  return {};
+}
+
+/// Of as many parts as give a portion of matches, or up to one that is read row by row.
+result<void> lookup_walk::gather() {
+  while (found_.size() < rows_at_once && !is_reading_rows_) {
+    if (auto skipped = skip_to_pending(); !skipped)
+      return skipped;
+    if (left_.below <= left_.from)
+      return {};
+    part_.clear();
+    open_part();
+    found_.insert(found_.begin(), part_.begin(), part_.end());
+  }
+  return {};
 }
 
 result<bool> lookup_walk::is_left_out(std::uint64_t sequence) {
@@ -130,6 +176,7 @@ bool lookup_walk::may_have(std::uint64_t range) {
 void lookup_walk::read_summary(std::uint64_t group) {
   group_ = group;
   ranges_ = all_ranges;
+  hint_summaries(group);
   const reset_at_end end{use_.group};
   const reset_at_end also{use_.summary};
   if (use_.group.bind(1, group).bind(2, view_.layout.range_events).step() != SQLITE_ROW)
@@ -175,14 +222,15 @@ const range_hashes* lookup_walk::in_memory(std::uint64_t range) const {
 void lookup_walk::search_memory(const range_hashes& hashes, std::uint64_t first) {
   const std::uint64_t begin = view_.layout.first_of(hashes.range());
   std::uint64_t at = left_.below;
-  while (at > first && found_.size() < limits::lookup_matches_at_once)
+  while (at > first && part_.size() < limits::lookup_matches_at_once)
     if (hashes.at(kind_, static_cast<std::uint32_t>(--at - begin)) == hash_)
-      found_.push_back(at);
-  std::reverse(found_.begin(), found_.end());
+      part_.push_back(at);
+  std::reverse(part_.begin(), part_.end());
   left_.below = at;
 }
 
 lookup_walk::looked lookup_walk::search_index(std::uint64_t range, std::uint64_t first) {
+  hint_blocks(range);
   const reset_at_end end{use_.indexed};
   const reset_at_end also{use_.block};
   int code = use_.indexed.bind(1, range).bind(2, view_.layout.range_events).step();
@@ -205,9 +253,40 @@ lookup_walk::looked lookup_walk::search_index(std::uint64_t range, std::uint64_t
   for (const std::uint32_t slot : slots_)
     if (const std::uint64_t event = view_.layout.first_of(range) + slot;
         event >= first && event < left_.below)
-      found_.push_back(event);
+      part_.push_back(event);
   left_.below = first;
   return looked::up;
+}
+
+/// Of this group and of those below it.
+void lookup_walk::hint_summaries(std::uint64_t group) {
+  if (group >= summaries_hinted_)
+    return;
+  const std::uint32_t block = summary_place::of(view_.layout, hash_).block;
+  std::vector<std::int64_t> rows;
+  const std::uint64_t lowest = summary_layout::group_of(view_.layout.range_of(left_.from));
+  for (std::uint64_t at = group + 1; at > lowest && rows.size() < rows_at_once; --at)
+    rows.push_back(summary_layout{view_.layout}.row_of(at - 1, kind_, block));
+  summaries_hinted_ = group + 1 - rows.size();
+  use_.hints.will_read(use_.hints.summaries, rows);
+}
+
+/// Of this range and of those of its group below it that may have a match: few at first, as the
+/// first range alone may have enough.
+void lookup_walk::hint_blocks(std::uint64_t range) {
+  if (range >= blocks_hinted_)
+    return;
+  const std::uint32_t block = view_.layout.block_of(hash_);
+  const std::uint64_t lowest =
+      std::max(summary_layout::first_of(*group_), view_.layout.range_of(left_.from));
+  std::vector<std::int64_t> rows;
+  std::uint64_t at = range + 1;
+  for (; at > lowest && rows.size() < blocks_ahead_; --at)
+    if ((ranges_ & summary_layout::bit_of(at - 1)) != 0)
+      rows.push_back(view_.layout.row_of(at - 1, kind_, block));
+  blocks_hinted_ = at;
+  blocks_ahead_ *= 2;
+  use_.hints.will_read(use_.hints.blocks, rows);
 }
 
 void lookup_walk::read_rows(std::uint64_t first) {

@@ -7,9 +7,21 @@
 #include "journal/event_walk.hpp"
 #include "journal/lookup_summary.hpp"
 #include "journal/lookup_tail.hpp"
+#include "journal/page_hints.hpp"
 #include "journal/pending_view.hpp"
 
 namespace skein::journal {
+
+/// What a search is about to read. Without pages it tells nobody.
+struct lookup_hints {
+  std::shared_ptr<const page_hints> pages;
+  std::uint32_t event = 0, outcome = 0, blocks = 0, summaries = 0; // roots of the tables
+
+  void will_read(std::uint32_t root, const std::vector<std::int64_t>& rows) const {
+    if (pages)
+      pages->will_read(root, rows);
+  }
+};
 
 /// The statements of a search, prepared once a reader.
 struct lookup_statements {
@@ -20,8 +32,9 @@ struct lookup_statements {
   statement block;   // of `lookup`: (row)
   statement group;   // of `lookup_group`: (group, size)
   statement summary; // of `lookup_summary`: (row)
+  lookup_hints hints;
 
-  result<void> prepare(database& db);
+  result<void> prepare(database& db, std::shared_ptr<const page_hints> pages);
 };
 
 class lookup_walk final : public event_walk {
@@ -40,15 +53,22 @@ class lookup_walk final : public event_walk {
  private:
   result<bool> is_left_out(std::uint64_t sequence);
   result<void> skip_to_pending();
+  result<void> gather();
+  result<void> make_ready();
   void open_part();
   void search_memory(const range_hashes& hashes, std::uint64_t first);
   bool may_have(std::uint64_t range);
   void read_summary(std::uint64_t group);
+  void hint_summaries(std::uint64_t group);
+  void hint_blocks(std::uint64_t range);
   enum class looked : std::uint8_t { up, not_indexed, damaged };
   looked search_index(std::uint64_t range, std::uint64_t first);
   std::uint64_t first_unknown(std::uint64_t range);
   void read_rows(std::uint64_t first);
   const range_hashes* in_memory(std::uint64_t range) const;
+
+  static constexpr std::size_t rows_at_once = 32; // asked of the disk side by side
+  static constexpr std::uint64_t no_hint = ~0ull;
 
   lookup_statements& use_;
   const lookup_view& view_;
@@ -57,10 +77,16 @@ class lookup_walk final : public event_walk {
   std::uint64_t hash_;
   event_bounds left_;
   pending_view* pending_;
-  std::vector<std::uint64_t> found_; // sequences, the next one last
+  // Sequences, the next one last.
+  std::vector<std::uint64_t> ready_; // whose rows are on their way
+  std::vector<std::uint64_t> found_; // after those
+  std::vector<std::uint64_t> part_;  // of the part that was opened last
   std::vector<std::uint32_t> slots_;
-  std::optional<std::uint64_t> group_; // whose summary was read
-  range_mask ranges_ = all_ranges;     // of that group, which may have it
+  std::optional<std::uint64_t> group_;       // whose summary was read
+  range_mask ranges_ = all_ranges;           // of that group, which may have it
+  std::uint64_t blocks_hinted_ = no_hint;    // the lowest range whose block is on its way
+  std::uint64_t summaries_hinted_ = no_hint; // the lowest group, likewise
+  std::uint64_t blocks_ahead_ = 1;           // doubles, as long as there are no matches
   bool is_reading_rows_ = false;
 };
 

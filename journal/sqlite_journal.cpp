@@ -300,7 +300,7 @@ result<std::unique_ptr<reader>> sqlite_journal::new_reader() {
   return open_sqlite_reader(
       journal_file(parts_.options.directory), parts_.options.vfs,
       {parts_.identity.hash, {parts_.options.store.range_events}, lookups_.tail()},
-      {trouble_, parts_.writer->gate()});
+      {trouble_, parts_.writer->gate(), parts_.pages});
 }
 
 result<void> sqlite_journal::close() {

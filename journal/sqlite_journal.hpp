@@ -36,6 +36,7 @@ struct sqlite_parts {
   std::unique_ptr<guarded_vfs> guard;
   std::unique_ptr<background_thread> background; // writes by way of the guard
   std::unique_ptr<high_water> mark;
+  std::shared_ptr<const page_hints> pages; // outlives the writer
   std::unique_ptr<sqlite_writer> writer;
   store_watch watch;
   store_identity identity;

@@ -266,6 +266,8 @@ result<sqlite_parts> open_parts(const sqlite_options& options) {
   auto db = open_file(options, *parts.guard);
   if (!db)
     return db.error();
+  if (options.vfs.empty())
+    parts.pages = page_hints::open(journal_file(options.directory), limits::journal_page_bytes);
   parts.writer = std::make_unique<sqlite_writer>(std::move(*db), *parts.guard, options.wal_bytes);
   if (auto opened = open_store(parts); !opened)
     return opened.error();

@@ -56,8 +56,9 @@ bool may_match(const Filter& filter, statement& row) {
 class sqlite_reader final : public reader {
  public:
   sqlite_reader(database db, lookup_view lookups, of_writer shared)
-    : db_{std::move(db)}, lookups_{std::move(lookups)}, trouble_{std::move(shared.trouble)},
-      gate_{shared.gate ? std::move(shared.gate) : std::make_shared<read_gate>()} {}
+    : pages_{std::move(shared.pages)}, db_{std::move(db)}, lookups_{std::move(lookups)},
+      trouble_{std::move(shared.trouble)}, gate_{shared.gate ? std::move(shared.gate)
+                                                             : std::make_shared<read_gate>()} {}
 
   result<void> prepare();
 
@@ -105,6 +106,7 @@ class sqlite_reader final : public reader {
   result<event_page> page(event_walk& walk, const Filter& filter);
   result<void> read_accepted(std::int64_t first, std::int64_t count, feed_commit& into);
 
+  std::shared_ptr<const page_hints> pages_; // outlives the connection
   database db_;
   statement begin_, commit_;
   statement find_, dead_, failed_, outcomes_, attempts_, state_, states_, commits_, accepted_;
@@ -143,7 +145,7 @@ result<void> sqlite_reader::prepare() {
     return old.error();
   old_ = *old;
   for (auto ready : {pending_.prepare(db_), pending_marks_.prepare(db_), timers_.prepare(db_),
-                     search_.prepare(db_)})
+                     search_.prepare(db_, pages_)})
     if (!ready)
       return ready;
   return {};

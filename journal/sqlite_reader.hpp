@@ -4,6 +4,7 @@
 
 #include "journal/journal.hpp"
 #include "journal/lookup_tail.hpp"
+#include "journal/page_hints.hpp"
 #include "journal/read_gate.hpp"
 
 #include <atomic>
@@ -22,6 +23,7 @@ struct reader_trouble {
 struct of_writer {
   std::shared_ptr<reader_trouble> trouble; // null: nobody makes anything anew
   std::shared_ptr<read_gate> gate;         // null: the log may grow while they read
+  std::shared_ptr<const page_hints> pages; // null: the disk reads one page after the other
 };
 
 /// `file` is journal.db; it must be open for writing in this process, or closed in order. Without a
