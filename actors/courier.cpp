@@ -52,6 +52,11 @@ bool courier::first_time(const frame_header& received) {
   return from.seen.first_time(received.number);
 }
 
+bool courier::is_current(const frame_header& received) const {
+  const auto found = peers_.find(received.from);
+  return found != peers_.end() && found->second.boot == received.boot;
+}
+
 courier::peer& courier::peer_at(const address& at) {
   if (const auto found = peers_.find(at); found != peers_.end())
     return found->second;
@@ -74,6 +79,14 @@ std::vector<slice> courier::due(boot_time now) {
   std::vector<slice> frames;
   for (auto& [name, with] : peers_)
     for (slice& each : with.sent.due(now))
+      frames.push_back(std::move(each));
+  return frames;
+}
+
+std::vector<slice> courier::all_again(const std::string& node, boot_time now) {
+  std::vector<slice> frames;
+  for (auto at = peers_.lower_bound({node, {}}); at != peers_.end() && at->first.node == node; ++at)
+    for (slice& each : at->second.sent.all_again(now))
       frames.push_back(std::move(each));
   return frames;
 }

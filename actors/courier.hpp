@@ -49,8 +49,12 @@ class courier {
   /// False for a repeat, and for what an earlier process of the peer sent. Unreliable frames
   /// (number 0) are always new.
   bool first_time(const frame_header& received);
+  /// Whether it is of the process of the peer that was heard last.
+  bool is_current(const frame_header& received) const;
 
   std::vector<slice> due(boot_time now);
+  /// What parts of a node have not acknowledged: it can be reached again.
+  std::vector<slice> all_again(const std::string& node, boot_time now);
   std::optional<boot_time> next_due() const;
   std::size_t unacknowledged() const noexcept;
   std::size_t peers() const noexcept { return peers_.size(); }

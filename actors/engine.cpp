@@ -152,6 +152,12 @@ void engine::deliver(const slice& bytes) {
   }
 }
 
+void engine::peer_up(const std::string& node) {
+  const std::shared_lock lock{impl_->wiring};
+  if (impl_->gateway)
+    caf::anon_send(impl_->gateway, make_parcel(gateway_call{peer_up_in{node}}));
+}
+
 void engine::report(const std::string& agent, runner_news news) {
   std::shared_lock lock{impl_->wiring};
   if (impl_->spawned)

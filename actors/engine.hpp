@@ -69,6 +69,8 @@ class engine : public node_api {
   /// A frame came for a part of this node; any thread. Frames that do not decode are counted and
   /// dropped.
   void deliver(const slice& frame);
+  /// Frames to another node arrive, as they did not for a while; any thread.
+  void peer_up(const std::string& node);
   /// What an agent's runner tells; any thread.
   void report(const std::string& agent, runner_news news);
   /// Refuses new events with this error from now on; errc::none takes them again. What was taken

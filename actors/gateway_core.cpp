@@ -15,7 +15,6 @@ constexpr std::chrono::seconds drain_pause{5};
 constexpr std::chrono::seconds full_pause{10};
 constexpr std::chrono::seconds closed_pause{30};
 
-constexpr std::size_t answers_kept = 512;
 constexpr std::chrono::milliseconds held_again_after{50};
 
 duration pause_after(errc code) {
@@ -247,11 +246,7 @@ void gateway_core::complete(std::uint64_t ticket, request& which) {
     out_->push_back(published_effect{ticket, std::move(reply)});
     return;
   }
-  slice bytes = courier_.seal_answer(*asked, publish_ack{asked->number, std::move(reply.members)});
-  answers_.push_back({*asked, bytes});
-  if (answers_.size() > answers_kept)
-    answers_.pop_front();
-  out_->push_back(send_effect{std::move(bytes)});
+  answer_peer(*asked, std::move(reply.members));
 }
 
 void gateway_core::refuse(std::uint64_t ticket, std::size_t members, errc code, std::string detail,

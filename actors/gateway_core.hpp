@@ -41,6 +41,10 @@ struct ask_in {
 struct owners_in {
   shard_owners all;
 };
+/// Frames to a node arrive again: what was sent before may have gone nowhere.
+struct peer_up_in {
+  std::string node;
+};
 /// Drain: take nothing new.
 struct refuse_in {};
 /// Whether new events are taken; none = they are.
@@ -51,7 +55,7 @@ struct intake_in {
 /// any more.
 struct release_in {};
 using gateway_input = std::variant<publish_in, ask_in, frame_in, refuse_in, intake_in, release_in,
-                                   owners_in, watch_progress_in, tick_in>;
+                                   owners_in, peer_up_in, watch_progress_in, tick_in>;
 
 struct published_effect {
   std::uint64_t ticket = 0;
@@ -87,6 +91,9 @@ class gateway_core {
   struct counters {
     std::uint64_t offered = 0, accepted = 0, duplicates = 0, refused = 0, overloaded = 0;
   };
+  /// Answers to other nodes' gateways that are kept for requests that come again.
+  static constexpr std::size_t answers_kept = 512;
+
   const counters& counted() const noexcept { return counted_; }
   std::size_t events_in_flight() const noexcept { return events_; }
   std::size_t bytes_in_flight() const noexcept { return bytes_; }
@@ -143,11 +150,14 @@ class gateway_core {
   void on(intake_in& input);
   void on(release_in& input);
   void on(owners_in& input);
+  void on(peer_up_in& input);
   void on(watch_progress_in& input);
   void on(tick_in& input);
   void on_publish_ack(const address& from, const publish_ack& body);
   void on_answer(const address& from, const answer& body);
   void on_peer_publish(const frame_header& header, publish& body);
+  bool is_known_request(const frame_header& header);
+  void answer_peer(const frame_header& asked, std::vector<publish_result> members);
   static std::size_t bytes_of(const std::vector<offered_event>& events);
   const error* refusal_now(std::size_t events, std::size_t bytes);
   void open_request(std::uint64_t ticket, std::vector<offered_event> events, std::size_t bytes,
@@ -176,7 +186,7 @@ class gateway_core {
   std::map<std::pair<address, std::uint64_t>, part> parts_; // by loop and frame number
   std::vector<held_member> held_;
   std::optional<shard_owners> owners_;
-  std::deque<remembered_answer> answers_; // to other nodes' gateways, for repeated requests
+  std::deque<remembered_answer> answers_; // the last ones to other nodes' gateways
   std::uint64_t peer_requests_ = 0;
   error refused_; // refusal_now() points to it
   std::map<std::uint64_t, question> questions_;

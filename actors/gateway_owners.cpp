@@ -20,6 +20,11 @@ void gateway_core::on(owners_in& input) {
   try_held();
 }
 
+void gateway_core::on(peer_up_in& input) {
+  for (slice& frame : courier_.all_again(input.node, now_.boot))
+    out_->push_back(send_effect{std::move(frame)});
+}
+
 /// What was sent before, and not answered, may be durable: then nobody can refuse it for certain.
 publish_result gateway_core::what_is_certain(const publish_result& said,
                                              [[maybe_unused]] bool was_sent) {
@@ -69,25 +74,37 @@ void gateway_core::take_back_of_gone_nodes() {
 void gateway_core::on_peer_publish(const frame_header& header, publish& body) {
   if (!settings_.shared || header.from.node == settings_.node)
     return;
-  if (!courier_.first_time(header)) {
-    for (const remembered_answer& each : answers_)
-      if (each.request == header)
-        out_->push_back(send_effect{each.answer});
+  if (!courier_.first_time(header) && (!courier_.is_current(header) || is_known_request(header)))
     return;
-  }
   const std::size_t count = body.events.size();
   const std::size_t bytes = bytes_of(body.events);
   counted_.offered += count;
   if (const error* why = refusal_now(count, bytes)) {
     counted_.refused += count;
-    slice answer = courier_.seal_answer(
-        header,
-        publish_ack{header.number, std::vector<publish_result>(count, {why->code, false, {}})});
-    answers_.push_back({header, answer});
-    out_->push_back(send_effect{std::move(answer)});
+    answer_peer(header, std::vector<publish_result>(count, {why->code, false, {}}));
     return;
   }
   open_request(first_peer_ticket + ++peer_requests_, std::move(body.events), bytes, header);
+}
+
+/// A request that came again is under way, or gets its answer again. One whose answer is forgotten
+/// is taken in once more: its events have identities, so what became durable is found.
+bool gateway_core::is_known_request(const frame_header& header) {
+  for (const remembered_answer& each : answers_)
+    if (each.request == header) {
+      out_->push_back(send_effect{each.answer});
+      return true;
+    }
+  return std::any_of(requests_.begin(), requests_.end(),
+                     [&](const auto& each) { return each.second.asked == header; });
+}
+
+void gateway_core::answer_peer(const frame_header& asked, std::vector<publish_result> members) {
+  slice answer = courier_.seal_answer(asked, publish_ack{asked.number, std::move(members)});
+  answers_.push_back({asked, answer});
+  if (answers_.size() > answers_kept)
+    answers_.pop_front();
+  out_->push_back(send_effect{std::move(answer)});
 }
 
 } // namespace skein

@@ -37,6 +37,16 @@ std::vector<slice> resend_queue::due(boot_time now) {
   return frames;
 }
 
+std::vector<slice> resend_queue::all_again(boot_time now) {
+  std::vector<slice> frames;
+  for (auto& [number, each] : waiting_) {
+    each.last_sent = now;
+    each.again = true;
+    frames.push_back(each.frame);
+  }
+  return frames;
+}
+
 std::optional<boot_time> resend_queue::next_due() const {
   // Numbers grow with time, but a frame that was sent again is later than its successors: the first
   // is at most one interval early, which costs one idle look.

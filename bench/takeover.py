@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How a cluster takes the loss of a node: times of takeovers, commits that come too late, a drain under load, moves.
 
-    bench/takeover.py BUILD_FOLDER [PART]... [--kills N] [--freezes N] [--drains N] [--json]
+    bench/takeover.py BUILD_FOLDER [PART]... [--kills N] [--freezes N] [--drains N] [--turns N] [--rate R] [--json]
 
 Nodes are processes of this machine on one PostgreSQL server of their own, whose files are in memory if they can be. The
 parts, all of them if none is named:
@@ -13,6 +13,8 @@ parts, all of them if none is named:
     drain   one of three nodes is stopped in order, or drained by command, under load: requests that fail, and latency
             before, during the drain, and from its end on, while the node comes back
     add     a node is added to three: which shards move
+    hop     of two nodes one is offered single events at a rate, by turns of its own shards and of the other's: what the way
+            to the other node adds until the acknowledgement
 """
 import argparse
 import json
@@ -22,6 +24,7 @@ import pathlib
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -31,8 +34,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARDS = 48
 KEYS = 400
 LEASE_S = 2.0
-PARTS = ("kill", "freeze", "stale", "drain", "add")
-TAKEOVER_P99_S_MAX, FROZEN_S_MAX, DRAIN_P99_MS_MAX = 3.0, 8.0, 250.0
+PARTS = ("kill", "freeze", "stale", "drain", "add", "hop")
+TAKEOVER_P99_S_MAX, FROZEN_S_MAX, DRAIN_P99_MS_MAX, HOP_P99_MS_MAX = 3.0, 8.0, 250.0, 1.0
 
 
 def parse():
@@ -42,6 +45,8 @@ def parse():
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--freezes", type=int, default=1000, help="of the part `stale`; `freeze` makes a fiftieth")
     parser.add_argument("--drains", type=int, default=10)
+    parser.add_argument("--turns", type=int, default=5, help="of `hop`, with own and with other shards each")
+    parser.add_argument("--rate", type=int, default=2000, help="events a second of `hop`")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -320,6 +325,29 @@ def add():
             "between_old_nodes": sum(after[shard] != "n4" for shard in moved)}
 
 
+def hop():
+    """Each turn against the one before it, as the machine is in those seconds."""
+    turns = {"own": [], "other": []}
+    with Cluster(2) as cluster:
+        cluster.start()
+        cluster.settle()
+        cluster.learn_keys()
+        owners = cluster.owners()
+        port = str(cluster.nodes["n1"].port)
+        for _ in range(options.turns):
+            for name, node in (("own", "n1"), ("other", "n2")):
+                keys = [key for key, shard in cluster.shard_of.items() if owners[shard] == node]
+                command = [options.build / "bench" / "offers", port, str(options.rate), "10", *keys]
+                turns[name].append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        refused = sum(turn["refused"] for name in turns for turn in turns[name])
+    row = {"rate": options.rate, "turns": options.turns, "refused": refused}
+    for name in ("p50_ms", "p99_ms"):
+        for whose in turns:
+            row[f"{whose}_{name}"] = quantile([turn[name] for turn in turns[whose]], 0.5)
+        row[f"adds_{name}"] = quantile([other[name] - own[name] for own, other in zip(turns["own"], turns["other"])], 0.5)
+    return row
+
+
 def verdict(good):
     return "met" if good else "NOT met"
 
@@ -340,6 +368,11 @@ def told(part, row):
         return (f"{row['times']} drains, the longest took {row['longest_drain_s']:.1f} s; {row['failed']} of "
                 f"{row['requests']} requests failed; {figures}  {verdict(good)}: none fails, p99 during drains below "
                 f"{DRAIN_P99_MS_MAX:g} ms")
+    if part == "hop":
+        return (f"at {row['rate']}/s, {row['turns']} turns each: own shards p50 {row['own_p50_ms']:.2f}, p99 "
+                f"{row['own_p99_ms']:.2f} ms, the other's {row['other_p50_ms']:.2f}, {row['other_p99_ms']:.2f} ms; the middle "
+                f"one of the differences {row['adds_p50_ms']:.2f}, {row['adds_p99_ms']:.2f} ms; {row['refused']} refused  "
+                f"{verdict(row['adds_p99_ms'] <= HOP_P99_MS_MAX)}: at most {HOP_P99_MS_MAX:g} ms more at p99")
     return (f"{row['moved']} of {row['shards']} shards moved to a fourth node, {row['between_old_nodes']} between old ones  "
             f"{verdict(row['moved'] == row['fair_share'] and not row['between_old_nodes'])}: its share of "
             f"{row['fair_share']}")

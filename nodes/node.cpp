@@ -357,6 +357,12 @@ result<void> node::impl::recover_pending() {
 }
 
 result<void> node::impl::open_agents() {
+  if (mesh)
+    mesh->news = [this, log = mesh->news](const peer_news& news) {
+      log(news);
+      if (news.up)
+        actors->peer_up(news.peer);
+    };
   auto connected = open_broker(options, std::exchange(mesh, std::nullopt));
   if (!connected)
     return connected.error();

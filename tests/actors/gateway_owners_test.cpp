@@ -106,6 +106,23 @@ TEST_CASE("an owner that gave the shard up sends the event back, and the next on
   CHECK(world.published.at(0).reply.members[0] == durable(2, 7));
 }
 
+TEST_CASE("what a node was sent while it could not be reached goes out when it can be",
+          "[owners]") {
+  door world;
+  world.publish(0, {offered(2)}, 0);
+  REQUIRE(world.sent.size() == 1);
+  const frame lost = world.sent[0];
+  world.step(peer_up_in{"n3"}, 1);
+  CHECK(world.sent.empty());
+  world.step(peer_up_in{"n2"}, 2);
+  REQUIRE(world.sent.size() == 1);
+  CHECK(world.sent[0] == lost);
+  world.acknowledge(lost, {durable(2, 1)}, 3);
+  CHECK(world.published.size() == 1);
+  world.step(peer_up_in{"n2"}, 4);
+  CHECK(world.sent.empty());
+}
+
 TEST_CASE("what a node that is gone was sent goes to the next owner", "[owners]") {
   door world;
   world.publish(1, {offered(2)}, 0);
@@ -196,6 +213,62 @@ TEST_CASE("what another door sends is taken in like an offer, and answered once"
   world.from_peer("n2", 5, {offered(0), offered(3), offered(1)}, 4);
   REQUIRE(world.sent.size() == 1); // its answer was lost
   CHECK(world.sent[0].body == answer.body);
+}
+
+TEST_CASE("a request that comes again after its answer is forgotten is taken in once more",
+          "[owners]") {
+  door world;
+  for (std::uint64_t number = 1; number <= gateway_core::answers_kept + 1; ++number) {
+    world.from_peer("n2", number, {offered(0)}, 0);
+    REQUIRE(world.sent.size() == 1);
+    const frame request = world.sent[0];
+    world.acknowledge(request, {durable(0, number)}, 0);
+  }
+  world.from_peer("n2", 2, {offered(0)}, 1); // the oldest that is kept
+  REQUIRE(world.sent.size() == 1);
+  CHECK(std::get<publish_ack>(world.sent[0].body) == publish_ack{2, {durable(0, 2)}});
+  world.from_peer("n2", 1, {offered(0)}, 2);
+  REQUIRE(world.sent.size() == 1);
+  const frame again = world.sent[0];
+  CHECK(again.header.to == address{"n1", "loop/0"});
+  publish_result known = durable(0, 1);
+  known.duplicate = true; // as the store finds it
+  world.acknowledge(again, {known}, 3);
+  REQUIRE(world.sent.size() == 1);
+  CHECK(std::get<publish_ack>(world.sent[0].body) == publish_ack{1, {known}});
+}
+
+TEST_CASE("what a door's process before sent is not taken in", "[owners]") {
+  door world;
+  const frame_header now{{"n2", "gateway"}, {"n1", "gateway"}, 1, 7};
+  const frame_header before{{"n2", "gateway"}, {"n1", "gateway"}, 3, 6};
+  world.step(frame_in{{before, publish{{offered(0)}}}}, 0);
+  CHECK(world.sent.size() == 1);
+  world.step(frame_in{{now, publish{{offered(0)}}}}, 1);
+  CHECK(world.sent.size() == 1);
+  frame_header late = before;
+  late.number = 4;
+  world.step(frame_in{{late, publish{{offered(0)}}}}, 2);
+  CHECK(world.sent.empty());
+}
+
+TEST_CASE("refused requests are answered again, and no more of them are kept", "[owners]") {
+  gateway_settings settings = of_cluster();
+  settings.events_max = 0;
+  gateway_world world{settings};
+  world.step(owners_in{halves()}, 0);
+  const auto ask = [&](std::uint64_t number) {
+    world.step(frame_in{{{{"n2", "gateway"}, {"n1", "gateway"}, number}, publish{{offered(0)}}}},
+               0);
+    return world.sent.size();
+  };
+  const std::uint64_t count = gateway_core::answers_kept + 1;
+  for (std::uint64_t number = 1; number <= count; ++number)
+    REQUIRE(ask(number) == 1);
+  REQUIRE(ask(count) == 1);
+  CHECK(world.core.counted().refused == count); // answered as before
+  REQUIRE(ask(1) == 1);
+  CHECK(world.core.counted().refused == count + 1); // judged anew
 }
 
 TEST_CASE("another door is refused as a client would be", "[owners]") {

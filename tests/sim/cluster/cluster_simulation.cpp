@@ -100,6 +100,7 @@ class cluster_simulation {
   void run_until(boot_time end);
   bool at_rest() const;
   void heal();
+  void meet_later();
 
   sim_random dice_;
   cluster_world world_;
@@ -226,14 +227,29 @@ void cluster_simulation::plan() {
         if (both)
           world_.network.cut(other->name(), which.name());
       }
-    world_.timeline.after(dice_.skewed(100ms, 6s), [this] { world_.network.heal(); });
+    world_.timeline.after(dice_.skewed(100ms, 6s), [this] {
+      world_.network.heal();
+      meet_later();
+    });
+  });
+}
+
+/// The brokers of nodes that can reach each other say so some time later.
+void cluster_simulation::meet_later() {
+  world_.timeline.after(dice_.skewed(1ms, 1s), [this] {
+    for (const auto& each : nodes_)
+      for (const auto& other : nodes_)
+        if (each != other && each->up() && other->up())
+          each->api().peer_up(other->name());
   });
 }
 
 void cluster_simulation::boot_later(cluster_node& which) {
-  world_.timeline.after(dice_.skewed(10ms, 4s), [&which] {
-    if (!which.up())
-      which.boot();
+  world_.timeline.after(dice_.skewed(10ms, 4s), [this, &which] {
+    if (which.up())
+      return;
+    which.boot();
+    meet_later();
   });
 }
 
