@@ -36,10 +36,10 @@ void die(const std::string& why) {
 
 plan read_plan(int argc, char** argv, plan made) {
   const std::map<std::string, std::size_t*> sizes{
-      {"--events", &made.events},           {"--keys", &made.keys},   {"--payload", &made.payload},
-      {"--window", &made.window},           {"--batch", &made.batch}, {"--rate", &made.rate},
-      {"--connections", &made.connections}, {"--first", &made.first}, {"--far", &made.far},
-      {"--retention", &made.retention}};
+      {"--events", &made.events},           {"--keys", &made.keys},    {"--payload", &made.payload},
+      {"--window", &made.window},           {"--batch", &made.batch},  {"--rate", &made.rate},
+      {"--connections", &made.connections}, {"--first", &made.first},  {"--far", &made.far},
+      {"--retention", &made.retention},     {"--dedupe", &made.dedupe}};
   const std::map<std::string, std::string*> texts{{"--agent", &made.agent},
                                                   {"--via", &made.via},
                                                   {"--worker", &made.worker},
@@ -103,9 +103,12 @@ agent_settings held_agent() {
 
 std::unique_ptr<load_node> start_part(const plan& of, agent_settings agent) {
   set_up_logging({log_level::warn, false});
-  const duration retention =
-      of.retention == 0 ? limits::retention : duration{std::chrono::seconds{of.retention}};
-  return must(load_node::start(of.data, of.loops, std::move(agent), retention));
+  load_node::keeping kept;
+  if (of.retention > 0)
+    kept.retention = std::chrono::seconds{of.retention};
+  if (of.dedupe > 0)
+    kept.dedupe_window = std::chrono::seconds{of.dedupe};
+  return must(load_node::start(of.data, of.loops, std::move(agent), kept));
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {

@@ -23,6 +23,7 @@ struct plan : load {
   std::string data; // the store's folder; empty = a fresh one below $TMPDIR, removed afterwards
   std::size_t far = 10'000'000; // timers: events that are due in days
   std::size_t retention = 0;    // seconds that events are kept; 0 = the default
+  std::size_t dedupe = 0;       // seconds that identities are kept; 0 = the default
   std::string part;             // what a benchmark's child process does; see child.hpp
   bool json = false;
 };

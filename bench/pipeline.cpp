@@ -4,7 +4,7 @@
 //   pipeline [--via inproc|http] [--agent noop|echo|exec --worker PROGRAM] [--events N] [--keys K]
 //   [--payload B]
 //            [--window W] [--batch B] [--connections C] [--loops L] [--data DIR]
-//            [--retention SECONDS] [--json]
+//            [--retention SECONDS] [--dedupe SECONDS] [--json]
 //
 // The producers stand outside of the engine: what they offer goes through the gateway, the broker's
 // sockets, the dedupe window and the journal, and the clock stops when the completions are on disk.

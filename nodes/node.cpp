@@ -445,7 +445,9 @@ std::string node::impl::metrics_page(const std::optional<store_facts>& facts) {
   from.frames = bus->counted();
   from.mesh = bus->mesh();
   from.version = version();
-  from.uptime_s = std::chrono::duration<double>(clock->now().boot - started).count();
+  from.shares_its_store = options.shares_its_store();
+  from.now = clock->now().boot;
+  from.uptime_s = std::chrono::duration<double>(from.now - started).count();
   from.store = facts;
   from.agents = actors->agent_names();
   from.ready = actors->readiness() == errc::none;

@@ -30,12 +30,12 @@ agent_settings noop_agent() {
 }
 
 result<std::unique_ptr<load_node>> load_node::start(const std::string& data, std::uint32_t loops,
-                                                    agent_settings agent, duration retention) {
+                                                    agent_settings agent, const keeping& kept) {
   node_options options;
   options.data_dir = data;
   options.http_port = 0;
-  options.retention = retention;
-  options.dedupe_window = std::min(options.dedupe_window, retention);
+  options.retention = kept.retention;
+  options.dedupe_window = std::min(kept.dedupe_window, kept.retention);
   options.settings.loops = loops;
   options.settings.routes = {{"*", "", "", agent.name}};
   options.settings.agents = {std::move(agent)};

@@ -17,10 +17,14 @@ agent_settings noop_agent();
 /// goes.
 class load_node {
  public:
-  /// A retention shorter than the dedupe window shortens that, too.
+  /// How long events and identities are kept. A retention shorter than the dedupe window shortens
+  /// that, too.
+  struct keeping {
+    duration retention = limits::retention;
+    duration dedupe_window = limits::dedupe_window;
+  };
   static result<std::unique_ptr<load_node>> start(const std::string& data, std::uint32_t loops,
-                                                  agent_settings agent,
-                                                  duration retention = limits::retention);
+                                                  agent_settings agent, const keeping& kept);
   ~load_node();
   load_node(const load_node&) = delete;
   load_node& operator=(const load_node&) = delete;

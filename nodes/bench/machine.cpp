@@ -122,7 +122,7 @@ result<void> measure_node(const scratch_folder& folder, const machine_plan& plan
                           const progress_teller& progress, machine_figures& into) {
   const std::uint32_t loops = std::max(1u, std::thread::hardware_concurrency());
   set_log_level(log_level::warn); // the figures are what there is to say
-  auto node = load_node::start(folder.path() + "/store", loops, noop_agent());
+  auto node = load_node::start(folder.path() + "/store", loops, noop_agent(), {});
   if (!node)
     return node.error();
   progress("the whole road: publish, turn, done on disk");

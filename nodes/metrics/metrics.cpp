@@ -296,6 +296,29 @@ void put_mesh(page& out, const mesh_facts& mesh) {
       .value(number(mesh.cut));
 }
 
+void put_leases(page& out, const metrics_sources& from) {
+  const lease_facts& leases = from.parts.leases;
+  const auto only = [&](double value) {
+    if (from.shares_its_store)
+      out.value(value);
+  };
+  out.gauge("skein_lease_shards", "Shards that this node has, of a store that nodes share.");
+  only(number(leases.held));
+  out.counter("skein_lease_taken_shards_total", "Shards taken over.");
+  only(number(leases.counted.taken));
+  out.counter("skein_lease_given_shards_total", "Shards given up in order.");
+  only(number(leases.counted.given));
+  out.counter("skein_lease_lost_shards_total",
+              "Shards lost: their leases were over, or another node's.");
+  only(number(leases.counted.lost));
+  out.counter("skein_lease_beats_total", "Renewals of the leases.");
+  only(number(leases.counted.beats));
+  out.counter("skein_lease_failed_beats_total", "Renewals that the store did not answer in order.");
+  only(number(leases.counted.beats_failed));
+  out.gauge("skein_lease_silence_seconds", "Time since the store last answered a renewal.");
+  only(page::seconds(from.now - leases.heard));
+}
+
 } // namespace
 
 std::string render_metrics(const metrics_sources& from) {
@@ -318,6 +341,7 @@ std::string render_metrics(const metrics_sources& from) {
   put_waiting(out, from);
   put_broker(out, from.frames);
   put_mesh(out, from.mesh);
+  put_leases(out, from);
   out.gauge("skein_stream_readers", "Readers of the event stream.")
       .value(number(from.parts.stream_readers));
   return out.text();

@@ -16,6 +16,8 @@ struct metrics_sources {
   const engine_settings* settings = nullptr;
   std::vector<std::string> agents; // all that the store knows, by number
   bool ready = false;
+  bool shares_its_store = false; // with other nodes, by leases
+  boot_time now{};
   broker::counters frames;
   mesh_facts mesh;
   std::optional<store_facts> store; // absent until the store first answered

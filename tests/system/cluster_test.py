@@ -1,6 +1,7 @@
 """Three nodes and one store on PostgreSQL: any node takes any event, and a node that goes is missed for moments."""
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -107,6 +108,12 @@ class Cluster(OnPostgres):
         until(lambda: ready(self.nodes["n2"]), 30, "it is back")
         self.settled(NAMES)
         self.send(self.nodes["n2"], 2000, 50)
+        page = self.client(self.nodes["n1"]).get("/metrics").body.decode()
+        leases = {name: float(value) for name, value in re.findall(r"^skein_lease_(\w+) (\S+)$", page, re.M)}
+        self.assertEqual(leases["shards"], 8)
+        self.assertEqual(leases["taken_shards_total"] - leases["given_shards_total"] - leases["lost_shards_total"], 8)
+        self.assertGreater(leases["beats_total"], 0)
+        self.assertLess(leases["silence_seconds"], 5)
 
     def test_a_node_that_drains_is_not_missed(self):
         self.start_all()
