@@ -146,6 +146,7 @@ void job_core::define(const std::string& name, job_definition definition, job_ow
   which->words.clear();
   which->owner = of;
   ++which->revision;
+  note_stand(*which);
   which->note(now_.wall, by, is_new ? "created" : "edited");
   open_->definitions.insert(name);
   open_->gone.erase(name);
@@ -212,7 +213,7 @@ void job_core::trigger(const job_command_in& input, const json& words) {
     return fail(input.ticket, errc::state_conflict, "it cannot run: " + which.unreadable);
   if (which.definition->overlap == overlap_rule::skip && !which.running.empty())
     return fail(input.ticket, errc::state_conflict,
-                "the run of " + format_rfc3339(which.running.front().due) +
+                "the run of " + local_text(which.running.front().due, zone_of(which)) +
                     " is still going on (overlap = skip)");
   begin(which);
   const std::size_t before = open_->runs.size();
@@ -290,6 +291,20 @@ void job_core::put_of_file() {
       start_waiting(each); // it could not, before
     } else if (!each.can_run())
       log(log_severity::warning, "job-unreadable", "it does not run: " + each.unreadable, name);
+  for (auto& [name, each] : jobs_)
+    note_stand(each);
+}
+
+/// From when to when a job with instants of its own cannot run, for their records.
+void job_core::note_stand(kept_job& which) {
+  const bool stands = !which.can_run() && after_of(*which.definition) == nullptr;
+  if (stands && (!which.stood || which.stood->until)) {
+    begin(which);
+    which.stood = job_stand{now_.wall, std::nullopt, which.unreadable};
+  } else if (!stands && which.stood && !which.stood->until) {
+    begin(which);
+    which.stood->until = now_.wall;
+  }
 }
 
 /// Those that the file has no longer. Whether all of them are gone: each goes with its records, and

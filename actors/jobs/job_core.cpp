@@ -3,6 +3,7 @@
 #include "actors/arguments.hpp"
 #include "actors/cluster/keeper_shard.hpp"
 #include "actors/cluster/outbox.hpp"
+#include "actors/jobs/job_views.hpp"
 #include "protocol/raw_json.hpp"
 
 #include <algorithm>
@@ -107,8 +108,11 @@ bool job_core::go_on() {
     }
   } else if (!commands_.empty()) {
     decided_last_ = false;
-    command(commands_.front());
+    const job_command_in next = std::move(commands_.front());
     commands_.pop_front();
+    if (flag_of(words_of(next), "dry_run"))
+      return try_command(next);
+    command(next);
   } else {
     open_.reset();
     return false;
@@ -116,6 +120,44 @@ bool job_core::go_on() {
   try_chains();
   submit();
   return true;
+}
+
+/// Carried out and taken back: so its answer is what it would be. True: there may be more to do.
+bool job_core::try_command(const job_command_in& input) {
+  std::vector<job_effect> told; // a log of what does not happen
+  std::swap(told, *out_);
+  command(input);
+  std::swap(told, *out_);
+  for (job_effect& each : told)
+    if (std::holds_alternative<job_answer_effect>(each)) // it is refused
+      out_->push_back(std::move(each));
+  for (const auto& [ticket, body] : open_->answers) {
+    json words = read_job_words(body);
+    words["dry_run"] = true;
+    answer(ticket, words);
+  }
+  put_back(open_->before);
+  open_.reset();
+  return true;
+}
+
+/// Jobs as they were before a transaction.
+void job_core::put_back(std::map<std::string, std::optional<kept_job>>& before) {
+  for (auto& [name, was] : before) {
+    if (kept_job* const now = find(name))
+      unplace(*now);
+    graph_.erase(name);
+    if (!was) {
+      jobs_.erase(name);
+      continue;
+    }
+    graph_.put(*was->definition);
+    was->fires.reset();
+#ifdef SKEIN_BUG_JOB_REFUSED_IS_DONE
+    was->through = jobs_.at(name).through;
+#endif
+    place(jobs_.insert_or_assign(name, std::move(*was)).first->second);
+  }
 }
 
 /// Whether there is something to decide.
@@ -136,7 +178,8 @@ void job_core::on(job_command_in& input) {
   static const std::set<std::string, std::less<>> changes{
       "job.create", "job.edit",    "job.delete",  "job.pause",
       "job.resume", "job.trigger", "job.backfill"};
-  if (!changes.contains(input.operation) || flag_of(words, "dry_run")) {
+  const bool is_made = input.operation == "job.create" || input.operation == "job.edit";
+  if (!changes.contains(input.operation) || (is_made && flag_of(words, "dry_run"))) {
     if (!is_beginning())
       return question(input, words);
     early_questions_.push_back(std::move(input));
@@ -197,6 +240,19 @@ void job_core::fire_due() {
 bool job_core::decide(kept_job& which) {
   if (!which.schedule)
     return false;
+  // Of a job that could not run when it was paused there may be some from before the pause.
+  if (which.paused && which.stood && which.through < which.paused->at &&
+      decide_until(which, std::min(which.paused->at, now_.wall)))
+    return true;
+  const bool more = decide_until(which, now_.wall);
+  if (!more && which.stood && which.stood->until) {
+    begin(which);
+    which.stood.reset();
+  }
+  return more;
+}
+
+bool job_core::decide_until(kept_job& which, instant end) {
   misfire_settings how{which.definition->misfire, which.definition->catch_up,
                        which.definition->catch_up_max, false,
                        which.room_for(record_kind::caught_up, 0)};
@@ -209,7 +265,7 @@ bool job_core::decide(kept_job& which) {
 #endif
       which.definition->breaker && keeps_crashing_ &&
       which.schedule->next(which.through).value_or(started_) + offset < started_;
-  const due_plan plan = decide_due(*which.schedule, how, offset, which.through, now_.wall);
+  const due_plan plan = decide_due(*which.schedule, how, offset, which.through, end);
   open_->walked += plan.walked;
   if (plan.stretches.empty())
     return false;
@@ -226,15 +282,33 @@ bool job_core::decide(kept_job& which) {
     if (which.paused) {
       job_record record{record_kind::skipped, each.from, each.to, each.count, now_.wall, {}, {}};
       record.why = "paused by " + which.paused->by;
+      if (end < now_.wall)
+        record.why = stand_text(which) + ", and it was paused before it could";
       add_record(which, std::move(record));
     } else if (each.what == verdict::fired || each.what == verdict::caught_up) {
       want_run(which, {kind_of(each.what), each.from, {}}, stands_for_others);
     } else {
-      add_record(which,
-                 {kind_of(each.what), each.from, each.to, each.count, now_.wall, {}, each.why});
+      add_record(
+          which,
+          {kind_of(each.what), each.from, each.to, each.count, now_.wall, {}, why_of(which, each)});
     }
   }
   return plan.more;
+}
+
+/// "it could not run from 09:00 to 09:20 (agent: there is no agent "x")"
+std::string job_core::stand_text(const kept_job& which) const {
+  const job_stand& stood = *which.stood;
+  const zone_rules& zone = zone_of(which);
+  return "it could not run from " + local_text(stood.since, zone) + " to " +
+         local_text(stood.until.value_or(now_.wall), zone) + " (" + stood.why + ")";
+}
+
+/// Of what was missed; with the time in which the job itself could not run.
+std::string job_core::why_of(const kept_job& which, const due_stretch& missed) const {
+  const bool stood = which.stood && missed.to >= which.stood->since &&
+                     missed.from <= which.stood->until.value_or(now_.wall);
+  return stood ? missed.why + "; " + stand_text(which) : missed.why;
 }
 
 void job_core::decide_all(kept_job& which) {
@@ -380,24 +454,13 @@ void job_core::settle(const journal::op_result& verdict) {
 /// answered.
 void job_core::undo(const error& why, bool try_again) {
   transaction refused = *std::exchange(sent_, std::nullopt);
-  for (auto& [name, before] : refused.before) {
-    if (kept_job* const now = find(name)) {
-      unplace(*now);
+  for (const auto& [name, before] : refused.before) {
+    if (const kept_job* const now = find(name))
       count(*now, false);
-    }
-    graph_.erase(name);
-    if (!before) {
-      jobs_.erase(name);
-      continue;
-    }
-    graph_.put(*before->definition);
-    count(*before, true);
-    before->fires.reset();
-#ifdef SKEIN_BUG_JOB_REFUSED_IS_DONE
-    before->through = jobs_.at(name).through;
-#endif
-    place(jobs_.insert_or_assign(name, std::move(*before)).first->second);
+    if (before)
+      count(*before, true);
   }
+  put_back(refused.before);
   for (const auto& [ticket, body] : refused.answers)
     fail(ticket, why.code == errc::none ? errc::state_conflict : why.code,
          why.code == errc::none ? "another event has the id of this run" : why.detail);

@@ -173,12 +173,17 @@ class job_core {
   void on(tick_in&) {}
   void on(stop_starting_in&) { stopping_ = true; }
   bool go_on();
+  bool try_command(const job_command_in& input);
+  void put_back(std::map<std::string, std::optional<kept_job>>& before);
   bool is_beginning() const;
   bool has_work() const;
   bool may_decide();
   void take_ends();
   void fire_due();
   bool decide(kept_job& which);
+  bool decide_until(kept_job& which, instant end);
+  std::string stand_text(const kept_job& which) const;
+  std::string why_of(const kept_job& which, const due_stretch& missed) const;
   void decide_all(kept_job& which);
   void begin(kept_job& which);
   void submit();
@@ -234,6 +239,7 @@ class job_core {
   void trigger(const job_command_in& input, const nlohmann::json& words);
   void backfill(const job_command_in& input, const nlohmann::json& words);
   void put_of_file();
+  void note_stand(kept_job& which);
   bool remove_of_file();
   void check_chains();
   void check_chain_of(kept_job& which);

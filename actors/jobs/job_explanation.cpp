@@ -64,6 +64,12 @@ std::string wait_text(const kept_job& which) {
 
 /// Of a run that people asked for.
 std::string by_hand_text(const job_evidence& from, const job_record& record) {
+  const std::string before = " was " + std::string{to_text(record.kind)};
+  if (after_of(*from.which.definition) != nullptr && record.why.find(before) != std::string::npos)
+    return record.has_run() ? "It ran for " + local_text(record.from, from.zone) + ", because " +
+                                  record.why + ", as " + run_text(from, record) + "."
+                            : "It did not run for " + local_text(record.from, from.zone) + ": " +
+                                  record.why + ".";
   const std::string asked =
       record.kind == record_kind::triggered ? "It was triggered at " : "It was backfilled for ";
   const std::string by = local_text(record.from, from.zone) + ", asked for by " + record.why;
@@ -197,7 +203,11 @@ json explain_job(const job_evidence& from, instant asked) {
   lines words;
   json body{{"job", which.name()}, {"at", local_text(asked, from.zone)}};
   if (!which.can_run())
-    words.push_back("It cannot run now: " + which.unreadable + ".");
+    words.push_back("It cannot run now: " + which.unreadable + "." +
+                    (which.stood
+                         ? " What is due since " + local_text(which.stood->since, from.zone) +
+                               " is decided when it can run again, as its misfire says."
+                         : ""));
   if (which.paused && which.paused->at <= asked)
     words.push_back("It is paused since " + local_text(which.paused->at, from.zone) + " by " +
                     which.paused->by +

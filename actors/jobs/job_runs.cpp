@@ -1,4 +1,5 @@
 #include "actors/jobs/job_core.hpp"
+#include "actors/jobs/job_views.hpp"
 
 #include "protocol/raw_json.hpp"
 
@@ -58,7 +59,7 @@ std::string job_core::want_run(kept_job& which, waiting_run run,
     return leave_out(which, run,
                      which.running.empty()
                          ? "another run was waiting (overlap = skip)"
-                         : "the run of " + format_rfc3339(which.running.front().due) +
+                         : "the run of " + local_text(which.running.front().due, zone_of(which)) +
                                " was still going on (overlap = skip)");
   if (job.overlap == overlap_rule::cancel && !waits) {
     for (running_run& each : which.running) {

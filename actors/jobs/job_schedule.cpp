@@ -125,6 +125,8 @@ std::optional<duration> job_schedule::period_at(instant due) const {
 namespace {
 
 constexpr std::uint64_t any_number = std::numeric_limits<std::int64_t>::max() / 2;
+/// More instants of one job are never on time at one moment: they are a second apart.
+constexpr std::size_t on_time_at_once = limits::job_on_time_min / std::chrono::seconds{1} + 1;
 
 /// Decides about all that is due at one moment.
 class due_decision {
@@ -139,7 +141,8 @@ class due_decision {
 #endif
     const instant upto = now_ - offset_;
     const bool each_runs = how_.rule == misfire_rule::all && !how_.nothing_is_caught_up;
-    const std::size_t runs = std::clamp<std::size_t>(how_.room, 1, how_.catch_up_max);
+    const std::size_t runs =
+        std::clamp<std::size_t>(how_.room, 1, how_.catch_up_max + on_time_at_once);
     const auto all = schedule_.between(
         through, upto, schedule_.is_walked() ? limits::job_instants_a_step : any_number,
         each_runs ? runs + 1 : 2);
@@ -222,24 +225,32 @@ class due_decision {
         {on_time ? verdict::fired : verdict::caught_up, newest, newest, 1, {}});
   }
 
-  /// Each runs that is not too late, but of too many the newest ones.
+  /// Each runs that is not too late, but of too many the newest ones. What is on time was not
+  /// missed, and takes nobody's place.
   void decide_each(const job_schedule::stretch& all, std::size_t most) {
     const duration bound = std::max(bound_of(all.last), on_time_bound(all.last));
     const auto may_run = [&](instant due) { return lateness(due) <= bound; };
     const auto oldest = std::find_if(all.newest.begin(), all.newest.end(), may_run);
-    const auto runs = std::min(static_cast<std::size_t>(all.newest.end() - oldest), most);
+    const auto on_time = static_cast<std::size_t>(
+        std::count_if(oldest, all.newest.end(), [&](instant due) { return is_on_time(due); }));
+    const std::size_t wanted = how_.catch_up_max + on_time;
+    const auto runs = std::min({static_cast<std::size_t>(all.newest.end() - oldest), most, wanted});
     if (runs < all.count)
-      leave_out(before_newest(all, runs), too_many(all, most));
+      leave_out(before_newest(all, runs), runs == wanted ? too_many()
+                                          : runs == most ? no_room(most)
+                                                         : too_late(all));
     for (auto due = all.newest.end() - static_cast<std::ptrdiff_t>(runs); due != all.newest.end();
          ++due)
       plan_.stretches.push_back(
           {is_on_time(*due) ? verdict::fired : verdict::caught_up, *due, *due, 1, {}});
   }
-  std::string too_many(const job_schedule::stretch& all, std::size_t most) const {
-    const std::string late = "missed by more than " + format_duration(bound_of(all.last));
-    return most == how_.catch_up_max
-               ? late + ", or by more than " + std::to_string(most) + " instants"
-               : late + ", or there was room for " + std::to_string(most) + " that wait";
+  std::string too_many() const {
+    return "of so many missed, the newest " + std::to_string(how_.catch_up_max) +
+           " ran (catch_up_max)";
+  }
+  static std::string no_room(std::size_t most) {
+    return "of so many missed, the newest " + std::to_string(most) +
+           " ran: there was room for no more that wait";
   }
 
   const job_schedule& schedule_;

@@ -200,8 +200,11 @@ json record_view(const kept_job& which, const job_record& record, const run_even
             {"decided", format_rfc3339(record.decided)}};
   if (!record.why.empty())
     view["why"] = record.why;
-  if (!record.has_run())
+  if (!record.has_run()) {
+    if (!is_due_record(record.kind))
+      view["state"] = to_text(record_kind::skipped); // asked for, and left out
     return view;
+  }
   view["late_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(
                         record.decided - record.from -
                         (is_due_record(record.kind) ? which.offset() : duration{0}))

@@ -166,6 +166,11 @@ std::string state_text(const kept_job& which) {
       run["event"] = to_string(*each.event);
     words["running"].push_back(std::move(run));
   }
+  if (which.stood) {
+    words["stood"] = {{"since", to_ns(which.stood->since)}, {"why", which.stood->why}};
+    if (which.stood->until)
+      words["stood"]["until"] = to_ns(*which.stood->until);
+  }
   if (which.failures > 0)
     words["failures"] = which.failures;
   for (const auto& [name, from] : which.counts_from)
@@ -198,6 +203,11 @@ void read_state(kept_job& which, std::string_view text) {
     which.running.push_back({time_in(each, "due"), each.value("id", ""),
                              parse_event_id(each.value("event", "")), kind_in(each),
                              each.value("end", false)});
+  if (const auto stood = words.find("stood"); stood != words.end()) {
+    which.stood = job_stand{time_in(*stood, "since"), std::nullopt, stood->value("why", "")};
+    if (stood->contains("until"))
+      which.stood->until = time_in(*stood, "until");
+  }
   which.failures = words.value("failures", 0u);
   const json counts = words.value("counts_from", json::object());
   for (const auto& [name, from] : counts.items())

@@ -27,6 +27,12 @@ struct job_pause {
   instant at;
   std::string by, why;
 };
+/// A time in which it could not run, as it could not be read.
+struct job_stand {
+  instant since;
+  std::optional<instant> until; // empty: it still cannot
+  std::string why;
+};
 struct job_change {
   instant at;
   std::string by, what;
@@ -74,6 +80,7 @@ struct kept_job {
   instant through; // up to here each instant has its record, or waits in the queue
   std::uint64_t next_record = 1;
   std::optional<job_record> open; // the newest record, which may still grow
+  std::optional<job_stand> stood; // until what was due then has its records
   std::deque<waiting_run> queue;
   std::vector<running_run> running;
   std::uint32_t failures = 0; // one after the other

@@ -98,13 +98,23 @@ int edit(context& at, const definition_change& which) {
 
 // ---- commands -----------------------------------------------------------------------------------
 
-/// Says what would be done to a job that is there.
-int foresee(context& at, const std::string& name, const std::string& what) {
-  const auto present = look_up(at, path_of(name, ""));
-  if (!present)
-    return present.exit;
+/// Has the node carry a command out and take it back; so what it would refuse is refused. Its
+/// answer, or nothing: `exit` says why.
+std::optional<json> try_out(context& at, const std::string& path, json body, int& exit) {
+  body["dry_run"] = true;
+  const auto answer = post(at, path, body);
+  exit = answer.exit;
+  return answer ? std::optional{answer.body} : std::nullopt;
+}
+
+/// Says what would be done to a job.
+int foresee(context& at, const std::string& path, const json& body, const std::string& what) {
+  int exit = exit_code::done;
+  const auto answer = try_out(at, path, body, exit);
+  if (!answer)
+    return exit;
   if (at.global.output != output_format::table)
-    print_json(at, {{"job", name}, {"would", what}});
+    print_json(at, {{"job", answer->value("job", "")}, {"would", what}});
   else
     at.world.out << fmt::format("would {}\n", what);
   return exit_code::done;
@@ -113,10 +123,11 @@ int foresee(context& at, const std::string& name, const std::string& what) {
 /// A command with members whose answer is the job.
 int change_state(context& at, const change& which, std::string_view verb, json body,
                  std::string_view done) {
-  if (at.global.dry_run)
-    return foresee(at, which.name, fmt::format("{} job {}", verb, which.name));
   body["by"] = who(at, which);
-  const auto answer = post(at, path_of(which.name, fmt::format("/{}", verb)), body);
+  const std::string path = path_of(which.name, fmt::format("/{}", verb));
+  if (at.global.dry_run)
+    return foresee(at, path, body, fmt::format("{} job {}", verb, which.name));
+  const auto answer = post(at, path, body);
   if (!answer)
     return answer.exit;
   print_job(at, answer.body);
@@ -156,12 +167,14 @@ bool confirmed(context& at, const std::string& name, int& exit) {
 }
 
 int remove(context& at, const change& which) {
+  const std::string path = path_of(which.name, "/delete");
+  const json body{{"by", who(at, which)}};
   if (at.global.dry_run)
-    return foresee(at, which.name, fmt::format("delete job {} and its records", which.name));
+    return foresee(at, path, body, fmt::format("delete job {} and its records", which.name));
   int exit = exit_code::done;
   if (!confirmed(at, which.name, exit))
     return exit;
-  const auto answer = post(at, path_of(which.name, "/delete"), {{"by", who(at, which)}});
+  const auto answer = post(at, path, body);
   if (!answer)
     return answer.exit;
   print_values(at, answer.body);
@@ -169,9 +182,11 @@ int remove(context& at, const change& which) {
 }
 
 int trigger(context& at, const change& which) {
+  const std::string path = path_of(which.name, "/trigger");
+  const json body{{"by", who(at, which)}};
   if (at.global.dry_run)
-    return foresee(at, which.name, fmt::format("run job {} now", which.name));
-  const auto answer = post(at, path_of(which.name, "/trigger"), {{"by", who(at, which)}});
+    return foresee(at, path, body, fmt::format("run job {} now", which.name));
+  const auto answer = post(at, path, body);
   if (!answer)
     return answer.exit;
   print_values(at, answer.body);
@@ -195,12 +210,15 @@ int backfill(context& at, const backfill_options& which) {
                      fmt::format("skein job backfill {} --from 2026-08-01 --to 2026-08-07T23:59",
                                  shell_quoted(which.name)),
                      "invalid-argument"});
-  if (at.global.dry_run)
-    return foresee(at, which.name,
-                   fmt::format("run the instants of job {} from {} to {}", which.name, *which.from,
-                               *which.to));
-  const auto answer = post(at, path_of(which.name, "/backfill"),
-                           {{"from", *which.from}, {"to", *which.to}, {"by", who(at, which)}});
+  const std::string path = path_of(which.name, "/backfill");
+  const json body{{"from", *which.from}, {"to", *which.to}, {"by", who(at, which)}};
+  if (at.global.dry_run) {
+    int exit = exit_code::done;
+    if (const auto foreseen = try_out(at, path, body, exit))
+      print_values(at, *foreseen);
+    return exit;
+  }
+  const auto answer = post(at, path, body);
   if (!answer)
     return answer.exit;
   print_values(at, answer.body);

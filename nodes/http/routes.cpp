@@ -45,10 +45,11 @@ constexpr std::array create_members{argument_rule{"job", text}, argument_rule{"d
 constexpr std::array edit_members{argument_rule{"definition", object},
                                   argument_rule{"revision", argument_kind::number},
                                   argument_rule{"by", text}, argument_rule{"dry_run", flag}};
-constexpr std::array pause_members{argument_rule{"by", text}, argument_rule{"why", text}};
-constexpr std::array by_members{argument_rule{"by", text}};
+constexpr std::array pause_members{argument_rule{"by", text}, argument_rule{"why", text},
+                                   argument_rule{"dry_run", flag}};
+constexpr std::array by_members{argument_rule{"by", text}, argument_rule{"dry_run", flag}};
 constexpr std::array backfill_members{argument_rule{"from", text}, argument_rule{"to", text},
-                                      argument_rule{"by", text}};
+                                      argument_rule{"by", text}, argument_rule{"dry_run", flag}};
 
 constexpr std::array allow_members{argument_rule{"peer", text}, argument_rule{"key", text},
                                    argument_rule{"role", text}, argument_rule{"dry_run", flag}};

@@ -58,6 +58,90 @@ TEST_CASE("what passes while a job cannot be read is decided by the definition t
   CHECK(one.events("j").size() == 3);
 }
 
+TEST_CASE("what is missed because a job cannot run says so, whoever mends it") {
+  job_world one;
+  one.create("j", every("1m", {{"misfire", "skip"}}));
+  one.run_until(job_world::at("11-29T09:00:30"));
+  one.end_all();
+  one.agents_are({});
+  one.restart();
+  one.run_until(job_world::at("11-29T09:03:30"));
+  const std::string told = one.ask("job.explain", {{"job", "j"}})["explanation"].dump();
+  CHECK(told.find("What is due since 2026-11-29T09:00:30+00:00 is decided when it can run again") !=
+        std::string::npos);
+  const std::string why = "(agent: there is no agent \"bot\" in the configuration)";
+  SECTION("the agent is there again") {
+    one.agents_are({"bot"});
+    one.restart();
+    one.run_until(job_world::at("11-29T09:04:10"));
+    CHECK(one.records("j") ==
+          lines{"fired 09:00:00",
+                "skipped 09:01:00..09:03:00 x3: missed, and misfire = skip; it could not run from "
+                "2026-11-29T09:00:30+00:00 to 2026-11-29T09:03:30+00:00 " +
+                    why,
+                "fired 09:04:00"});
+    one.jump(5min); // that is long over
+    CHECK(one.records("j").back().find("could not") == std::string::npos);
+  }
+  SECTION("an edit names another way") {
+    one.ask(
+        "job.edit",
+        {{"job", "j"}, {"definition", {{"every", "1m"}, {"misfire", "skip"}, {"type", "routed"}}}});
+    one.run_until(job_world::at("11-29T09:04:10"));
+    CHECK(one.records("j").at(1) ==
+          "skipped 09:01:00..09:03:00 x3: missed, and misfire = skip; it could not run from "
+          "2026-11-29T09:00:30+00:00 to 2026-11-29T09:03:30+00:00 " +
+              why);
+  }
+  SECTION("it was paused meanwhile") {
+    one.run_until(job_world::at("11-29T09:05:30"));
+    one.ask("job.pause", {{"job", "j"}, {"by", "ann"}});
+    one.run_until(job_world::at("11-29T09:07:30"));
+    one.agents_are({"bot"});
+    one.restart();
+    one.ask("job.resume", {{"job", "j"}, {"by", "ann"}});
+    CHECK(one.records("j") ==
+          lines{"fired 09:00:00",
+                "skipped 09:01:00..09:05:00 x5: it could not run from 2026-11-29T09:00:30+00:00 to "
+                "2026-11-29T09:07:30+00:00 " +
+                    why + ", and it was paused before it could",
+                "skipped 09:06:00..09:07:00 x2: paused by ann"});
+  }
+}
+
+TEST_CASE("a dry run of a change says what it would do, and does nothing") {
+  job_world one;
+  one.create("j", every("1h", {{"overlap", "skip"}}));
+  one.create("k", after({"j"}));
+  const auto dry = [&](const char* operation, json arguments) {
+    arguments["job"] = arguments.value("job", "j");
+    arguments["dry_run"] = true;
+    return one.ask(operation, std::move(arguments));
+  };
+  one.run_until(job_world::at("11-29T09:00:10"));
+  const auto records = one.ledger("j");
+  const auto page = one.ask("job.describe", {{"job", "j"}});
+  const std::size_t commits = one.commits.size();
+  CHECK(dry("job.trigger", json::object())["code"] == "state-conflict"); // its run goes on
+  CHECK(dry("job.delete", json::object())["code"] == "state-conflict");  // k comes after it
+  CHECK(dry("job.delete", {{"job", "none"}})["code"] == "not-found");
+  CHECK(dry("job.backfill", {{"from", "2026-11-29T08:00:00Z"},
+                             {"to", "2026-11-29T07:00:00Z"}})["code"] == "invalid-argument");
+  const json filled =
+      dry("job.backfill", {{"from", "2026-11-29T06:00:00Z"}, {"to", "2026-11-29T08:00:00Z"}});
+  CHECK(filled["instants"] == 3);
+  CHECK(filled["waits"] == 3);
+  CHECK(filled["dry_run"] == true);
+  CHECK(dry("job.pause", json::object())["state"] == "paused");
+  CHECK(dry("job.delete", {{"job", "k"}})["deleted"] == true);
+  CHECK(one.ask("job.describe", {{"job", "j"}}) == page);
+  CHECK(one.ask("job.describe", {{"job", "k"}})["job"] == "k");
+  CHECK(one.ledger("j") == records);
+  CHECK(one.commits.size() == commits);
+  one.run_until(job_world::at("11-29T10:00:10")); // it stands where it stood
+  CHECK(one.records("j").size() == 2);
+}
+
 TEST_CASE("instants that are backfilled do not end one another") {
   job_world one;
   one.create("j", every("1m", {{"overlap", "cancel"}}));
@@ -231,7 +315,7 @@ TEST_CASE("explain knows what was asked for by hand, and jobs without a schedule
   CHECK(says("j", "2026-11-29T07:00",
              "It was backfilled for 2026-11-29T07:00:00+00:00, asked for by ann"));
   one.end_all();
-  CHECK(says("k", "2026-11-29T07:00", "asked for by j was backfilled"));
+  CHECK(says("k", "2026-11-29T07:00", "because j was backfilled, as event"));
   one.end_all();
   one.ask("job.trigger", {{"job", "j"}, {"by", "bob"}});
   CHECK(says("j", format_rfc3339(one.now()), "It was triggered at"));

@@ -93,8 +93,18 @@ TEST_CASE("missed instants: the misfire rule says which of them run") {
       one.end(one.running("j").front());
     }
     CHECK(one.records("j") ==
-          lines{"skipped 09:00:00..09:06:00 x7: missed by more than 1d, or by more than 3 instants",
+          lines{"skipped 09:00:00..09:06:00 x7: of so many missed, the newest 3 ran (catch_up_max)",
                 "caught-up 09:07:00", "caught-up 09:08:00", "caught-up 09:09:00"});
+  }
+  SECTION("all: what is on time takes no place of what was missed") {
+    one.create("j", every("1m", {{"misfire", "all"}, {"catch_up_max", 3}}));
+    one.jump(10min + 30s); // to 09:10:00
+    for (int i = 0; i < 4; ++i)
+      one.end_all();
+    CHECK(one.records("j") ==
+          lines{"skipped 09:00:00..09:06:00 x7: of so many missed, the newest 3 ran (catch_up_max)",
+                "caught-up 09:07:00", "caught-up 09:08:00", "caught-up 09:09:00",
+                "fired 09:10:00"});
   }
   SECTION("a month of seconds is one record") {
     one.create("j", every("1s"));
@@ -129,7 +139,8 @@ TEST_CASE("the run that stands for missed instants waits for the run that goes o
              "merged 09:01:00..09:04:00 x4: missed; one run stands for all of them"};
   if (overlap == std::string{"skip"})
     told.push_back(
-        "skipped 09:06:00: the run of 2026-11-29T09:00:00Z was still going on (overlap = skip)");
+        "skipped 09:06:00: the run of 2026-11-29T09:00:00+00:00 was still going on (overlap = "
+        "skip)");
   told.push_back("fired 09:05:00");
   if (overlap == std::string{"queue"})
     told.push_back("fired 09:06:00");
@@ -188,7 +199,7 @@ TEST_CASE("an instant that comes while a run goes on") {
     one.run_until(job_world::at("11-29T09:04:10"));
     CHECK(one.records("j") ==
           lines{"fired 09:00:00",
-                "skipped 09:01:00..09:03:00 x3: the run of 2026-11-29T09:00:00Z "
+                "skipped 09:01:00..09:03:00 x3: the run of 2026-11-29T09:00:00+00:00 "
                 "was still going on (overlap = skip)",
                 "fired 09:04:00"});
   }
