@@ -138,7 +138,7 @@ explained explain(const context& at, const http_failure& failure, duration patie
     case failure_kind::timed_out:
       return {exit_code::timed_out,
               {fmt::format("{} did not answer within {}", server, format_duration(patience)), "",
-               "wait longer with --timeout, or see: skein status", "timed-out"}};
+               "wait longer with --timeout, or see the log of the node", "timed-out"}};
     case failure_kind::broken:
       return {exit_code::unreachable,
               {fmt::format("the connection to {} ended before the answer", server), failure.why,

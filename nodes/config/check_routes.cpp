@@ -73,7 +73,7 @@ void warn_of_idle_agents(const config_values& values, const cluster_config& out,
       continue;
     problems.push_back({problem_level::warning, section.at, section.title(), "no route names it",
                         out.routes.empty() ? "without a [[route]] every event ends as unrouted"
-                                           : "it gets no events"});
+                                           : "only jobs made by commands give it events"});
   }
 }
 

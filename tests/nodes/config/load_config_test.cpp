@@ -374,7 +374,8 @@ TEST_CASE("routes that do nothing are warned of") {
         "as "
         "unrouted\n");
   CHECK(problems_of(echo_and_route + "[agent.idle]\nkind = \"noop\"\n") ==
-        "c.toml:5:8: warning: [agent.idle]: no route names it; it gets no events\n");
+        "c.toml:5:8: warning: [agent.idle]: no route names it; only jobs made by commands give it "
+        "events\n");
 }
 
 TEST_CASE("routes that give one event to more agents than it may have are refused") {
