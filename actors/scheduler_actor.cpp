@@ -128,7 +128,9 @@ void end_burst(self_ptr self) {
 void begin(self_ptr self, std::shared_ptr<scheduler_parts> parts) {
   self->state.parts = std::move(parts);
   auto& own = *self->state.parts;
-  own.core->start(own.clock->now(), self->state.effects);
+  const moment now = own.clock->now();
+  own.core->know_announced(own.store->foreign_announced(own.loop));
+  own.core->start(now, self->state.effects);
   perform(self);
 }
 

@@ -5,8 +5,10 @@
 // it, and stands before it in the lane, as it will after a restart. If no such commit brings this
 // loop an event (its own it knows, the others' the store has announced), its place is certain at
 // once. Else, as answers come in commit order, when all that is with the journal now is answered;
-// with other loops beside this one an empty submit marks that point.
+// behind commits of others an empty submit marks that point.
 #include "actors/scheduler_core.hpp"
+
+#include "protocol/check.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -96,8 +98,10 @@ void scheduler_core::settle_places() {
 void scheduler_core::mark_barrier() {
   if (due_now_.empty())
     return;
-  if (settings_.loops > 1)
+  // Others are not only loops: jobs bring events too, to a loop that is alone.
+  if (foreign_announced_ != foreign_told_)
     hand_over({}, {});
+  SKEIN_CHECK(answered_ < submitted_); // else nothing would ripen them
   for (const lane_place& each : std::exchange(due_now_, {}))
     ripening_.push_back({each, submitted_});
 }

@@ -101,7 +101,7 @@ TEST_CASE("a due event does not wait for a commit that brings no event") {
 }
 
 TEST_CASE("a due event waits for one that the store has announced") {
-  loop_world world{{.loops = 2}};
+  loop_world world{{.loops = GENERATE(1u, 2u)}}; // of another loop, or of a job
   world.publish({.id = "1", .due = "+10s"});
   world.wait(9s);
   world.take();
@@ -115,7 +115,7 @@ TEST_CASE("a due event waits for one that the store has announced") {
 }
 
 TEST_CASE("a due event goes on when what was announced does not come") {
-  loop_world world{{.loops = 2}};
+  loop_world world{{.loops = GENERATE(1u, 2u)}};
   world.publish({.id = "1", .due = "+10s"});
   world.wait(9s);
   world.hold_commits = true;
@@ -126,6 +126,31 @@ TEST_CASE("a due event goes on when what was announced does not come") {
   world.hold_commits = false;
   world.commit_all();
   CHECK(world.running() == names{"0-1.bot/1"});
+}
+
+TEST_CASE("a due event goes on when what was announced has come, for whatever lane") {
+  loop_world world{{.loops = GENERATE(1u, 2u)}};
+  world.publish({.id = "1", .due = "+10s"});
+  world.wait(9s);
+  world.foreign_announced = 1;
+  world.wait(2s);
+  world.foreign({{.id = "f", .key = "other"}}, 2s);
+  CHECK(world.running() == names{"0-1.bot/1", "0-1000001.bot/1"});
+}
+
+TEST_CASE("a due event waits for one that was announced behind a commit of its own loop") {
+  loop_world world{{.loops = GENERATE(1u, 2u)}};
+  world.publish({.id = "1", .due = "+10s"});
+  world.wait(9s);
+  world.hold_commits = true;
+  world.publish({.id = "2", .key = "other"});
+  world.foreign_announced = 1; // in the same commit, and told behind the answer
+  world.wait(2s);
+  world.commit();
+  CHECK(world.running() == names{"0-2.bot/1"});
+  world.foreign({{.id = "f"}}, 2s);
+  world.commit_all();
+  CHECK(world.running() == names{"0-2.bot/1", "0-1000001.bot/1"});
 }
 
 TEST_CASE("a due event whose time comes in the same step goes before what is accepted later") {
