@@ -27,7 +27,7 @@ class sim_timeline {
   virtual void at(boot_time when, std::function<void()> what) {
     events_.emplace(std::pair{when < now_ ? now_ : when, ++count_}, std::move(what));
   }
-  void after(duration wait, std::function<void()> what) { at(now_ + wait, std::move(what)); }
+  void after(duration wait, std::function<void()> what) { at(now() + wait, std::move(what)); }
 
   std::optional<boot_time> next() const {
     return events_.empty() ? std::nullopt : std::optional{events_.begin()->first.first};
