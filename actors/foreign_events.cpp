@@ -71,7 +71,8 @@ void foreign_announcer::over() {
 
 result<void> adopt_shards(journal::engine& engine, const std::vector<journal::held_shard>& shards,
                           bool in_order, std::uint32_t loops,
-                          const std::map<loop_no, loop_feed>& feeds) {
+                          const std::map<loop_no, loop_feed>& feeds,
+                          const std::function<void(instant)>& not_before) {
   std::vector<std::vector<journal::pending_event>> pending(loops);
   auto adopted = engine.adopt(shards, [&](const journal::pending_event& each) {
     pending[raw(each.event.shard) % loops].push_back(each);
@@ -81,6 +82,8 @@ result<void> adopt_shards(journal::engine& engine, const std::vector<journal::he
   auto with_state = engine.agents_with_state();
   if (!with_state)
     return with_state.error();
+  if (not_before)
+    not_before(engine.last_commit_at());
   for (std::uint32_t loop = 0; loop < loops; ++loop)
     feeds.at(static_cast<loop_no>(loop))
         .adopted({shards, engine.last_commit_at(), !in_order, std::move(pending[loop]), *with_state,

@@ -39,9 +39,11 @@ class foreign_announcer {
 };
 
 /// Takes the shards over in the engine and tells every loop; between two commits, by the thread
-/// that commits. After an error no loop was told.
+/// that commits. After an error no loop was told. `not_before` is called before that: engine time
+/// is not below what the shards' last owners have given to their events.
 result<void> adopt_shards(journal::engine& engine, const std::vector<journal::held_shard>& shards,
                           bool in_order, std::uint32_t loops,
-                          const std::map<loop_no, loop_feed>& feeds);
+                          const std::map<loop_no, loop_feed>& feeds,
+                          const std::function<void(instant)>& not_before);
 
 } // namespace skein

@@ -43,7 +43,7 @@ class memory_engine final : public engine {
     SKEIN_CHECK(count <= limits::commit_operations_max);
     const std::scoped_lock hold{store_->mutex};
     last_at_ = std::max(last_at_, now);
-    if (!store_->commits.empty())
+    if (!is_shared() && !store_->commits.empty()) // else it may be another's, of other shards
       last_at_ = std::max(last_at_, store_->commits.back().at);
     current_ = {commit_no{store_->commits.size() + 1}, last_at_, {}};
     outcomes_.clear();
@@ -81,8 +81,8 @@ class memory_engine final : public engine {
           held_[one.shard] = one.epoch;
           adopted.insert(one.shard);
         }
-      if (!store_->commits.empty())
-        last_at_ = std::max(last_at_, store_->commits.back().at);
+      for (const feed_commit& made : store_->commits) // who made the last one may be a little behind
+        last_at_ = std::max(last_at_, made.at);
       store_->begin_block(options_.numbers_at_once);
     }
     tell([&](shard_id shard) { return adopted.contains(shard); }, each);

@@ -138,7 +138,7 @@ struct node::impl {
   result<void> open_store();
   result<void> open_journal();
   result<std::unique_ptr<journal::engine>> open_own_journal(journal::open_options how);
-  result<std::unique_ptr<journal::engine>> open_shared_journal(const journal::open_options& how);
+  result<std::unique_ptr<journal::engine>> open_shared_journal(journal::open_options& how);
   result<void> recover_pending();
   void begin_disk_watch();
   result<void> recover();
@@ -159,6 +159,7 @@ struct node::impl {
   node_end end; // guarded by mutex
 
   // In the order of construction; destroyed in reverse.
+  std::shared_ptr<store_time> time_of_store; // of one that several nodes share
   std::unique_ptr<real_clock> clock;
   std::unique_ptr<journal::engine> store;
   std::unique_ptr<disk_watch> disk; // empty: the store lies on none
@@ -186,6 +187,8 @@ result<void> node::impl::open(const node_options& given) {
   options.settings.boot = random_bits();
   wall_source wall;
   wall.doubted = log_doubted_clock;
+  if (options.shares_its_store())
+    wall.of_store = time_of_store = std::make_shared<store_time>();
   auto opened = real_clock::open(std::move(wall));
   if (!opened)
     return opened.error();
@@ -199,9 +202,9 @@ result<void> node::impl::open(const node_options& given) {
   return http->start();
 }
 
-/// One that several nodes share, and its leases.
+/// One that several nodes share, and its leases. Its clock is the node's from then on.
 result<std::unique_ptr<journal::engine>>
-node::impl::open_shared_journal(const journal::open_options& how) {
+node::impl::open_shared_journal(journal::open_options& how) {
   journal::postgres_options shared;
   shared.url = options.store;
   shared.cluster = options.cluster_name;
@@ -211,6 +214,12 @@ node::impl::open_shared_journal(const journal::open_options& how) {
   shared.who.weight = options.weight;
   shared.single = options.single_copy;
   shared.store = how;
+  const boot_time asked = clock->now().boot;
+  const auto said = journal::time_of_postgres(shared);
+  if (!said)
+    return said.error();
+  time_of_store->heard(*said, asked, clock->now().boot);
+  shared.store.now = how.now = clock->now().wall;
   auto opened = journal::open_postgres(shared);
   if (!opened)
     return opened;
@@ -218,7 +227,11 @@ node::impl::open_shared_journal(const journal::open_options& how) {
   if (!of_store)
     return of_store.error();
   member = shared.who;
-  leases = std::make_unique<lease_thread>(*std::move(of_store));
+  leases = std::make_unique<lease_thread>(
+      *std::move(of_store), *clock, [this](instant at, boot_time sent, boot_time answered) {
+        if (time_of_store->heard(at, sent, answered))
+          clock->wall_was_set();
+      });
   return opened;
 }
 
@@ -234,7 +247,7 @@ result<std::unique_ptr<journal::engine>> node::impl::open_own_journal(journal::o
 }
 
 result<void> node::impl::open_journal() {
-  const journal::open_options how = store_options(options, clock->now().wall, random_bits());
+  journal::open_options how = store_options(options, clock->now().wall, random_bits());
   auto opened = options.shares_its_store() ? open_shared_journal(how) : open_own_journal(how);
   if (!opened)
     return opened.error();
@@ -265,7 +278,8 @@ result<void> node::impl::open_store() {
       *store, store_threads::readers{*std::move(of_turns), *std::move(of_look_ups)}, *clock,
       options.settings.loops,
       store_threads::calls{[this](const error& problem) { store_broke(problem); }, log_upkeep,
-                           log_note, log_unreadable},
+                           log_note, log_unreadable,
+                           [this](instant last) { clock->not_before(last); }},
       disk.get());
   return {};
 }

@@ -19,6 +19,8 @@ constexpr std::size_t emits_a_commit = 256;
 constexpr std::chrono::seconds again_after{1};
 /// The longest the core sleeps: a paused job's instants are written down at least so often.
 constexpr std::chrono::hours look_every{1};
+/// Of a store that nodes share: its time goes by its clock, which parts from this machine's.
+constexpr std::chrono::seconds look_every_if_shared{10};
 /// How often what is due next is looked at while the wall clock does not move.
 constexpr std::chrono::milliseconds clock_patience{50};
 
@@ -480,7 +482,7 @@ void job_core::undo(const error& why, bool try_again) {
 void job_core::arm() {
   if (sent_ || stopping_)
     return; // its answer is the next step; on the way to a stop there is none
-  boot_time at = now_.boot + look_every;
+  boot_time at = now_.boot + (settings_.shared ? duration{look_every_if_shared} : look_every);
   if (not_before_ && *not_before_ > now_.boot) {
     at = *not_before_;
   } else if (!due_.empty()) {

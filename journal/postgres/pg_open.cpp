@@ -179,6 +179,16 @@ result<postgres_parts> open_parts(const postgres_options& options) {
   return parts;
 }
 
+result<instant> time_of_postgres(const postgres_options& options) {
+  if (auto valid = check_postgres_options(options); !valid)
+    return valid.error();
+  auto db = pg_connection::open(connection_of(options, "skein time"));
+  if (!db)
+    return db.error();
+  const auto row = db->query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8");
+  return row ? result<instant>{from_ns(row->integer(0, 0) * 1'000)} : row.error();
+}
+
 result<std::unique_ptr<engine>> open_postgres(const postgres_options& options) {
   auto parts = open_parts(options);
   if (!parts)

@@ -35,6 +35,9 @@ struct postgres_options {
 /// clock_implausible, store_read_only, io_error. The engine owns no shard yet; see adopt().
 result<std::unique_ptr<engine>> open_postgres(const postgres_options& options);
 
+/// What the server's clock says; before open_postgres(). Errors as there.
+result<instant> time_of_postgres(const postgres_options& options);
+
 /// After open_postgres() has made the store. Connects anew by itself when the connection was lost.
 result<std::unique_ptr<lease_store>> open_postgres_leases(const postgres_options& options);
 

@@ -97,7 +97,13 @@ real_clock::~real_clock() {
 
 moment real_clock::now() const {
   const boot_time boot = boot_now();
-  const instant said = wall_.read();
+  instant said = wall_.read();
+  if (wall_.of_store) {
+    const auto passed = wall_.of_store->passed(boot);
+    if (!passed) // nothing of the store's is decided by it
+      return {said, boot};
+    said = *passed;
+  }
   const auto seen = engine_time_.see(said, boot);
   if (seen.doubted && wall_.doubted)
     wall_.doubted(said, seen.now);

@@ -11,6 +11,7 @@
 
 #include "actors/ports.hpp"
 #include "nodes/clock/engine_time.hpp"
+#include "nodes/clock/store_time.hpp"
 #include "nodes/clock/wake_queue.hpp"
 #include "protocol/result.hpp"
 #include "protocol/unique_fd.hpp"
@@ -28,6 +29,8 @@ struct wall_source {
   int set_fd = -1; // readable when the clock was set; owned by the caller. -1: the kernel's
   /// Called once each time the clock was set so far ahead that it is not believed; any thread.
   std::function<void(instant said, instant kept)> doubted{};
+  /// Of a store that several nodes share: as soon as it was heard, its time in the place of `read`.
+  std::shared_ptr<const store_time> of_store{};
 };
 
 class real_clock final : public clock_port {
@@ -45,6 +48,8 @@ class real_clock final : public clock_port {
 
   /// Engine time is never below `floor` from now on: the time of the store's last commit.
   void not_before(instant floor) noexcept { engine_time_.at_least(floor); }
+  /// The store's clock was set: all that wait look anew.
+  void wall_was_set() { fire_all(); }
 
  private:
   real_clock(wall_source wall, unique_fd timer, unique_fd wall_set, unique_fd end);

@@ -4,8 +4,9 @@
 
 namespace skein {
 
-lease_thread::lease_thread(std::unique_ptr<journal::lease_store> leases)
-  : thread_{"skein-leases", std::move(leases)} {}
+lease_thread::lease_thread(std::unique_ptr<journal::lease_store> leases, const clock_port& clock,
+                           listener heard)
+  : clock_{clock}, heard_{std::move(heard)}, thread_{"skein-leases", std::move(leases)} {}
 
 lease_thread::~lease_thread() {
   if (started_)
@@ -26,13 +27,16 @@ void lease_thread::close() {
 
 /// Renewed first: the view is then at least as new as what is held.
 void lease_thread::beat_now(duration ttl, bool leaving, std::function<void(beat)> done) {
-  thread_.add([ttl, leaving, done = std::move(done)](journal::lease_store& leases) {
+  thread_.add([this, ttl, leaving, done = std::move(done)](journal::lease_store& leases) {
     beat told;
     told.held = leases.renew(ttl);
+    const boot_time asked = clock_.now().boot;
     if (told.held)
       told.view = leases.heartbeat(ttl, leaving);
     else
       told.view = told.held.error();
+    if (told.view && heard_) // before anybody acts on what is told
+      heard_(told.view->at, asked, clock_.now().boot);
     done(std::move(told));
   });
 }

@@ -5,13 +5,17 @@
 #include "actors/ports.hpp"
 #include "nodes/store/owner_thread.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace skein {
 
 class lease_thread final : public lease_port {
  public:
-  explicit lease_thread(std::unique_ptr<journal::lease_store> leases);
+  /// What the store's clock said, at some moment between these two; on the thread.
+  using listener = std::function<void(instant at, boot_time asked, boot_time answered)>;
+  lease_thread(std::unique_ptr<journal::lease_store> leases, const clock_port& clock,
+               listener heard = {});
   ~lease_thread() override;
 
   void start();
@@ -24,6 +28,8 @@ class lease_thread final : public lease_port {
   void release(std::vector<shard_id> shards, std::function<void(result<void>)> done) override;
 
  private:
+  const clock_port& clock_;
+  listener heard_;
   owner_thread<journal::lease_store> thread_;
   bool started_ = false;
 };

@@ -57,6 +57,8 @@ class store_threads final : public store_port {
     std::function<void(std::string)> note{};
     /// What could not be read, as watched_reader tells it; on the thread that reads.
     std::function<void(error)> unreadable{};
+    /// Shards came whose last commit was then: engine time is not below it from now on.
+    std::function<void(instant)> not_before{};
   };
 
   /// `engine` and `disk` are used by the writer alone from start() until close(). `loops`: a

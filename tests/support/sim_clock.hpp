@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -28,11 +29,16 @@ struct sim_wall {
 
 class sim_clock final : public clock_port {
  public:
-  sim_clock(sim_timeline& timeline, const sim_wall& wall) : timeline_{timeline}, wall_{wall} {}
+  /// `of_store`: the time of a store that is shared, once that is known.
+  using store_clock = std::function<std::optional<instant>(boot_time)>;
+  sim_clock(sim_timeline& timeline, const sim_wall& wall, store_clock of_store = {})
+    : timeline_{timeline}, wall_{wall}, of_store_{std::move(of_store)} {}
 
   moment now() const override {
     SKEIN_CHECK(std::this_thread::get_id() == thread_);
-    const instant read = wall_.zero + timeline_.now().time_since_epoch();
+    instant read = wall_.zero + timeline_.now().time_since_epoch();
+    if (of_store_)
+      read = of_store_(timeline_.now()).value_or(read);
     if (read > last_)
       last_ = read;
     return {last_, timeline_.now()};
@@ -60,6 +66,7 @@ class sim_clock final : public clock_port {
  private:
   sim_timeline& timeline_;
   const sim_wall& wall_;
+  store_clock of_store_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   mutable instant last_ = no_instant;
   std::map<std::uint64_t, std::function<void()>> wakes_;

@@ -121,7 +121,8 @@ void sim_store::adopt(std::vector<journal::held_shard> shards, bool in_order,
   timeline_.after(dice_.skewed(std::chrono::milliseconds{1}, faults_.read_max),
                   while_alive([this, shards = std::move(shards), in_order, done = std::move(done)] {
                     done(broken_ ? result<void>{errc::unknown_outcome}
-                                 : adopt_shards(engine_, shards, in_order, loops_, feeds_));
+                                 : adopt_shards(engine_, shards, in_order, loops_, feeds_,
+                                                call_.not_before));
                   }));
 }
 

@@ -34,6 +34,8 @@ class sim_store final : public store_port {
         commit;
     /// The store is broken: the process must end.
     std::function<void()> fatal;
+    /// Shards came whose last commit was then.
+    std::function<void(instant)> not_before{};
   };
   sim_store(journal::engine& engine, std::unique_ptr<journal::reader> reader,
             sim_timeline& timeline, sim_random dice, const store_faults& faults,

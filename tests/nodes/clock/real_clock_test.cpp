@@ -128,6 +128,25 @@ TEST_CASE("wall time is never below the store's last commit") {
   CHECK(clock->now().wall == from_ns(7'000));
 }
 
+TEST_CASE("a shared store's time counts as soon as it is known, and not the machine's") {
+  set_wall wall;
+  auto from = wall.source();
+  const auto known = std::make_shared<store_time>();
+  from.of_store = known;
+  const auto clock = open_clock(std::move(from));
+  wall.set(9'000'000'000'000);
+  CHECK(clock->now().wall == from_ns(9'000'000'000'000));
+  const boot_time now = clock->now().boot;
+  known->heard(from_ns(5'000), now, now);
+  const instant first = clock->now().wall;
+  CHECK(first >= from_ns(5'000));
+  CHECK(first < from_ns(9'000'000'000'000));
+  known->heard(from_ns(4'000), now, now); // it was set back
+  CHECK(clock->now().wall >= first);
+  clock->not_before(from_ns(8'000'000'000'000));
+  CHECK(clock->now().wall == from_ns(8'000'000'000'000));
+}
+
 TEST_CASE("the real wall clock is near the C library's") {
   const auto clock = open_clock();
   const auto seconds = to_ns(clock->now().wall) / 1'000'000'000;

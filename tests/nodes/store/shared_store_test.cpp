@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 
@@ -21,7 +22,10 @@ constexpr shard_id first{0}, second{1};
 
 class hand_clock final : public clock_port {
  public:
-  moment now() const override { return {began + passed() + set(), boot_time{} + passed()}; }
+  moment now() const override {
+    return {std::max(began + passed() + set(), from_ns(floor_.load())), boot_time{} + passed()};
+  }
+  void not_before(instant floor) { floor_ = to_ns(floor); }
   void advance(duration by) { passed_ += by.count(); }
   void set_by(duration by) { set_ += by.count(); }
   void wake_at(boot_time, std::function<void()>) override {}
@@ -31,6 +35,7 @@ class hand_clock final : public clock_port {
   duration passed() const { return duration{passed_.load()}; }
   duration set() const { return duration{set_.load()}; }
   std::atomic<duration::rep> passed_{0}, set_{0};
+  std::atomic<std::int64_t> floor_{0};
 };
 
 /// What a call hands to its callback, waited for.
@@ -57,14 +62,22 @@ class shared_node {
     engine_ = *journal::open_shared_memory(store, how, who.owner());
     bot_ = *engine_->agent_number("bot");
     leases = std::make_unique<lease_thread>(
-        journal::open_memory_leases(store, who, [this] { return clock.now().wall; }));
+        journal::open_memory_leases(store, who, [this] { return clock.now().wall; }), clock,
+        [this](instant at, boot_time asked, boot_time answered) {
+          heard.push_back({at, asked, answered});
+        });
     threads = std::make_unique<store_threads>(
         *engine_, store_threads::readers{*engine_->new_reader(), *engine_->new_reader()}, clock,
-        loops, store_threads::calls{[](const error&) {}, [](const error&) {}});
+        loops, store_threads::calls{.fatal = [](const error&) {},
+                                    .upkeep = [](const error&) {},
+                                    .not_before = [this](instant at) { clock.not_before(at); }});
     for (std::uint32_t loop = 0; loop < loops; ++loop)
       threads->attach(static_cast<loop_no>(loop),
                       {[](const foreign_events&) {},
-                       [this, loop](adopted_shards all) { told[loop].push_back(std::move(all)); }});
+                       [this, loop](adopted_shards all) {
+                         told[loop].push_back(std::move(all));
+                         told_at = clock.now().wall;
+                       }});
     threads->start();
     leases->start();
   }
@@ -113,6 +126,12 @@ class shared_node {
 
   hand_clock clock;
   std::vector<adopted_shards> told[loops]; // the writer's, until it has answered
+  instant told_at = no_instant;            // likewise
+  struct store_said {
+    instant at;
+    boot_time asked, answered;
+  };
+  std::vector<store_said> heard; // the leases' thread's, until it has answered
   std::unique_ptr<store_threads> threads;
   std::unique_ptr<lease_thread> leases;
 
@@ -171,6 +190,30 @@ TEST_CASE("a clock that is set makes no lease longer, nor shorter") {
   a.clock.set_by(-2h);
   a.clock.advance(1'700ms);
   CHECK(a.accept(first, epoch_no{1}, "y") == "store-unreachable");
+}
+
+TEST_CASE("time is not behind that of a shard's last owner when a loop hears of the shard") {
+  const auto store = journal::make_memory_store();
+  shared_node a{store, "n1"};
+  a.clock.set_by(5s);
+  REQUIRE(a.adopt(a.take({second})).ok());
+  CHECK(a.accept(second, epoch_no{1}, "x") == "applied");
+  a.release(second);
+  shared_node b{store, "n2"};
+  REQUIRE(b.adopt(b.take({second})).ok());
+  CHECK(b.told_at == began + 5s);
+  CHECK(b.told[1].at(0).opened_at == began + 5s);
+}
+
+TEST_CASE("what the store's clock says is heard with each beat, and between which moments") {
+  shared_node a{journal::make_memory_store(), "n1"};
+  a.clock.advance(3s);
+  using beat = lease_port::beat;
+  const auto said = answer_of<beat>([&](auto done) { a.leases->beat_now(2s, false, done); });
+  REQUIRE(a.heard.size() == 1);
+  CHECK(a.heard[0].at == said.view->at);
+  CHECK(a.heard[0].asked == boot_time{} + 3s);
+  CHECK(a.heard[0].answered == boot_time{} + 3s);
 }
 
 TEST_CASE("a node that ends is no member any more") {

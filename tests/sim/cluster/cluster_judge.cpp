@@ -35,6 +35,21 @@ void cluster_judge::started(const std::string& owner, const turn_id& turn, insta
   if (lease.owner != owner || lease.until < store_now)
     break_rule("stale-start", owner + " began " + to_string(turn.delivery.event) + ", but " +
                                   lease.owner + " has the lease");
+  const auto known = events_.find(turn.delivery.event);
+  if (known != events_.end() && known->second.due > store_now)
+    break_rule("early", to_string(turn.delivery.event) + " began " +
+                            format_duration(known->second.due - store_now) + " before its time");
+}
+
+/// One that is due later enters its lane by its time.
+void cluster_judge::accepted(event_id event, const journal::accept_op& op, instant at) {
+  known_event& made = events_[event];
+  made.key = op.event.head().key;
+  made.due = resolved(op.event.due, at);
+  made.expires = resolved(op.event.expires, at);
+  made.place = {std::max(at, made.due), event.sequence};
+  if (made.due > at)
+    ++seen["due later"];
 }
 
 void cluster_judge::committed(const std::vector<journal::operation>& batch,
@@ -54,15 +69,14 @@ void cluster_judge::committed(const std::vector<journal::operation>& batch,
                                      std::to_string(raw(newest)));
     newest = std::max(newest, epoch);
     if (const auto* accept = std::get_if<journal::accept_op>(&batch[i])) {
-      if (accept->event.due == no_instant)
-        keys_[receipt.results[i].event] = accept->event.head().key;
+      accepted(receipt.results[i].event, *accept, receipt.at);
       for_whom(*accept);
     }
     const auto emits = journal::emits_of(batch[i]);
     for (std::size_t emit = 0; emit < emits.size(); ++emit)
-      emitted(emits[emit], receipt.results[i].emits.at(emit));
+      emitted(emits[emit], receipt.results[i].emits.at(emit), receipt.at);
     if (const auto* finish = std::get_if<journal::finish_op>(&batch[i]))
-      ended(*finish);
+      ended(*finish, receipt.at);
     else if (const auto* keep = std::get_if<journal::keep_op>(&batch[i]))
       kept(*keep);
   }
@@ -81,9 +95,9 @@ void cluster_judge::for_whom(const journal::accept_op& accept) {
 
 /// By a turn, or for a job.
 void cluster_judge::emitted(const journal::accept_op& emit,
-                            const journal::op_result::emitted& became) {
-  if (emit.event.due == no_instant) // else it enters its lane by its time
-    keys_[became.event] = emit.event.head().key;
+                            const journal::op_result::emitted& became, instant at) {
+  if (!became.duplicate)
+    accepted(became.event, emit, at);
   emitted_.insert(emit.event.identity);
   const auto own = decode_event(emit.event.body.view());
   SKEIN_CHECK(own.ok());
@@ -95,18 +109,27 @@ void cluster_judge::emitted(const journal::accept_op& emit,
     for_whom(emit);
 }
 
-void cluster_judge::ended(const journal::finish_op& op) {
+void cluster_judge::ended(const journal::finish_op& op, instant at) {
   if (!ends_.emplace(op.delivery, op.state).second)
     break_rule("effects-once", to_string(op.delivery.event) + " ended twice");
-  const auto known = keys_.find(op.delivery.event);
-  if (known == keys_.end() || pure_.contains(op.agent))
+  const auto known = events_.find(op.delivery.event);
+  if (known == events_.end())
     return;
-  const std::string& key = known->second;
-  std::uint64_t& last = lane_end_[{op.delivery.event.shard, raw(op.agent), key}];
-  if (op.delivery.event.sequence <= last && op.state == delivery_state::done)
-    break_rule("lane-order", to_string(op.delivery.event) + " of key " + key + " ended after " +
-                                 std::to_string(last));
-  last = std::max(last, op.delivery.event.sequence);
+  const known_event& of = known->second;
+  if (op.state == delivery_state::expired) {
+    ++seen["expired"];
+    if (at < of.expires)
+      break_rule("early", to_string(op.delivery.event) + " expired " +
+                              format_duration(of.expires - at) + " before its time");
+  }
+  if (pure_.contains(op.agent) || op.state != delivery_state::done)
+    return;
+  const auto [last, is_first] =
+      lane_end_.try_emplace({op.delivery.event.shard, raw(op.agent), of.key}, of.place);
+  if (!is_first && of.place <= last->second)
+    break_rule("lane-order", to_string(op.delivery.event) + " of key " + of.key +
+                                 " is done after " + std::to_string(last->second.sequence));
+  last->second = std::max(last->second, of.place);
 }
 
 // ---- jobs ---------------------------------------------------------------------------------------

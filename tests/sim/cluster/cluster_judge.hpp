@@ -4,7 +4,9 @@
 //   stale-start   no turn begins for a shard that is not the node's by the store's word
 //   stale-commit  nothing is applied of an operation whose epoch is not the newest
 //   effects-once  one end a delivery
-//   lane-order    the deliveries of a lane end in the order in which their events came
+//   lane-order    the deliveries of a lane are done in the order in which their events became ready
+//   early         no turn begins before its event is due by the store's clock, nothing expires
+//                 before its time
 //   durable-ack   what was answered "durable" is in the store at the end
 //   certain-no    what was refused for certain is not there, unless another offer of it is
 //   emits-once    what a turn emitted is there at the end, under its own identity, with the end of
@@ -16,6 +18,7 @@
 #pragma once
 
 #include "actors/jobs/job_record.hpp"
+#include "actors/lanes.hpp"
 #include "journal/memory_store.hpp"
 #include "protocol/messages.hpp"
 
@@ -58,8 +61,10 @@ class cluster_judge {
  private:
   void break_rule(const std::string& rule, const std::string& text) { broken_.emplace(rule, text); }
   void for_whom(const journal::accept_op& accept);
-  void emitted(const journal::accept_op& emit, const journal::op_result::emitted& became);
-  void ended(const journal::finish_op& op);
+  void emitted(const journal::accept_op& emit, const journal::op_result::emitted& became,
+               instant at);
+  void ended(const journal::finish_op& op, instant at);
+  void accepted(event_id event, const journal::accept_op& op, instant at);
   void kept(const journal::keep_op& op);
   void cover(const std::string& job, const job_record& record);
   void judge_jobs();
@@ -74,7 +79,12 @@ class cluster_judge {
   };
   std::map<hash128, known_identity> identities_;
   std::map<shard_id, epoch_no> epochs_; // the newest that was seen
-  std::map<event_id, std::string> keys_;
+  struct known_event {
+    std::string key;
+    instant due, expires; // no_instant: at once, never
+    lane_place place;
+  };
+  std::map<event_id, known_event> events_;
   std::set<hash128> emitted_; // identities
   std::map<delivery_id, delivery_state> ends_;
   struct lane {
@@ -84,7 +94,7 @@ class cluster_judge {
     auto operator<=>(const lane&) const = default;
   };
   std::set<agent_no> pure_;
-  std::map<lane, std::uint64_t> lane_end_; // number of the last event
+  std::map<lane, lane_place> lane_end_; // of the last event
   struct known_job {
     std::string agent;
     duration period{};

@@ -24,8 +24,9 @@ constexpr double slow_answer = 0.01;      // of the store's: it waits for someth
 class cluster_node::sim_leases final : public lease_port {
  public:
   sim_leases(std::unique_ptr<journal::lease_store> leases, sim_timeline& timeline, sim_random dice,
-             const bool& is_cut)
-    : leases_{std::move(leases)}, timeline_{timeline}, dice_{dice}, is_cut_{is_cut} {}
+             const bool& is_cut, std::shared_ptr<store_time> time)
+    : leases_{std::move(leases)}, timeline_{timeline}, dice_{dice}, is_cut_{is_cut},
+      time_{std::move(time)} {}
 
   void beat_now(duration ttl, bool leaving, std::function<void(beat)> done) override {
     ask<beat>(
@@ -36,7 +37,11 @@ class cluster_node::sim_leases final : public lease_port {
           return told;
         },
         beat{error{errc::store_unreachable, ""}, error{errc::store_unreachable, ""}},
-        std::move(done));
+        [this, asked = timeline_.now(), done = std::move(done)](beat told) {
+          if (told.view)
+            time_->heard(told.view->at, asked, timeline_.now());
+          done(std::move(told));
+        });
   }
   void take(std::vector<shard_id> shards, duration ttl,
             std::function<void(result<std::vector<journal::taken_shard>>)> done) override {
@@ -77,6 +82,7 @@ class cluster_node::sim_leases final : public lease_port {
   sim_timeline& timeline_;
   sim_random dice_;
   const bool& is_cut_;
+  std::shared_ptr<store_time> time_;
   boot_time last_{};
   boot_time last_answer_{};
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
@@ -103,8 +109,8 @@ class cluster_node::cut_reader final : public sim_reader {
   const bool& is_cut_;
 };
 
-cluster_node::cluster_node(std::string name, cluster_world& world, sim_random dice)
-  : name_{std::move(name)}, world_{world}, dice_{dice} {}
+cluster_node::cluster_node(std::string name, cluster_world& world, sim_random dice, duration skew)
+  : name_{std::move(name)}, world_{world}, dice_{dice}, wall_{world.wall.zero + skew} {}
 
 cluster_node::~cluster_node() {
   if (engine_)
@@ -125,7 +131,10 @@ void cluster_node::boot() {
   who.boot = std::to_string(world_.boots + 1);
   owner_ = who.owner();
   gate_ = std::make_unique<gated_timeline>(world_.timeline);
-  clock_ = std::make_unique<sim_clock>(*gate_, world_.wall);
+  store_time_ = std::make_shared<store_time>();
+  store_time_->heard(world_.now(), gate_->now(), gate_->now());
+  clock_ = std::make_unique<sim_clock>(
+      *gate_, wall_, [known = store_time_](boot_time now) { return known->passed(now); });
   journal::open_options how;
   how.shards = world_.options.shards;
   how.now = clock_->now().wall;
@@ -139,10 +148,12 @@ void cluster_node::boot() {
       *journal_, std::make_unique<cut_reader>(*std::move(reader), store_is_cut_), *gate_,
       dice_.fork(), world_.options.store, world_.options.loops,
       sim_store::hooks{[this] { return clock_->now().wall; },
-                       [this](const auto& batch, instant at) { return commit(batch, at); }, [] {}});
+                       [this](const auto& batch, instant at) { return commit(batch, at); },
+                       [] {},
+                       [this](instant last) { clock_->not_before(last); }});
   leases_ = std::make_unique<sim_leases>(
       journal::open_memory_leases(world_.store, who, [this] { return world_.now(); }), *gate_,
-      dice_.fork(), store_is_cut_);
+      dice_.fork(), store_is_cut_, store_time_);
   drains_ = drained_ = false;
   engine_ = std::make_unique<engine>(make_setup(who));
   const auto links = link_names(engine_->settings());

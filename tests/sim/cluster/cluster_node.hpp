@@ -4,6 +4,7 @@
 
 #include "actors/engine.hpp"
 #include "journal/memory_journal.hpp"
+#include "nodes/clock/store_time.hpp"
 #include "tests/sim/cluster/cluster_judge.hpp"
 #include "tests/sim/cluster/cluster_network.hpp"
 #include "tests/support/sim_clock.hpp"
@@ -30,6 +31,7 @@ struct cluster_options {
   std::uint32_t requests = 60; // of all clients
   duration work_time{std::chrono::seconds{30}};
   double hurry = 0;
+  duration skew{0}; // of the nodes' clocks, at most
   std::uint32_t kills = 0, freezes = 0, cuts = 0, store_cuts = 0, drains = 0, empties = 0;
   network_faults network;
   store_faults store;
@@ -59,7 +61,8 @@ struct cluster_world {
 
 class cluster_node {
  public:
-  cluster_node(std::string name, cluster_world& world, sim_random dice);
+  /// `skew`: its own clock is so far ahead of the store's.
+  cluster_node(std::string name, cluster_world& world, sim_random dice, duration skew);
   ~cluster_node();
   cluster_node(const cluster_node&) = delete;
   cluster_node& operator=(const cluster_node&) = delete;
@@ -95,12 +98,14 @@ class cluster_node {
   sim_random dice_;
   std::uint64_t life_ = 0;
   bool store_is_cut_ = false;
+  sim_wall wall_; // its own, which may be wrong
 
   // of the process
   bool drains_ = false;
   bool drained_ = false;
   std::string owner_;
   std::unique_ptr<gated_timeline> gate_;
+  std::shared_ptr<store_time> store_time_;
   std::unique_ptr<sim_clock> clock_;
   std::unique_ptr<journal::engine> journal_;
   std::unique_ptr<sim_store> store_;

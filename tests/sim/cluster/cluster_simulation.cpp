@@ -29,6 +29,7 @@ cluster_options draw(sim_random& dice) {
   drawn.requests = static_cast<std::uint32_t>(30 + dice.below(120));
   drawn.work_time = dice.between(10s, 40s);
   drawn.hurry = maybe(0.3, 0.2);
+  drawn.skew = dice.chance(0.5) ? duration{0} : dice.between(1ms, 1h);
   drawn.kills = count(0.6, 5);
   drawn.freezes = count(0.6, 5);
   drawn.cuts = count(0.4, 4);
@@ -111,6 +112,17 @@ class cluster_simulation {
   bool healed_ = false;
 };
 
+/// Of some it is later, and some do not wait for ever; the same under the same name.
+void set_times(event& made) {
+  const std::uint64_t dice = std::hash<std::string>{}(made.id) / 91;
+  const auto in_ms = [](std::uint64_t wait) { return "+" + std::to_string(wait) + "ms"; };
+  const std::uint64_t due = dice % 3 == 0 ? 100 + dice / 3 % 8'000 : 0;
+  if (due > 0)
+    made.set_extension(std::string{attribute::due}, in_ms(due));
+  if (dice / 7 % 8 == 0)
+    made.set_extension(std::string{attribute::expires}, in_ms(due + 500 + dice / 56 % 12'000));
+}
+
 void cluster_simulation::publish() {
   cluster_node& at = *nodes_[dice_.below(nodes_.size())];
   if (!at.takes())
@@ -131,6 +143,7 @@ void cluster_simulation::publish() {
     made.set_extension(
         std::string{attribute::partitionkey},
         "k" + std::to_string(std::hash<std::string>{}(made.id) / 7 % world_.options.keys));
+    set_times(made);
     made.kind = data_kind::text;
     made.data = "say " + made.id;
     auto checked = offer(made, at.api().hash(), at.api().event_bounds(), at.api().now());
@@ -302,8 +315,9 @@ void cluster_simulation::heal() {
 
 cluster_verdict cluster_simulation::run() {
   for (std::uint32_t i = 0; i < world_.options.nodes; ++i) {
+    const duration skew = dice_.between(-world_.options.skew, world_.options.skew);
     nodes_.push_back(
-        std::make_unique<cluster_node>("n" + std::to_string(i + 1), world_, dice_.fork()));
+        std::make_unique<cluster_node>("n" + std::to_string(i + 1), world_, dice_.fork(), skew));
     nodes_.back()->boot();
   }
   plan();
