@@ -81,7 +81,8 @@ class memory_engine final : public engine {
           held_[one.shard] = one.epoch;
           adopted.insert(one.shard);
         }
-      for (const feed_commit& made : store_->commits) // who made the last one may be a little behind
+      for (const feed_commit& made :
+           store_->commits) // who made the last one may be a little behind
         last_at_ = std::max(last_at_, made.at);
       store_->begin_block(options_.numbers_at_once);
     }

@@ -227,11 +227,11 @@ node::impl::open_shared_journal(journal::open_options& how) {
   if (!of_store)
     return of_store.error();
   member = shared.who;
-  leases = std::make_unique<lease_thread>(
-      *std::move(of_store), *clock, [this](instant at, boot_time sent, boot_time answered) {
-        if (time_of_store->heard(at, sent, answered))
-          clock->wall_was_set();
-      });
+  leases = std::make_unique<lease_thread>(*std::move(of_store), *clock,
+                                          [this](instant at, boot_time sent, boot_time answered) {
+                                            if (time_of_store->heard(at, sent, answered))
+                                              clock->wall_was_set();
+                                          });
   return opened;
 }
 

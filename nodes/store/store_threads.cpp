@@ -104,8 +104,7 @@ void store_threads::adopt(std::vector<journal::held_shard> shards, bool in_order
                           std::function<void(result<void>)> done) {
   queue_shard_call([this, shards = std::move(shards), in_order, done = std::move(done)] {
     done(broken_ ? result<void>{errc::unknown_outcome}
-                 : adopt_shards(engine_, shards, in_order, loops_, feeds_,
-                                call_.not_before));
+                 : adopt_shards(engine_, shards, in_order, loops_, feeds_, call_.not_before));
   });
 }
 

@@ -118,12 +118,12 @@ void sim_store::facts(std::function<void(result<store_facts>)> done) {
 /// Between two commits: nothing of what is under way is of these shards.
 void sim_store::adopt(std::vector<journal::held_shard> shards, bool in_order,
                       std::function<void(result<void>)> done) {
-  timeline_.after(dice_.skewed(std::chrono::milliseconds{1}, faults_.read_max),
-                  while_alive([this, shards = std::move(shards), in_order, done = std::move(done)] {
-                    done(broken_ ? result<void>{errc::unknown_outcome}
-                                 : adopt_shards(engine_, shards, in_order, loops_, feeds_,
-                                                call_.not_before));
-                  }));
+  timeline_.after(
+      dice_.skewed(std::chrono::milliseconds{1}, faults_.read_max),
+      while_alive([this, shards = std::move(shards), in_order, done = std::move(done)] {
+        done(broken_ ? result<void>{errc::unknown_outcome}
+                     : adopt_shards(engine_, shards, in_order, loops_, feeds_, call_.not_before));
+      }));
 }
 
 void sim_store::release(std::vector<shard_id> shards, std::function<void()> done) {

@@ -68,16 +68,16 @@ class shared_node {
         });
     threads = std::make_unique<store_threads>(
         *engine_, store_threads::readers{*engine_->new_reader(), *engine_->new_reader()}, clock,
-        loops, store_threads::calls{.fatal = [](const error&) {},
-                                    .upkeep = [](const error&) {},
-                                    .not_before = [this](instant at) { clock.not_before(at); }});
+        loops,
+        store_threads::calls{.fatal = [](const error&) {},
+                             .upkeep = [](const error&) {},
+                             .not_before = [this](instant at) { clock.not_before(at); }});
     for (std::uint32_t loop = 0; loop < loops; ++loop)
-      threads->attach(static_cast<loop_no>(loop),
-                      {[](const foreign_events&) {},
-                       [this, loop](adopted_shards all) {
-                         told[loop].push_back(std::move(all));
-                         told_at = clock.now().wall;
-                       }});
+      threads->attach(static_cast<loop_no>(loop), {[](const foreign_events&) {},
+                                                   [this, loop](adopted_shards all) {
+                                                     told[loop].push_back(std::move(all));
+                                                     told_at = clock.now().wall;
+                                                   }});
     threads->start();
     leases->start();
   }

@@ -148,8 +148,7 @@ void cluster_node::boot() {
       *journal_, std::make_unique<cut_reader>(*std::move(reader), store_is_cut_), *gate_,
       dice_.fork(), world_.options.store, world_.options.loops,
       sim_store::hooks{[this] { return clock_->now().wall; },
-                       [this](const auto& batch, instant at) { return commit(batch, at); },
-                       [] {},
+                       [this](const auto& batch, instant at) { return commit(batch, at); }, [] {},
                        [this](instant last) { clock_->not_before(last); }});
   leases_ = std::make_unique<sim_leases>(
       journal::open_memory_leases(world_.store, who, [this] { return world_.now(); }), *gate_,
