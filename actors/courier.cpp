@@ -86,7 +86,7 @@ std::vector<slice> courier::due(boot_time now) {
 std::vector<slice> courier::all_again(const std::string& node, boot_time now) {
   std::vector<slice> frames;
   for (auto at = peers_.lower_bound({node, {}}); at != peers_.end() && at->first.node == node; ++at)
-    for (slice& each : at->second.sent.all_again(now))
+    for (slice& each : at->second.sent.due(now, duration{0}))
       frames.push_back(std::move(each));
   return frames;
 }

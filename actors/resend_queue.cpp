@@ -25,24 +25,14 @@ bool resend_queue::acknowledged(std::uint64_t number) {
   return true;
 }
 
-std::vector<slice> resend_queue::due(boot_time now) {
+std::vector<slice> resend_queue::due(boot_time now, duration ago) {
   std::vector<slice> frames;
   for (auto& [number, each] : waiting_) {
-    if (each.last_sent + limits::resend_after <= now) {
+    if (each.last_sent + ago <= now) {
       each.last_sent = now;
       each.again = true;
       frames.push_back(each.frame);
     }
-  }
-  return frames;
-}
-
-std::vector<slice> resend_queue::all_again(boot_time now) {
-  std::vector<slice> frames;
-  for (auto& [number, each] : waiting_) {
-    each.last_sent = now;
-    each.again = true;
-    frames.push_back(each.frame);
   }
   return frames;
 }

@@ -27,10 +27,8 @@ class resend_queue {
   bool was_sent_again(std::uint64_t number) const;
   /// False if the number is not (or no longer) waiting.
   bool acknowledged(std::uint64_t number);
-  /// Frames whose last sending is at least limits::resend_after ago; they count as sent now.
-  std::vector<slice> due(boot_time now);
-  /// All frames, whenever they were sent; they count as sent now.
-  std::vector<slice> all_again(boot_time now);
+  /// Frames whose last sending is at least so long ago; they count as sent now.
+  std::vector<slice> due(boot_time now, duration ago = limits::resend_after);
   std::optional<boot_time> next_due() const;
   std::size_t size() const noexcept { return waiting_.size(); }
   std::size_t bytes() const noexcept { return bytes_; }

@@ -112,8 +112,10 @@ bool job_core::go_on() {
     decided_last_ = false;
     const job_command_in next = std::move(commands_.front());
     commands_.pop_front();
-    if (flag_of(words_of(next), "dry_run"))
-      return try_command(next);
+    if (flag_of(words_of(next), "dry_run")) {
+      try_command(next);
+      return true;
+    }
     command(next);
   } else {
     open_.reset();
@@ -124,8 +126,8 @@ bool job_core::go_on() {
   return true;
 }
 
-/// Carried out and taken back: so its answer is what it would be. True: there may be more to do.
-bool job_core::try_command(const job_command_in& input) {
+/// Carried out and taken back: so its answer is what it would be.
+void job_core::try_command(const job_command_in& input) {
   std::vector<job_effect> told; // a log of what does not happen
   std::swap(told, *out_);
   command(input);
@@ -140,7 +142,6 @@ bool job_core::try_command(const job_command_in& input) {
   }
   put_back(open_->before);
   open_.reset();
-  return true;
 }
 
 /// Jobs as they were before a transaction.
@@ -244,9 +245,9 @@ bool job_core::decide(kept_job& which) {
     return false;
   // Of a job that could not run when it was paused there may be some from before the pause.
   if (which.paused && which.stood && which.through < which.paused->at &&
-      decide_until(which, std::min(which.paused->at, now_.wall)))
+      decide_until(which, which.paused->at, true))
     return true;
-  const bool more = decide_until(which, now_.wall);
+  const bool more = decide_until(which, now_.wall, false);
   if (!more && which.stood && which.stood->until) {
     begin(which);
     which.stood.reset();
@@ -254,7 +255,7 @@ bool job_core::decide(kept_job& which) {
   return more;
 }
 
-bool job_core::decide_until(kept_job& which, instant end) {
+bool job_core::decide_until(kept_job& which, instant end, bool before_pause) {
   misfire_settings how{which.definition->misfire, which.definition->catch_up,
                        which.definition->catch_up_max, false,
                        which.room_for(record_kind::caught_up, 0)};
@@ -283,9 +284,8 @@ bool job_core::decide_until(kept_job& which, instant end) {
 #endif
     if (which.paused) {
       job_record record{record_kind::skipped, each.from, each.to, each.count, now_.wall, {}, {}};
-      record.why = "paused by " + which.paused->by;
-      if (end < now_.wall)
-        record.why = stand_text(which) + ", and it was paused before it could";
+      record.why = before_pause ? stand_text(which) + ", and it was paused before it could"
+                                : "paused by " + which.paused->by;
       add_record(which, std::move(record));
     } else if (each.what == verdict::fired || each.what == verdict::caught_up) {
       want_run(which, {kind_of(each.what), each.from, {}}, stands_for_others);

@@ -173,7 +173,7 @@ class job_core {
   void on(tick_in&) {}
   void on(stop_starting_in&) { stopping_ = true; }
   bool go_on();
-  bool try_command(const job_command_in& input);
+  void try_command(const job_command_in& input);
   void put_back(std::map<std::string, std::optional<kept_job>>& before);
   bool is_beginning() const;
   bool has_work() const;
@@ -181,7 +181,7 @@ class job_core {
   void take_ends();
   void fire_due();
   bool decide(kept_job& which);
-  bool decide_until(kept_job& which, instant end);
+  bool decide_until(kept_job& which, instant end, bool before_pause);
   std::string stand_text(const kept_job& which) const;
   std::string why_of(const kept_job& which, const due_stretch& missed) const;
   void decide_all(kept_job& which);

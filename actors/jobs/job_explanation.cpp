@@ -62,10 +62,18 @@ std::string wait_text(const kept_job& which) {
   return which.paused ? "waits until the job is resumed." : "waits until the run before has ended.";
 }
 
-/// Of a run that people asked for.
+/// Whether a run came after one that people asked for of a job before; its record says so.
+bool comes_after_one_by_hand(const kept_job& which, const job_record& record) {
+  const after_schedule* const after = after_of(*which.definition);
+  return after != nullptr &&
+         std::any_of(after->jobs.begin(), after->jobs.end(), [&](const auto& up) {
+           return record.why.starts_with(up.job + " was " + std::string{to_text(record.kind)});
+         });
+}
+
+/// Of a run that people asked for, of this job or of one before it.
 std::string by_hand_text(const job_evidence& from, const job_record& record) {
-  const std::string before = " was " + std::string{to_text(record.kind)};
-  if (after_of(*from.which.definition) != nullptr && record.why.find(before) != std::string::npos)
+  if (comes_after_one_by_hand(from.which, record))
     return record.has_run() ? "It ran for " + local_text(record.from, from.zone) + ", because " +
                                   record.why + ", as " + run_text(from, record) + "."
                             : "It did not run for " + local_text(record.from, from.zone) + ": " +
