@@ -425,7 +425,12 @@ void lane_set::unlink(std::uint32_t slot) {
 
 void lane_set::release_if_empty(std::uint32_t lane_slot) {
   lane& in = lanes[lane_slot];
+#ifdef SKEIN_BUG_LANE_GOES_BEFORE_ITS_LIST
   if (in.size > 0 || in.stopping > 0 || has_away(lane_slot))
+#else
+  // As long as there is a list, even one that has come to nothing, the slot is known as its place.
+  if (in.size > 0 || in.stopping > 0 || in.away != nullptr)
+#endif
     return;
   SKEIN_CHECK(in.queued_as == priority_classes);
   forget_state(lane_slot);

@@ -291,6 +291,20 @@ TEST_CASE("a lane that ended and began anew is not confused with its old place i
   CHECK(world.set.ready_count(bot) == 0);
 }
 
+TEST_CASE("a lane stays until its list on disk is taken away, though nothing is left of it") {
+  lane_world world;
+  const auto only = world.add("k");
+  const std::uint32_t lane_slot = world.set.find_lane(bot, "k");
+  world.set.lanes[lane_slot].away = std::make_unique<away_list>();
+  world.finish(only);
+  CHECK(world.set.find_lane(bot, "k") == lane_slot);
+  world.add("other"); // would get the slot
+  REQUIRE(world.set.lanes[lane_slot].away != nullptr);
+  world.set.lanes[lane_slot].away.reset();
+  world.set.release_if_empty(lane_slot);
+  CHECK(world.set.find_lane(bot, "k") == no_slot);
+}
+
 TEST_CASE("random histories keep each lane's order, one turn at a time, and lose nothing") {
   const unsigned seed = GENERATE(range(1u, 21u));
   CAPTURE(seed);
