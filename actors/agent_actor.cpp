@@ -53,6 +53,12 @@ caf::behavior agent_actor(self_ptr self, std::shared_ptr<agent_parts> parts) {
   perform(self);
   return {
       [self](const parcel<agent_input>& input) { take(self, *input.value); },
+      [self](const parcel<agent_change>& change) {
+        if (change.value->runner != nullptr)
+          self->state.parts->runner = change.value->runner;
+        agent_input input{std::move(change.value->to)};
+        take(self, input);
+      },
       [self](burst_end) { finish(self); },
   };
 }

@@ -137,7 +137,17 @@ void agent_core::on_dispatch(const frame_header& header, dispatch& body) {
 }
 
 void agent_core::begin_turns() {
-  std::vector<turn_start> starts = std::exchange(starts_, {});
+  if (starts_.empty())
+    return;
+  // Enough for all, but for a while after the concurrency has become less.
+  const std::size_t begun = running_.size() - starts_.size();
+  const std::size_t slots = turn_slots(settings_.agent);
+  const std::size_t room = slots - std::min(slots, begun);
+  const auto rest = starts_.begin() + static_cast<std::ptrdiff_t>(std::min(room, starts_.size()));
+  std::vector<turn_start> waiting{std::make_move_iterator(rest),
+                                  std::make_move_iterator(starts_.end())};
+  starts_.erase(rest, starts_.end());
+  std::vector<turn_start> starts = std::exchange(starts_, std::move(waiting));
   std::erase_if(starts, [this](const turn_start& each) {
     const auto entry = running_.find(each.turn);
     if (!is_late(each.turn, entry->second.epoch))
@@ -146,6 +156,8 @@ void agent_core::begin_turns() {
     running_.erase(entry);
     return true;
   });
+  for (const turn_start& each : starts)
+    running_.find(each.turn)->second.timeout = settings_.agent.timeout;
   if (!starts.empty())
     out_->push_back(start_effect{std::move(starts)});
 }
@@ -155,6 +167,31 @@ void agent_core::on(lease_until_in& input) { serves_until_ = std::max(serves_unt
 void agent_core::on(lose_in& input) {
   for (const journal::held_shard& each : input.shards)
     lost_[each.shard] = std::max(lost_[each.shard], each.epoch);
+}
+
+/// A runner of the new settings is attached by the shell before.
+void agent_core::on(agent_change_in& input) {
+  const std::uint64_t before = turn_slots(settings_.agent);
+  const bool ran_programs = settings_.agent.kind == agent_kind::exec;
+  settings_.agent = std::move(input.agent);
+  settings_.replies_are_events = input.replies_are_events;
+  if (ran_programs && settings_.agent.kind != agent_kind::exec)
+    health_ = {};
+  const std::uint64_t now = turn_slots(settings_.agent);
+  if (now < before)
+    opened_too_many_ += before - now;
+  for (std::uint64_t slot = before; slot < now; ++slot)
+    open_slot();
+}
+
+void agent_core::open_slot() {
+#ifndef SKEIN_BUG_SLOTS_STAY_OPEN
+  if (opened_too_many_ > 0) {
+    --opened_too_many_;
+    return;
+  }
+#endif
+  ++opened_total_;
 }
 
 /// It was on its way when its shard went, or longer than the leases last: as after the process
@@ -181,7 +218,7 @@ void agent_core::give_back(const address& loop, const turn_id& turn, epoch_no ep
   outcome.started = outcome.finished = now_.wall;
   outcomes_[loop].push_back(std::move(outcome));
   ++counted_.returned;
-  ++opened_total_;
+  open_slot();
 }
 
 /// False if it has begun, or does not run here.
@@ -226,7 +263,7 @@ void agent_core::answer_at_once(const address& loop, dispatch& body) {
     }
     answers.push_back(std::move(outcome));
     ++counted_.done;
-    ++opened_total_;
+    open_slot();
   }
 }
 
@@ -277,7 +314,7 @@ void agent_core::begun(const turn_id& turn) {
   if (entry.next_step)
     return; // it is being stopped already
   entry.started = now_.wall;
-  entry.next_step = now_.boot + settings_.agent.timeout;
+  entry.next_step = now_.boot + entry.timeout;
   timers_.set(*entry.next_step, turn);
 }
 
@@ -310,7 +347,7 @@ void agent_core::ended(turn_report& report) {
   if (report.verdict == turn_verdict::returned)
     return;
 #endif
-  ++opened_total_;
+  open_slot();
 }
 
 turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& report) const {
@@ -326,8 +363,8 @@ turn_outcome agent_core::outcome_of(const running_turn& entry, turn_report& repo
   if (report.verdict == turn_verdict::returned && entry.why == ending::timeout) {
     outcome.verdict = turn_verdict::failed;
     outcome.code = errc::agent_timeout;
-    outcome.error = "the turn took longer than " + format_duration(settings_.agent.timeout) +
-                    " and was stopped";
+    outcome.error =
+        "the turn took longer than " + format_duration(entry.timeout) + " and was stopped";
     if (!report.hint.empty())
       outcome.error = error_text(outcome.error + "; " + report.hint);
   }

@@ -9,7 +9,8 @@
 //                   later
 //
 // Slots: the broker is told how many were ever opened: the concurrency, plus one for each turn that
-// ended.
+// ended. What was opened cannot be taken back: after the concurrency has become less, turns beyond
+// it wait here, and of those that end so many open none.
 #pragma once
 
 #include "actors/courier.hpp"
@@ -32,7 +33,13 @@ struct news_in {
 };
 /// Drain: stop what runs and give it back.
 struct hasten_in {};
-using agent_input = std::variant<frame_in, news_in, hasten_in, lease_until_in, lose_in, tick_in>;
+/// The configuration has changed: turns that begin from here on do so by this one.
+struct agent_change_in {
+  agent_settings agent; // of the same name
+  bool replies_are_events = false;
+};
+using agent_input =
+    std::variant<frame_in, news_in, hasten_in, lease_until_in, lose_in, agent_change_in, tick_in>;
 
 struct start_effect {
   std::vector<turn_start> turns;
@@ -90,6 +97,7 @@ class agent_core {
     epoch_no epoch{};
     std::uint32_t sleeps = 0;
     instant started; // dispatched, later begun
+    duration timeout{0};
     slice body;
     ending why = ending::none;
     stop_stage stage = stop_stage::tell;
@@ -105,6 +113,8 @@ class agent_core {
   void on(hasten_in& input);
   void on(lease_until_in& input);
   void on(lose_in& input);
+  void on(agent_change_in& input);
+  void open_slot();
   bool is_late(const turn_id& turn, epoch_no epoch) const;
   void on(tick_in& input);
   void give_back(const address& loop, const turn_id& turn, epoch_no epoch);
@@ -125,12 +135,13 @@ class agent_core {
   courier courier_;
   address broker_at_;
   std::unordered_map<turn_id, running_turn, hash_of_id> running_;
-  std::vector<turn_start> starts_; // of `running_`: they begin with the next finish
+  std::vector<turn_start> starts_; // of `running_`: they begin with a finish that has room
   timer_queue<boot_time, turn_id> timers_;
   std::map<address, std::vector<turn_outcome>> outcomes_; // since the last finish, by loop
   boot_time serves_until_ = boot_time::max(); // behind it the shards may be another node's
   std::map<shard_id, epoch_no> lost_;         // the newest epochs that are over
   std::uint64_t opened_total_ = 0;
+  std::uint64_t opened_too_many_ = 0;
   std::uint64_t told_total_ = 0;
   boot_time told_at_{};
   std::optional<boot_time> armed_;

@@ -78,12 +78,12 @@ class node_api {
   ///   {"source","id","key","type","state","agent","since","until","limit","after"} event.cancel
   ///   {"event"} dead.list {"agent","key","type","limit","after"} dead.show {"event"} agent.list,
   ///   agent.describe {"agent"} lane.list {"agent","limit","after"}  key.describe {"key"} loop.list
-  ///   status token.list audit.list {"since","until","by","limit","after"}
+  ///   status config.describe token.list audit.list {"since","until","by","limit","after"}
   virtual void ask(std::string operation, std::string arguments_json,
                    std::function<void(api_answer)> done) = 0;
   /// The same for what changes something: a durable record of it (audit.list) is there before the
   /// answer. Beside the commands of jobs and events: token.create {"name","role","expires_in",
-  /// "prefix","digest"}, token.revoke {"name"}.
+  /// "prefix","digest"}, token.revoke {"name"}, config.reload and config.rollback {"dry_run"}.
   virtual void act(caller by, std::string operation, std::string arguments_json,
                    std::function<void(api_answer)> done) = 0;
   /// Which tokens are valid; looked at with each request.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace skein {
@@ -47,21 +48,60 @@ json lookups::cluster_view() const {
           {"keeper", or_null(keeper_of(known.owners))}};
 }
 
+/// What a node has told of its configuration; empty: nothing of late.
+std::optional<config_facts::generation> lookups::config_of(const config_facts& known,
+                                                           const std::string& node) const {
+  const auto found = known.nodes.find(node);
+  if (found == known.nodes.end() ||
+      (node != sources_.node &&
+       found->second.heard + config_known_for < sources_.clock->now().boot))
+    return std::nullopt;
+  return found->second;
+}
+
+void lookups::add_config(json& row, const config_facts& known, const std::string& node) const {
+  const auto of = config_of(known, node);
+  row["generation"] = of ? json(of->number) : json(nullptr);
+  row["config"] = of ? json(of->hash) : json(nullptr);
+}
+
+json lookups::is_config_equal(const config_facts& known) const {
+  std::set<std::string> nodes{sources_.node};
+  if (sources_.leases)
+    for (const lease_member& each : sources_.leases->read().members)
+      nodes.insert(each.node);
+  std::set<std::string> hashes;
+  for (const std::string& each : nodes) {
+    const auto of = config_of(known, each);
+    if (!of)
+      return nullptr;
+    hashes.insert(of->hash);
+  }
+  return hashes.size() == 1;
+}
+
+/// For the status.
+json lookups::config_view() const {
+  const config_facts known = sources_.config->read();
+  json view = json::parse(known.own.empty() ? "{}" : known.own);
+  view["equal"] = is_config_equal(known);
+  return view;
+}
+
 /// A node with a store of its own is all there is.
 json lookups::nodes_view() const {
-  const std::string& self = sources_.settings.node;
-  if (!sources_.leases)
-    return {{"nodes",
-             {{{"node", self},
-               {"self", true},
-               {"state", "up"},
-               {"shards", sources_.shards},
-               {"weight", nullptr},
-               {"broker", nullptr},
-               {"keeper", true}}}},
+  const std::string& self = sources_.node;
+  const config_facts configs = sources_.config->read();
+  if (!sources_.leases) {
+    json row{{"node", self},      {"self", true},      {"state", "up"}, {"shards", sources_.shards},
+             {"weight", nullptr}, {"broker", nullptr}, {"keeper", true}};
+    add_config(row, configs, self);
+    return {{"nodes", json::array({std::move(row)})},
             {"shards", sources_.shards},
             {"unowned", 0},
+            {"config_equal", is_config_equal(configs)},
             {"keeper", self}};
+  }
   const lease_facts known = sources_.leases->read();
   const auto [held, nobodys] = shares(known.owners);
   const std::string keeper = keeper_of(known.owners);
@@ -75,10 +115,12 @@ json lookups::nodes_view() const {
                      {"weight", each.weight},
                      {"broker", or_null(each.address)},
                      {"keeper", each.node == keeper}});
+    add_config(nodes.back(), configs, each.node);
   }
   json all{{"nodes", std::move(nodes)},
            {"shards", sources_.shards},
            {"unowned", nobodys},
+           {"config_equal", is_config_equal(configs)},
            {"keeper", or_null(keeper)}};
   if (const duration silence = sources_.clock->now().boot - known.heard; silence > stale_after)
     all["stale_s"] = std::chrono::duration_cast<std::chrono::seconds>(silence).count();
@@ -106,7 +148,7 @@ void lookups::list_shards(const json& arguments, reply done) const {
   const shard_owners owners = sources_.leases ? sources_.leases->read().owners : shard_owners{};
   const auto owner_of = [&](std::uint32_t shard) -> std::string {
     if (!sources_.leases)
-      return sources_.settings.node;
+      return sources_.node;
     const bool is_known = shard < owners.owners.size() && owners.owners[shard] != no_member;
     return is_known ? owners.nodes.at(owners.owners[shard]) : std::string{};
   };

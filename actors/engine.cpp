@@ -1,6 +1,7 @@
 #include "actors/engine.hpp"
 
 #include "actors/arguments.hpp"
+#include "actors/broadcast.hpp"
 #include "actors/engine_impl.hpp"
 #include "actors/jobs/job_reading.hpp"
 
@@ -28,8 +29,8 @@ std::vector<std::string> agent_names_of(const engine_settings& settings, bool sh
   std::vector<std::string> names;
   for (const agent_settings& each : settings.agents)
     names.push_back(each.name);
-  for (const std::string_view each :
-       {jobs_agent, job_states_agent, job_records_agent, tokens_agent, audit_agent})
+  for (const std::string_view each : {jobs_agent, job_states_agent, job_records_agent, tokens_agent,
+                                      audit_agent, broadcast_agent})
     names.emplace_back(each);
   if (shared)
     names.emplace_back(outbox_agent);
@@ -45,22 +46,23 @@ std::vector<std::string> link_names(const engine_settings& settings) {
 
 std::shared_ptr<lookups> engine::impl::make_lookups(engine& owner) {
   lookup_sources from;
-  from.settings = setup.settings;
+  from.node = setup.settings.node;
+  from.loops_count = setup.settings.loops;
   from.version = setup.version;
   from.store_id = setup.store.store_id;
   from.shards = setup.store.hash.shards;
-  from.agents = setup.agent_names;
+  from.roster = agents_now;
   from.clock = setup.clock;
   from.store = setup.store_at;
   from.ask_loops = [to = gateway](ask_in question, std::function<void(std::vector<answer>)> done) {
     caf::anon_send(to, make_parcel(gateway_call{std::move(question), {}, std::move(done)}));
   };
   from.loops = loop_boards;
-  from.pools = agent_boards;
   from.gateway = gateway_board;
   from.jobs = job_board;
   if (is_shared())
     from.leases = lease_board;
+  from.config = config_known;
   from.readiness = [&owner] { return owner.readiness(); };
   from.started = setup.clock->now();
   auto made = std::make_shared<lookups>(std::move(from));
@@ -111,11 +113,11 @@ void engine::start() {
   impl_->hub->listen();
   impl_->warn_of_unconfigured();
   const std::unique_lock lock{impl_->wiring};
+  impl_->asks = std::make_shared<config_asks>(*impl_->setup.clock, *impl_->bus("gateway"));
   impl_->spawn_all();
   impl_->spawned = true;
   impl_->tell_intake();
-  for (auto& [agent, news] : std::exchange(impl_->early_news, {}))
-    impl_->tell(agent, std::move(news));
+  impl_->tell_early_news();
   impl_->look = impl_->make_lookups(*this);
   impl_->serving.store(true);
 }
@@ -138,6 +140,8 @@ void engine::deliver(const slice& bytes) {
   } else if (to == keeper_desk_name) {
     if (impl_->keepers)
       caf::anon_send(impl_->keepers, make_parcel(desk_input{frame_in{*std::move(decoded)}}));
+  } else if (to == "config") {
+    impl_->hear_config(*decoded);
   } else if (to == "membership") {
     if (impl_->membership)
       caf::anon_send(impl_->membership, make_parcel(*std::move(decoded)));
@@ -160,14 +164,12 @@ void engine::peer_up(const std::string& node) {
 
 void engine::report(const std::string& agent, runner_news news) {
   std::shared_lock lock{impl_->wiring};
-  if (impl_->spawned)
+  if (impl_->agents.contains(agent))
     return impl_->tell(agent, std::move(news));
   lock.unlock();
   const std::unique_lock alone{impl_->wiring};
-  if (impl_->spawned)
-    impl_->tell(agent, std::move(news));
-  else
-    impl_->early_news.emplace_back(agent, std::move(news));
+  impl_->early_news.emplace_back(agent, std::move(news));
+  impl_->tell_early_news(); // it may have come between the locks
 }
 
 void engine::set_intake(error closed) {
@@ -210,6 +212,7 @@ void engine::stop() {
     end(each);
   impl_->agents.clear();
   lock.unlock();
+  impl_->asks->close();
   if (!impl_->setup.testing)
     impl_->system.await_all_actors_done();
 }
@@ -221,8 +224,12 @@ engine::facts engine::read_facts() const {
   all.leases = impl_->lease_board->read();
   for (const auto& each : impl_->loop_boards)
     all.loops.push_back(each->read());
-  for (const auto& each : impl_->agent_boards)
-    all.agents.push_back(each->read());
+  const auto now = impl_->agents_now->read();
+  for (const roster::entry& each : now->agents) {
+    all.agent_names.push_back(each.agent.name);
+    all.agents.push_back(each.facts->read());
+  }
+  all.config_generation = impl_->config_known->read().nodes[impl_->setup.settings.node].number;
   all.stream_readers = impl_->hub->subscribers();
   all.undecodable_frames = impl_->undecodable.load();
   return all;
@@ -239,7 +246,7 @@ void engine::probe(duration within, std::function<void(bool all)> done) {
 }
 
 const engine_settings& engine::settings() const { return impl_->setup.settings; }
-const std::vector<std::string>& engine::agent_names() const { return impl_->setup.agent_names; }
+std::vector<std::string> engine::agent_names() const { return impl_->agents_now->read()->names; }
 const hash_settings& engine::hash() const { return impl_->setup.store.hash; }
 const event_limits& engine::event_bounds() const { return impl_->setup.settings.events; }
 instant engine::now() const { return impl_->setup.clock->now().wall; }

@@ -12,6 +12,7 @@
 #include "actors/shutdown_core.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,8 +35,13 @@ struct engine_setup {
   window_settings window;
   clock_port* clock = nullptr; // the ports outlive the engine
   store_port* store_at = nullptr;
-  lease_port* leases = nullptr; // of a store that several nodes share; nothing is recovered then
-  journal::member_info member;  // likewise: what this node says of itself
+  lease_port* leases = nullptr;   // of a store that several nodes share; nothing is recovered then
+  journal::member_info member;    // likewise: what this node says of itself
+  std::vector<std::string> peers; // the other nodes, where each has a store of its own
+  /// What another node asks of this one's configuration; may come more than once. Any thread.
+  std::function<void(caller, std::string operation, std::string arguments,
+                     std::function<void(api_answer)>)>
+      config_asked;
   log_sink log;
   /// A time zone by its name; nullptr: there is none.
   std::function<const zone_rules*(std::string_view)> find_zone;
@@ -73,6 +79,23 @@ class engine : public node_api {
   void peer_up(const std::string& node);
   /// What an agent's runner tells; any thread.
   void report(const std::string& agent, runner_news news);
+  /// A changed configuration, in two steps. First the store gives its agents numbers: `done` comes
+  /// on any thread, and after an error nothing has changed.
+  void prepare_change(const settings_change& to, std::function<void(result<void>)> done);
+  /// Then it takes effect: an event that is offered after the return is routed by it, and a turn
+  /// that begins then begins by it. What runs goes on as it began; what waits for an agent that has
+  /// gone waits until it is back. `runners` are of the agents that need one and have none yet.
+  /// `draining` once the end has begun. One change at a time, from start() until stop().
+  result<void> change(settings_change to, const std::map<std::string, runner_port*>& runners);
+  /// Which configuration this node works by: `view` is what status shows, a JSON object. The other
+  /// nodes are told the number and the hash; to be called again every config_told_every, as frames
+  /// may be lost. Any thread, from start() until stop().
+  void tell_config(std::string view, std::uint64_t generation, const std::string& hash);
+  /// Asks another node's config_asked, again and again for ten seconds; timed_out then. Any thread.
+  void ask_config(const std::string& node, const caller& by, const std::string& operation,
+                  const std::string& arguments, std::function<void(api_answer)> done);
+  /// That take part, as far as is known.
+  std::vector<std::string> other_nodes() const;
   /// Refuses new events with this error from now on; errc::none takes them again. What was taken
   /// goes on. Any thread, also before start().
   void set_intake(error closed);
@@ -86,7 +109,9 @@ class engine : public node_api {
     lease_facts leases;
     job_facts jobs;
     std::vector<loop_facts> loops;
-    std::vector<agent_facts> agents; // in the order of the settings
+    std::vector<std::string> agent_names; // of those configured, in their order
+    std::vector<agent_facts> agents;      // theirs
+    std::uint64_t config_generation = 0;  // as last told
     std::size_t stream_readers = 0;
     std::uint64_t undecodable_frames = 0;
   };
@@ -95,8 +120,9 @@ class engine : public node_api {
   /// `done` is told whether each has answered within the time; never, if the gateway hangs. From
   /// start() until stop().
   void probe(duration within, std::function<void(bool all)> done);
+  /// Agents, routes and jobs are those of the start, or of the last change.
   const engine_settings& settings() const;
-  const std::vector<std::string>& agent_names() const;
+  std::vector<std::string> agent_names() const; // all that the store knows, by number
 
   // node_api
   const hash_settings& hash() const override;

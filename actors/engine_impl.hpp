@@ -3,16 +3,23 @@
 #pragma once
 
 #include "actors/access/access_reading.hpp"
+#include "actors/broadcast.hpp"
 #include "actors/cluster/outbox.hpp"
+#include "actors/config_asks.hpp"
 #include "actors/engine.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/lookups.hpp"
+#include "actors/roster.hpp"
 #include "actors/stream_hub.hpp"
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <thread>
@@ -38,6 +45,7 @@ struct engine::impl {
   explicit impl(engine_setup given)
     : setup{std::move(given)}, config{setup.testing}, system{config} {
     SKEIN_CHECK(setup.settings.loops > 0);
+    setup.settings.agents.push_back(broadcast_settings());
     if (is_shared())
       setup.settings.agents.push_back(outbox_settings());
     recovered.resize(setup.agent_names.size());
@@ -49,9 +57,8 @@ struct engine::impl {
       jobs_core = std::make_shared<job_core>(job_settings_of());
       access = std::make_shared<access_core>(access_settings_of());
     }
-    for (std::size_t i = 0; i < setup.settings.agents.size(); ++i)
-      agent_boards.push_back(std::make_shared<board<agent_facts>>());
-    hub = std::make_shared<stream_hub>(*setup.store_at, setup.agent_names, setup.last_commit,
+    write_roster();
+    hub = std::make_shared<stream_hub>(*setup.store_at, agents_now, setup.last_commit,
                                        setup.store.store_id);
   }
 
@@ -66,6 +73,16 @@ struct engine::impl {
   void tell_intake() {
     if (gateway)
       caf::anon_send(gateway, make_parcel(gateway_call{intake_in{intake}, {}, {}}));
+  }
+
+  /// Under `wiring`, alone. What programs told before their agent was there.
+  void tell_early_news() {
+    std::erase_if(early_news, [this](auto& each) {
+      const bool is_there = agents.contains(each.first);
+      if (is_there)
+        tell(each.first, std::move(each.second));
+      return is_there;
+    });
   }
 
   /// Under `wiring`.
@@ -118,6 +135,7 @@ struct engine::impl {
     of.audit_agent = number_of(audit_agent);
     of.node = setup.settings.node;
     of.of_file = setup.settings.jobs;
+    of.taken_out = taken_out;
     of.unclean = !setup.store.clean;
     of.shared = is_shared();
     if (is_shared())
@@ -140,6 +158,7 @@ struct engine::impl {
     std::vector<route_table::route> all;
     for (const route_settings& each : setup.settings.routes)
       all.push_back({each.type, each.source, each.key, number_of(each.agent)});
+    all.push_back({std::string{broadcast_type}, "", "", number_of(broadcast_agent)});
     return all;
   }
 
@@ -161,7 +180,22 @@ struct engine::impl {
   void spawn_all();
   void spawn_loops();
   void make_outbox();
+  void make_broadcasts();
+  std::vector<broadcast_member> members() const;
   void spawn_agents();
+  caf::actor spawn_agent(const agent_settings& agent);
+  std::vector<retry_settings> policies();
+  /// Of an agent's name; its own as long as the engine is there.
+  std::shared_ptr<board<agent_facts>> board_of(const std::string& agent);
+  void write_roster();
+  // engine_change.cpp, under `wiring`
+  void take_over(settings_change to);
+  void tell_agents(const std::vector<agent_settings>& before, bool told_replies,
+                   const std::map<std::string, runner_port*>& given);
+  void tell_loops();
+  void tell_jobs();
+  void hear_config(const frame& told);
+  void answer_ask(const frame_header& asker, std::uint64_t request, const nlohmann::json& words);
   std::shared_ptr<jobs_parts> jobs_parts_of(std::shared_ptr<job_core> core);
   std::shared_ptr<access_parts> access_parts_of(std::shared_ptr<access_core> core);
   void spawn_keepers();
@@ -184,11 +218,21 @@ struct engine::impl {
   std::map<std::string, bus_port*> buses;
   std::map<std::string, runner_port*> runners;
   std::unique_ptr<outbox_runner> outbox; // of a shared store
+  std::unique_ptr<broadcast_runner> broadcasts;
   std::vector<std::shared_ptr<board<loop_facts>>> loop_boards;
-  std::vector<std::shared_ptr<board<agent_facts>>> agent_boards;
+  std::map<std::string, std::shared_ptr<board<agent_facts>>> agent_boards;
+  std::shared_ptr<roster_board> agents_now = std::make_shared<roster_board>();
+  /// Of all that were ever configured: turns of those that have gone since end by theirs.
+  std::map<std::string, retry_settings> retries_of;
+  std::set<std::string> taken_out; // jobs that the file had, and has no more
+  std::shared_ptr<board<job_settings>> kept_jobs = std::make_shared<board<job_settings>>();
+  bool alone_slot_served = false;
   std::shared_ptr<board<gateway_facts>> gateway_board = std::make_shared<board<gateway_facts>>();
   std::shared_ptr<board<job_facts>> job_board = std::make_shared<board<job_facts>>();
   std::shared_ptr<board<lease_facts>> lease_board = std::make_shared<board<lease_facts>>();
+  std::shared_ptr<board<config_facts>> config_known = std::make_shared<board<config_facts>>();
+  std::mutex config_mutex;                                  // of who writes config_known
+  std::shared_ptr<config_asks> asks;                        // from start()
   std::vector<std::shared_ptr<scheduler_parts>> loop_parts; // while they are spawned
   std::shared_ptr<keepers_parts> desk_parts;                // of a shared store
   std::shared_ptr<token_book> book = std::make_shared<token_book>();

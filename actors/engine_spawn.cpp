@@ -53,6 +53,7 @@ void engine::impl::spawn_all() {
   gateway = system.spawn(gateway_actor, front);
   if (is_shared())
     make_outbox();
+  make_broadcasts();
   spawn_loops();
   spawn_agents();
   if (is_shared()) {
@@ -104,14 +105,9 @@ void engine::impl::spawn_membership(shutdown_parts& drain) {
 }
 
 void engine::impl::spawn_loops() {
-  std::vector<retry_settings> policies;
-  for (const std::string& name : setup.agent_names) {
-    const agent_settings* agent = configured(name);
-    policies.push_back(agent != nullptr ? agent->retry : retry_settings{});
-  }
   for (std::uint32_t i = 0; i < setup.settings.loops; ++i) {
     auto again = std::make_shared<retry_parts>();
-    again->core = std::make_unique<retry_core>(policies, setup.settings.seed);
+    again->core = std::make_unique<retry_core>(policies(), setup.settings.seed);
     again->clock = setup.clock;
     retries.push_back(system.spawn(retry_actor, again));
     auto parts = std::make_shared<scheduler_parts>();
@@ -153,24 +149,66 @@ void engine::impl::make_outbox() {
   runners[std::string{outbox_agent}] = outbox.get();
 }
 
-void engine::impl::spawn_agents() {
-  for (std::size_t i = 0; i < setup.settings.agents.size(); ++i) {
-    const agent_settings& agent = setup.settings.agents[i];
-    auto parts = std::make_shared<agent_parts>();
-    parts->core = std::make_unique<agent_core>(agent_core_settings{
-        agent, setup.settings.node, setup.settings.boot, setup.store.store_id, setup.store.hash,
-        setup.settings.events, routes_replies(setup.settings.routes), i == 0, is_shared()});
-    parts->component = "agent/" + agent.name;
-    parts->clock = setup.clock;
-    parts->bus = bus("agents");
-    const auto runner = runners.find(agent.name);
-    SKEIN_CHECK(runner != runners.end() || agent.kind != agent_kind::exec);
-    parts->runner = runner == runners.end() ? nullptr : runner->second;
-    parts->shutdown = shutdown;
-    parts->log = setup.log;
-    parts->facts = agent_boards[i];
-    agents.emplace(agent.name, system.spawn(agent_actor, parts));
+void engine::impl::make_broadcasts() {
+  broadcasts = std::make_unique<broadcast_runner>(
+      broadcast_runner::ports{[this] { return members(); },
+                              [this](runner_news news) {
+                                const std::shared_lock lock{wiring};
+                                tell(std::string{broadcast_agent}, std::move(news));
+                              }});
+  runners[std::string{broadcast_agent}] = broadcasts.get();
+}
+
+/// All nodes that take part, as far as is known; none: nobody knows yet.
+std::vector<broadcast_member> engine::impl::members() const {
+  const std::string& self = setup.settings.node;
+  std::vector<std::string> nodes = setup.peers;
+  if (is_shared())
+    for (const lease_member& each : lease_board->read().members)
+      nodes.push_back(each.node);
+  else
+    nodes.push_back(self);
+  const config_facts known = config_known->read();
+  std::vector<broadcast_member> all;
+  for (const std::string& each : nodes) {
+    const auto told = known.nodes.find(each);
+    const std::uint32_t loops = told == known.nodes.end() ? 0 : told->second.loops;
+    all.push_back({each, each == self ? setup.settings.loops : loops});
   }
+  return all;
+}
+
+/// By agent number.
+std::vector<retry_settings> engine::impl::policies() {
+  for (const agent_settings& each : setup.settings.agents)
+    retries_of[each.name] = each.retry;
+  std::vector<retry_settings> all;
+  for (const std::string& name : setup.agent_names)
+    all.push_back(retries_of[name]);
+  return all;
+}
+
+void engine::impl::spawn_agents() {
+  for (const agent_settings& each : setup.settings.agents)
+    agents.emplace(each.name, spawn_agent(each));
+}
+
+caf::actor engine::impl::spawn_agent(const agent_settings& agent) {
+  auto parts = std::make_shared<agent_parts>();
+  parts->core = std::make_unique<agent_core>(agent_core_settings{
+      agent, setup.settings.node, setup.settings.boot, setup.store.store_id, setup.store.hash,
+      setup.settings.events, routes_replies(setup.settings.routes),
+      !std::exchange(alone_slot_served, true), is_shared()});
+  parts->component = "agent/" + agent.name;
+  parts->clock = setup.clock;
+  parts->bus = bus("agents");
+  const auto runner = runners.find(agent.name);
+  SKEIN_CHECK(runner != runners.end() || agent.kind != agent_kind::exec);
+  parts->runner = runner == runners.end() ? nullptr : runner->second;
+  parts->shutdown = shutdown;
+  parts->log = setup.log;
+  parts->facts = board_of(agent.name);
+  return system.spawn(agent_actor, parts);
 }
 
 std::shared_ptr<jobs_parts> engine::impl::jobs_parts_of(std::shared_ptr<job_core> core) {
@@ -223,9 +261,10 @@ void engine::impl::spawn_keepers() {
   parts->book = book;
   parts->tokens_agent = number_of(tokens_agent);
   // Copies: the store's threads may call this while the engine goes.
-  parts->read = [of_jobs = job_settings_of(), of_access = access_settings_of()](
+  kept_jobs->write(job_settings_of());
+  parts->read = [of_jobs = kept_jobs, of_access = access_settings_of()](
                     journal::reader& reader, epoch_no epoch) -> result<kept_cores> {
-    job_settings for_jobs = of_jobs;
+    job_settings for_jobs = of_jobs->read();
     access_settings for_access = of_access;
     for_jobs.epoch = for_access.epoch = epoch;
     for_jobs.unclean = false; // a lease is lost for other reasons than a crash, too

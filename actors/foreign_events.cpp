@@ -91,4 +91,12 @@ result<void> adopt_shards(journal::engine& engine, const std::vector<journal::he
   return {};
 }
 
+result<std::vector<std::string>> number_agents(journal::engine& engine,
+                                               const std::vector<std::string>& names) {
+  for (const std::string& each : names)
+    if (const auto number = engine.agent_number(each); !number)
+      return number.error();
+  return engine.agent_names();
+}
+
 } // namespace skein

@@ -46,4 +46,8 @@ result<void> adopt_shards(journal::engine& engine, const std::vector<journal::he
                           const std::map<loop_no, loop_feed>& feeds,
                           const std::function<void(instant)>& not_before);
 
+/// store_port::know_agents.
+result<std::vector<std::string>> number_agents(journal::engine& engine,
+                                               const std::vector<std::string>& names);
+
 } // namespace skein

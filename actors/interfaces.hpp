@@ -170,6 +170,7 @@ struct keepers_state {
   std::optional<epoch_no> held; // adopted, and not over
   bool reading = false;
   caf::actor jobs, access;                  // there while they are here
+  std::shared_ptr<const job_file_in> file;  // once the configuration has changed
   std::map<std::string, instant> told_uses; // of tokens, at the node that keeps them
   bool reading_tokens = false;
   boot_time next_tokens{};
@@ -198,6 +199,7 @@ struct membership_state {
   static inline const char* name = "membership";
   std::shared_ptr<membership_parts> parts;
   std::vector<lease_effect> effects;
+  std::optional<boot_time> until; // the node's leases last; none: nobody was told of any yet
 };
 caf::behavior membership_actor(caf::stateful_actor<membership_state>* self,
                                std::shared_ptr<membership_parts> parts);

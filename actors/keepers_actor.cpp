@@ -105,6 +105,13 @@ void read(self_ptr self) {
       });
 }
 
+/// What the configuration says by now.
+void tell_file(self_ptr self) {
+  auto& state = self->state;
+  if (state.jobs && state.file)
+    self->send(state.jobs, make_parcel(job_input{job_file_in{*state.file}}));
+}
+
 void open(self_ptr self, const keepers_read& what) {
   auto& state = self->state;
   if (!state.reading || state.held != what.epoch)
@@ -120,6 +127,7 @@ void open(self_ptr self, const keepers_read& what) {
     return;
   }
   state.jobs = self->spawn<caf::linked>(jobs_actor, state.parts->jobs_parts_of(what.found->jobs));
+  tell_file(self); // what was read may be from before it changed
   state.parts->book->write(what.found->access->valid_tokens());
   state.access =
       self->spawn<caf::linked>(access_actor, state.parts->access_parts_of(what.found->access));
@@ -231,6 +239,10 @@ caf::behavior keepers_actor(self_ptr self, std::shared_ptr<keepers_parts> parts)
                           std::move(call.value->node)};
         state.asked.emplace(asked.ticket, std::move(call.value->answered));
         step(self, std::move(asked));
+      },
+      [self](const parcel<job_file_in>& changed) {
+        self->state.file = changed.value;
+        tell_file(self);
       },
       [self](const parcel<keepers_adopted>& what) { adopt(self, *what.value); },
       [self](const parcel<keepers_over>&) { give_up(self); },

@@ -25,6 +25,16 @@ delivery_state live_event::ended_as() const noexcept {
 
 void lane_set::add_agent(agent_traits traits) { agents_.emplace_back().pure = traits.pure; }
 
+void lane_set::change_agent(agent_no agent, agent_traits traits) {
+  agent_lanes& of = agents_[raw(agent)];
+  if (of.pure == traits.pure)
+    return;
+  of.was_pure = of.was_pure || of.pure;
+  of.pure = traits.pure;
+  for (const auto& [key, slot] : of.by_key)
+    offer_ready(slot);
+}
+
 lane_set::lane_set(std::vector<agent_traits> agents, std::uint32_t shards)
   : agents_(agents.size()), active_(shards), frozen_(shards) {
   for (std::size_t i = 0; i < agents.size(); ++i)
@@ -354,7 +364,12 @@ bool lane_set::may_start(const lane& which) const noexcept {
 #endif
   if (which.active == 0)
     return true;
-  return agents_[raw(which.agent)].pure && which.active < limits::pipeline_depth;
+  const agent_lanes& of = agents_[raw(which.agent)];
+  if (of.pure)
+    return which.active < limits::pipeline_depth;
+  // Turns that started while the agent was pure wait for the one before all of them, which is tried
+  // again: who stands first has nobody active before it.
+  return of.was_pure && which.head == which.first_waiting;
 }
 
 void lane_set::count_active(lane& which, int by) noexcept {

@@ -166,6 +166,8 @@ class lane_set {
   lane_set(std::vector<agent_traits> agents, std::uint32_t shards);
   /// With the next number.
   void add_agent(agent_traits traits);
+  /// What has started goes on; what starts from here on does so by the new ones.
+  void change_agent(agent_no agent, agent_traits traits);
 
   slab<live_event> events;
   slab<live_delivery> deliveries;
@@ -274,6 +276,7 @@ class lane_set {
   };
   struct agent_lanes {
     bool pure = false;
+    bool was_pure = false;                                      // before its configuration changed
     std::unordered_map<std::string_view, std::uint32_t> by_key; // views of lane::key
     std::array<std::deque<queue_entry>, priority_classes> queues;
     std::size_t ready = 0;

@@ -85,7 +85,7 @@ void lookups::describe_event(event_id event, bool again, reply done) {
           return fail(done, found.error());
         if (!*found)
           return fail(done, errc::not_found, "there is no event " + to_string(event));
-        json view = view_event(**found, self->sources_.agents, true);
+        json view = view_event(**found, self->sources_.roster->read()->names, true);
         if (is_terminal((**found).state()))
           return give(done, view);
         self->live({event}, [self, event, again, done, view = std::move(view)](json live) mutable {
@@ -199,8 +199,9 @@ void lookups::view_page(const std::vector<journal::event_record>& events,
                         std::function<void(json)> done) {
   json rows = json::array();
   std::vector<event_id> alive;
+  const auto now = sources_.roster->read();
   for (const auto& record : events) {
-    rows.push_back(view_event(record, sources_.agents, false));
+    rows.push_back(view_event(record, now->names, false));
     if (!is_terminal(record.state()))
       alive.push_back(record.event);
   }
@@ -281,7 +282,7 @@ void lookups::list_lanes(const json& arguments, reply done) {
   const auto [stop, also] =
       std::from_chars(dot == end ? end : dot + 1, end, walk->slot); // "" is no number
   if (wrong != std::errc{} || also != std::errc{} || *dot != '.' || stop != end ||
-      walk->loop >= sources_.settings.loops)
+      walk->loop >= sources_.loops_count)
     return fail(walk->done, errc::invalid_argument,
                 "after must be the \"next\" of the page before");
   walk_lanes(std::move(walk));
@@ -306,7 +307,7 @@ void lookups::walk_lanes(std::shared_ptr<lane_walk> walk) {
         const bool rest = part.contains("next");
         walk->slot = part.value("next", 0u);
         walk->loop += rest ? 0 : 1;
-        const bool end = walk->loop == self->sources_.settings.loops;
+        const bool end = walk->loop == self->sources_.loops_count;
         if (!end && !rest && walk->rows.size() < walk->limit)
           return self->walk_lanes(walk);
         std::size_t total = 0;
@@ -362,24 +363,26 @@ void lookups::describe_key(const json& arguments, reply done) {
 /// What each agent keeps for the key.
 result<json> lookups::states_of(journal::reader& reader, const std::string& key) const {
   json rows = json::array();
-  for (std::size_t i = 0; i < sources_.agents.size(); ++i) {
-    if (is_own_agent(sources_.agents[i]))
+  const auto now = sources_.roster->read();
+  for (std::size_t i = 0; i < now->names.size(); ++i) {
+    if (is_own_agent(now->names[i]))
       continue;
     const auto state = reader.state_of(static_cast<agent_no>(i), key);
     if (!state)
       return state.error();
     if (*state)
-      rows.push_back({{"agent", sources_.agents[i]},
-                      {"state", view_value(data_kind::json, (**state).view())}});
+      rows.push_back(
+          {{"agent", now->names[i]}, {"state", view_value(data_kind::json, (**state).view())}});
   }
   return rows;
 }
 
 std::optional<agent_no> lookups::agent_named(const std::string& name) const {
-  const auto found = std::find(sources_.agents.begin(), sources_.agents.end(), name);
-  if (found == sources_.agents.end())
+  const auto now = sources_.roster->read();
+  const auto found = std::find(now->names.begin(), now->names.end(), name);
+  if (found == now->names.end())
     return std::nullopt;
-  return static_cast<agent_no>(found - sources_.agents.begin());
+  return static_cast<agent_no>(found - now->names.begin());
 }
 
 } // namespace skein

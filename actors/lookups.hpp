@@ -4,7 +4,9 @@
 
 #include "actors/api.hpp"
 #include "actors/board.hpp"
+#include "actors/config_facts.hpp"
 #include "actors/ports.hpp"
+#include "actors/roster.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -20,20 +22,21 @@ namespace skein {
 
 /// What the look-ups work with; all of it outlives them.
 struct lookup_sources {
-  engine_settings settings;
+  std::string node;
+  std::uint32_t loops_count = 1;
   std::string version;
   std::string store_id;
   std::uint32_t shards = 1;
-  std::vector<std::string> agents; // by number
+  std::shared_ptr<roster_board> roster;
   clock_port* clock = nullptr;
   store_port* store = nullptr;
   /// Asks one loop or all.
   std::function<void(ask_in, std::function<void(std::vector<answer>)>)> ask_loops;
   std::vector<std::shared_ptr<board<loop_facts>>> loops;
-  std::vector<std::shared_ptr<board<agent_facts>>> pools; // in the order of settings.agents
   std::shared_ptr<board<gateway_facts>> gateway;
   std::shared_ptr<board<job_facts>> jobs;
   std::shared_ptr<board<lease_facts>> leases; // of a shared store
+  std::shared_ptr<board<config_facts>> config;
   std::function<errc()> readiness;
   moment started{};
 };
@@ -74,6 +77,12 @@ class lookups : public std::enable_shared_from_this<lookups> {
   nlohmann::json nodes_view() const;
   void describe_node(const nlohmann::json& arguments, reply done) const;
   void list_shards(const nlohmann::json& arguments, reply done) const;
+  std::optional<config_facts::generation> config_of(const config_facts& known,
+                                                    const std::string& node) const;
+  void add_config(nlohmann::json& row, const config_facts& known, const std::string& node) const;
+  /// Null: not all have told.
+  nlohmann::json is_config_equal(const config_facts& known) const;
+  nlohmann::json config_view() const;
   // status_lookups.cpp
   void status(reply done);
   nlohmann::json status_view(const known_facts& known) const;

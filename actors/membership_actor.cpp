@@ -83,6 +83,7 @@ struct performer {
   }
   /// The loops last: what they submit and dispatch after they have heard of it is not refused.
   void operator()(lease_until_effect& effect) const {
+    self->state.until = effect.until;
     parts.store->commit_until(effect.until);
     for (const caf::weak_actor_ptr& each : parts.agents)
       send_input(each, agent_input{lease_until_in{effect.until}});
@@ -147,6 +148,11 @@ caf::behavior membership_actor(self_ptr self, std::shared_ptr<membership_parts> 
   self->state.parts = std::move(parts);
   return {
       [self](const parcel<lease_input>& input) { step(self, std::move(*input.value)); },
+      [self](const parcel<agent_joined>& who) {
+        self->state.parts->agents.push_back(who.value->agent);
+        if (self->state.until)
+          send_input(who.value->agent, agent_input{lease_until_in{*self->state.until}});
+      },
       [self](const parcel<frame>& told) {
         if (auto hint = read_hint(*told.value, self->state.parts->settings.shards))
           step(self, *std::move(hint));

@@ -133,6 +133,11 @@ class store_port {
 
   virtual void facts(std::function<void(result<store_facts>)> done) = 0;
 
+  /// Gives agents of these names numbers, as far as they have none; answers with the names of all,
+  /// by number. After an error some may have got theirs, which does no harm.
+  virtual void know_agents(std::vector<std::string> names,
+                           std::function<void(result<std::vector<std::string>>)> done) = 0;
+
   // ---- a store that several nodes share ----
 
   /// The engine takes them over and tells what is pending of them; the loops are told before any

@@ -15,6 +15,8 @@ void retry_core::step(retry_input input, moment now, std::vector<retry_effect>& 
   } else if (auto* arm = std::get_if<arm_retry_in>(&input)) {
     for (const armed_retry& each : arm->retries)
       timers_.set(each.due, each.failed);
+  } else if (auto* changed = std::get_if<policies_in>(&input)) {
+    policies_ = std::move(changed->policies);
   }
   retry_due_in due;
   while (const auto failed = timers_.take_due(now.boot))

@@ -23,7 +23,11 @@ struct ask_retry_in {
 struct arm_retry_in {
   std::vector<armed_retry> retries;
 };
-using retry_input = std::variant<ask_retry_in, arm_retry_in, tick_in>;
+/// By agent number: what is decided from here on is decided by these.
+struct policies_in {
+  std::vector<retry_settings> policies;
+};
+using retry_input = std::variant<ask_retry_in, arm_retry_in, policies_in, tick_in>;
 using retry_effect = std::variant<decided_in, retry_due_in, wake_effect>;
 
 class retry_core {

@@ -228,8 +228,10 @@ void scheduler_core::arm_wake() {
         of.unknown_from != instant::max() && sleeping_ < settings_.window.deliveries)
       sooner(now_.boot + std::max<duration>(of.unknown_from - look_before() - now_.wall,
                                             time_stands_still_ ? clock_patience : duration{0}));
-  const auto wants = [](const agent_slots& each) { return each.slots.outstanding() > 0; };
-  if (alone_.outstanding() > 0 || std::any_of(slots_.begin(), slots_.end(), wants))
+  bool wants = alone_.outstanding() > 0;
+  for (std::size_t agent = 0; agent < slots_.size() && !wants; ++agent)
+    wants = slots_[agent].slots.outstanding() > 0 && settings_.agents[agent].configured;
+  if (wants)
     sooner(now_.boot + limits::resend_after);
   if (!next || (armed_ && *armed_ <= *next && *armed_ > now_.boot))
     return;

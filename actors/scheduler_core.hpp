@@ -160,6 +160,11 @@ class scheduler_core {
                                instant at);
   void settle_submit(committed_in& input, const std::vector<context>& contexts);
   void tell_window_is_full();
+
+  // a changed configuration (scheduler_change.cpp)
+  void on(loop_change_in& input);
+  void set_aside(agent_no agent);
+
   void settle_failed_submit(committed_in& input, const std::vector<context>& contexts);
   void remember_answer(const frame_header& request, slice answer);
   void take_in(event_id id, const offered_event& offered, const journal::delivery_list& deliveries,

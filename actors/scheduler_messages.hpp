@@ -83,15 +83,31 @@ struct stay_in {
 struct lose_in {
   std::vector<journal::held_shard> shards;
 };
+/// The configuration has changed: from here on events are routed and turns started by this one.
+/// What runs is not touched.
+struct loop_change_in {
+  struct agent {
+    std::string name;
+    bool configured = false;
+    bool pure = false;
+  };
+  struct route {
+    std::string type, source, key; // as of route_table
+    agent_no agent{};
+  };
+  std::vector<agent> agents;                // by number: all that the store knows
+  std::optional<std::vector<route>> routes; // empty: those that are in force stay
+  bool tell_turns = false;                  // as in scheduler_settings
+};
 /// Drain: start nothing more.
 struct stop_starting_in {};
 /// Drain: how much is left? Answered with a progress effect now and at each change.
 struct watch_progress_in {};
 
-using scheduler_input =
-    std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in, rows_in, timers_in,
-                 decided_in, retry_due_in, tick_in, stop_starting_in, watch_progress_in,
-                 adopted_shards, leave_in, stay_in, lose_in, forgot_in, lease_until_in>;
+using scheduler_input = std::variant<frame_in, committed_in, foreign_in, state_in, bodies_in,
+                                     rows_in, timers_in, decided_in, retry_due_in, tick_in,
+                                     stop_starting_in, watch_progress_in, adopted_shards, leave_in,
+                                     stay_in, lose_in, forgot_in, lease_until_in, loop_change_in>;
 
 // ---- effects ----------------------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ void scheduler_core::start_turns() {
     return; // the next word of the leases comes with a step
 #endif
   for (std::uint32_t agent = 0; agent < slots_.size(); ++agent)
-    if (slots_[agent].slots.free() > 0 && lanes_.ready_count(static_cast<agent_no>(agent)) > 0)
+    if (settings_.agents[agent].configured && slots_[agent].slots.free() > 0 &&
+        lanes_.ready_count(static_cast<agent_no>(agent)) > 0)
       start_turns_of(static_cast<agent_no>(agent));
 }
 
@@ -208,9 +209,14 @@ void scheduler_core::flush_dispatch(agent_no agent) {
 }
 
 void scheduler_core::tell_demand(agent_no agent, bool always) {
-  if (!settings_.agents[raw(agent)].configured)
-    return; // nobody could run it; the deliveries wait for the agent to come back
   agent_slots& of = slots_[raw(agent)];
+  if (!settings_.agents[raw(agent)].configured) {
+    // Nobody could run it; the deliveries wait for the agent to come back. Slots that are granted
+    // late, as it was there when they were asked for, go back.
+    if (of.slots.adjust(0))
+      tell_slots(of.slots, settings_.agents[raw(agent)].name);
+    return;
+  }
   std::uint64_t startable =
       starting_ && may_start_one() ? lanes_.ready_count(agent) + of.reading : 0;
   if (startable > 0 && lanes_.pure(agent))

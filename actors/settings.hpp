@@ -20,6 +20,7 @@ struct retry_settings {
   double factor = 2.0;
   duration max = std::chrono::seconds{60};
   bool jitter = true; // full: a uniform part of the computed delay
+  friend bool operator==(const retry_settings&, const retry_settings&) = default;
 };
 
 enum class agent_kind : std::uint8_t { echo, exec, noop };
@@ -34,6 +35,7 @@ struct exec_settings {
   exec_output output = exec_output::reply; // oneshot
   std::uint32_t processes = 0;             // lines; 0 = concurrency
   std::uint32_t turns_per_process = 1;     // lines
+  friend bool operator==(const exec_settings&, const exec_settings&) = default;
 };
 
 struct agent_settings {
@@ -44,6 +46,7 @@ struct agent_settings {
   duration timeout = std::chrono::seconds{60};
   retry_settings retry;
   exec_settings exec;
+  friend bool operator==(const agent_settings&, const agent_settings&) = default;
 };
 
 /// An event goes to `agent` if all globs match ("*" any run, "?" one character). An empty glob is
@@ -59,6 +62,16 @@ struct route_settings {
 /// Names of agents that keep states for the engine itself: no configuration has them, and nothing
 /// is delivered to them.
 constexpr bool is_own_agent(std::string_view name) noexcept { return name.starts_with('!'); }
+
+/// What of the settings can change while a node works, as it is to be: all of it.
+struct settings_change {
+  std::vector<agent_settings> agents;
+  std::vector<route_settings> routes;
+  std::map<std::string, std::string> jobs; // as in engine_settings
+  bool tell_turns = false;                 // as in engine_setup
+};
+
+inline constexpr std::uint32_t loops_max = 256; // of a node
 
 struct engine_settings {
   std::string node = "n1";

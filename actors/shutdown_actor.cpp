@@ -53,6 +53,9 @@ caf::behavior shutdown_actor(self_ptr self, std::shared_ptr<shutdown_parts> part
   self->state.parts = std::move(parts);
   return {
       [self](const parcel<shutdown_input>& input) { step(self, *input.value); },
+      [self](const parcel<agent_joined>& who) {
+        self->state.parts->agents.push_back(who.value->agent);
+      },
   };
 }
 

@@ -94,10 +94,10 @@ json lookups::loops_view() const {
   const boot_time now = sources_.clock->now().boot;
   for (std::size_t i = 0; i < sources_.loops.size(); ++i) {
     const loop_facts facts = sources_.loops[i]->read();
-    std::uint32_t shards = sources_.shards / sources_.settings.loops;
-    shards += i < sources_.shards % sources_.settings.loops ? 1u : 0u;
+    std::uint32_t shards = sources_.shards / sources_.loops_count;
+    shards += i < sources_.shards % sources_.loops_count ? 1u : 0u;
     rows.push_back({{"loop", i},
-                    {"node", sources_.settings.node},
+                    {"node", sources_.node},
                     {"shards", shards},
                     {"pending", facts.pending},
                     {"running", facts.running},
@@ -117,32 +117,32 @@ json lookups::loops_view() const {
 /// The configured agents, and those that only the store still knows as long as something waits for
 /// them.
 json lookups::agents_view() const {
-  std::vector<std::size_t> waiting(sources_.agents.size());
+  const auto now = sources_.roster->read();
+  std::vector<std::size_t> waiting(now->names.size());
   for (const auto& loop : sources_.loops) {
     const loop_facts facts = loop->read();
     for (std::size_t i = 0; i < std::min(waiting.size(), facts.waiting.size()); ++i)
       waiting[i] += facts.waiting[i];
   }
   json rows = json::array();
-  for (std::size_t i = 0; i < sources_.settings.agents.size(); ++i) {
-    const agent_settings& agent = sources_.settings.agents[i];
+  for (const auto& [agent, board] : now->agents) {
     if (agent.name.starts_with('!'))
       continue; // of the node itself
     const auto number = agent_named(agent.name);
     json row{{"name", agent.name}, {"configured", true}};
-    const agent_facts facts = sources_.pools[i]->read();
+    const agent_facts facts = board->read();
     // Turns that no program can run now wait with it.
     const std::size_t running = is_idle(facts.health) ? 0 : facts.running;
     row["running"] = running;
-    row["waiting"] = (number ? waiting[raw(*number)] : 0) + facts.running - running;
+    row["waiting"] = (number && raw(*number) < waiting.size() ? waiting[raw(*number)] : 0) +
+                     facts.running - running;
     put_settings(row, agent, facts);
     rows.push_back(std::move(row));
   }
-  for (std::size_t i = 0; i < sources_.agents.size(); ++i) {
-    const std::string& name = sources_.agents[i];
-    const auto& known = sources_.settings.agents;
-    if (waiting[i] > 0 && std::none_of(known.begin(), known.end(),
-                                       [&](const auto& each) { return each.name == name; }))
+  for (std::size_t i = 0; i < now->names.size(); ++i) {
+    const std::string& name = now->names[i];
+    if (waiting[i] > 0 && std::none_of(now->agents.begin(), now->agents.end(),
+                                       [&](const auto& each) { return each.agent.name == name; }))
       rows.push_back({{"name", name},
                       {"configured", false},
                       {"state", "not-configured"},
@@ -153,11 +153,11 @@ json lookups::agents_view() const {
 }
 
 std::string lookups::obstacle_of(const std::string& agent) const {
-  const auto& configured = sources_.settings.agents;
-  for (std::size_t i = 0; i < configured.size(); ++i) {
-    if (configured[i].name != agent)
+  const auto now = sources_.roster->read();
+  for (const auto& [configured, board] : now->agents) {
+    if (configured.name != agent)
       continue;
-    const runner_health health = sources_.pools[i]->read().health;
+    const runner_health health = board->read().health;
     return health.state == runner_state::failing ? health.error : std::string{};
   }
   return "agent " + agent + " is not configured; its deliveries wait until it is again";
@@ -165,9 +165,10 @@ std::string lookups::obstacle_of(const std::string& agent) const {
 
 std::function<bool(const std::string&)> lookups::idle_agents() const {
   std::set<std::string> idle;
-  for (std::size_t i = 0; i < sources_.pools.size(); ++i)
-    if (is_idle(sources_.pools[i]->read().health))
-      idle.insert(sources_.settings.agents[i].name);
+  const auto now = sources_.roster->read();
+  for (const auto& [agent, board] : now->agents)
+    if (is_idle(board->read().health))
+      idle.insert(agent.name);
   return [idle = std::move(idle)](const std::string& agent) { return idle.contains(agent); };
 }
 
@@ -291,7 +292,7 @@ json lookups::status_view(const known_facts& known) const {
   const moment now = sources_.clock->now();
   const errc readiness = sources_.readiness();
   json body{{"version", sources_.version},
-            {"node", sources_.settings.node},
+            {"node", sources_.node},
             {"ready", readiness == errc::none},
             {"uptime_s", seconds(now.boot - sources_.started.boot)},
             {"started", format_rfc3339(sources_.started.wall)},
@@ -302,9 +303,10 @@ json lookups::status_view(const known_facts& known) const {
             {"lag", lag_view()},
             {"loops", loops_view()},
             {"agents", agents_view()}};
+  body["config"] = config_view();
   if (sources_.leases)
     body["cluster"] = cluster_view();
-  if (!sources_.leases || keeper_of(sources_.leases->read().owners) == sources_.settings.node)
+  if (!sources_.leases || keeper_of(sources_.leases->read().owners) == sources_.node)
     body["jobs"] = jobs_view();
   if (readiness != errc::none)
     body["not_ready_because"] = slug(readiness);

@@ -50,7 +50,7 @@ bool wanted(const stream_filter& filter, const event_head& head) {
 
 } // namespace
 
-stream_hub::stream_hub(store_port& store, std::vector<std::string> agents, commit_no last,
+stream_hub::stream_hub(store_port& store, std::shared_ptr<roster_board> agents, commit_no last,
                        std::string_view store_id)
   : store_{store}, agents_{std::move(agents)}, tag_{store_id.substr(0, tag_digits)},
     last_commit_{raw(last)} {}
@@ -230,7 +230,7 @@ bool stream_hub::append(journal::reader& reader, const subscription& to,
   if (!wanted(to.filter, read_head(record.body.view())))
     return false;
   const bool accepted = item.kind == journal::feed_item::what::accepted;
-  json view = view_event(record, agents_, accepted);
+  json view = view_event(record, agents_->read()->names, accepted);
   json line{{"event", view["event"]},
             {"id", view["id"]},
             {"source", view["source"]},

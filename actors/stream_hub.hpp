@@ -9,6 +9,7 @@
 
 #include "actors/api.hpp"
 #include "actors/ports.hpp"
+#include "actors/roster.hpp"
 
 #include <atomic>
 #include <map>
@@ -24,7 +25,7 @@ namespace skein {
 class stream_hub : public std::enable_shared_from_this<stream_hub> {
  public:
   /// `last` is the store's last commit. Call listen() once.
-  stream_hub(store_port& store, std::vector<std::string> agents, commit_no last,
+  stream_hub(store_port& store, std::shared_ptr<roster_board> agents, commit_no last,
              std::string_view store_id);
 
   void listen();
@@ -57,7 +58,7 @@ class stream_hub : public std::enable_shared_from_this<stream_hub> {
   std::string cursor_text(std::uint64_t commit, std::uint64_t index) const;
 
   store_port& store_;
-  std::vector<std::string> agents_;
+  std::shared_ptr<roster_board> agents_;
   std::string tag_; // the beginning of the store's id
   std::atomic<std::uint64_t> last_commit_;
   std::atomic<bool> pump_requested_{false};

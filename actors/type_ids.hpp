@@ -91,6 +91,15 @@ struct keepers_read {
   epoch_no epoch{};
   result<kept_cores> found = errc::internal;
 };
+/// Another configuration of an agent, and who runs its turns now; null: whoever did.
+struct agent_change {
+  agent_change_in to;
+  runner_port* runner = nullptr;
+};
+/// An agent that came with another configuration.
+struct agent_joined {
+  caf::weak_actor_ptr agent;
+};
 /// A change that was made elsewhere, with what is to be called once its record is durable.
 struct audit_call {
   audit_record record;
@@ -104,6 +113,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::burst_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::scheduler_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::retry_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::agent_input>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::agent_change>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::agent_joined>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_file_in>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::gateway_call>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::shutdown_input>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(skein::parcel<skein::job_input>)

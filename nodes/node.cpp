@@ -4,9 +4,7 @@
 #include "actors/shutdown_core.hpp"
 #include "journal/postgres/postgres_options.hpp"
 #include "nodes/access/stored_tokens.hpp"
-#include "nodes/agents/exec_runner.hpp"
-#include "nodes/agents/program_guard.hpp"
-#include "nodes/agents/state_file.hpp"
+#include "nodes/agents/agent_runners.hpp"
 #include "nodes/broker/broker.hpp"
 #include "nodes/broker/peer_office.hpp"
 #include "nodes/broker/zmq_frames.hpp"
@@ -19,7 +17,9 @@
 #include "nodes/metrics/metrics.hpp"
 #include "nodes/node_door.hpp"
 #include "nodes/node_mesh.hpp"
+#include "nodes/node_reload.hpp"
 #include "nodes/random_bits.hpp"
+#include "nodes/reload/config_office.hpp"
 #include "nodes/store/disk_watch.hpp"
 #include "nodes/store/lease_thread.hpp"
 #include "nodes/store/medium.hpp"
@@ -143,6 +143,7 @@ struct node::impl {
   void begin_disk_watch();
   result<void> recover();
   result<void> open_agents();
+  void open_config();
   http_settings door() const;
   result<void> try_mesh();
   result<void> try_door();
@@ -156,7 +157,9 @@ struct node::impl {
   wake_fd ended;
   std::atomic<bool> broken{false};
   std::mutex mutex;
-  node_end end; // guarded by mutex
+  node_end end;                           // guarded by mutex
+  std::function<void(bool)> reloads_told; // likewise
+  std::atomic<bool> ends{false};
 
   // In the order of construction; destroyed in reverse.
   std::shared_ptr<store_time> time_of_store; // of one that several nodes share
@@ -171,9 +174,9 @@ struct node::impl {
   std::unique_ptr<broker> bus;
   std::unique_ptr<peer_office> peers;
   std::map<std::string, std::unique_ptr<bus_port>> links;
-  std::shared_ptr<exec_reactor> reactor;
-  std::map<std::string, std::unique_ptr<exec_runner>> runners;
+  std::unique_ptr<agent_runners> programs;
   std::unique_ptr<node_door> offered;
+  std::unique_ptr<config_office> config;
   std::unique_ptr<http_server> http;
   boot_time started{};
 };
@@ -319,10 +322,20 @@ result<void> node::impl::recover() {
   setup.store_at = threads.get();
   setup.leases = leases.get();
   setup.member = member;
+  if (!options.shares_its_store())
+    for (const auto& [peer, broker] : options.peers)
+      setup.peers.push_back(peer);
   setup.log = write_log;
   setup.find_zone = [](std::string_view name) {
     const auto zone = find_zone(name);
     return zone ? *zone : nullptr;
+  };
+  setup.config_asked = [this](caller by, std::string operation, std::string arguments,
+                              std::function<void(api_answer)> done) {
+    if (config_office::answers(operation) && offered)
+      offered->act(std::move(by), std::move(operation), std::move(arguments), std::move(done));
+    else
+      done({errc::invalid_argument, operation});
   };
   setup.audit_retention = options.retention;
   setup.tell_turns = log_enabled(log_level::debug);
@@ -391,28 +404,54 @@ result<void> node::impl::open_agents() {
     links[name] = bus->connect(name, [this](const slice& frame) { actors->deliver(frame); });
     actors->attach_bus(name, *links[name]);
   }
-  for (const agent_settings& agent : options.settings.agents) {
-    if (agent.kind != agent_kind::exec)
-      continue;
-    if (!reactor) {
-      auto opened = exec_reactor::open({guard_command, write_guard_log});
-      if (!opened)
-        return opened.error();
-      reactor = *std::move(opened);
-      state_file::remove_abandoned(); // by a node that was killed
-    }
-    runners[agent.name] = std::make_unique<exec_runner>(
-        reactor, agent,
-        [this, name = agent.name](runner_news news) { actors->report(name, std::move(news)); },
-        [name = agent.name](exec_log_level level, std::string_view id, std::string_view text,
-                            std::string_view turn) { write_exec_log(name, level, id, text, turn); },
-        [this] { return clock->now().wall; });
-    actors->attach_runner(agent.name, *runners[agent.name]);
-  }
+  programs = std::make_unique<agent_runners>(agent_runners::world{
+      guard_command, write_guard_log,
+      [this](const std::string& agent, runner_news news) {
+        actors->report(agent, std::move(news));
+      },
+      [](const std::string& agent) -> exec_log {
+        return [agent](exec_log_level level, std::string_view id, std::string_view text,
+                       std::string_view turn) { write_exec_log(agent, level, id, text, turn); };
+      },
+      [this] { return clock->now().wall; }});
+  auto runners = programs->follow(options.settings.agents);
+  if (!runners)
+    return runners.error();
+  for (const auto& [agent, runner] : *runners)
+    actors->attach_runner(agent, *runner);
   actors->set_metrics(
       [this](const std::optional<store_facts>& facts) { return metrics_page(facts); });
   actors->start();
+  open_config();
   return {};
+}
+
+void node::impl::open_config() {
+  config_office::settings how;
+  how.node = options.settings.node;
+  if (!options.config_file.empty()) {
+    std::error_code failed;
+    const auto whole = std::filesystem::absolute(options.config_file, failed);
+    how.file = failed ? options.config_file : whole.lexically_normal().string();
+    how.text = options.config_text;
+  }
+  how.folder = options.ephemeral ? std::string{} : options.data_dir;
+  how.now = [this] { return clock->now(); };
+  how.log = log;
+  how.apply = [this](const loaded_config& to) {
+    return take_over(to, {options, *actors, *programs, ends});
+  };
+  how.tell = [this](std::string view, std::uint64_t generation, const std::string& hash) {
+    programs->sweep();
+    actors->tell_config(std::move(view), generation, hash);
+  };
+  how.busy = [this](bool begins) {
+    const std::lock_guard lock{mutex};
+    if (reloads_told)
+      reloads_told(begins);
+  };
+  config = std::make_unique<config_office>(std::move(how));
+  offered->attach(config.get());
 }
 
 http_settings node::impl::door() const {
@@ -455,7 +494,7 @@ result<void> node::impl::open_door() {
 std::string node::impl::metrics_page(const std::optional<store_facts>& facts) {
   metrics_sources from;
   from.parts = actors->read_facts();
-  from.settings = &actors->settings();
+  from.node = options.settings.node;
   from.frames = bus->counted();
   from.mesh = bus->mesh();
   from.version = version();
@@ -510,25 +549,33 @@ bool node::store_failed() const { return impl_->broken.load(); }
 void node::signal() {
   impl_->http->begin_drain();
   impl_->actors->signal();
-  for (auto& [agent, runner] : impl_->runners)
-    runner->drain();
+  impl_->programs->drain();
+}
+
+void node::reload() { impl_->config->signal(); }
+
+void node::tell_reloads(std::function<void(bool)> tell) {
+  const std::lock_guard lock{impl_->mutex};
+  impl_->reloads_told = std::move(tell);
 }
 
 node_end node::finish() {
   impl& parts = *impl_;
   parts.http->stop();
   const duration patience = parts.time_left();
-  for (auto& [agent, runner] : parts.runners)
-    runner->close(patience);
+  parts.ends.store(true);
+  parts.programs->close(patience);
   {
     const watchdog limit{store_close_max,
-                         end_now};  // a change of the list of peers waits for a disk
-    parts.offered->attach(nullptr); // before the actors: they keep the record of what it changes
+                         end_now}; // a change of the list of peers waits for a disk
+    parts.offered->attach(static_cast<peer_office*>(
+        nullptr)); // before the actors: they keep the record of what it changes
     parts.peers.reset();
+    parts.offered->attach(static_cast<config_office*>(nullptr));
+    parts.config.reset();
   }
   parts.actors->stop(); // they use runners and links; what these still say goes nowhere
-  parts.runners.clear();
-  parts.reactor.reset();
+  parts.programs->clear();
   parts.links.clear();
   parts.bus.reset();
   const watchdog limit{store_close_max, end_now};

@@ -54,8 +54,12 @@ class node {
   /// finish().
   void probe(duration within, std::function<void(bool all)> done);
 
-  /// SIGTERM, SIGINT or SIGHUP: drain; a second one hastens. Any thread.
+  /// SIGTERM, SIGINT or the end of a terminal: drain; a second one hastens. Any thread.
   void signal();
+  /// SIGHUP: read the configuration's file again. Any thread.
+  void reload();
+  /// Told when the node begins to take over a configuration, and when it has; on another thread.
+  void tell_reloads(std::function<void(bool begins)> tell);
   /// Readable once drained() has something or the store failed.
   int ended_fd() const;
   /// The store failed: the process must end with exit_store_failed.

@@ -3,10 +3,12 @@
 
 #include "actors/engine.hpp"
 
-#include <atomic>
+#include <mutex>
+#include <shared_mutex>
 
 namespace skein {
 
+class config_office;
 class peer_office;
 
 class node_door : public node_api {
@@ -14,7 +16,14 @@ class node_door : public node_api {
   /// The engine outlives it. A node without a folder keeps no list of peers.
   node_door(class engine& engine, bool keeps_peers) : engine_{engine}, keeps_peers_{keeps_peers} {}
   /// From now on until it is called with nullptr; then questions for it are refused.
-  void attach(peer_office* peers) { peers_.store(peers); }
+  void attach(peer_office* peers) {
+    const std::unique_lock lock{offices_};
+    peers_ = peers;
+  }
+  void attach(config_office* config) {
+    const std::unique_lock lock{offices_};
+    config_ = config;
+  }
 
   const hash_settings& hash() const override { return engine_.hash(); }
   const event_limits& event_bounds() const override { return engine_.event_bounds(); }
@@ -40,9 +49,16 @@ class node_door : public node_api {
   void metrics(std::function<void(std::string)> done) override { engine_.metrics(std::move(done)); }
 
  private:
+  void reload_all(const caller& by, const std::string& arguments_json,
+                  std::function<void(api_answer)> done);
+  void hand_on(const caller& by, std::string operation, std::string arguments_json,
+               std::function<void(api_answer)> done);
+
   class engine& engine_;
   bool keeps_peers_;
-  std::atomic<peer_office*> peers_{nullptr};
+  std::shared_mutex offices_; // held while one of them is asked: it goes only then
+  peer_office* peers_ = nullptr;
+  config_office* config_ = nullptr;
 };
 
 } // namespace skein

@@ -5,10 +5,12 @@
 #include "nodes/signals.hpp"
 #include "nodes/supervisor/heartbeat.hpp"
 #include "nodes/supervisor/supervisor.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 #include <utility>
@@ -22,10 +24,20 @@ constexpr useconds_t last_answers_us = 500'000; // for the answers "unknown" to 
 /// What an end takes beyond the drain's deadline at most: the store's close, twice store_close_max.
 constexpr std::chrono::seconds end_takes_max{10};
 
-/// Waits for signals and for the node's end; hands signals on. The end of a terminal comes as one
-/// SIGHUP or as several: it begins a drain and never hastens one. While the node serves, this
-/// thread and the actors prove to the supervisor that they do.
-void serve_until_ended(node& which, signals& caught, supervisor& over, duration drain_deadline) {
+/// Whether a terminal is this process's own, and there.
+bool has_terminal() {
+  const unique_fd terminal{::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)};
+  return static_cast<bool>(terminal);
+}
+
+/// Waits for signals and for the node's end; hands signals on. SIGHUP comes from somebody who wants
+/// the configuration read again; or, as one or as several, from the end of a terminal: that begins
+/// a drain and never hastens one. Where there is no file to read it can mean nothing else. While
+/// the node serves, this thread and the actors prove to the supervisor that they do.
+void serve_until_ended(node& which, signals& caught, supervisor& over,
+                       const node_options& options) {
+  const duration drain_deadline = options.settings.drain_deadline;
+  const bool had_terminal = has_terminal();
   using clock = std::chrono::steady_clock;
   heartbeat beats{over,
                   [&](duration within, std::function<void(bool)> done) {
@@ -38,11 +50,15 @@ void serve_until_ended(node& which, signals& caught, supervisor& over, duration 
     const int wait = drains ? -1 : beats.wait_ms(clock::now());
     if (poll(items.data(), items.size(), wait) < 0)
       continue;
-    if (const int signal = (items[0].revents & POLLIN) != 0 ? caught.take() : 0; signal != 0)
-      if (const bool again = std::exchange(drains, true); !again || signal != SIGHUP) {
+    if (const int signal = (items[0].revents & POLLIN) != 0 ? caught.take() : 0; signal != 0) {
+      const bool hangs_up = options.config_file.empty() || (had_terminal && !has_terminal());
+      if (signal == SIGHUP && !hangs_up)
+        which.reload();
+      else if (const bool again = std::exchange(drains, true); !again || signal != SIGHUP) {
         over.stopping(drain_deadline + end_takes_max);
         which.signal();
       }
+    }
     if ((items[1].revents & POLLIN) != 0)
       return;
     if (!drains)
@@ -82,9 +98,10 @@ result<int> run_node(const node_options& options,
   supervisor over{read_supervision(), log};
   ready(options, running->http_port());
   over.ready(status_line(options, running->http_port()));
-  const duration drain_deadline = options.settings.drain_deadline;
-  serve_until_ended(*running, caught, over, drain_deadline);
-  over.stopping(drain_deadline + end_takes_max); // also where no signal began it
+  running->tell_reloads([&over](bool begins) { over.reloading(begins); });
+  serve_until_ended(*running, caught, over, options);
+  // Also where no signal began it.
+  over.stopping(options.settings.drain_deadline + end_takes_max);
   if (running->store_failed()) {
     usleep(last_answers_us);
     flush_log(last_lines_limit);

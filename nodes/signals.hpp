@@ -1,4 +1,4 @@
-// SIGTERM, SIGINT and SIGHUP (a closed terminal) as something to wait for. The mask is set before
+// SIGTERM, SIGINT and SIGHUP as something to wait for. The mask is set before
 // any thread starts, so that the signals come to nobody else.
 #pragma once
 

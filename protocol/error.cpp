@@ -50,6 +50,8 @@ constexpr std::array rows{
     row{errc::unauthorized, "unauthorized", "The access token is missing or not valid."},
     row{errc::forbidden, "forbidden", "The role of the access token does not allow this."},
 
+    row{errc::needs_restart, "needs-restart",
+        "A running node cannot take over this change of its configuration."},
     row{errc::draining, "draining", "The node is shutting down and takes nothing new."},
     row{errc::overloaded, "overloaded", "A queue is at its limit; try again later."},
     row{errc::disk_full, "disk-full", "The disk has too little free space."},

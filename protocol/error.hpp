@@ -37,8 +37,9 @@ enum class errc : std::uint16_t {
   too_many_emits = 121,
   state_too_large = 122,
   too_many_hops = 123,
-  unauthorized = 124, // no token, or one that is not valid
-  forbidden = 125,    // its role does not allow this
+  unauthorized = 124,  // no token, or one that is not valid
+  forbidden = 125,     // its role does not allow this
+  needs_restart = 126, // a change of the configuration that a running node cannot make
 
   // 2xx: not now
   draining = 200,

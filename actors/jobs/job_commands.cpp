@@ -85,8 +85,8 @@ result<job_definition> job_core::checked_definition(const job_command_in& input,
   if (!is_new && there == nullptr)
     return error{errc::not_found, "there is no job " + name};
   if (there != nullptr && there->owner == job_owner::file)
-    return error{errc::state_conflict, "the configuration owns job " + name +
-                                           ": change it there, and start the node again"};
+    return error{errc::state_conflict,
+                 "the configuration owns job " + name + ": change it there, and reload it"};
   const auto seen = words.find("revision");
   if (there != nullptr && seen != words.end() && *seen != there->revision)
     return error{errc::state_conflict,
@@ -163,8 +163,7 @@ void job_core::remove(const job_command_in& input, const json& words) {
   kept_job& which = *find(name);
   if (which.owner == job_owner::file && (!settings_.shared || settings_.of_file.contains(name)))
     return fail(input.ticket, errc::state_conflict,
-                "the configuration owns job " + name +
-                    ": remove it there, and start the node again");
+                "the configuration owns job " + name + ": remove it there, and reload it");
   if (const auto& behind = graph_.behind(name); !behind.empty())
     return fail(input.ticket, errc::state_conflict,
                 "job " + *behind.begin() + " comes after it: delete or edit that one before");
@@ -275,13 +274,16 @@ void job_core::backfill(const job_command_in& input, const json& words) {
 
 // ---- those of the configuration -----------------------------------------------------------------
 
-/// At the start: what the file says is what is there, but for jobs that people own.
+/// At the start, and when the file has changed: what it says is what is there, but for jobs that
+/// people own.
 void job_core::put_of_file() {
   open_->of_file = true;
-  open_->starts = settings_.unclean;
+  open_->starts = settings_.unclean && !is_put_once_;
   if (!remove_of_file())
     return; // the rest goes with the next commit
   is_of_file_put_ = true;
+  if (is_put_once_)
+    judge_anew();
   for (const auto& [name, text] : settings_.of_file)
     adopt(name, text);
   check_chains();
@@ -313,7 +315,7 @@ bool job_core::remove_of_file() {
   std::vector<std::string> gone;
   for (const auto& [name, each] : jobs_)
     if (each.owner == job_owner::file && !settings_.of_file.contains(name)) {
-      if (!settings_.shared)
+      if (!settings_.shared || settings_.taken_out.contains(name))
         gone.push_back(name);
       else // the file of the node that had them before may have it, as while nodes restart
         log(log_severity::warning, "job-not-in-file",
@@ -331,13 +333,31 @@ bool job_core::remove_of_file() {
   return true;
 }
 
+/// Agents have come and gone: a job whose agent has gone stands still until that is back, as after
+/// a start without it.
+void job_core::judge_anew() {
+  for (auto& [name, each] : jobs_) {
+    kept_job again{name};
+    read_definition(again, definition_text(each), settings_.around);
+    if (again.words.empty() == each.words.empty())
+      continue;
+    begin(each);
+    each.words = std::move(again.words);
+    each.unreadable = std::move(again.unreadable);
+    each.definition = std::move(again.definition);
+    each.schedule = std::move(again.schedule);
+    graph_.put(*each.definition);
+    place(each);
+  }
+}
+
 void job_core::adopt(const std::string& name, const std::string& text) {
   const kept_job* const there = find(name);
   if (there != nullptr && there->owner == job_owner::people)
     return log(log_severity::warning, "job-owned-by-cli",
                "it was made by a command, so the one of the configuration has no effect: delete it "
                "with `skein job delete " +
-                   name + "` and start again, or take it out of the file",
+                   name + "` and reload the file, or take it out of the file",
                name);
   job_reading read = read_job(name, read_job_words(text), settings_.around);
   if (!read.problems.empty()) // nodes/config has checked it

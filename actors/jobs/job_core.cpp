@@ -207,6 +207,16 @@ void job_core::on(job_watch_in& input) {
         out_->push_back(watch_run_effect{input.job, run.id, run.event});
 }
 
+/// What stands in it is put with the next commit, as at the start.
+void job_core::on(job_file_in& input) {
+  settings_.of_file = std::move(input.of_file);
+  settings_.taken_out = std::move(input.taken_out);
+  settings_.agent_names = std::move(input.agent_names);
+  settings_.around.agents = std::move(input.agents);
+  routes_ = route_table{std::move(input.routes)};
+  is_of_file_put_ = false;
+}
+
 void job_core::take_ends() {
   while (!ends_.empty() && open_->emits.size() < emits_a_commit_) {
     const job_ended_in next = std::move(ends_.front());
@@ -340,6 +350,7 @@ void job_core::submit() {
   if (open_->empty()) {
     for (auto& [ticket, body] : open_->answers)
       out_->push_back(job_answer_effect{ticket, {errc::none, std::move(body)}});
+    is_put_once_ = is_put_once_ || (open_->of_file && is_of_file_put_);
     open_.reset();
     return;
   }
@@ -430,6 +441,7 @@ void job_core::settle(const journal::op_result& verdict) {
       return undo({errc::fenced, "the shards of this node were taken over"}, true);
   }
   transaction done = *std::exchange(sent_, std::nullopt);
+  is_put_once_ = is_put_once_ || done.of_file;
   emits_a_commit_ = std::min(emits_a_commit, emits_a_commit_ * 2);
   counted_.fired += done.counted.fired;
   counted_.caught_up += done.counted.caught_up;

@@ -61,8 +61,16 @@ struct job_records_in {
   result<std::vector<job_record>> records = errc::internal;
   run_events events; // those that are found
 };
+/// The configuration has changed.
+struct job_file_in {
+  std::map<std::string, std::string> of_file; // as in job_settings, and what follows
+  std::set<std::string> taken_out;
+  std::vector<std::string> agent_names; // by number
+  std::vector<std::string> agents;      // configured
+  std::vector<route_table::route> routes;
+};
 using job_input = std::variant<job_command_in, committed_in, job_ended_in, job_watch_in,
-                               job_records_in, tick_in, stop_starting_in>;
+                               job_records_in, job_file_in, tick_in, stop_starting_in>;
 
 // ---- effects ------------------------------------------------------------------------------------
 
@@ -106,7 +114,10 @@ struct job_settings {
   std::string node; // its name, for the records of what people changed
   /// Those of the configuration: by name, what stands there.
   std::map<std::string, std::string> of_file; // JSON
-  bool unclean = false;                       // the last process did not stop in order
+  /// Those that it had, and has no more. On a shared store what else is of a file stays: another
+  /// node's may have it.
+  std::set<std::string> taken_out{};
+  bool unclean = false; // the last process did not stop in order
 };
 
 class job_core {
@@ -170,6 +181,7 @@ class job_core {
   void on(job_ended_in& input);
   void on(job_watch_in& input);
   void on(job_records_in& input);
+  void on(job_file_in& input);
   void on(tick_in&) {}
   void on(stop_starting_in&) { stopping_ = true; }
   bool go_on();
@@ -239,6 +251,7 @@ class job_core {
   void trigger(const job_command_in& input, const nlohmann::json& words);
   void backfill(const job_command_in& input, const nlohmann::json& words);
   void put_of_file();
+  void judge_anew();
   void note_stand(kept_job& which);
   bool remove_of_file();
   void check_chains();
@@ -279,6 +292,7 @@ class job_core {
   bool time_stands_still_ = false; // the wall clock was set back and has to catch up
   bool decided_last_ = false;      // commands take turns with what is due
   bool is_of_file_put_ = false;    // what the configuration says is there
+  bool is_put_once_ = false;       // since the start, not after a change alone
   std::size_t emits_a_commit_;     // fewer for a while when another event had the id of one
   std::map<std::uint64_t, reading> readings_;
   std::uint64_t reads_ = 0;

@@ -1,11 +1,17 @@
 #include "nodes/broker/broker_core.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace skein {
 
 std::string_view link_name(std::string_view part) noexcept {
   if (part.starts_with("agent/"))
     return "agents";
-  return part == "membership" || part == "keeper" || part.starts_with("shard/") ? "gateway" : part;
+  constexpr std::array at_gateway{std::string_view{"membership"}, std::string_view{"keeper"},
+                                  std::string_view{"config"}};
+  const bool is_there = std::find(at_gateway.begin(), at_gateway.end(), part) != at_gateway.end();
+  return is_there || part.starts_with("shard/") ? "gateway" : part;
 }
 
 std::vector<delivery_to> broker_core::on_frame(const std::string& link, const slice& bytes) {

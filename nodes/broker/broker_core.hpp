@@ -55,8 +55,8 @@ class broker_core {
   counters counted_;
 };
 
-/// The name of the link that speaks for this part: "agent/x" -> "agents"; "membership", "keeper"
-/// and "shard/N" -> "gateway"; others themselves.
+/// The name of the link that speaks for this part: "agent/x" -> "agents"; "membership", "keeper",
+/// "config" and "shard/N" -> "gateway"; others themselves.
 std::string_view link_name(std::string_view part) noexcept;
 
 } // namespace skein

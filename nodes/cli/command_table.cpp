@@ -18,7 +18,8 @@ constexpr std::array table{
     command{"send", "", "[TEXT]", "Publish an event; with --wait, print what came of it.",
             "skein send \"hello\" --key demo --wait\n"
             "skein send --key order-7 --type order.paid --data-file order.json\n"
-            "skein send \"tea is ready\" --key demo --due +3m",
+            "skein send \"tea is ready\" --key demo --due +3m\n"
+            "skein send \"forget all\" --type cache.clear --broadcast nodes",
             define_send},
     command{"status", "", "", "Show a node's health, counts, loops and agents.", "skein status",
             define_status},
@@ -135,6 +136,14 @@ constexpr std::array table{
             "skein config check cluster.toml", define_config_check},
     command{"config", "show", "[FILE]", "Show every setting in force and where it comes from.",
             "skein config show cluster.toml", define_config_show},
+    command{"config", "diff", "OLD NEW", "Show what two configurations differ in.",
+            "skein config diff cluster.toml new.toml --node n1", define_config_diff},
+    command{"config", "describe", "", "Show which configuration a running node works by.",
+            "skein config describe", define_config_describe},
+    command{"config", "reload", "", "Let a running node take over its changed file.",
+            "skein config reload --dry-run\nskein config reload --all", define_config_reload},
+    command{"config", "rollback", "", "Let a running node go back to the configuration before.",
+            "skein config rollback", define_config_rollback},
     command{"completion", "", "SHELL",
             "Print what completes commands in a shell: bash, zsh or fish.",
             "skein completion bash > ~/.local/share/bash-completion/completions/skein",

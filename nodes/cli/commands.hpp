@@ -61,6 +61,10 @@ handler define_man(CLI::App& app);
 handler define_complete(CLI::App& app);
 handler define_config_check(CLI::App& app);
 handler define_config_show(CLI::App& app);
+handler define_config_diff(CLI::App& app);
+handler define_config_describe(CLI::App& app);
+handler define_config_reload(CLI::App& app);
+handler define_config_rollback(CLI::App& app);
 handler define_version(CLI::App& app);
 handler define_help(CLI::App& app);
 

@@ -15,6 +15,7 @@ namespace skein::cli {
 namespace {
 
 constexpr std::string_view default_type = "skein.message";
+constexpr std::string_view broadcast_type = "skein.broadcast"; // actors/broadcast.hpp
 
 std::string default_source() {
   std::array<char, 256> name{};
@@ -61,6 +62,26 @@ void set_extension(event& into, std::string_view name, const std::optional<std::
     into.set_extension(std::string{name}, *value);
 }
 
+/// The event that becomes one like `made` for each.
+result<void> wrap_broadcast(event& made, const std::string& to) {
+  if (made.kind == data_kind::binary)
+    return error{errc::unsupported_media_type, "A broadcast carries JSON or text, not bytes."};
+  std::string data = "{\"to\":";
+  append_json_string(data, to);
+  data += ",\"type\":";
+  append_json_string(data, made.type);
+  data += made.kind == data_kind::json ? ",\"data\":" : ",\"text\":";
+  if (made.kind == data_kind::json)
+    data += made.data;
+  else
+    append_json_string(data, made.data);
+  made.type = broadcast_type;
+  made.kind = data_kind::json;
+  made.datacontenttype = "application/json";
+  made.data = data + "}";
+  return {};
+}
+
 } // namespace
 
 std::string random_uuid() {
@@ -83,6 +104,9 @@ result<event> make_event(const event_options& options, std::string data) {
   set_extension(out, attribute::priority, options.priority);
   if (auto set = set_data(out, options, std::move(data)); !set)
     return set.error();
+  if (options.broadcast)
+    if (auto wrapped = wrap_broadcast(out, *options.broadcast); !wrapped)
+      return wrapped.error();
   if (auto checked = offer(out, hash_settings{}, event_limits{}, wall_now(), late_event::keep);
       !checked)
     return checked.error();

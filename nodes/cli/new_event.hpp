@@ -20,6 +20,7 @@ struct event_options {
   std::optional<std::string> expires = {};
   std::optional<std::string> priority = {};
   std::optional<std::string> content_type = {};
+  std::optional<std::string> broadcast = {}; // nodes, loops: one of the type for each of these
 };
 
 /// `data` is the text or what the file held. Without options: type skein.message, source

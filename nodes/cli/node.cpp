@@ -25,6 +25,8 @@ constexpr std::array node_columns{column{"NODE", "node", weight::whole},
                                   column{"STATE", "state", weight::whole, true},
                                   column{"SHARDS", "shards"},
                                   column{"KEEPER", "keeper", weight::main, true},
+                                  column{"GENERATION", "generation", weight::main, true},
+                                  column{"CONFIG", "config", weight::extra, true},
                                   column{"WEIGHT", "weight", weight::extra, true},
                                   column{"BROKER", "broker", weight::extra, true},
                                   column{"SELF", "self", weight::extra, true}};
@@ -111,6 +113,13 @@ std::vector<std::string> ailments(const json& nodes, std::uint32_t at_least = 1)
   return found;
 }
 
+/// Whether all nodes work by the same one.
+std::string config_text(const json& equal) {
+  if (!equal.is_boolean())
+    return "not all nodes have told theirs";
+  return equal.get<bool>() ? "the same at all nodes" : "not the same at all nodes";
+}
+
 int show_cluster(context& at) {
   const auto answer = look_up(at, "/v1/nodes");
   if (!answer)
@@ -125,6 +134,8 @@ int show_cluster(context& at) {
   values.add("shards", cell_of(answer.body, "shards"));
   values.add("unowned", cell_of(answer.body, "unowned"));
   values.add("keeper", answer.body, "keeper");
+  if (answer.body.contains("config_equal"))
+    values.add("configuration", config_text(answer.body["config_equal"]));
   values.print(at);
   print_heading(at, "NODES");
   print_rows(at, answer.body["nodes"], node_columns);

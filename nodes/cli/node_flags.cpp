@@ -18,7 +18,8 @@ constexpr std::uint32_t port_max = 65'535;
 constexpr std::uint32_t loops_max = 256; // as of the key `loops`
 
 std::optional<node_options> from_file(context& at, const node_flags& flags, int& exit) {
-  const loaded_config loaded = load_config_file(*flags.config);
+  std::string text;
+  const loaded_config loaded = load_config_file(*flags.config, &text);
   const bool as_json = at.global.output != output_format::table;
   if (!as_json || loaded.ok()) // warnings are talk; errors are within the one object
     at.world.err << problem_lines(loaded);
@@ -39,6 +40,7 @@ std::optional<node_options> from_file(context& at, const node_flags& flags, int&
     return std::nullopt;
   }
   options->config_file = *flags.config;
+  options->config_text = std::move(text);
   return std::move(*options);
 }
 
@@ -49,6 +51,7 @@ bool set_log_level(context& at, node_options& options, const node_flags& flags, 
   const auto level = parse_log_level(*text);
   if (level) {
     options.log.level = *level;
+    options.log_level_given = true;
     return true;
   }
   exit = complain(at, exit_code::usage,

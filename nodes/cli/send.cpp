@@ -298,6 +298,8 @@ handler define_send(CLI::App& app) {
            "data instead of TEXT; - is standard input");
   add_text(app, "--content-type", event.content_type, "TYPE",
            "of the data; default by what it looks like");
+  add_choice(app, "--broadcast", event.broadcast, "nodes|loops",
+             "one of the type for each node, or loop, of all that take part");
   add_optional_duration(app, "--wait", options->wait, wait_default, wait_max,
                         "wait for the end (default 30s) and print the reply");
   return [options](context& at) { return send(at, *options); };

@@ -92,6 +92,21 @@ std::string uptime_text(const json& seconds) {
   return fmt::format("{}s", whole);
 }
 
+/// The generation, whether other nodes work by another one, and what was refused last.
+void add_config(text_values& values, const json& config) {
+  std::string text =
+      fmt::format("generation {}, {}", cell_of(config, "generation"), cell_of(config, "hash"));
+  if (const auto equal = config.find("equal"); equal != config.end() && *equal == false)
+    text += "; other nodes have another";
+  if (const auto differs = config.find("file_differs"); differs != config.end() && *differs == true)
+    text += "; the file says something else";
+  values.add("config", text);
+  const auto refused = config.find("refused");
+  if (refused != config.end() && refused->is_object())
+    values.add("config refused", fmt::format("{}, {}: {}", cell_of(*refused, "at"),
+                                             cell_of(*refused, "code"), cell_of(*refused, "why")));
+}
+
 void print_page(context& at, const json& status) {
   text_values head;
   head.add("node", status, "node");
@@ -110,6 +125,8 @@ void print_page(context& at, const json& status) {
     head.add("unrouted", fmt::format("{} of the events since its start: no route matched, and "
                                      "nothing ran",
                                      unrouted));
+  if (status.contains("config") && status["config"].is_object())
+    add_config(head, status["config"]);
   if (status.contains("jobs") && status["jobs"].is_object())
     head.add("jobs", jobs_text(status["jobs"]));
   for (const char* group : {"rates", "lag", "gateway", "store", "disk", "retention"})

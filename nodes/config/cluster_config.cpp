@@ -97,6 +97,12 @@ void take_log(const config_values& values, cluster_config& out) {
   out.log.json = log.get<std::string>("format") == "json";
 }
 
+void take_reload(const config_values& values, cluster_config& out) {
+  const configured_section& reload = only(values, "reload");
+  out.reload.watch = reload.get<bool>("watch");
+  out.reload.settle = reload.get<duration>("settle");
+}
+
 } // namespace
 
 bool is_legal_name(std::string_view name) {
@@ -150,6 +156,7 @@ cluster_config check_rules(config_values& values, const config_surroundings& aro
   check_shared(values, around, out, problems);
   take_limits({only(values, "limits"), around, problems}, out);
   take_log(values, out);
+  take_reload(values, out);
   return out;
 }
 

@@ -25,6 +25,12 @@ struct node_config {
   std::string data = "skein-data";
 };
 
+/// How a running node follows its file.
+struct reload_options {
+  bool watch = true;
+  duration settle = std::chrono::milliseconds{500};
+};
+
 struct cluster_config {
   std::string name = "skein";
   std::uint32_t shards = 256;
@@ -44,6 +50,7 @@ struct cluster_config {
   duration drain_deadline = limits::drain_deadline;
   disk_settings disk;
   log_options log;
+  reload_options reload;
 };
 
 /// What the rules look up beyond the file itself.

@@ -17,6 +17,7 @@ constexpr std::array sections{
     config_section{"route", "[[route]]", many, "Which events go to which agent."},
     config_section{"job", "[job.NAME]", named, "What is published by the clock."},
     config_section{"limits", "[limits]", once, "Bounds that may be changed."},
+    config_section{"reload", "[reload]", once, "How a running node follows this file."},
     config_section{"log", "[log]", once, "What is written to standard error."},
 };
 
@@ -484,13 +485,30 @@ constexpr std::array other_keys{
                .example = R"("256MiB")",
                .doc = "Space kept in a file and given up when the disk is full: a size, 0, a part "
                       "of the disk, or auto (1 %, 8 to 64 MiB)."},
+    config_key{.section = "reload",
+               .name = "watch",
+               .kind = boolean,
+               .fallback = "true",
+               .example = "false",
+               .doc = "Take changes of the file over as they are made; else when asked to.",
+               .effect = takes_effect::at_reload},
+    config_key{.section = "reload",
+               .name = "settle",
+               .kind = span,
+               .fallback = R"("500ms")",
+               .least = "10ms",
+               .most = "1m",
+               .example = R"("2s")",
+               .doc = "How long the file must have stayed as it is before it is read.",
+               .effect = takes_effect::at_reload},
     config_key{.section = "log",
                .name = "level",
                .kind = choice,
                .fallback = R"("info")",
                .choices = "trace|debug|info|warn|error|off",
                .example = R"("debug")",
-               .doc = "The least important lines that are written."},
+               .doc = "The least important lines that are written.",
+               .effect = takes_effect::at_reload},
     config_key{.section = "log",
                .name = "format",
                .kind = choice,
@@ -513,6 +531,10 @@ constexpr auto join_keys() {
   at = std::copy(route_keys.begin(), route_keys.end(), at);
   at = std::copy(job_keys.begin(), job_keys.end(), at);
   std::copy(other_keys.begin(), other_keys.end(), at);
+  // Who handles what is all a running node can change: docs/decisions/0032-reload.md.
+  for (config_key& each : all)
+    if (each.section == "agent" || each.section == "route" || each.section == "job")
+      each.effect = takes_effect::at_reload;
   return all;
 }
 

@@ -35,7 +35,14 @@ loaded_config load_config(std::string_view text, std::string file,
   return out;
 }
 
-loaded_config load_config_file(const std::string& file) {
+config_surroundings own_surroundings() {
+  config_surroundings around;
+  if (const char* path = std::getenv("PATH"))
+    around.path = path;
+  return around;
+}
+
+loaded_config load_config_file(const std::string& file, std::string* read) {
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0)
     return unreadable(file, fmt::format("cannot be read: {}", std::strerror(errno)),
@@ -51,10 +58,10 @@ loaded_config load_config_file(const std::string& file) {
   if (text.size() > limits::config_file_bytes_max)
     return unreadable(file, "is larger than a configuration may be",
                       fmt::format("legal are {} bytes", limits::config_file_bytes_max));
-  config_surroundings around;
-  if (const char* path = std::getenv("PATH"))
-    around.path = path;
-  return load_config(text, file, around);
+  loaded_config loaded = load_config(text, file, own_surroundings());
+  if (read != nullptr)
+    *read = std::move(text);
+  return loaded;
 }
 
 std::string problem_lines(const loaded_config& loaded) {

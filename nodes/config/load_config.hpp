@@ -23,7 +23,11 @@ loaded_config load_config(std::string_view text, std::string file,
                           const config_surroundings& around);
 
 /// A file that cannot be read is one of the problems. Looks at the working directory and PATH.
-loaded_config load_config_file(const std::string& file);
+/// `text`, if given, gets what stands in it.
+loaded_config load_config_file(const std::string& file, std::string* text = nullptr);
+
+/// What the rules look up, as of this process.
+config_surroundings own_surroundings();
 
 /// Every problem on a line of its own.
 std::string problem_lines(const loaded_config& loaded);

@@ -13,8 +13,6 @@ namespace skein {
 
 namespace {
 
-constexpr std::uint32_t loops_max = 256; // as the key's bound
-
 error no_such_node(std::string_view node, const std::vector<node_config>& nodes) {
   std::vector<std::string_view> names;
   for (const node_config& each : nodes)
@@ -92,6 +90,7 @@ result<node_options> options_for(const cluster_config& config, std::string_view 
   out.dedupe_identities_max = config.dedupe_identities_max;
   out.disk = config.disk;
   out.log = config.log;
+  out.reload = config.reload;
   return out;
 }
 

@@ -36,9 +36,12 @@ struct node_options {
   std::size_t dedupe_identities_max = limits::dedupe_identities_max;
   disk_settings disk;
   log_options log;
+  bool log_level_given = false; // on the command line or by the environment, over the file's
+  reload_options reload;
   bool trust_clock = false; // however far from the store's last commit it is
   bool dev = false;         // `skein dev`
   std::string config_file;  // empty = built-in
+  std::string config_text;  // what stood in it
 
   bool shares_its_store() const { return journal::is_postgres_url(store); }
   /// For journal::open.

@@ -24,6 +24,7 @@ constexpr std::array phrases{
     phrase{409, "Conflict"},
     phrase{413, "Content Too Large"},
     phrase{415, "Unsupported Media Type"},
+    phrase{422, "Unprocessable Content"},
     phrase{429, "Too Many Requests"},
     phrase{431, "Request Header Fields Too Large"},
     phrase{500, "Internal Server Error"},

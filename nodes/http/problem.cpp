@@ -37,6 +37,7 @@ constexpr std::array rules{
     problem_rule{errc::too_many_deliveries, 400, 0,
                  "Let fewer routes match it; one of the agents may emit an event for others."},
     problem_rule{errc::state_conflict, 409, 0, "Look up what is there."},
+    problem_rule{errc::invalid_config, 422, 0, "Correct the file; the node works on as before."},
     problem_rule{errc::request_timeout, 408, 0, "Send the whole request without pauses."},
     problem_rule{errc::too_many_hops, 400, 0,
                  "Look for agents that answer each other in a circle."},
@@ -44,6 +45,8 @@ constexpr std::array rules{
                  "Show a valid token: Authorization: Bearer TOKEN; an admin makes one with skein "
                  "token create."},
     problem_rule{errc::forbidden, 403, 0, "Use a token of a role that may do it."},
+    problem_rule{errc::needs_restart, 409, 0,
+                 "Take those changes back, or restart the node with them."},
     problem_rule{errc::draining, 503, 5, later},
     problem_rule{errc::overloaded, 429, 1, later},
     problem_rule{errc::disk_full, 503, 30, later},

@@ -60,6 +60,9 @@ constexpr std::array audit_query{argument_rule{"since", time}, argument_rule{"un
                                  argument_rule{"by", text}, argument_rule{"limit", count},
                                  argument_rule{"after", text}};
 
+constexpr std::array reload_members{argument_rule{"dry_run", flag}, argument_rule{"all", flag}};
+constexpr std::array rollback_members{argument_rule{"dry_run", flag}};
+
 constexpr std::array shards_query{argument_rule{"node", text}, argument_rule{"limit", count},
                                   argument_rule{"after", text}};
 constexpr argument_rule no_parameter{};
@@ -180,6 +183,27 @@ constexpr std::array table{
           {}},
     route{"GET", "/v1/shards", read, look_up, reserved, bare, "shard.list", no_parameter,
           shards_query},
+    route{"GET", "/v1/config", read, look_up, reserved, bare, "config.describe", no_parameter, {}},
+    route{"POST",
+          "/v1/config/reload",
+          admin,
+          run_command,
+          reserved,
+          body_kind::command,
+          "config.reload",
+          no_parameter,
+          {},
+          reload_members},
+    route{"POST",
+          "/v1/config/rollback",
+          admin,
+          run_command,
+          reserved,
+          body_kind::command,
+          "config.rollback",
+          no_parameter,
+          {},
+          rollback_members},
     route{"GET", "/v1/peers", admin, look_up, reserved, bare, "peer.list", no_parameter, {}},
     route{"POST",
           "/v1/peers",

@@ -230,7 +230,7 @@ void put_waiting(page& out, const metrics_sources& from) {
 void put_agents(page& out, const metrics_sources& from) {
   const auto each = [&](auto pick) {
     for (std::size_t i = 0; i < from.parts.agents.size(); ++i)
-      out.value(pick(from.parts.agents[i]), {{"agent", from.settings->agents[i].name}});
+      out.value(pick(from.parts.agents[i]), {{"agent", from.parts.agent_names[i]}});
   };
   out.gauge("skein_agent_running_turns", "Turns of an agent under way.");
   each([](const agent_facts& of) { return number(of.running); });
@@ -324,9 +324,12 @@ void put_leases(page& out, const metrics_sources& from) {
 std::string render_metrics(const metrics_sources& from) {
   page out;
   out.gauge("skein_info", "Which Skein this is; always 1.")
-      .value(1, {{"version", from.version}, {"node", from.settings->node}});
+      .value(1, {{"version", from.version}, {"node", from.node}});
   out.gauge("skein_ready", "1 while the node takes events, as /readyz says.")
       .value(from.ready ? 1 : 0);
+  out.gauge("skein_config_generation",
+            "Number of the configuration in force; grows with each that is taken over.")
+      .value(number(from.parts.config_generation));
   out.gauge("skein_uptime_seconds", "Time since the start.").value(from.uptime_s);
   out.gauge("skein_resident_memory_bytes", "Resident memory of the process.")
       .value(resident_bytes());

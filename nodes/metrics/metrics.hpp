@@ -13,7 +13,7 @@ namespace skein {
 
 struct metrics_sources {
   engine::facts parts;
-  const engine_settings* settings = nullptr;
+  std::string node;
   std::vector<std::string> agents; // all that the store knows, by number
   bool ready = false;
   bool shares_its_store = false; // with other nodes, by leases

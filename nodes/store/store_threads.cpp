@@ -115,6 +115,14 @@ void store_threads::release(std::vector<shard_id> shards, std::function<void()> 
   });
 }
 
+void store_threads::know_agents(std::vector<std::string> names,
+                                std::function<void(result<std::vector<std::string>>)> done) {
+  queue_shard_call([this, names = std::move(names), done = std::move(done)] {
+    done(broken_ ? result<std::vector<std::string>>{errc::unknown_outcome}
+                 : number_agents(engine_, names));
+  });
+}
+
 void store_threads::queue_shard_call(std::function<void()> call) {
   {
     const std::lock_guard lock{write_mutex_};

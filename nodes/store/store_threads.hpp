@@ -81,6 +81,8 @@ class store_threads final : public store_port {
   void adopt(std::vector<journal::held_shard> shards, bool in_order,
              std::function<void(result<void>)> done) override;
   void release(std::vector<shard_id> shards, std::function<void()> done) override;
+  void know_agents(std::vector<std::string> names,
+                   std::function<void(result<std::vector<std::string>>)> done) override;
   void commit_until(boot_time until) override {
     commit_until_.store(until);
 #ifdef SKEIN_BUG_LEASE_BY_WALL_CLOCK
@@ -101,7 +103,7 @@ class store_threads final : public store_port {
   struct round {
     std::vector<request> requests;
     std::vector<fact_call> fact_calls;
-    std::vector<std::function<void()>> shard_calls; // before the requests
+    std::vector<std::function<void()>> shard_calls; // of shards and agents, before the requests
     bool closing = false;
   };
 

@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <system_error>
+#include <time.h>
 #include <unistd.h>
 
 namespace skein {
@@ -93,8 +94,18 @@ void supervisor::ready(std::string_view status) {
   tell("READY=1\nSTATUS=" + std::string{status} + "\n");
 }
 
+void supervisor::reloading(bool begins) {
+  if (stopping_.load())
+    return;
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const duration since_boot =
+      std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
+  tell(begins ? "RELOADING=1\nMONOTONIC_USEC=" + microseconds(since_boot) + "\n" : "READY=1\n");
+}
+
 void supervisor::stopping(duration at_most) {
-  if (!std::exchange(stopping_, true))
+  if (!stopping_.exchange(true))
     tell("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=" + microseconds(at_most) + "\n");
 }
 
@@ -109,7 +120,7 @@ void supervisor::tell(const std::string& lines) {
   int code = socket_ < 0 || to.size == 0 ? EINVAL : 0;
   if (code == 0 && ::sendto(socket_, lines.data(), lines.size(), MSG_NOSIGNAL, name, to.size) < 0)
     code = errno;
-  if (code != 0 && !std::exchange(unheard_, true))
+  if (code != 0 && !unheard_.exchange(true))
     log_(log_level::warn, "node", "supervisor-unheard",
          "the supervisor cannot be told anything at " + of_.socket + " (NOTIFY_SOCKET): " +
              std::generic_category().message(code) + "; it may think that the node never started",

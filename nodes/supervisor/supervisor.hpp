@@ -6,6 +6,7 @@
 #include "nodes/logging/log.hpp"
 #include "protocol/time.hpp"
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ class supervisor {
 
   /// The node serves; `status` is a line for people.
   void ready(std::string_view status);
+  /// The node takes over another configuration: begins, and then serves as before. Any thread.
+  void reloading(bool begins);
   /// The node has begun to end, and will need no longer than this. Only the first call is sent.
   void stopping(duration at_most);
   /// The node works.
@@ -48,8 +51,8 @@ class supervisor {
   supervision of_;
   log_function log_;
   int socket_ = -1;
-  bool stopping_ = false;
-  bool unheard_ = false; // which was told
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> unheard_ = false; // which was told
 };
 
 } // namespace skein

@@ -89,6 +89,9 @@ class loop_world {
   void leave(const std::vector<shard_id>& shards) { step(leave_in{shards}); }
   void stay(const std::vector<shard_id>& shards) { step(stay_in{shards}); }
   void lose(const std::vector<shard_id>& shards);
+  /// Another configuration: these agents, and routes of a type and an agent.
+  void change(std::vector<agent_words> agents,
+              std::vector<std::pair<std::string, std::string>> routes);
   void stop_starting();
   void watch_progress();
   /// The process ends here and starts again on what is on disk.

@@ -49,6 +49,33 @@ void loop_world::lose(const std::vector<shard_id>& shards) {
   step(std::move(input));
 }
 
+void loop_world::change(std::vector<agent_words> agents,
+                        std::vector<std::pair<std::string, std::string>> routes) {
+  std::vector<retry_settings> policies;
+  loop_change_in input;
+  for (const agent_words& each : agents)
+    REQUIRE(engine_->agent_number(each.name).ok());
+  for (const std::string& name : engine_->agent_names()) {
+    const auto found = std::find_if(agents.begin(), agents.end(),
+                                    [&](const agent_words& each) { return each.name == name; });
+    input.agents.push_back({name, found != agents.end(), found != agents.end() && found->pure});
+    retry_settings policy;
+    policy.attempts = found == agents.end() ? 3 : found->attempts;
+    policy.jitter = false;
+    policies.push_back(policy);
+  }
+  input.routes.emplace();
+  for (const auto& [type, agent] : routes)
+    input.routes->push_back({type, "", "", *engine_->agent_number(agent)});
+  settings_.agents = std::move(agents);
+  settings_.routes = std::move(routes);
+  ask_retry(policies_in{policies});
+  for (const agent_words& each : settings_.agents)
+    if (opened_.try_emplace(each.name, each.slots).second)
+      hand_out(book_.on_credit({each.name, each.slots}));
+  step(std::move(input));
+}
+
 void loop_world::perform(gave_up_effect& effect) {
   std::string line = "gave up";
   for (const shard_id each : effect.shards)

@@ -40,6 +40,14 @@ struct recording_store final : store_port {
     done({});
   }
   void release(std::vector<shard_id>, std::function<void()> done) override { done(); }
+  void know_agents(std::vector<std::string> names,
+                   std::function<void(result<std::vector<std::string>>)> done) override {
+    for (std::string& each : names)
+      if (std::find(agents.begin(), agents.end(), each) == agents.end())
+        agents.push_back(std::move(each));
+    done(agents);
+  }
+  std::vector<std::string> agents; // by number
   void commit_until(boot_time) override {}
   std::uint64_t foreign_announced(loop_no) const override { return 0; }
   void on_commit(std::function<void(commit_no)>) override {}

@@ -263,7 +263,7 @@ void sim_node::boot() {
       sim_store::hooks{[this] { return clock_->now().wall; },
                        [this](const auto& batch, instant at) { return commit(batch, at); },
                        [this] { die_soon(); }});
-  dies_ = hastened_ = false;
+  dies_ = hastened_ = is_whole_ = false;
   drained_.reset();
   engine_ = std::make_unique<engine>(make_setup());
   const auto recovered = journal_.engine().recover(

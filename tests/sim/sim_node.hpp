@@ -58,6 +58,11 @@ class sim_node {
   /// After each job and event: ends the process if it has to. True if it did.
   bool end_if_due();
 
+  /// Another configuration, while it works: fewer slots, an agent less or one more, other routes.
+  void reload(sim_random& dice);
+  /// All agents that there ever were, unless that is so already.
+  void reload_whole();
+
   void set_wall(duration by);
   void heal();
   void note(happening what);
@@ -82,6 +87,8 @@ class sim_node {
                     jobs_kept& made);
   engine_setup make_setup();
   void attach_ports();
+  settings_change whole_settings() const;
+  void change_to(settings_change to, bool is_whole);
   void attach_runner(const agent_settings& agent, agent_no number);
   result<journal::commit_receipt> commit(const std::vector<journal::operation>& batch, instant now);
   void record_commit(const std::vector<journal::operation>& batch,
@@ -116,6 +123,7 @@ class sim_node {
   bool starting_ = false;
   bool dies_ = false;
   bool hastened_ = false;
+  bool is_whole_ = false; // its configuration has all agents, as far as is known
   std::optional<finish_effect> drained_;
 };
 

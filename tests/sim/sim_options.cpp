@@ -144,6 +144,7 @@ sim_options draw_options(sim_random& dice) {
   if (dice.chance(0.5))
     draw_jobs(drawn, dice);
   drawn.agent.rest = maybe(0.5, 0.5);
+  drawn.reloads = count(0.4, 6);
   return drawn;
 }
 
@@ -163,7 +164,7 @@ std::string to_string(const sim_options& of) {
   add("conflict", of.conflict), add("due", of.due), add("expires", of.expires),
       add("poison", of.poison);
   add("cancel", of.cancel), add("crashes", of.crashes), add("drains", of.drains),
-      add("jumps", of.clock_jumps);
+      add("jumps", of.clock_jumps), add("reloads", of.reloads);
   add("drop", of.network.drop), add("duplicate", of.network.duplicate),
       add("reorder", static_cast<int>(of.network.reorder));
   add_ms("delay_ms", of.network.delay_max), add_ms("sync_ms", of.store.sync_max),

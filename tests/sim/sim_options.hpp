@@ -35,6 +35,7 @@ struct sim_options {
   std::uint32_t crashes = 0;
   std::uint32_t drains = 0;
   std::uint32_t clock_jumps = 0;
+  std::uint32_t reloads = 0;
   duration drain_deadline = limits::drain_deadline;
   std::vector<agent_settings> agents;
   std::vector<route_settings> routes;

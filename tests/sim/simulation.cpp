@@ -75,6 +75,9 @@ void simulation::plan_faults(member& of) {
         });
     });
   plan_commands(of);
+  for (std::uint32_t i = 0; i < options_.reloads; ++i)
+    world_.timeline.after(dice_.between(10ms, options_.work_time),
+                          [this, &of] { of.node->reload(dice_); });
   for (std::uint32_t i = 0; i < options_.clock_jumps; ++i)
     world_.timeline.after(dice_.between(10ms, options_.work_time), [this, &of] {
       const duration by = dice_.between(1ms, dice_.chance(0.5) ? duration{5s} : duration{2min});
@@ -158,6 +161,8 @@ sim_verdict simulation::run() {
   // Twice in a row: an instant of a job may come in between. What was learnt last is durable by
   // then.
   for (int rests = 0; rests < 2 && world_.timeline.now() < patience;) {
+    for (const auto& each : members_)
+      each->node->reload_whole(); // what waits for agents that were taken out
     run_until(world_.timeline.now() + 2s);
     rests = at_rest() ? rests + 1 : 0;
   }

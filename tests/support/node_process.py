@@ -8,10 +8,12 @@
 Every wait is bounded, and only processes that were started here are ended, by their own pid. A node that
 is killed leaves its programs without input; they end by themselves.
 """
+import fcntl
 import os
 import re
 import signal
 import subprocess
+import termios
 import time
 
 BINARY = os.environ.get("SKEIN_BINARY", "build/release/skein")
@@ -54,6 +56,7 @@ class Node:
         self.config = None
         self.arguments = list(arguments)
         self.verb = "dev"  # or "start": with links to other nodes
+        self.terminal = None  # the descriptor of one that is to be its own
         self.process = None
         self.starts = 0
         self.url = None
@@ -81,7 +84,12 @@ class Node:
         self.url = self.port = None
         with open(self.output_path(), "wb") as output, open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=log,
-                                            cwd=self.working_folder, env=self.environment)
+                                            cwd=self.working_folder, env=self.environment,
+                                            preexec_fn=None if self.terminal is None else self._take_terminal)
+
+    def _take_terminal(self):
+        os.setsid()
+        fcntl.ioctl(self.terminal, termios.TIOCSCTTY, 0)
 
     def start(self, within=START_WITHIN):
         """Starts it and waits until it has printed its URL; the seconds that took."""

@@ -134,6 +134,15 @@ void sim_store::release(std::vector<shard_id> shards, std::function<void()> done
                   }));
 }
 
+void sim_store::know_agents(std::vector<std::string> names,
+                            std::function<void(result<std::vector<std::string>>)> done) {
+  timeline_.after(dice_.skewed(std::chrono::microseconds{10}, faults_.sync_max),
+                  while_alive([this, names = std::move(names), done = std::move(done)] {
+                    done(broken_ ? result<std::vector<std::string>>{errc::unknown_outcome}
+                                 : number_agents(engine_, names));
+                  }));
+}
+
 void sim_store::finish() {
   alive_.reset(); // what is under way is taken over from here
   if (current_ && !current_->synced && !broken_)

@@ -53,6 +53,8 @@ class sim_store final : public store_port {
   void adopt(std::vector<journal::held_shard> shards, bool in_order,
              std::function<void(result<void>)> done) override;
   void release(std::vector<shard_id> shards, std::function<void()> done) override;
+  void know_agents(std::vector<std::string> names,
+                   std::function<void(result<std::vector<std::string>>)> done) override;
   void commit_until(boot_time until) override { commit_until_ = until; }
 
   /// Commits what is queued, without answers: the orderly end.

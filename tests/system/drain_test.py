@@ -172,10 +172,15 @@ class Drain(support.SystemTest):
         self.assertEqual(node.wait(15), 0)
 
     def test_a_closed_terminal_drains_as_sigterm_does_and_a_second_sighup_does_not_hasten(self):
-        node = self.node(slow(self.notes))
+        ours, its = os.openpty()
+        node = self.unstarted(slow(self.notes))
+        node.terminal = its
+        node.start()
+        os.close(its)
+        node.terminal = None
         number = self.client(node).accept(event(1, "k", data={"work": 2}))
         until(self.started, 30, "the start of the turn")
-        node.signal(signal.SIGHUP)
+        os.close(ours)  # the kernel sends SIGHUP
         client = self.client(node)
         until(lambda: self.not_ready(client), 5, "the begin of the drain")
         node.signal(signal.SIGHUP)
@@ -184,6 +189,11 @@ class Drain(support.SystemTest):
         found = self.client(node).look_up(number)
         self.assertEqual((found["state"], found["deliveries"][0]["attempt"]), ("done", 1), "the turn ended in the drain")
         self.assertEqual(len(self.started()), 1)
+
+    def test_sighup_drains_a_node_that_has_no_file_to_read(self):
+        node = self.node()
+        node.signal(signal.SIGHUP)
+        self.assertEqual(node.wait(15), 0)
 
     def test_under_nohup_a_closed_terminal_is_nothing(self):
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited by the node

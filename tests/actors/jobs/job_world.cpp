@@ -102,6 +102,17 @@ void job_world::stop_starting() {
   perform(effects);
 }
 
+void job_world::reload() {
+  job_file_in changed;
+  changed.of_file = of_file_;
+  changed.agent_names = engine_->agent_names();
+  changed.agents = agents_;
+  changed.routes = {{"routed", "", "", bot_}};
+  std::vector<job_effect> effects;
+  core_->step(std::move(changed), now_, effects);
+  perform(effects);
+}
+
 std::size_t job_world::timers() const {
   return static_cast<std::size_t>(
       std::count_if(wakes_.begin(), wakes_.end(), [this](boot_time at) { return at > now_.boot; }));

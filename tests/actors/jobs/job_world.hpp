@@ -64,6 +64,8 @@ class job_world {
   /// From the next restart on.
   void agents_are(std::vector<std::string> names) { agents_ = std::move(names); }
   void of_file(std::map<std::string, std::string> jobs) { of_file_ = std::move(jobs); }
+  /// At once: the configuration is another one now, with those of of_file() and agents_are().
+  void reload();
 
   /// As text, oldest first: "fired 09:00:00", "skipped 09:00:00..09:00:03 x4: paused by ann".
   std::vector<std::string> records(const std::string& job);

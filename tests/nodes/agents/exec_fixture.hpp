@@ -2,6 +2,7 @@
 // bounded.
 #pragma once
 
+#include "nodes/agents/changing_runner.hpp"
 #include "nodes/agents/exec_runner.hpp"
 #include "nodes/agents/program_guard.hpp"
 
@@ -112,6 +113,21 @@ class exec_fixture {
         [] { return test_now; }, timing);
   }
   void destroy() { runner_.reset(); }
+  /// One whose settings change, without programs yet.
+  std::unique_ptr<changing_runner> make_changing() {
+    return std::make_unique<changing_runner>(
+        [this](const agent_settings& of, runner_sink sink) {
+          return std::make_unique<exec_runner>(
+              reactor_, of, std::move(sink),
+              [](exec_log_level, std::string_view, std::string_view, std::string_view) {},
+              [] { return test_now; }, timing);
+        },
+        [this](runner_news news) { take(std::move(news)); });
+  }
+  std::uint64_t begin_on(runner_port& which, std::string_view data) {
+    which.start(one(make(++last_, text_event(data))));
+    return last_;
+  }
   exec_runner& runner() { return *runner_; }
 
   static turn_id id_of(std::uint64_t number, std::uint32_t attempt = 1) {

@@ -245,8 +245,8 @@ TEST_CASE("config show tells where each value comes from and hides secrets") {
   CHECK(cli({"config", "show", file.path}) == exit_code::done);
   CHECK_THAT(cli.out, Catch::Contains("[cluster]\tname\t\"shop\"\t" + file.path + ":2\trestart\n"));
   CHECK_THAT(cli.out, Catch::Contains("[cluster]\tshards\t256\tdefault\trestart\n"));
-  CHECK_THAT(cli.out, Catch::Contains("[agent.bot]\tenvironment\t(hidden)\t" + file.path +
-                                      ":15\trestart\n"));
+  CHECK_THAT(cli.out,
+             Catch::Contains("[agent.bot]\tenvironment\t(hidden)\t" + file.path + ":15\treload\n"));
   CHECK_THAT(cli.out, !Catch::Contains("hunter2"));
   CHECK(cli({"config", "show", file.path, "-o", "json"}) == exit_code::done);
   CHECK_THAT(cli.out, !Catch::Contains("hunter2"));

@@ -32,8 +32,8 @@ struct sample {
       return head + "\n" + (key.section == section ? line + "\n" : "");
     };
     const bool oneshot = key.name == "output";
-    std::string out =
-        part("cluster", "[cluster]") + part("limits", "[limits]") + part("log", "[log]");
+    std::string out = part("cluster", "[cluster]") + part("limits", "[limits]") +
+                      part("log", "[log]") + part("reload", "[reload]");
     out += part("node", key.section == "node" && key.name == "name" ? "[[node]]"
                                                                     : "[[node]]\nname = \"n1\"");
     out +=
@@ -143,9 +143,10 @@ TEST_CASE("each key's example is accepted in a file and changes what is in force
 
 TEST_CASE("the defaults of the table are the engine's own") {
   config_problems problems;
-  config_values values{default_section("cluster"), default_section("limits"),
-                       default_section("log"),     default_section("node"),
-                       default_section("tls"),     default_section("agent", "bot")};
+  config_values values{default_section("cluster"),     default_section("limits"),
+                       default_section("log"),         default_section("node"),
+                       default_section("tls"),         default_section("reload"),
+                       default_section("agent", "bot")};
   const cluster_config built = check_rules(values, {}, problems);
   const cluster_config plain;
   CHECK(built.name == plain.name);
@@ -162,6 +163,8 @@ TEST_CASE("the defaults of the table are the engine's own") {
   CHECK(built.tls == plain.tls);
   CHECK(built.log.level == plain.log.level);
   CHECK(built.log.json == plain.log.json);
+  CHECK(built.reload.watch == plain.reload.watch);
+  CHECK(built.reload.settle == plain.reload.settle);
 
   const node_config node;
   REQUIRE(built.nodes.size() == 1);

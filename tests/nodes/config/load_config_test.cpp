@@ -102,7 +102,8 @@ TEST_CASE("a section in another form is refused with the right one") {
 TEST_CASE("a key outside of any section is refused with the list of sections") {
   CHECK(problems_of("shards = 12\n") ==
         "c.toml:1:1: error: key \"shards\" stands outside of any section; the sections are "
-        "[cluster], [[node]], [tls], [agent.NAME], [[route]], [job.NAME], [limits], [log]\n");
+        "[cluster], [[node]], [tls], [agent.NAME], [[route]], [job.NAME], [limits], [reload], "
+        "[log]\n");
 }
 
 TEST_CASE("an unknown key that is near to none comes with all that there are") {

@@ -1,5 +1,7 @@
 #include "tests/sim/cluster/cluster_judge.hpp"
 
+#include "actors/broadcast.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace skein::test {
@@ -75,9 +77,10 @@ void cluster_judge::committed(const std::vector<journal::operation>& batch,
     const auto emits = journal::emits_of(batch[i]);
     for (std::size_t emit = 0; emit < emits.size(); ++emit)
       emitted(emits[emit], receipt.results[i].emits.at(emit), receipt.at);
-    if (const auto* finish = std::get_if<journal::finish_op>(&batch[i]))
+    if (const auto* finish = std::get_if<journal::finish_op>(&batch[i])) {
       ended(*finish, receipt.at);
-    else if (const auto* keep = std::get_if<journal::keep_op>(&batch[i]))
+      broadcast_ended(*finish);
+    } else if (const auto* keep = std::get_if<journal::keep_op>(&batch[i]))
       kept(*keep);
   }
 }
@@ -91,6 +94,19 @@ void cluster_judge::for_whom(const journal::accept_op& accept) {
   if (known == jobs_.end() || accept.deliveries.size() != 1 ||
       store_->agents.at(raw(*accept.deliveries.begin())) != known->second.agent)
     break_rule("schedule", "the event " + std::string{head.id} + " goes to another agent");
+}
+
+void cluster_judge::broadcast_ended(const journal::finish_op& op) {
+  if (store_->agents.at(raw(op.agent)) != broadcast_agent || op.state != delivery_state::done)
+    return;
+  std::set<std::string> keys;
+  for (const journal::accept_op& each : op.emits)
+    keys.emplace(each.event.head().key);
+  ++seen["broadcast to " + std::to_string(keys.size()) + " nodes"];
+  if (keys.empty() || keys.size() != op.emits.size())
+    break_rule("broadcast", to_string(op.delivery.event) + " became " +
+                                std::to_string(op.emits.size()) + " events for " +
+                                std::to_string(keys.size()) + " nodes");
 }
 
 /// By a turn, or for a job.

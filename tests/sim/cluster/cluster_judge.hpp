@@ -14,6 +14,7 @@
 //   invention     what is there was offered or emitted
 //   schedule      each instant of a job is in exactly one record, whoever kept it
 //   command-once  what somebody wanted of a job was done once, or not, as the answer said
+//   broadcast     a broadcast becomes one event for each of some nodes
 //   terminal      every event reaches an end once the faults are over
 #pragma once
 
@@ -64,6 +65,7 @@ class cluster_judge {
   void emitted(const journal::accept_op& emit, const journal::op_result::emitted& became,
                instant at);
   void ended(const journal::finish_op& op, instant at);
+  void broadcast_ended(const journal::finish_op& op);
   void accepted(event_id event, const journal::accept_op& op, instant at);
   void kept(const journal::keep_op& op);
   void cover(const std::string& job, const job_record& record);

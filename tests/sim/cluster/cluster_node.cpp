@@ -168,6 +168,21 @@ void cluster_node::boot() {
   engine_->start();
 }
 
+void cluster_node::reload(bool whole) {
+  settings_change to{world_.options.agents, world_.options.routes, world_.options.jobs};
+  for (agent_settings& each : to.agents)
+    if (!whole)
+      each.concurrency = static_cast<std::uint32_t>(1 + dice_.below(each.concurrency));
+  agent_settings extra; // that no file has at a start
+  extra.name = "extra";
+  to.agents.push_back(extra);
+  to.routes.push_back({"leaf.*", "", "", extra.name});
+  engine_->prepare_change(to, [this, to, life = life_](const result<void>& prepared) {
+    const bool done = up() && life == life_ && prepared && engine_->change(to, {});
+    ++world_.judge.seen[done ? "configuration changed" : "change of the configuration refused"];
+  });
+}
+
 engine_setup cluster_node::make_setup(const journal::member_info& who) {
   engine_setup setup;
   setup.settings.node = name_;

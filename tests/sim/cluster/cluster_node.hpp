@@ -33,6 +33,7 @@ struct cluster_options {
   double hurry = 0;
   duration skew{0}; // of the nodes' clocks, at most
   std::uint32_t kills = 0, freezes = 0, cuts = 0, store_cuts = 0, drains = 0, empties = 0;
+  std::uint32_t reloads = 0, broadcasts = 0;
   network_faults network;
   store_faults store;
   agent_faults agent;
@@ -73,6 +74,9 @@ class cluster_node {
   void thaw();
   void cut_store(bool is_cut) { store_is_cut_ = is_cut; }
   void signal();
+  /// Another configuration while it works: other slots, an agent and a route more. `whole`: that of
+  /// the start, with these.
+  void reload(bool whole);
   bool up() const { return engine_ != nullptr; }
   bool takes() const { return up() && !drains_ && !gate_->is_frozen(); }
   std::uint64_t life() const { return life_; }

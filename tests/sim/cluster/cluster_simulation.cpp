@@ -1,5 +1,6 @@
 #include "tests/sim/cluster/cluster_simulation.hpp"
 
+#include "actors/broadcast.hpp"
 #include "tests/sim/cluster/cluster_node.hpp"
 
 #include <algorithm>
@@ -37,6 +38,8 @@ cluster_options draw(sim_random& dice) {
   drawn.drains = count(0.5, 4);
   drawn.empties = count(0.4, 4);
   drawn.triggers = count(0.5, 20);
+  drawn.reloads = count(0.4, 5);
+  drawn.broadcasts = count(0.5, 6);
   drawn.network = {maybe(0.3, 0.1), maybe(0.3, 0.2), true, dice.between(100us, 20ms)};
   drawn.store.sync_max = dice.between(1ms, 50ms);
   drawn.store.answer_max = dice.between(1ms, 20ms);
@@ -92,6 +95,8 @@ class cluster_simulation {
  private:
   void plan();
   void publish();
+  void broadcast();
+  void offer_at(cluster_node& at, const std::vector<event>& events);
   void trigger();
   void trigger_at(cluster_node& at);
   void set_drain(const std::string& node, bool drains);
@@ -129,8 +134,7 @@ void cluster_simulation::publish() {
     return;
   static constexpr std::array types{"work.item", "work.both", "leaf.item", "leaf.both",
                                     "echo.item"};
-  std::vector<offered_event> members;
-  std::vector<hash128> identities;
+  std::vector<event> events;
   for (std::uint64_t count = 1 + dice_.below(5); count > 0; --count) {
     event made;
     made.id = "e" + std::to_string(dice_.chance(0.1) ? dice_.below(ids_ + 1) : ++ids_);
@@ -146,7 +150,30 @@ void cluster_simulation::publish() {
     set_times(made);
     made.kind = data_kind::text;
     made.data = "say " + made.id;
-    auto checked = offer(made, at.api().hash(), at.api().event_bounds(), at.api().now());
+    events.push_back(std::move(made));
+  }
+  offer_at(at, events);
+}
+
+/// Of an event for each node; at times the same once more.
+void cluster_simulation::broadcast() {
+  cluster_node& at = *nodes_[dice_.below(nodes_.size())];
+  if (!at.takes())
+    return;
+  event made;
+  made.id = "b" + std::to_string(dice_.below(6));
+  made.source = "client";
+  made.type = broadcast_type;
+  made.kind = data_kind::json;
+  made.data = R"({"type":"leaf.item","text":"say it to all"})";
+  offer_at(at, {made});
+}
+
+void cluster_simulation::offer_at(cluster_node& at, const std::vector<event>& events) {
+  std::vector<offered_event> members;
+  std::vector<hash128> identities;
+  for (const event& each : events) {
+    auto checked = offer(each, at.api().hash(), at.api().event_bounds(), at.api().now());
     SKEIN_CHECK(checked.ok());
     identities.push_back(checked->identity);
     members.push_back(*std::move(checked));
@@ -226,6 +253,9 @@ void cluster_simulation::plan() {
     world_.timeline.after(dice_.skewed(100ms, 6s), [&which] { which.cut_store(false); });
   });
   later(how.drains, [](cluster_node& which) { which.signal(); });
+  later(how.reloads, [](cluster_node& which) { which.reload(false); });
+  for (std::uint32_t i = 0; i < how.broadcasts; ++i)
+    world_.timeline.after(dice_.between(duration{0}, how.work_time), [this] { broadcast(); });
   later(how.empties, [this](cluster_node& which) {
     set_drain(which.name(), true);
     world_.timeline.after(dice_.skewed(10ms, 8s),
@@ -325,8 +355,10 @@ cluster_verdict cluster_simulation::run() {
   heal();
   run_until(world_.timeline.now() + 10s); // all that are to be up are
   for (const auto& each : nodes_)
-    if (each->takes())
+    if (each->takes()) {
       trigger_at(*each);
+      each->reload(true); // what waits for agents that a start has not
+    }
   run_until(world_.timeline.now() + 35s); // what nobody answers is unknown by then
   const boot_time patience = world_.timeline.now() + rest_max;
   while (!at_rest() && world_.timeline.now() < patience)
