@@ -141,7 +141,7 @@ inline constexpr std::chrono::seconds refused_again_after{1}; // then they are s
 inline constexpr std::uint32_t shards_max = 65'536;            // of a store
 inline constexpr std::size_t agents_max = 65'535;              // names that a store ever knew
 inline constexpr std::size_t journal_page_bytes = 8'192;       // of the SQLite file
-inline constexpr std::size_t journal_cache_bytes = 16 << 20;   // pages the writer keeps
+inline constexpr std::size_t journal_cache_bytes = 10 << 20;   // pages the writer keeps
 inline constexpr std::size_t journal_wal_bytes = 8 << 20;      // then a checkpoint: about 20 ms
 inline constexpr std::chrono::seconds journal_busy_timeout{2}; // another program's lock
 /// For readers, by a checkpoint of a log that is far too large.
