@@ -269,6 +269,12 @@ std::string without_argument(std::string_view option) {
   return std::string{option.substr(0, option.find('='))};
 }
 
+bool has_arguments(const CLI::App& app) {
+  const auto options = app.get_options();
+  return std::any_of(options.begin(), options.end(),
+                     [](const CLI::Option* each) { return each->get_positional(); });
+}
+
 int complain_of_option(context& at, const CLI::App& app, const std::string& option,
                        std::string_view command) {
   std::vector<std::string> names;
@@ -279,8 +285,19 @@ int complain_of_option(context& at, const CLI::App& app, const std::string& opti
   const auto near = nearest(option, known);
   return complain(at, exit_code::usage,
                   {fmt::format("there is no option {}", option),
-                   near ? fmt::format("did you mean {}?", *near) : "", help_on(command),
-                   "unknown-option"});
+                   near                 ? fmt::format("did you mean {}?", *near)
+                   : has_arguments(app) ? "a value that begins with - stands behind --"
+                                        : "",
+                   help_on(command), "unknown-option"});
+}
+
+/// Among the arguments that no option or position took; empty if there is none.
+std::string unknown_option(const std::vector<std::string>& rest) {
+  const auto dashes = std::find(rest.begin(), rest.end(), "--"); // behind them is no option
+  const auto found = std::find_if(rest.begin(), dashes, [](const std::string& each) {
+    return each.size() > 1 && each[0] == '-';
+  });
+  return found == dashes ? std::string{} : without_argument(*found);
 }
 
 /// What an argument too many may have been meant as.
@@ -302,13 +319,9 @@ std::string where_it_belongs(const CLI::App& app) {
 /// Arguments that no option or position took.
 int complain_of_rest(context& at, const CLI::App& app, std::string_view command) {
   auto rest = app.remaining();
-  const auto dashes = std::find(rest.begin(), rest.end(), "--"); // behind them is no option
-  const auto option = std::find_if(rest.begin(), dashes, [](const std::string& each) {
-    return each.size() > 1 && each[0] == '-';
-  });
-  if (option != dashes)
-    return complain_of_option(at, app, without_argument(*option), command);
-  if (dashes != rest.end())
+  if (const std::string option = unknown_option(rest); !option.empty())
+    return complain_of_option(at, app, option, command);
+  if (const auto dashes = std::find(rest.begin(), rest.end(), "--"); dashes != rest.end())
     rest.erase(dashes);
   const std::string first = rest.empty() ? "" : rest[0];
   const bool is_option = app.get_option_no_throw(without_argument(first)) != nullptr;
@@ -364,6 +377,10 @@ int parse_options(context& at, const option_adder& define, std::string_view comm
   } catch (const CLI::ParseError& problem) {
     if (const CLI::Option* repeated = repeated_option(app))
       return complain_of_repeat(at, *repeated, command);
+    // What stands in the place of a missing argument tells more than that it is missing.
+    if (dynamic_cast<const CLI::RequiredError*>(&problem) != nullptr)
+      if (const std::string option = unknown_option(app.remaining()); !option.empty())
+        return complain_of_option(at, app, option, command);
     const std::string what = problem.what();
     const bool empty = dynamic_cast<const CLI::ArgumentMismatch*>(&problem) != nullptr;
     return complain(at, exit_code::usage,

@@ -31,6 +31,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def key_pair():
+    """Public and secret, the public one no option to a command line, as `skein peer create` makes them."""
+    while True:
+        public, secret = (key.decode() for key in zmq.curve_keypair())
+        if not public.startswith("-"):
+            return public, secret
+
+
 def frame(kind, sender, target, number, *members, version=VERSION):
     boots = [0, 0] if version > 2 else []
     return msgpack.packb([version, kind, *sender, *target, number, *boots, *members])
@@ -47,7 +55,7 @@ class Foreign:
 
     def __init__(self, test, name, boot=0xb007):
         self.name, self.boot, self.number = name, boot, 0
-        self.public, self.secret = (key.decode() for key in zmq.curve_keypair())
+        self.public, self.secret = key_pair()
         self.context = zmq.Context()
         self.context.linger = 0
         test.addCleanup(self.close)
