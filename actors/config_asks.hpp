@@ -11,9 +11,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 namespace skein {
+
+/// The part of a node that these frames are from and for.
+inline constexpr std::string_view config_part = "config";
 
 class config_asks : public std::enable_shared_from_this<config_asks> {
  public:

@@ -140,7 +140,7 @@ void engine::deliver(const slice& bytes) {
   } else if (to == keeper_desk_name) {
     if (impl_->keepers)
       caf::anon_send(impl_->keepers, make_parcel(desk_input{frame_in{*std::move(decoded)}}));
-  } else if (to == "config") {
+  } else if (to == config_part) {
     impl_->hear_config(*decoded);
   } else if (to == "membership") {
     if (impl_->membership)
@@ -168,6 +168,8 @@ void engine::report(const std::string& agent, runner_news news) {
     return impl_->tell(agent, std::move(news));
   lock.unlock();
   const std::unique_lock alone{impl_->wiring};
+  if (impl_->spawned && !impl_->gateway)
+    return; // stopped
   impl_->early_news.emplace_back(agent, std::move(news));
   impl_->tell_early_news(); // it may have come between the locks
 }

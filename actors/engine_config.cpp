@@ -9,13 +9,10 @@
 
 namespace skein {
 
-namespace {
-
-void note_generation(config_facts& of, const std::string& node, config_facts::generation what) {
-  of.nodes[node] = std::move(what);
+frame_header engine::impl::config_header(const std::string& to) const {
+  const std::string part{config_part};
+  return {{setup.settings.node, part}, {to, part}, 0, setup.settings.boot};
 }
-
-} // namespace
 
 void engine::tell_config(std::string view, std::uint64_t generation, const std::string& hash) {
   const std::string& self = impl_->setup.settings.node;
@@ -23,23 +20,17 @@ void engine::tell_config(std::string view, std::uint64_t generation, const std::
     const std::lock_guard lock{impl_->config_mutex};
     config_facts known = impl_->config_known->read();
     known.own = std::move(view);
-    note_generation(
-        known, self,
-        {generation, hash, impl_->setup.settings.loops, impl_->setup.clock->now().boot});
+    known.nodes[self] = {generation, hash, impl_->setup.settings.loops,
+                         impl_->setup.clock->now().boot};
     impl_->config_known->write(known);
   }
-  std::vector<std::string> others = impl_->setup.peers;
-  for (const lease_member& each : impl_->lease_board->read().members)
-    others.push_back(each.node);
   const std::string words = nlohmann::json{{"op", "config"},
                                            {"generation", generation},
                                            {"hash", hash},
                                            {"loops", impl_->setup.settings.loops}}
                                 .dump();
-  for (const std::string& each : others)
-    if (each != self)
-      impl_->bus("gateway")->send(encode_frame(
-          {{self, "config"}, {each, "config"}, 0, impl_->setup.settings.boot}, query{0, words}));
+  for (const std::string& each : other_nodes())
+    impl_->bus("gateway")->send(encode_frame(impl_->config_header(each), query{0, words}));
 }
 
 void engine::impl::hear_config(const frame& told) {
@@ -62,9 +53,9 @@ void engine::impl::hear_config(const frame& told) {
   const auto loops = skein::number_of(words, "loops");
   if (!loops || loops->value_or(0) > loops_max)
     return;
-  note_generation(known, told.header.from.node,
-                  {words["generation"].get<std::uint64_t>(), said(words, "hash"),
-                   static_cast<std::uint32_t>(loops->value_or(0)), setup.clock->now().boot});
+  known.nodes[told.header.from.node] = {
+      words["generation"].get<std::uint64_t>(), said(words, "hash"),
+      static_cast<std::uint32_t>(loops->value_or(0)), setup.clock->now().boot};
   config_known->write(known);
 }
 
@@ -78,9 +69,7 @@ void engine::ask_config(const std::string& node, const caller& by, const std::st
       {"arguments", arguments},
       {"who", by.who}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   impl_->asks->ask(node, std::move(done), [&](std::uint64_t request) {
-    return encode_frame(
-        {{impl_->setup.settings.node, "config"}, {node, "config"}, 0, impl_->setup.settings.boot},
-        query{request, words});
+    return encode_frame(impl_->config_header(node), query{request, words});
   });
 }
 

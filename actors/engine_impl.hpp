@@ -194,6 +194,8 @@ struct engine::impl {
                    const std::map<std::string, runner_port*>& given);
   void tell_loops();
   void tell_jobs();
+  // engine_config.cpp
+  frame_header config_header(const std::string& to) const;
   void hear_config(const frame& told);
   void answer_ask(const frame_header& asker, std::uint64_t request, const nlohmann::json& words);
   std::shared_ptr<jobs_parts> jobs_parts_of(std::shared_ptr<job_core> core);

@@ -36,17 +36,6 @@ bool is_readable(context& at, const loaded_config& loaded) {
   return false;
 }
 
-json view_change(const config_change& each) {
-  return {{"kind", to_string(each.kind)},
-          {"section", each.section},
-          {"key", each.key.empty() ? json(nullptr) : json(each.key)},
-          {"before", each.before.empty() ? json(nullptr) : json(each.before)},
-          {"after", each.after.empty() ? json(nullptr) : json(each.after)},
-          {"effect", to_string(each.effect)},
-          {"line", each.at.line == 0 ? json(nullptr) : json(each.at.line)},
-          {"text", to_string(each)}};
-}
-
 /// "~ [log] level: "info" -> "debug"", and what of it a running node does not take over.
 void print_changes(context& at, const json& changes) {
   for (const json& each : changes) {
@@ -65,9 +54,7 @@ int diff(context& at, const diff_options& options) {
   if (!is_readable(at, before) || !is_readable(at, after))
     return exit_code::failed;
   const std::string node = options.node.value_or(after.config.nodes.front().name);
-  json changes = json::array();
-  for (const config_change& each : diff_configs(before.values, after.values, node))
-    changes.push_back(view_change(each));
+  const json changes = view_changes(diff_configs(before.values, after.values, node));
   if (at.global.output != output_format::table)
     print_json(at, {{"node", node}, {"changes", changes}});
   else if (changes.empty())

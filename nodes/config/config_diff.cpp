@@ -3,6 +3,7 @@
 #include "protocol/text.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -195,6 +196,21 @@ std::string config_hash(const config_values& values) {
   for (std::size_t i = 0; i < sizeof word; ++i)
     word = word << 8 | digest[i];
   return hex_of(word);
+}
+
+nlohmann::json view_changes(const config_changes& changes) {
+  using nlohmann::json;
+  json rows = json::array();
+  for (const config_change& each : changes)
+    rows.push_back({{"kind", to_string(each.kind)},
+                    {"section", each.section},
+                    {"key", each.key.empty() ? json(nullptr) : json(each.key)},
+                    {"before", each.before.empty() ? json(nullptr) : json(each.before)},
+                    {"after", each.after.empty() ? json(nullptr) : json(each.after)},
+                    {"effect", to_string(each.effect)},
+                    {"line", each.at.line == 0 ? json(nullptr) : json(each.at.line)},
+                    {"text", to_string(each)}});
+  return rows;
 }
 
 } // namespace skein

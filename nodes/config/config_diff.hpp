@@ -3,6 +3,8 @@
 
 #include "nodes/config/config_values.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -47,5 +49,8 @@ std::string to_string(const config_change& change);
 /// The same for all that say the same, however they are written: of all values with defaults,
 /// without places, order and secrets. 16 hexadecimal digits.
 std::string config_hash(const config_values& values);
+
+/// For people and programs: what would change, or has.
+nlohmann::json view_changes(const config_changes& changes);
 
 } // namespace skein

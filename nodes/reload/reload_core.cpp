@@ -103,18 +103,4 @@ json reload_core::view() const {
   return body;
 }
 
-json view_changes(const config_changes& changes) {
-  json rows = json::array();
-  for (const config_change& each : changes)
-    rows.push_back({{"kind", to_string(each.kind)},
-                    {"section", each.section},
-                    {"key", each.key.empty() ? json(nullptr) : json(each.key)},
-                    {"before", each.before.empty() ? json(nullptr) : json(each.before)},
-                    {"after", each.after.empty() ? json(nullptr) : json(each.after)},
-                    {"effect", to_string(each.effect)},
-                    {"line", each.at.line == 0 ? json(nullptr) : json(each.at.line)},
-                    {"text", to_string(each)}});
-  return rows;
-}
-
 } // namespace skein

@@ -73,7 +73,4 @@ class reload_core {
   std::string file_hash_;
 };
 
-/// The answer to who asked: what would change, or has.
-nlohmann::json view_changes(const config_changes& changes);
-
 } // namespace skein
