@@ -8,7 +8,7 @@ python=$3
 [ "$(id -u)" -eq 0 ] || { echo "SKIPPED: disks of one's own need root"; exit 77; }
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$source"
-# With the flags of the release build, so that a compiler cache has all but the sources that name the bug.
+# With the flags and at the depth of the release build, so that a compiler cache has all but the sources that name the bug.
 cmake --preset release -B "$build" -DSKEIN_PLANTED_BUG=no_sync >/dev/null
 ninja -C "$build" skein
 cd "$here"
