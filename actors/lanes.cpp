@@ -259,6 +259,7 @@ void lane_set::close(std::uint32_t slot) {
     count_waiting(in, slot, -1);
   if (from == stage::waiting || from == stage::retrying)
     count_active(in, +1);
+  ++in.closing;
   if (in.first_waiting == slot)
     in.first_waiting = waiting_from(which.next);
   offer_ready(which.lane);
@@ -367,9 +368,14 @@ bool lane_set::may_start(const lane& which) const noexcept {
   const agent_lanes& of = agents_[raw(which.agent)];
   if (of.pure)
     return which.active < limits::pipeline_depth;
-  // Turns that started while the agent was pure wait for the one before all of them, which is tried
-  // again: who stands first has nobody active before it.
+    // Turns that started while the agent was pure wait for the one before all of them, which is
+    // tried again: who stands first has nobody running before it. But one whose outcome is not on
+    // disk yet may be behind it (yields_to), and its state counts.
+#ifdef SKEIN_BUG_PASSES_WHAT_IS_CLOSING
   return of.was_pure && which.head == which.first_waiting;
+#else
+  return of.was_pure && which.closing == 0 && which.head == which.first_waiting;
+#endif
 }
 
 void lane_set::count_active(lane& which, int by) noexcept {
@@ -425,6 +431,7 @@ void lane_set::unlink(std::uint32_t slot) {
     count_waiting(in, slot, -1);
   else if (gone.at != stage::retrying)
     count_active(in, -1);
+  in.closing -= gone.at == stage::closing ? 1u : 0u;
   leave_retrying(gone);
   if (in.first_waiting == slot)
     in.first_waiting = waiting_from(gone.next);

@@ -86,6 +86,7 @@ struct live_delivery {
   bool alone = false;         // holds the node's slot for accused deliveries
   bool unripe = false;        // waiting, but its place is not certain yet; see enter
   bool asleep = false;        // its last turn went to sleep
+  bool begun_pure = false;    // the agent was pure when its turn began
   std::uint32_t attempts = 0; // turns that ended and did not end it: they failed or went to sleep
   std::uint32_t sleeps = 0;   // so many of them went to sleep
   std::uint32_t crashes = 0;
@@ -139,6 +140,7 @@ struct lane {
   std::uint32_t closed_to = no_slot; // it and all before it are closing; see first_open
   std::uint32_t size = 0;
   std::uint32_t active = 0;                              // from starting to closing
+  std::uint32_t closing = 0;                             // of these
   std::array<std::uint32_t, priority_classes> waiting{}; // per class
   std::uint32_t ticket = 0;                              // of its valid entry in a ready queue
   std::uint8_t queued_as = priority_classes; // class of that entry; priority_classes = not queued

@@ -34,20 +34,28 @@ void scheduler_core::on(loop_change_in& input) {
 }
 
 /// The agent is gone: what waits for it waits until it comes back, and what it had of slots goes to
-/// the other loops. The node's one slot for accused deliveries above all: others wait for it.
+/// the other loops.
 void scheduler_core::set_aside(agent_no agent) {
   agent_slots& of = slots_[raw(agent)];
   if (of.slots.adjust(0))
     tell_slots(of.slots, settings_.agents[raw(agent)].name);
   for (std::uint32_t slot = 0; slot < lanes_.deliveries.slots(); ++slot) {
-    live_delivery& each = lanes_.deliveries[slot];
-    if (each.event == no_slot || each.agent != agent || each.at != stage::waiting)
-      continue;
-    if (std::erase(accused_, slot) > 0)
-      lanes_.set_loading(each.lane, false); // it asks anew when the agent is back
-    if (std::exchange(each.alone, false))
-      end_alone_turn();
+    const live_delivery& each = lanes_.deliveries[slot];
+    if (each.event != no_slot && each.agent == agent && each.at == stage::waiting)
+      leave_alone_slot_if_gone(slot);
   }
+}
+
+/// Who waits for an agent that is gone does not keep the node's one slot for accused deliveries:
+/// others wait for it.
+void scheduler_core::leave_alone_slot_if_gone(std::uint32_t slot) {
+  live_delivery& which = lanes_.deliveries[slot];
+  if (settings_.agents[raw(which.agent)].configured)
+    return;
+  if (std::erase(accused_, slot) > 0)
+    lanes_.set_loading(which.lane, false); // it asks anew when the agent is back
+  if (std::exchange(which.alone, false))
+    end_alone_turn();
 }
 
 } // namespace skein

@@ -164,6 +164,7 @@ class scheduler_core {
   // a changed configuration (scheduler_change.cpp)
   void on(loop_change_in& input);
   void set_aside(agent_no agent);
+  void leave_alone_slot_if_gone(std::uint32_t slot);
 
   void settle_failed_submit(committed_in& input, const std::vector<context>& contexts);
   void remember_answer(const frame_header& request, slice answer);

@@ -48,6 +48,7 @@ void scheduler_core::take_outcome(turn_outcome& outcome) {
   --running_;
   if (outcome.verdict == turn_verdict::returned) {
     lanes_.deactivate(slot, stage::waiting);
+    leave_alone_slot_if_gone(slot);
     return;
   }
   // One clock says when it began, this loop's: what is shown while it runs and what is stored
@@ -166,8 +167,7 @@ std::optional<journal::state_change> scheduler_core::state_change_of(std::uint32
 /// Ends the delivery if so.
 bool scheduler_core::has_forbidden_state(std::uint32_t slot) {
   const live_delivery& delivery = lanes_.deliveries[slot];
-  if (!lanes_.pure(delivery.agent) ||
-      !(delivery.outcome->sets_state || delivery.outcome->deletes_state))
+  if (!delivery.begun_pure || !(delivery.outcome->sets_state || delivery.outcome->deletes_state))
     return false;
   finish_without_turn(slot, delivery_state::dead, errc::agent_output_invalid,
                       "an agent declared pure may not have state");
@@ -455,8 +455,10 @@ void scheduler_core::settle_start(std::uint32_t slot, const journal::op_result& 
   if (delivery.at != stage::starting || !starting_ || goes(shard) ||
       verdict.status != journal::op_status::applied) {
     give_back_slot(delivery.agent);
-    if (delivery.at == stage::starting)
+    if (delivery.at == stage::starting) {
       lanes_.deactivate(slot, stage::waiting);
+      leave_alone_slot_if_gone(slot);
+    }
     return;
   }
   delivery.at = stage::running;

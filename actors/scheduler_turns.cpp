@@ -174,6 +174,7 @@ void scheduler_core::end_alone_turn() {
 void scheduler_core::dispatch_turn(std::uint32_t slot) {
   live_delivery& delivery = lanes_.deliveries[slot];
   delivery.started = now_.wall;
+  delivery.begun_pure = lanes_.pure(delivery.agent);
   delivery.next_due = no_instant;
   const live_event& event = lanes_.events[delivery.event];
   const lane& in = lanes_.lanes[delivery.lane];

@@ -65,9 +65,10 @@ reload_verdict reload_core::judge(const loaded_config& offered) const {
     return verdict;
   }
   verdict.changes = diff_configs(running_.values, offered.values, node_);
-#ifndef SKEIN_BUG_RELOAD_TAKES_HALF
   if (needs_restart(verdict.changes))
     verdict.refused = restart_needed(offered, verdict.changes);
+#ifdef SKEIN_BUG_RELOAD_TAKES_HALF
+  verdict.refused = {};
 #endif
   return verdict;
 }

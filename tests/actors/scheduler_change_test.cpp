@@ -126,6 +126,50 @@ TEST_CASE(
   CHECK(world.running() == names{"0-4.bot/1"});
 }
 
+TEST_CASE("after an agent was pure a turn waits until the one before is on disk") {
+  loop_world world{{.agents = {{.pure = true}}}};
+  world.change({{.pure = false}}, {{"*", "bot"}});
+  world.publish({.id = "1"});
+  world.hold_commits = true;
+  world.done("0-1.bot/1");
+  world.foreign({{.id = "f1"}, {.id = "f2"}}); // they stand before what is ending
+  CHECK(world.running().empty());
+  world.hold_commits = false;
+  world.commit_all();
+  CHECK(world.running() == names{"0-1000001.bot/1"});
+}
+
+TEST_CASE("a turn that began before its agent was pure may keep a state") {
+  loop_world world;
+  world.publish_all({{.id = "1"}, {.id = "2", .key = "other"}});
+  world.change({{.pure = true}}, {{"*", "bot"}});
+  turn_outcome counts;
+  counts.sets_state = true;
+  counts.state = slice{"7"};
+  world.done("0-1.bot/1", counts);
+  world.fall_asleep("0-2.bot/1", 1min, "8");
+  CHECK(world.core().counted().dead == 0);
+  CHECK(world.core().pending_events() == 1);
+}
+
+TEST_CASE("the slot for accused deliveries goes on when a turn comes back to no agent") {
+  world_settings two;
+  two.agents = {{}, {.name = "other"}};
+  two.routes = {{"a", "bot"}, {"b", "other"}};
+  loop_world world{two};
+  world.publish_all({{.id = "1", .key = "x", .type = "a"}, {.id = "2", .key = "y", .type = "b"}});
+  world.restart(false);
+  world.restart(false); // a durable start without an outcome: accused
+  world.wait(10s);
+  const names first = world.running();
+  REQUIRE(first.size() == 1);
+  const std::string stays = first.contains("0-1.bot/1") ? "other" : "bot";
+  world.change({{.name = stays}}, {{"*", stays}});
+  world.fail(*first.begin(), turn_verdict::returned);
+  world.wait(30s);
+  CHECK(world.running() == names{stays == "bot" ? "0-1.bot/1" : "0-2.other/1"});
+}
+
 TEST_CASE("failures are judged by the retries in force") {
   loop_world world{{.agents = {{.attempts = 5}}}};
   world.publish({});
