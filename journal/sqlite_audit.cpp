@@ -6,12 +6,20 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace skein::journal {
 
 namespace {
 
 constexpr std::size_t problems_max = 100;
+
+/// How a delivery ended, as the table says it; empty: a row that we wrote says nothing like that.
+std::optional<delivery_state> ended_state(std::int64_t number) {
+  const bool known = number >= static_cast<std::int64_t>(delivery_state::done) &&
+                     number <= static_cast<std::int64_t>(delivery_state::purged);
+  return known ? std::optional{static_cast<delivery_state>(number)} : std::nullopt;
+}
 
 class audit {
  public:
@@ -55,7 +63,10 @@ class audit {
         outcome = outcomes->step();
       for (; outcome == SQLITE_ROW && outcomes->natural(0) / 16 == events->natural(0);
            outcome = outcomes->step())
-        states[outcomes->natural(0) % 16] = static_cast<delivery_state>(outcomes->integer(1));
+        if (const auto state = ended_state(outcomes->integer(1)))
+          states[outcomes->natural(0) % 16] = *state;
+        else
+          problem("an outcome of event " + std::to_string(events->natural(0)) + " is none");
       count(std::span{states}.first(agents->size()));
     }
     while (outcome == SQLITE_ROW) // of events that are not there
@@ -108,7 +119,8 @@ class audit {
         {"SELECT count(*) FROM outcome WHERE id / 16 NOT IN (SELECT no FROM event)",
          "outcomes without an event"},
         {"SELECT count(*) FROM outcome o JOIN event e ON e.no = o.id / 16 "
-         "WHERE o.id % 16 >= json_array_length(e.deliveries)",
+         "WHERE CASE WHEN json_valid(e.deliveries) "
+         "THEN o.id % 16 >= json_array_length(e.deliveries) ELSE 0 END",
          "outcomes without a delivery"},
         {"SELECT count(*) FROM attempt WHERE id / 16 NOT IN (SELECT no FROM event)",
          "attempts without an event"},

@@ -118,8 +118,19 @@ result<std::string> choose_file(const backup_options& options, database& from) {
   return file;
 }
 
+constexpr std::string_view no_whole_backup = " is no whole backup: ";
+
 error not_whole(const std::string& file, const std::string& why) {
-  return {errc::store_corrupt, file + " is no whole backup: " + why};
+  return {errc::store_corrupt, file + std::string{no_whole_backup} + why};
+}
+
+/// Of a copy that was just made: what is wrong with it is wrong with the store.
+error blamed_on_store(const error& of_copy) {
+  const auto at = of_copy.detail.find(no_whole_backup);
+  return at == std::string::npos
+             ? of_copy
+             : damaged_store("its copy is not whole: " +
+                             of_copy.detail.substr(at + no_whole_backup.size()));
 }
 
 /// By its first bytes, so that a wrong file is not told as a damaged store.
@@ -179,7 +190,7 @@ result<backup_report> check_backup(const std::string& file) {
 }
 
 result<backup_report> create_backup(const backup_options& options) {
-  auto from = open_store_as_of_now(options.directory);
+  auto from = open_up_to_mark(options.directory);
   if (!from)
     return from.error();
   if (auto fits = check_version(*from); !fits)
@@ -210,7 +221,7 @@ result<backup_report> create_backup(const backup_options& options) {
     return finished.error();
   auto checked = check_backup(copy.path());
   if (!checked)
-    return checked.error();
+    return blamed_on_store(checked.error());
   if (auto synced = sync_file(copy.path()); !synced)
     return synced.error();
   // Not a rename: a file that has come in between stays.

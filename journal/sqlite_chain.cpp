@@ -6,6 +6,9 @@
 #include "journal/migrations/migrations.hpp"
 #include "journal/sealed_tables.hpp"
 #include "journal/sqlite_codec.hpp"
+#include "journal/sqlite_file.hpp"
+#include "journal/sqlite_vfs.hpp"
+#include "journal/store_folder.hpp"
 
 #include <utility>
 #include <vector>
@@ -181,6 +184,27 @@ result<void> require_chain(database& db) {
     return error{errc::store_version, "the store is from before there were checksums; start a node "
                                       "on it once"};
   return {};
+}
+
+result<database> open_up_to_mark(const std::string& directory) {
+  if (auto there = require_store(directory); !there)
+    return there.error();
+  guarded_vfs guard{""};
+  high_water mark{directory, guard};
+  // Before the file: a node that runs marks only what is there already.
+  if (auto read = mark.read(); !read)
+    return read.error();
+  auto db = open_as_of_now(journal_file(directory));
+  if (!db)
+    return db.error();
+  if (auto there = require_chain(*db); !there)
+    return there.error();
+  const auto old = unchecked_rows::of(*db);
+  if (!old)
+    return old.error();
+  if (auto fits = check_mark(*db, mark, *old); !fits)
+    return fits.error();
+  return db;
 }
 
 result<high_water_mark> end_of_chain(database& db, const std::string& store_id) {

@@ -22,6 +22,10 @@ result<void> check_chain(database& db, const high_water& mark);
 /// store_version if there is none, for who can do nothing without.
 result<void> require_chain(database& db);
 
+/// The store of this folder as of now, for who takes it elsewhere: whether a node runs on it or
+/// not, nothing is missing up to its mark. Errors as check_chain(), require_chain(), not_found.
+result<database> open_up_to_mark(const std::string& directory);
+
 // Its parts, for a check of everything; `db` has a chain.
 
 result<std::string> store_id_of(database& db);

@@ -332,11 +332,9 @@ class exporting {
 } // namespace
 
 result<export_counts> export_sqlite(const export_options& options, const line_sink& write) {
-  auto db = open_store_as_of_now(options.directory);
+  auto db = open_up_to_mark(options.directory);
   if (!db)
     return db.error();
-  if (auto there = require_chain(*db); !there)
-    return there.error();
   return exporting{std::move(*db), options, write}.run();
 }
 

@@ -187,6 +187,23 @@ TEST_CASE("a store that is not whole gives no backup and no export") {
   CHECK_FALSE(std::filesystem::exists(store.file));
 }
 
+TEST_CASE("a store of which nobody knows whether its end is there gives no backup and no export") {
+  const some_store store;
+  const std::string mark = store.path + "/high-water";
+  SECTION("the mark is gone") { std::filesystem::remove(mark); }
+  SECTION("journal.db is older than the mark") {
+    const damaged_files longer{70, false};
+    std::ofstream{mark, std::ios::binary | std::ios::trunc} << longer.whole().at("high-water");
+  }
+  CHECK(store.back_up().error().code == errc::store_corrupt);
+  CHECK_FALSE(std::filesystem::exists(store.file));
+  const auto exported = export_sqlite({.directory = store.path, .now = noon}, [](std::string_view) {
+    FAIL("nothing is written");
+    return true;
+  });
+  CHECK(exported.error().code == errc::store_corrupt);
+}
+
 TEST_CASE("where there is no store, and where it is lost, all who read one say the same") {
   const some_store store;
   const auto told = [&](const std::string& path) {

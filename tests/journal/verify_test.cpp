@@ -89,6 +89,28 @@ TEST_CASE("every damaged record is told by name, all in one report") {
   CHECK_FALSE(tells(report, "backup")); // that is for whoever shows the list
 }
 
+TEST_CASE("an end that is none is told, whatever number stands there") {
+  for (int state = 0; state < 256; ++state) {
+    if (state == static_cast<int>(delivery_state::done))
+      continue;
+    INFO(state);
+    damaged_store store;
+    store.chained.sql("UPDATE outcome SET state = " + std::to_string(state));
+    CHECK(
+        tells(check(store.chained), "an outcome of event " + std::to_string(store.ended.sequence)));
+  }
+}
+
+TEST_CASE("a list of deliveries that is none does not end the check") {
+  damaged_store store;
+  store.chained.sql("UPDATE event SET deliveries = '[[0' WHERE no = " +
+                    std::to_string(store.waiting.sequence));
+  const verify_report report = check(store.chained);
+  CHECK(tells(report,
+              "event " + std::to_string(store.waiting.sequence) + " has no list of deliveries"));
+  CHECK(tells(report, "the ledger says"));
+}
+
 TEST_CASE("a commit with an event that was taken out, or another row of its own, is told") {
   damaged_store store;
   SECTION("an event") {
