@@ -245,4 +245,9 @@ result<void> check_json(std::string_view text) {
   return in.failed() ? result<void>{in.problem()} : result<void>{};
 }
 
+bool is_meant_as_json(std::string_view text) {
+  const auto checked = check_json(text);
+  return checked.ok() || checked.error().code == errc::too_deep;
+}
+
 } // namespace skein

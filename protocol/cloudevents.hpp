@@ -45,6 +45,8 @@ void append_json_value(std::string& out, data_kind kind, std::string_view data);
 /// Whether `text` is one JSON value (RFC 8259, UTF-8, no half surrogate pairs) of at most
 /// limits::json_depth_max levels, without a name twice in an object.
 result<void> check_json(std::string_view text);
+/// Also what is nested more deeply than events may be: it must not pass for a text.
+bool is_meant_as_json(std::string_view text);
 
 /// RFC 4648 with padding; reading takes no white space and no second spelling of the same bytes.
 std::string base64_encode(std::string_view bytes);

@@ -1,5 +1,6 @@
 // skein config check | show
 #include "nodes/cli/commands.hpp"
+#include "nodes/cli/config_errors.hpp"
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
@@ -44,16 +45,6 @@ json view_problems(const loaded_config& loaded) {
   return rows;
 }
 
-/// `why`: the mistakes, where they were not shown before.
-int complain_of(context& at, const loaded_config& loaded, std::string why = "") {
-  const bool shown = why.empty();
-  return complain(at, exit_code::failed,
-                  {fmt::format("{} has {}", loaded.file,
-                               counted(count_of(loaded.problems, problem_level::error), "error")),
-                   std::move(why), shown ? "correct the lines above" : "correct these lines",
-                   "invalid-config"});
-}
-
 /// What a file does not show: whether somebody has a token for a node that others can reach.
 void tell_of_tokens(context& at, const loaded_config& loaded) {
   for (const node_config& each : loaded.config.nodes)
@@ -72,7 +63,7 @@ int check(context& at, const std::string& file) {
   else
     at.world.err << problem_lines(loaded);
   if (!loaded.ok())
-    return complain_of(at, loaded);
+    return complain_of_config(at, loaded, true);
   if (at.global.output == output_format::table)
     at.world.out << fmt::format(
         "{}: ok: {}, {}, {}, {}\n", loaded.file, counted(loaded.config.nodes.size(), "node"),
@@ -128,10 +119,10 @@ bool is_in_force(const configured& value) {
 int show(context& at, const std::string& file) {
   const loaded_config loaded = file.empty() ? load_config("", "", {}) : load_config_file(file);
   if (!loaded.ok()) {
-    if (at.global.output != output_format::table)
-      return complain_of(at, loaded, problem_lines(loaded));
-    at.world.err << problem_lines(loaded);
-    return complain_of(at, loaded);
+    const bool shown = at.global.output == output_format::table;
+    if (shown)
+      at.world.err << problem_lines(loaded);
+    return complain_of_config(at, loaded, shown);
   }
   json rows = json::array();
   for (const configured_section& section : loaded.values)

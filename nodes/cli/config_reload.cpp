@@ -1,5 +1,6 @@
 // skein config diff | describe | reload | rollback
 #include "nodes/cli/commands.hpp"
+#include "nodes/cli/config_errors.hpp"
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
@@ -27,15 +28,6 @@ struct diff_options {
   std::optional<std::string> node;
 };
 
-bool is_readable(context& at, const loaded_config& loaded) {
-  if (loaded.ok())
-    return true;
-  complain(at, exit_code::failed,
-           {fmt::format("{} has errors", loaded.file), problem_lines(loaded), "correct these lines",
-            "invalid-config"});
-  return false;
-}
-
 /// "~ [log] level: "info" -> "debug"", and what of it a running node does not take over.
 void print_changes(context& at, const json& changes) {
   for (const json& each : changes) {
@@ -51,8 +43,9 @@ void print_changes(context& at, const json& changes) {
 int diff(context& at, const diff_options& options) {
   const loaded_config before = load_config_file(options.before);
   const loaded_config after = load_config_file(options.after);
-  if (!is_readable(at, before) || !is_readable(at, after))
-    return exit_code::failed;
+  for (const loaded_config* each : {&before, &after})
+    if (!each->ok())
+      return complain_of_config(at, *each, false);
   const std::string node = options.node.value_or(after.config.nodes.front().name);
   const json changes = view_changes(diff_configs(before.values, after.values, node));
   if (at.global.output != output_format::table)

@@ -103,7 +103,7 @@ bool put_data(context& at, const job_options& options, json& definition) {
   const auto data = read_input(at, *options.data_file);
   if (!data)
     return false;
-  if (check_json(*data).ok())
+  if (is_meant_as_json(*data))
     return put_json(at, *options.data_file, *data, definition);
   if (!is_utf8(*data))
     return complain_of_data(at, fmt::format("the data file {} cannot be used", *options.data_file),

@@ -120,8 +120,9 @@ std::string text_of(const lost_range& range) {
 void add_losses(text_values& lines, const repair_report& report) {
   if (report.commits_gone)
     lines.add("commits gone",
-              fmt::format("{} were acknowledged and are gone, with all that was in them",
-                          text_of(*report.commits_gone)));
+              fmt::format("number {}: acknowledged and gone, with all that was in {}",
+                          text_of(*report.commits_gone),
+                          report.commits_gone->first == report.commits_gone->last ? "it" : "them"));
   if (!report.marked)
     lines.add("mark", "lost: whether commits after the last one are gone is not known");
   add_count(lines, "commit rows lost", report.commits_lost, text_of,

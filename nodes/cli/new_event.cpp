@@ -34,7 +34,7 @@ instant wall_now() {
 std::string content_type_of(const event_options& options, const std::string& data) {
   if (options.content_type)
     return *options.content_type;
-  if (options.data_file && check_json(data).ok())
+  if (options.data_file && is_meant_as_json(data))
     return "application/json";
   return is_utf8(data) ? "text/plain" : "application/octet-stream";
 }

@@ -1,5 +1,6 @@
 #include "nodes/cli/node_flags.hpp"
 
+#include "nodes/cli/config_errors.hpp"
 #include "nodes/cli/exit_codes.hpp"
 #include "nodes/cli/options.hpp"
 #include "nodes/cli/output.hpp"
@@ -24,13 +25,7 @@ std::optional<node_options> from_file(context& at, const node_flags& flags, int&
   if (!as_json || loaded.ok()) // warnings are talk; errors are within the one object
     at.world.err << problem_lines(loaded);
   if (!loaded.ok()) {
-    exit =
-        complain(at, exit_code::failed,
-                 {fmt::format("{} has {} error{}", *flags.config,
-                              count_of(loaded.problems, problem_level::error),
-                              count_of(loaded.problems, problem_level::error) == 1 ? "" : "s"),
-                  as_json ? problem_lines(loaded) : "",
-                  as_json ? "correct these lines" : "correct the lines above", "invalid-config"});
+    exit = complain_of_config(at, loaded, !as_json);
     return std::nullopt;
   }
   auto options = options_for(loaded.config, flags.node.value_or(""));

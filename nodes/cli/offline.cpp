@@ -41,15 +41,26 @@ std::string remedy(const error& problem, const std::string& todo) {
   return todo;
 }
 
+/// What to do about a damaged store stands behind what is wrong with it.
+std::size_t advice_in(const error& problem) {
+  const bool is_of_store =
+      problem.code == errc::store_corrupt && (problem.detail.starts_with("journal.db") ||
+                                              problem.detail.starts_with("the file high-water"));
+  return is_of_store ? problem.detail.find("; ") : std::string::npos;
+}
+
 } // namespace
 
 instant wall_now() { return from_ns(std::chrono::system_clock::now().time_since_epoch().count()); }
 
 int complain_of_store(context& at, const std::string& what, const error& problem,
                       const std::string& todo) {
-  return complain(at, exit_code_of(problem.code),
-                  {what, fmt::format("{} {}", sentence(problem.code), problem.detail),
-                   remedy(problem, todo), std::string{slug(problem.code)}});
+  const std::size_t advice = advice_in(problem);
+  return complain(
+      at, exit_code_of(problem.code),
+      {what, fmt::format("{} {}", sentence(problem.code), problem.detail.substr(0, advice)),
+       advice == std::string::npos ? remedy(problem, todo) : problem.detail.substr(advice + 2),
+       std::string{slug(problem.code)}});
 }
 
 handler on_folder(folder_option folder, std::string instead,

@@ -113,9 +113,13 @@ void add_flag(CLI::App& app, const std::string& name, bool& into, const std::str
 
 void add_text(CLI::App& app, const std::string& name, std::optional<std::string>& into,
               const std::string& label, const std::string& help) {
-  app.add_option_function<std::string>(
-         name, [&into](const std::string& text) { into = text; }, help)
-      ->option_text(label);
+  CLI::Option* option = app.add_option_function<std::string>(
+      name, [&into](const std::string& text) { into = text; }, help);
+  option->option_text(label);
+  if (label == "DIR" || label == "FILE")
+    option->check([](const std::string& text) {
+      return text.empty() ? std::string{"\"\" is no place in the file system"} : std::string{};
+    });
 }
 
 void add_optional_duration(CLI::App& app, const std::string& name, std::optional<duration>& into,

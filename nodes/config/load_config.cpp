@@ -18,6 +18,7 @@ namespace {
 loaded_config unreadable(std::string file, std::string why, std::string todo) {
   loaded_config out;
   out.file = std::move(file);
+  out.is_read = false;
   out.problems.push_back({problem_level::error, {}, "", std::move(why), std::move(todo)});
   return out;
 }

@@ -14,6 +14,7 @@ struct loaded_config {
   config_values values;
   cluster_config config;    // meaningful if ok()
   config_problems problems; // by place; warnings too
+  bool is_read = true;      // else there is one problem, the file
 
   bool ok() const { return !has_errors(problems); }
 };
