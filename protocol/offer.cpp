@@ -90,9 +90,9 @@ result<void> read_times(const event& value, instant now, late_event late, offere
     return expires.error();
   const bool can_be_repeat = late == late_event::keep && *expires > no_instant;
   if (const instant at = resolved(*expires, now); !absent && at <= now && !can_be_repeat)
-    return error{errc::invalid_time, "expires lies in the past (" + format_rfc3339(at) +
-                                         ", now it is " + format_rfc3339(now) +
-                                         "); it must be later than now."};
+    return error{errc::invalid_time, "expires lies in the past (" +
+                                         **text_of(value, attribute::expires) + ", now it is " +
+                                         format_rfc3339(now) + "); it must be later than now."};
   if (!absent && ends_before_due(*due, *expires, now, late))
     return error{errc::invalid_time,
                  "expires is not after due (" + format_rfc3339(resolved(*expires, now)) + " and " +

@@ -47,6 +47,7 @@ void job_core::question(const job_command_in& input, const json& words) {
     return answer(
         input.ticket,
         {{"job", which->name()},
+         {"state", job_state(*which)},
          {"schedule", schedule_text(*which->definition)},
          {"zone", which->definition->zone},
          {"next", next_instants(*which, count_in(words, "limit", job_instants_shown, instants_max),

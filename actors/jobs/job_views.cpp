@@ -129,15 +129,17 @@ json policies_of(const kept_job& which) {
 
 } // namespace
 
+std::string_view job_state(const kept_job& which) {
+  return !which.unreadable.empty() ? "unreadable" : which.paused ? "paused" : "active";
+}
+
 json job_row(const kept_job& which, instant now) {
   const job_definition& job = *which.definition;
   json row{{"job", job.name},
            {"schedule", schedule_text(job)},
            {"zone", job.zone},
            {"owner", to_text(which.owner)},
-           {"state", !which.unreadable.empty() ? "unreadable"
-                     : which.paused            ? "paused"
-                                               : "active"},
+           {"state", job_state(which)},
            {"agent", job.agent.empty() ? json(nullptr) : json(job.agent)},
            {"type", job.type},
            {"running", which.running.size()},

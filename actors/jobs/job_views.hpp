@@ -15,6 +15,9 @@ inline constexpr std::size_t job_instants_shown = 5;
 
 /// Of a list.
 nlohmann::json job_row(const kept_job& which, instant now);
+
+/// "active", "paused" or "unreadable".
+std::string_view job_state(const kept_job& which);
 /// With definition, policies in words, next instants, changes.
 nlohmann::json job_page(const kept_job& which, instant now);
 nlohmann::json next_instants(const kept_job& which, std::size_t count, instant now);

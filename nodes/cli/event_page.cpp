@@ -66,6 +66,11 @@ bool is_text(const json& value, std::string_view text) {
   return value.is_string() && value.get_ref<const std::string&>() == text;
 }
 
+/// A turn that sleeps is pending as one that never ran is; a person wants to know which.
+std::string state_text(const json& row) {
+  return cell_of(row, "state") + (member_of(row, "sleeping") == true ? " (asleep)" : "");
+}
+
 /// The attempts that failed, over all deliveries, the last one of a dead delivery too.
 json failed_attempts(const json& event) {
   json rows = json::array();
@@ -107,7 +112,8 @@ void print_page(context& at, const json& event) {
   for (const json& reply : replies_of(event))
     head.add("reply", escape_controls(reply_text(reply)));
   head.print(at);
-  if (const json deliveries = list_of(event, "deliveries"); !deliveries.empty()) {
+  if (json deliveries = list_of(event, "deliveries"); !deliveries.empty()) {
+    mark_sleepers(deliveries);
     print_heading(at, "DELIVERIES");
     print_rows(at, deliveries, delivery_columns);
   }
@@ -125,10 +131,15 @@ void add_agents(json& rows) {
     std::string text;
     for (const json& each : list_of(row, "deliveries"))
       text += fmt::format("{}{}:{}", text.empty() ? "" : ", ", cell_of(each, "agent"),
-                          cell_of(each, "state"));
+                          state_text(each));
     if (!text.empty())
       row["agents"] = text;
   }
+}
+
+void mark_sleepers(json& rows) {
+  for (json& row : rows)
+    row["state"] = state_text(row);
 }
 
 std::span<const column> event_columns() { return list_columns; }

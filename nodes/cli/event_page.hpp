@@ -5,8 +5,11 @@
 
 namespace skein::cli {
 
-/// Adds "agents" ("echo:done, bot:retrying") to each row of `rows`.
+/// Adds "agents" ("echo:done, bot:pending (asleep)") to each row of `rows`.
 void add_agents(json& rows);
+
+/// Deliveries or lanes: the state of each tells who sleeps.
+void mark_sleepers(json& rows);
 
 /// Columns of a list of events.
 std::span<const column> event_columns();

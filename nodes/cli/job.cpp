@@ -86,7 +86,11 @@ int show_next(context& at, const name_and_limit& which) {
                 : std::string{"no instant comes any more, or the job cannot run; see: "} +
                       "skein job describe " + shell_quoted(which.name));
   else
-    say(at, fmt::format("{}, zone {}", schedule, cell_of(answer.body, "zone")));
+    say(at, fmt::format("{}, zone {}{}", schedule, cell_of(answer.body, "zone"),
+                        cell_of(answer.body, "state") == "paused"
+                            ? "; it is paused, and runs at none of these until: skein job resume " +
+                                  shell_quoted(which.name)
+                            : ""));
   return exit_code::done;
 }
 

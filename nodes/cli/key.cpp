@@ -29,11 +29,13 @@ struct list_options {
 };
 
 int list_keys(context& at, const list_options& options) {
-  const auto answer = look_up(at, with_query("/v1/lanes", {{"agent", options.agent},
-                                                           {"limit", options.page.limit_text()},
-                                                           {"after", options.page.after}}));
+  auto answer = look_up(at, with_query("/v1/lanes", {{"agent", options.agent},
+                                                     {"limit", options.page.limit_text()},
+                                                     {"after", options.page.after}}));
   if (!answer)
     return answer.exit;
+  if (at.global.output == output_format::table && answer.body.contains("lanes"))
+    mark_sleepers(answer.body["lanes"]);
   print_list(at, answer.body, "lanes", columns,
              "nothing waits or runs at any key; see past events with: skein event list");
   return exit_code::done;
@@ -50,7 +52,8 @@ int describe_key(context& at, const std::string& key) {
   text_values head;
   head.add("key", answer.body, "key");
   head.print(at);
-  if (const json lanes = answer.body.value("lanes", json::array()); !lanes.empty()) {
+  if (json lanes = answer.body.value("lanes", json::array()); !lanes.empty()) {
+    mark_sleepers(lanes);
     print_heading(at, "LANES");
     print_rows(at, lanes, columns);
   }
