@@ -368,14 +368,13 @@ bool lane_set::may_start(const lane& which) const noexcept {
   const agent_lanes& of = agents_[raw(which.agent)];
   if (of.pure)
     return which.active < limits::pipeline_depth;
-    // Turns that started while the agent was pure wait for the one before all of them, which is
-    // tried again: who stands first has nobody running before it. But one whose outcome is not on
-    // disk yet may be behind it (yields_to), and its state counts.
-#ifdef SKEIN_BUG_PASSES_WHAT_IS_CLOSING
-  return of.was_pure && which.head == which.first_waiting;
-#else
-  return of.was_pure && which.closing == 0 && which.head == which.first_waiting;
+#ifndef SKEIN_BUG_PASSES_WHAT_IS_CLOSING
+  if (which.closing > 0)
+    return false; // it may stand behind the first one (yields_to), and its state counts
 #endif
+  // Turns that started while the agent was pure wait for the one before all of them, which is tried
+  // again: who stands first has nobody running before it.
+  return of.was_pure && which.head == which.first_waiting;
 }
 
 void lane_set::count_active(lane& which, int by) noexcept {

@@ -8,7 +8,6 @@
 #include "journal/sqlite_codec.hpp"
 #include "journal/sqlite_file.hpp"
 #include "journal/sqlite_vfs.hpp"
-#include "journal/store_folder.hpp"
 
 #include <utility>
 #include <vector>

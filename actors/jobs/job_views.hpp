@@ -8,16 +8,16 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace skein {
 
 inline constexpr std::size_t job_instants_shown = 5;
 
-/// Of a list.
-nlohmann::json job_row(const kept_job& which, instant now);
-
 /// "active", "paused" or "unreadable".
 std::string_view job_state(const kept_job& which);
+/// Of a list.
+nlohmann::json job_row(const kept_job& which, instant now);
 /// With definition, policies in words, next instants, changes.
 nlohmann::json job_page(const kept_job& which, instant now);
 nlohmann::json next_instants(const kept_job& which, std::size_t count, instant now);

@@ -11,6 +11,25 @@ using namespace std::chrono_literals;
 using lines = std::vector<std::string>;
 using names = std::set<std::string>;
 
+namespace {
+
+world_settings two_agents() {
+  world_settings two;
+  two.agents = {{}, {.name = "other"}};
+  two.routes = {{"a", "bot"}, {"b", "other"}};
+  return two;
+}
+
+/// An event of each agent, both with a durable start and without an outcome. One of them runs.
+void accuse_both(loop_world& world) {
+  world.publish_all({{.id = "1", .key = "x", .type = "a"}, {.id = "2", .key = "y", .type = "b"}});
+  world.restart(false);
+  world.restart(false);
+  world.wait(10s);
+}
+
+} // namespace
+
 TEST_CASE("events go by the routes of the configuration in force when they come") {
   loop_world world;
   world.publish({.id = "1", .key = "a"});
@@ -68,14 +87,8 @@ TEST_CASE("slots of an agent that has gone are others' again") {
 }
 
 TEST_CASE("the slot for accused deliveries is not kept by an agent that has gone") {
-  world_settings two;
-  two.agents = {{}, {.name = "other"}};
-  two.routes = {{"a", "bot"}, {"b", "other"}};
-  loop_world world{two};
-  world.publish_all({{.id = "1", .key = "x", .type = "a"}, {.id = "2", .key = "y", .type = "b"}});
-  world.restart(false);
-  world.restart(false); // a durable start without an outcome: accused
-  world.wait(10s);
+  loop_world world{two_agents()};
+  accuse_both(world);
   const names first = world.running();
   REQUIRE(first.size() == 1); // one at a time
   world.restart(false);
@@ -153,14 +166,8 @@ TEST_CASE("a turn that began before its agent was pure may keep a state") {
 }
 
 TEST_CASE("the slot for accused deliveries goes on when a turn comes back to no agent") {
-  world_settings two;
-  two.agents = {{}, {.name = "other"}};
-  two.routes = {{"a", "bot"}, {"b", "other"}};
-  loop_world world{two};
-  world.publish_all({{.id = "1", .key = "x", .type = "a"}, {.id = "2", .key = "y", .type = "b"}});
-  world.restart(false);
-  world.restart(false); // a durable start without an outcome: accused
-  world.wait(10s);
+  loop_world world{two_agents()};
+  accuse_both(world);
   const names first = world.running();
   REQUIRE(first.size() == 1);
   const std::string stays = first.contains("0-1.bot/1") ? "other" : "bot";

@@ -11,6 +11,7 @@
 #include "journal/sqlite_verify.hpp"
 #include "journal/store_lock.hpp"
 #include "journal/store_swap.hpp"
+#include "tests/journal/byte_changes.hpp"
 #include "tests/journal/damaged_files.hpp"
 
 #include <catch2/catch.hpp>
@@ -73,7 +74,8 @@ void change_bytes(damaged_files& store, const std::string& name, std::size_t str
   for (std::size_t at = 0; at < whole.size(); at += stride) {
     INFO(name << " changed at " << at);
     auto files = store.whole();
-    files[name][at] = static_cast<char>(files[name][at] ^ 0x20);
+    const auto by = byte_changes[at / stride % byte_changes.size()];
+    files[name][at] = static_cast<char>(files[name][at] ^ by);
     store.check(files);
   }
 }
